@@ -1,0 +1,128 @@
+package dataplane
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+)
+
+// Object is one thing that a host holds for us: a Tunnel, Route, SourceRoute, Neighbour or Link. Objects are values;
+// two objects with the same Key are versions of one thing.
+type Object interface{ Key() any } // the key is comparable
+
+// Tunnel is one end of a tunnel.
+type Tunnel struct {
+	ID  TunnelID
+	MTU int // largest inner packet in octets; 0 derives it from the path to the peer
+}
+
+// Target says where a Route leads. Exactly one field is set.
+type Target struct {
+	Path      Path   // into a tunnel
+	Link      string // to an interface
+	Blackhole bool   // nowhere
+}
+
+// Route leads packets for Prefix to Via. Packets that leave a tunnel must come from a prefix whose route leads into that
+// very path: a MAG cannot send as another's node.
+type Route struct {
+	VRFPrefix
+	Via Target
+}
+
+// SourceRoute leads packets that arrive on Link from an address in Source into a tunnel, wherever they are bound
+// (RFC 5213 section 6.10.5). Packets that leave that tunnel must be for Source.
+type SourceRoute struct {
+	Link   string
+	Source netip.Prefix
+	Path   Path
+}
+
+// Neighbour fixes the link-layer address of a node.
+type Neighbour struct {
+	Link string
+	Addr netip.Addr
+	MAC  MAC
+}
+
+// Link gives an access interface the addresses that every MAG of the domain shares, and lets it forward (RFC 5213
+// section 6.9.3, RFC 6543). The interface may be absent: it is prepared as soon as it appears.
+type Link struct {
+	Name      string
+	MAC       MAC        // zero: keep the interface's own
+	LinkLocal netip.Addr // invalid: keep the interface's own
+}
+
+// The keys of the objects.
+type (
+	RouteKey       VRFPrefix
+	SourceRouteKey struct {
+		Link   string
+		Source netip.Prefix
+	}
+	NeighbourKey struct {
+		Link string
+		Addr netip.Addr
+	}
+	LinkKey string
+)
+
+func (t Tunnel) Key() any      { return t.ID }
+func (r Route) Key() any       { return RouteKey(r.VRFPrefix) }
+func (s SourceRoute) Key() any { return SourceRouteKey{s.Link, s.Source} }
+func (n Neighbour) Key() any   { return NeighbourKey{n.Link, n.Addr} }
+func (l Link) Key() any        { return LinkKey(l.Name) }
+
+// Op makes one object exist as given, or (Delete) not exist. Both are idempotent: an object that is there already, or is
+// absent already, is success.
+type Op struct {
+	Delete bool
+	Object Object
+}
+
+// EventKind says what happened on the host.
+type EventKind uint8
+
+// The events of a Plane.
+const (
+	LinkUp     EventKind = iota + 1 // the interface exists and has carrier
+	LinkDown                        // it has lost carrier, or is gone
+	ObjectLost                      // somebody changed or removed an object of ours
+)
+
+// Event is something that happened on the host without our doing.
+type Event struct {
+	Kind EventKind
+	Link string // LinkUp, LinkDown
+	MAC  MAC    // LinkUp: the interface's own address
+	Key  any    // ObjectLost
+}
+
+// Counters are the packets and octets of inner traffic of one tunnel since it was made.
+type Counters struct {
+	RxPackets, RxOctets uint64
+	TxPackets, TxOctets uint64
+	Drops               Drops
+}
+
+// Drops counts dropped packets by reason.
+type Drops struct {
+	NoSession uint64 // no binding for the node's address
+	Spoofed   uint64 // the source, or the path it came by, is not the binding's
+	TooBig    uint64 // beyond the tunnel's MTU; the sender was told
+	Malformed uint64 // not an IP packet, or an encapsulation header that makes no sense
+	Send      uint64 // the host refused to send it
+}
+
+// Plane is one forwarding plane, real or not.
+type Plane interface {
+	// Apply carries out the operations in their order and returns one error (or nil) for each of them. A failed
+	// operation does not keep the rest from being tried.
+	Apply(ctx context.Context, batch []Op) []error
+	// Dump yields every object of ours that the host holds, whoever made it.
+	Dump(ctx context.Context) iter.Seq2[Object, error]
+	// Watch yields what happens on the host until ctx ends. It starts with the present state of every interface.
+	Watch(ctx context.Context) iter.Seq2[Event, error]
+	// Counters returns the counters of every tunnel.
+	Counters() map[TunnelID]Counters
+}
