@@ -1,0 +1,91 @@
+package netlink
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespace is a network namespace, kept alive by an open file. A nil Namespace is the one that the process runs in.
+type Namespace struct{ file *os.File }
+
+// threadNamespace is the namespace of the calling thread, which need not be that of the process.
+const threadNamespace = "/proc/thread-self/ns/net"
+
+// NewNamespace makes an empty network namespace without a name. It vanishes with its last user: the file, a socket, a
+// process.
+func NewNamespace() (*Namespace, error) {
+	type result struct {
+		file *os.File
+		err  error
+	}
+	made := make(chan result)
+	go func() {
+		// The thread is not given back: it ends with this goroutine, and with it the thread's hold on the namespace.
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			made <- result{err: fmt.Errorf("make a network namespace (needs CAP_SYS_ADMIN, or a user namespace): %w", err)}
+			return
+		}
+		file, err := os.Open(threadNamespace)
+		made <- result{file, err}
+	}()
+	r := <-made
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &Namespace{r.file}, nil
+}
+
+// OpenNamespace opens the namespace that path names, such as /run/netns/blue or /proc/1/ns/net.
+func OpenNamespace(path string) (*Namespace, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open network namespace: %w", err)
+	}
+	return &Namespace{file}, nil
+}
+
+// FD returns the descriptor that holds the namespace, or -1 of a nil Namespace. It stays the namespace's own.
+func (n *Namespace) FD() int {
+	if n == nil {
+		return -1
+	}
+	return int(n.file.Fd())
+}
+
+// Close lets go of the namespace.
+func (n *Namespace) Close() error {
+	if n == nil {
+		return nil
+	}
+	return n.file.Close()
+}
+
+// Do runs f with the calling goroutine's thread inside the namespace. Sockets and devices that f opens belong to it for
+// good; goroutines that f starts do not.
+func (n *Namespace) Do(f func() error) error {
+	if n == nil {
+		return f()
+	}
+	runtime.LockOSThread()
+	before, err := os.Open(threadNamespace)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("remember the network namespace: %w", err)
+	}
+	defer before.Close()
+	if err := unix.Setns(n.FD(), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter network namespace (needs CAP_SYS_ADMIN): %w", err)
+	}
+	defer func() {
+		// A thread that cannot be brought back must not run other goroutines: left locked, it ends with this one.
+		if unix.Setns(int(before.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+	}()
+	return f()
+}

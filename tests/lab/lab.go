@@ -1,0 +1,149 @@
+// Package lab makes hosts on this machine: network namespaces without names, joined by veth pairs. They are held by file
+// descriptors alone, so that nothing is left when the process ends, however it ends.
+package lab
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"syscall"
+
+	netlib "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane/netlink"
+)
+
+// Host is a network namespace with its loopback up and a netlink handle into it.
+type Host struct {
+	*netlink.Namespace
+	Name string         // for messages
+	Net  *netlib.Handle // acts inside the namespace, whichever thread calls
+}
+
+// NewHost makes a host that is connected to nothing.
+func NewHost(name string) (*Host, error) {
+	ns, err := netlink.NewNamespace()
+	if err != nil {
+		return nil, err
+	}
+	handle, err := netlib.NewHandleAt(netns.NsHandle(ns.FD()), unix.NETLINK_ROUTE)
+	if err != nil {
+		ns.Close()
+		return nil, fmt.Errorf("%s: netlink: %w", name, err)
+	}
+	h := &Host{ns, name, handle}
+	if err := h.Up("lo"); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Close lets go of the host. It is gone when the last of its sockets and processes is.
+func (h *Host) Close() error {
+	h.Net.Close()
+	return h.Namespace.Close()
+}
+
+// Connect joins a and b with a veth pair of the given interface names and brings both ends up.
+func Connect(a *Host, nameA string, b *Host, nameB string) error {
+	pair := &netlib.Veth{LinkAttrs: netlib.NewLinkAttrs(), PeerName: nameB, PeerNamespace: netlib.NsFd(b.FD())}
+	pair.Name, pair.MTU, pair.TxQLen = nameA, 1500, 1000
+	if err := a.Net.LinkAdd(pair); err != nil {
+		return fmt.Errorf("veth %s:%s to %s:%s: %w", a.Name, nameA, b.Name, nameB, err)
+	}
+	if err := a.Up(nameA); err != nil {
+		return err
+	}
+	return b.Up(nameB)
+}
+
+// Move takes an interface from h to another host, as when a node's link is moved, and brings it up there.
+func (h *Host) Move(device string, to *Host) error {
+	link, err := h.link(device)
+	if err != nil {
+		return err
+	}
+	if err := h.Net.LinkSetNsFd(link, to.FD()); err != nil {
+		return fmt.Errorf("move %s from %s to %s: %w", device, h.Name, to.Name, err)
+	}
+	return to.Up(device)
+}
+
+// Up brings an interface up.
+func (h *Host) Up(device string) error { return h.onLink(device, "up", h.Net.LinkSetUp) }
+
+// Down takes an interface down.
+func (h *Host) Down(device string) error { return h.onLink(device, "down", h.Net.LinkSetDown) }
+
+// Delete removes an interface.
+func (h *Host) Delete(device string) error { return h.onLink(device, "delete", h.Net.LinkDel) }
+
+// SetMTU sets the MTU of an interface.
+func (h *Host) SetMTU(device string, mtu int) error {
+	return h.onLink(device, "set mtu", func(l netlib.Link) error { return h.Net.LinkSetMTU(l, mtu) })
+}
+
+// Address adds an address such as "10.0.0.1/24" or "2001:db8::1/64" to an interface, usable at once.
+func (h *Host) Address(device, prefix string) error {
+	p, err := netip.ParsePrefix(prefix)
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	addr := &netlib.Addr{IPNet: ipNet(p)}
+	if p.Addr().Is6() {
+		addr.Flags = unix.IFA_F_NODAD
+	}
+	return h.onLink(device, "address "+prefix, func(l netlib.Link) error { return h.Net.AddrAdd(l, addr) })
+}
+
+// Route leads packets for prefix ("0.0.0.0/0" and "::/0" for the default) to the router via.
+func (h *Host) Route(prefix, via string) error {
+	p, err := netip.ParsePrefix(prefix)
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	gateway, err := netip.ParseAddr(via)
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	if err := h.Net.RouteAdd(&netlib.Route{Dst: ipNet(p), Gw: gateway.AsSlice()}); err != nil {
+		return fmt.Errorf("%s: route %s via %s: %w", h.Name, prefix, via, err)
+	}
+	return nil
+}
+
+// Start starts a process inside the host. It is killed when this process ends.
+func (h *Host) Start(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	return h.Do(cmd.Start)
+}
+
+func (h *Host) onLink(device, what string, f func(netlib.Link) error) error {
+	link, err := h.link(device)
+	if err != nil {
+		return err
+	}
+	if err := f(link); err != nil {
+		return fmt.Errorf("%s: %s %s: %w", h.Name, device, what, err)
+	}
+	return nil
+}
+
+func (h *Host) link(device string) (netlib.Link, error) {
+	link, err := h.Net.LinkByName(device)
+	if err != nil {
+		return nil, fmt.Errorf("%s: interface %s: %w", h.Name, device, err)
+	}
+	return link, nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

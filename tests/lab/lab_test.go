@@ -1,0 +1,83 @@
+package lab
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+func host(t *testing.T, name string) *Host {
+	t.Helper()
+	h, err := NewHost(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Two hosts over a router of both families exchange datagrams, and the caller's own namespace sees none of it.
+func TestHostsAreConnectedByRouter(t *testing.T) {
+	a, r, b := host(t, "a"), host(t, "r"), host(t, "b")
+	must(t, Connect(a, "eth0", r, "left"), Connect(b, "eth0", r, "right"), r.Forward(),
+		a.Address("eth0", "10.0.1.2/24"), r.Address("left", "10.0.1.1/24"), a.Route("0.0.0.0/0", "10.0.1.1"),
+		b.Address("eth0", "10.0.2.2/24"), r.Address("right", "10.0.2.1/24"), b.Route("0.0.0.0/0", "10.0.2.1"),
+		a.Address("eth0", "fd00:1::2/64"), r.Address("left", "fd00:1::1/64"), a.Route("::/0", "fd00:1::1"),
+		b.Address("eth0", "fd00:2::2/64"), r.Address("right", "fd00:2::1/64"), b.Route("::/0", "fd00:2::1"))
+	for _, to := range []string{"10.0.2.2", "fd00:2::2"} {
+		var sink, source *net.UDPConn
+		address := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 7000))
+		must(t, b.Do(func() (err error) { sink, err = net.ListenUDP("udp", address); return }),
+			a.Do(func() (err error) { source, err = net.DialUDP("udp", nil, address); return }))
+		defer sink.Close()
+		defer source.Close()
+		if _, err := source.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		sink.SetReadDeadline(time.Now().Add(5 * time.Second))
+		buf := make([]byte, 16)
+		n, err := sink.Read(buf)
+		if err != nil || string(buf[:n]) != "hello" {
+			t.Fatalf("over %s: %q, %v", to, buf[:n], err)
+		}
+	}
+	if out, _ := os.ReadFile("/proc/thread-self/net/dev"); strings.Contains(string(out), "left:") {
+		t.Fatal("the caller's namespace has the router's interface")
+	}
+}
+
+func TestLinkMoves(t *testing.T) {
+	a, b, node := host(t, "a"), host(t, "b"), host(t, "node")
+	must(t, Connect(node, "eth0", a, "access"), a.Move("access", b), b.Address("access", "10.0.0.1/24"))
+	if err := a.Up("access"); err == nil {
+		t.Fatal("the interface is still where it came from")
+	}
+}
+
+// A process that is started in a host sees that host's interfaces.
+func TestProcessRunsInHost(t *testing.T) {
+	a, b := host(t, "a"), host(t, "b")
+	must(t, Connect(a, "inside0", b, "other0"))
+	cmd := exec.Command("cat", "/proc/self/net/dev")
+	out := new(strings.Builder)
+	cmd.Stdout = out
+	must(t, a.Start(cmd), cmd.Wait())
+	if !strings.Contains(out.String(), "inside0:") {
+		t.Fatalf("no inside0 in:\n%s", out)
+	}
+}
