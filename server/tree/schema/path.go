@@ -1,0 +1,276 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Path leads from the root to one instance, or to a whole list or leaf-list. The empty path is the root.
+type Path []Step
+
+// Step is one level of a Path.
+type Step struct {
+	Node *Node
+	// Keys are canonical: of a list entry its key values in the order of Node.Keys, of a leaf-list entry its one value. nil
+	// stands for a node that needs none, or for the list as a whole.
+	Keys []string
+}
+
+// Last returns the last step; the path must not be empty.
+func (p Path) Last() Step { return p[len(p)-1] }
+
+// Parent is the path one step shorter; that of the root is the root.
+func (p Path) Parent() Path { return p[:max(0, len(p)-1)] }
+
+// Append returns a new path with one step more; p is not changed and shares nothing that the caller could overwrite.
+func (p Path) Append(n *Node, keys ...string) Path {
+	return append(slices.Clip(p), Step{n, keys})
+}
+
+// Equal reports whether p and q lead to the same instance.
+func (p Path) Equal(q Path) bool {
+	return slices.EqualFunc(p, q, Step.Equal)
+}
+
+// Equal reports whether a and b are the same step.
+func (a Step) Equal(b Step) bool { return a.Node == b.Node && slices.Equal(a.Keys, b.Keys) }
+
+// Contains reports whether q is p or lies below it. A path to a whole list contains its entries.
+func (p Path) Contains(q Path) bool {
+	if len(q) < len(p) {
+		return false
+	}
+	for i, s := range p {
+		whole := s.Keys == nil && i == len(p)-1 // of a list; for other nodes both have no keys
+		if s.Node != q[i].Node || !whole && !slices.Equal(s.Keys, q[i].Keys) {
+			return false
+		}
+	}
+	return true
+}
+
+// String writes p with module names as RFC 7951 section 6.11 does: a name without module is in that of the name before it.
+func (p Path) String() string {
+	return p.format(func(m *Module) string { return m.Name }, false)
+}
+
+// Format writes p with every name prefixed by what prefix gives for its module, as instance-identifiers in XML are
+// (RFC 7950 section 9.13.2) and as NETCONF error-path wants it.
+func (p Path) Format(prefix func(*Module) string) string { return p.format(prefix, true) }
+
+func (p Path) format(prefix func(*Module) string, always bool) string {
+	if len(p) == 0 {
+		return "/"
+	}
+	var b strings.Builder
+	var module *Module
+	name := func(n *Node) {
+		if always || n.Module != module {
+			b.WriteString(prefix(n.Module))
+			b.WriteByte(':')
+		}
+		b.WriteString(n.Name)
+	}
+	for _, s := range p {
+		b.WriteByte('/')
+		name(s.Node)
+		module = s.Node.Module
+		for i, k := range s.Keys {
+			b.WriteByte('[')
+			if s.Node.Kind == List {
+				name(s.Node.Keys[i])
+			} else {
+				b.WriteByte('.')
+			}
+			b.WriteByte('=')
+			b.WriteString(Quote(k))
+			b.WriteByte(']')
+		}
+	}
+	return b.String()
+}
+
+// Quote writes a value as an XPath string literal. XPath 1.0 has no escapes, so a value with both kinds of quotes cannot be
+// written; its double quotes are doubled, which ParsePath understands.
+func Quote(value string) string {
+	if !strings.Contains(value, "'") {
+		return "'" + value + "'"
+	}
+	return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
+}
+
+// ParsePath reads an instance path such as /m:a/list[key='value']/leaf. resolve gives the module of a prefix; with no
+// prefix it is asked for "", and where that gives nil the module of the name before it is meant. Every key of a list must
+// be given once, or none, which names the whole list; values are made canonical. White space around names and inside
+// brackets is allowed.
+func ParsePath(s *Schema, text string, resolve func(prefix string) *Module) (Path, error) {
+	if strings.TrimSpace(text) == "/" {
+		return Path{}, nil
+	}
+	r := pathReader{schema: s, text: text, resolve: resolve, at: s.Root}
+	for r.space(); r.pos < len(text); r.space() {
+		if err := r.step(); err != nil {
+			return nil, fmt.Errorf("at %d: %w", r.pos, err)
+		}
+	}
+	if len(r.path) == 0 {
+		return nil, errors.New("empty path")
+	}
+	return r.path, nil
+}
+
+type pathReader struct {
+	schema  *Schema
+	text    string
+	pos     int
+	resolve func(string) *Module
+	at      *Node
+	path    Path
+}
+
+func (r *pathReader) space() {
+	for r.pos < len(r.text) && strings.IndexByte(" \t\r\n", r.text[r.pos]) >= 0 {
+		r.pos++
+	}
+}
+
+func (r *pathReader) accept(ch byte) bool {
+	r.space()
+	if r.pos < len(r.text) && r.text[r.pos] == ch {
+		r.pos++
+		return true
+	}
+	return false
+}
+
+func (r *pathReader) step() error {
+	if !r.accept('/') {
+		return fmt.Errorf("expected /")
+	}
+	n, err := r.child(r.at)
+	if err != nil {
+		return err
+	}
+	step := Step{Node: n}
+	for r.accept('[') {
+		if err := r.predicate(&step); err != nil {
+			return err
+		}
+	}
+	if missing := slices.Index(step.Keys, unset); missing >= 0 {
+		return fmt.Errorf("%s: key %q is missing", n.path, n.Keys[missing].Name)
+	}
+	r.path, r.at = append(r.path, step), n
+	return nil
+}
+
+// child reads a name and finds its node below parent.
+func (r *pathReader) child(parent *Node) (*Node, error) {
+	r.space()
+	start := r.pos
+	for r.pos < len(r.text) && strings.IndexByte("/[]= \t\r\n", r.text[r.pos]) < 0 {
+		r.pos++
+	}
+	qualified := r.text[start:r.pos]
+	prefix, local := cutName(qualified)
+	m := r.resolve(prefix)
+	if m == nil && prefix == "" {
+		m = parent.Module
+	}
+	if m == nil {
+		return nil, fmt.Errorf("%q: prefix %q names no module", qualified, prefix)
+	}
+	if n := parent.Child(m.Name, local); n != nil {
+		return n, nil
+	}
+	if feature, ok := parent.Unsupported(m.Name, local); ok {
+		return nil, fmt.Errorf("%q needs feature %s, which this element lacks", qualified, feature)
+	}
+	return nil, fmt.Errorf("no node %q of module %s below %s", local, m.Name, parent.path)
+}
+
+// unset marks a key that no predicate has given yet; no YANG string can hold it.
+const unset = "\x00"
+
+func (r *pathReader) predicate(step *Step) error {
+	n := step.Node
+	r.space()
+	var i int
+	var t *Type
+	switch {
+	case strings.HasPrefix(r.text[r.pos:], ".") && n.Kind == LeafList:
+		r.pos++
+		t = n.Type
+		if step.Keys == nil {
+			step.Keys = []string{unset}
+		}
+	case n.Kind == List && len(n.Keys) > 0:
+		key, err := r.child(n)
+		if err != nil {
+			return err
+		}
+		if i = slices.Index(n.Keys, key); i < 0 {
+			return fmt.Errorf("%q is no key of list %s", key.Name, n.path)
+		}
+		t = key.Type
+		if step.Keys == nil {
+			step.Keys = slices.Repeat([]string{unset}, len(n.Keys))
+		}
+	default:
+		return fmt.Errorf("%s %s takes no such predicate", n.Kind, n.path)
+	}
+	if !r.accept('=') {
+		return fmt.Errorf("expected =")
+	}
+	value, err := r.literal()
+	if err != nil {
+		return err
+	}
+	if step.Keys[i] != unset {
+		return fmt.Errorf("key %q is given twice", n.Name)
+	}
+	if step.Keys[i], err = t.Parse(value, Lexical{Module: r.keyModule(n)}); err != nil {
+		return err
+	}
+	if !r.accept(']') {
+		return fmt.Errorf("expected ]")
+	}
+	return nil
+}
+
+// keyModule resolves prefixes inside a key value; an identity without prefix is of the list's own module.
+func (r *pathReader) keyModule(n *Node) func(string) *Module {
+	return func(prefix string) *Module {
+		if m := r.resolve(prefix); m != nil {
+			return m
+		}
+		if prefix == "" {
+			return n.Module
+		}
+		return r.schema.Module(prefix)
+	}
+}
+
+func (r *pathReader) literal() (string, error) {
+	r.space()
+	if r.pos == len(r.text) || r.text[r.pos] != '\'' && r.text[r.pos] != '"' {
+		return "", fmt.Errorf("expected a quoted value")
+	}
+	quote := r.text[r.pos : r.pos+1]
+	var value strings.Builder
+	for {
+		r.pos++
+		end := strings.Index(r.text[r.pos:], quote)
+		if end < 0 {
+			return "", fmt.Errorf("a quote is not closed")
+		}
+		value.WriteString(r.text[r.pos : r.pos+end])
+		r.pos += end + 1
+		if !strings.HasPrefix(r.text[r.pos:], quote) {
+			return value.String(), nil
+		}
+		value.WriteString(quote) // doubled: the quote itself, see Quote
+	}
+}
