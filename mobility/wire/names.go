@@ -1,0 +1,51 @@
+package wire
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// name looks v up in a table of names; what has none is shown as a number.
+func name(names []string, v uint8) string {
+	if int(v) < len(names) && names[v] != "" {
+		return names[v]
+	}
+	return strconv.Itoa(int(v))
+}
+
+// flagText names the bits of a flag field by the letters of their figure, from the left: "A|P". Bits without a letter
+// follow in hexadecimal; no bit at all is "-".
+func flagText(bits uint16, letters string) string {
+	var set []string
+	for i, letter := range letters {
+		if mask := uint16(0x8000) >> i; bits&mask != 0 {
+			set = append(set, string(letter))
+			bits &^= mask
+		}
+	}
+	if bits != 0 {
+		set = append(set, "0x"+strconv.FormatUint(uint64(bits), 16))
+	}
+	if len(set) == 0 {
+		return "-"
+	}
+	return strings.Join(set, "|")
+}
+
+// text shows an identifier as it is where it can stand in a line of a log, and in hexadecimal where it cannot.
+func text(b []byte) string {
+	if len(b) == 0 {
+		return `""`
+	}
+	for rest := b; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 || !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+			return "0x" + hex.EncodeToString(b)
+		}
+		rest = rest[n:]
+	}
+	return string(b)
+}
