@@ -17,6 +17,7 @@ const (
 	EncapUDP                  // UDP port 5437, the inner packet right behind it (RFC 5844 section 4.1.3)
 )
 
+// String returns the name that the configuration uses.
 func (e Encap) String() string {
 	switch e {
 	case EncapIP:
@@ -33,7 +34,7 @@ func (e Encap) String() string {
 type TunnelID struct {
 	VRF         string     // of the outer packets; empty for the default one
 	Local, Peer netip.Addr // of one family
-	Port        uint16     // of the peer, for EncapUDP: 5437, or what a NAT made of it
+	Port        uint16     // of the peer, for EncapUDP: 5437, or what a NAT made of it; 0 learns it from what the peer sends
 	Encap       Encap
 }
 

@@ -45,10 +45,11 @@ type Neighbour struct {
 	MAC  MAC
 }
 
-// Link gives an access interface the addresses that every MAG of the domain shares, and lets it forward (RFC 5213
-// section 6.9.3, RFC 6543). The interface may be absent: it is prepared as soon as it appears.
+// Link gives an access interface the addresses that every MAG of the domain shares, and leads what arrives on it into
+// tunnels by the SourceRoutes of the interface (RFC 5213 section 6.9.3, RFC 6543). What no SourceRoute covers is dropped.
 type Link struct {
 	Name      string
+	VRF       string     // that the interface is in; empty for the default one
 	MAC       MAC        // zero: keep the interface's own
 	LinkLocal netip.Addr // invalid: keep the interface's own
 }
@@ -73,6 +74,32 @@ func (s SourceRoute) Key() any { return SourceRouteKey{s.Link, s.Source} }
 func (n Neighbour) Key() any   { return NeighbourKey{n.Link, n.Addr} }
 func (l Link) Key() any        { return LinkKey(l.Name) }
 
+// LinkOf names the interface that an object is on; empty if there is none.
+func LinkOf(o Object) string {
+	switch o := o.(type) {
+	case Link:
+		return o.Name
+	case Route:
+		return o.Via.Link
+	case SourceRoute:
+		return o.Link
+	case Neighbour:
+		return o.Link
+	}
+	return ""
+}
+
+// PathOf returns the path that an object leads packets into, and whether there is one.
+func PathOf(o Object) (Path, bool) {
+	switch o := o.(type) {
+	case Route:
+		return o.Via.Path, o.Via.Link == "" && !o.Via.Blackhole
+	case SourceRoute:
+		return o.Path, true
+	}
+	return Path{}, false
+}
+
 // Op makes one object exist as given, or (Delete) not exist. Both are idempotent: an object that is there already, or is
 // absent already, is success.
 type Op struct {
@@ -88,6 +115,7 @@ const (
 	LinkUp     EventKind = iota + 1 // the interface exists and has carrier
 	LinkDown                        // it has lost carrier, or is gone
 	ObjectLost                      // somebody changed or removed an object of ours
+	Overrun                         // events were lost, or too much changed to name it: compare everything
 )
 
 // Event is something that happened on the host without our doing.
@@ -110,8 +138,26 @@ type Drops struct {
 	NoSession uint64 // no binding for the node's address
 	Spoofed   uint64 // the source, or the path it came by, is not the binding's
 	TooBig    uint64 // beyond the tunnel's MTU; the sender was told
+	Congested uint64 // marked by the core as having met congestion, of a sender that does not know the mark (RFC 6040)
 	Malformed uint64 // not an IP packet, or an encapsulation header that makes no sense
 	Send      uint64 // the host refused to send it
+}
+
+// Add adds the counts of other.
+func (d *Drops) Add(other Drops) {
+	d.NoSession += other.NoSession
+	d.Spoofed += other.Spoofed
+	d.TooBig += other.TooBig
+	d.Congested += other.Congested
+	d.Malformed += other.Malformed
+	d.Send += other.Send
+}
+
+// TunnelState is what a Plane knows of one tunnel.
+type TunnelState struct {
+	Device string // that the inner packets pass through; several are separated by commas
+	MTU    int    // in force: the largest inner packet in octets
+	Counters
 }
 
 // Plane is one forwarding plane, real or not.
@@ -119,10 +165,10 @@ type Plane interface {
 	// Apply carries out the operations in their order and returns one error (or nil) for each of them. A failed
 	// operation does not keep the rest from being tried.
 	Apply(ctx context.Context, batch []Op) []error
-	// Dump yields every object of ours that the host holds, whoever made it.
+	// Dump yields every object of ours that the host holds, whoever made it. It ends with the first error.
 	Dump(ctx context.Context) iter.Seq2[Object, error]
 	// Watch yields what happens on the host until ctx ends. It starts with the present state of every interface.
 	Watch(ctx context.Context) iter.Seq2[Event, error]
-	// Counters returns the counters of every tunnel.
-	Counters() map[TunnelID]Counters
+	// Tunnels returns the state of every tunnel, and the drops that belong to none. It may be called at any time.
+	Tunnels() (map[TunnelID]TunnelState, Drops)
 }

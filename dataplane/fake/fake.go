@@ -1,0 +1,236 @@
+// Package fake is a forwarding plane in memory, with the manners of a real host: a route needs its tunnel and its
+// interface, an interface that goes away takes everything on it along without a word. Switches make it fail.
+package fake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"mooring/dataplane"
+)
+
+// Plane is a dataplane.Plane. Make one with New; its methods may be called concurrently.
+type Plane struct {
+	mu       sync.Mutex
+	objects  map[any]dataplane.Object
+	links    map[string]dataplane.MAC
+	counters map[dataplane.TunnelID]dataplane.Counters
+	watchers map[chan dataplane.Event]bool
+	applied  []dataplane.Op // what succeeded, in order
+	failNext int
+	failKeys map[any]error
+	slow     time.Duration
+}
+
+// New returns an empty host that has the interfaces of the given names, all up.
+func New(links ...string) *Plane {
+	p := &Plane{
+		objects: map[any]dataplane.Object{}, links: map[string]dataplane.MAC{},
+		counters: map[dataplane.TunnelID]dataplane.Counters{},
+		watchers: map[chan dataplane.Event]bool{}, failKeys: map[any]error{},
+	}
+	for i, name := range links {
+		p.links[name] = dataplane.MAC{2, 0, 0, 0, 0, byte(i + 1)}
+	}
+	return p
+}
+
+// ErrFault is the error of the switch FailNext.
+var ErrFault = errors.New("fault switch")
+
+// FailNext makes the next n operations fail.
+func (p *Plane) FailNext(n int) { p.locked(func() { p.failNext = n }) }
+
+// FailKey makes every operation on the object fail with err; nil heals it.
+func (p *Plane) FailKey(key any, err error) { p.locked(func() { p.failKeys[key] = err }) }
+
+// Slow makes every Apply take d.
+func (p *Plane) Slow(d time.Duration) { p.locked(func() { p.slow = d }) }
+
+// Put places an object on the host as an earlier process would have left it.
+func (p *Plane) Put(o dataplane.Object) { p.locked(func() { p.objects[o.Key()] = o }) }
+
+// Lose removes an object as a stranger would, with an event.
+func (p *Plane) Lose(key any) {
+	p.locked(func() {
+		delete(p.objects, key)
+		p.send(dataplane.Event{Kind: dataplane.ObjectLost, Key: key})
+	})
+}
+
+// LoseSilently removes an object, and no event says so.
+func (p *Plane) LoseSilently(key any) { p.locked(func() { delete(p.objects, key) }) }
+
+// Send delivers an event to everybody who watches.
+func (p *Plane) Send(e dataplane.Event) { p.locked(func() { p.send(e) }) }
+
+// AddLink makes an interface appear, up.
+func (p *Plane) AddLink(name string, mac dataplane.MAC) {
+	p.locked(func() {
+		p.links[name] = mac
+		p.send(dataplane.Event{Kind: dataplane.LinkUp, Link: name, MAC: mac})
+	})
+}
+
+// RemoveLink makes an interface vanish with everything on it.
+func (p *Plane) RemoveLink(name string) {
+	p.locked(func() {
+		delete(p.links, name)
+		maps.DeleteFunc(p.objects, func(_ any, o dataplane.Object) bool { return dataplane.LinkOf(o) == name })
+		p.send(dataplane.Event{Kind: dataplane.LinkDown, Link: name})
+	})
+}
+
+// Count sets the counters of a tunnel.
+func (p *Plane) Count(id dataplane.TunnelID, c dataplane.Counters) {
+	p.locked(func() { p.counters[id] = c })
+}
+
+// Applied returns the operations that succeeded since the last call, in their order.
+func (p *Plane) Applied() []dataplane.Op {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ops := p.applied
+	p.applied = nil
+	return ops
+}
+
+// Apply implements dataplane.Plane.
+func (p *Plane) Apply(ctx context.Context, batch []dataplane.Op) []error {
+	p.mu.Lock()
+	slow := p.slow
+	p.mu.Unlock()
+	if slow > 0 {
+		select {
+		case <-time.After(slow):
+		case <-ctx.Done():
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	errs := make([]error, len(batch))
+	for i, op := range batch {
+		if errs[i] = p.apply(op); errs[i] == nil {
+			p.applied = append(p.applied, op)
+		}
+	}
+	return errs
+}
+
+func (p *Plane) apply(op dataplane.Op) error {
+	key := op.Object.Key()
+	if p.failNext > 0 {
+		p.failNext--
+		return ErrFault
+	}
+	if err := p.failKeys[key]; err != nil {
+		return err
+	}
+	if op.Delete {
+		if err := p.unused(key); err != nil {
+			return err
+		}
+		delete(p.objects, key)
+		return nil
+	}
+	if err := p.supported(op.Object); err != nil {
+		return err
+	}
+	p.objects[key] = op.Object
+	return nil
+}
+
+// supported says what an object lacks to exist.
+func (p *Plane) supported(o dataplane.Object) error {
+	if name := dataplane.LinkOf(o); name != "" {
+		if _, ok := p.links[name]; !ok {
+			return fmt.Errorf("no interface %s", name)
+		}
+	}
+	if source, ok := o.(dataplane.SourceRoute); ok && p.objects[dataplane.LinkKey(source.Link)] == nil {
+		return fmt.Errorf("%s is not an access interface", source.Link)
+	}
+	if path, ok := dataplane.PathOf(o); ok && p.objects[path.Tunnel] == nil {
+		return fmt.Errorf("no tunnel %s", path.Tunnel)
+	}
+	return nil
+}
+
+// unused says what still leans on an object that is to go.
+func (p *Plane) unused(key any) error {
+	for _, o := range p.objects {
+		if path, ok := dataplane.PathOf(o); ok && key == any(path.Tunnel) {
+			return fmt.Errorf("in use by %s", o)
+		}
+	}
+	return nil
+}
+
+// Dump implements dataplane.Plane.
+func (p *Plane) Dump(context.Context) iter.Seq2[dataplane.Object, error] {
+	return func(yield func(dataplane.Object, error) bool) {
+		p.mu.Lock()
+		objects := slices.Collect(maps.Values(p.objects))
+		p.mu.Unlock()
+		for _, o := range objects {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Watch implements dataplane.Plane.
+func (p *Plane) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
+	return func(yield func(dataplane.Event, error) bool) {
+		events := make(chan dataplane.Event, 1024)
+		p.mu.Lock()
+		for _, name := range slices.Sorted(maps.Keys(p.links)) {
+			events <- dataplane.Event{Kind: dataplane.LinkUp, Link: name, MAC: p.links[name]}
+		}
+		p.watchers[events] = true
+		p.mu.Unlock()
+		defer p.locked(func() { delete(p.watchers, events) })
+		for {
+			select {
+			case e := <-events:
+				if !yield(e, nil) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Tunnels implements dataplane.Plane.
+func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	tunnels := map[dataplane.TunnelID]dataplane.TunnelState{}
+	for _, o := range p.objects {
+		if t, ok := o.(dataplane.Tunnel); ok {
+			tunnels[t.ID] = dataplane.TunnelState{Device: "fake", MTU: t.MTU, Counters: p.counters[t.ID]}
+		}
+	}
+	return tunnels, dataplane.Drops{}
+}
+
+func (p *Plane) locked(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *Plane) send(e dataplane.Event) {
+	for events := range p.watchers {
+		events <- e
+	}
+}

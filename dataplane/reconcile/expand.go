@@ -1,0 +1,70 @@
+package reconcile
+
+import (
+	"net/netip"
+
+	"mooring/dataplane"
+)
+
+// expand names the objects that a session wants, its tunnel first.
+func expand(s *dataplane.Session) []dataplane.Object {
+	if s.Blocked {
+		return blackholes(s)
+	}
+	objects := []dataplane.Object{dataplane.Tunnel{ID: s.Path.Tunnel, MTU: s.MTU}}
+	for _, prefix := range s.Prefixes {
+		route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}}
+		if s.Side == dataplane.Anchor {
+			route.Via.Path = s.Path
+			objects = append(objects, route)
+			continue
+		}
+		route.Via.Link = s.Link
+		objects = append(objects, route, dataplane.SourceRoute{Link: s.Link, Source: prefix, Path: s.Path})
+		if fixed(prefix) && s.LinkAddr != (dataplane.MAC{}) {
+			objects = append(objects, dataplane.Neighbour{Link: s.Link, Addr: prefix.Addr(), MAC: s.LinkAddr})
+		}
+	}
+	return objects
+}
+
+// fixed reports whether the prefix is an address whose link-layer address we know without asking: a home address. What a
+// node calls itself inside a home network prefix is found by neighbour discovery.
+func fixed(p netip.Prefix) bool { return p.Addr().Is4() && p.IsSingleIP() }
+
+func blackholes(s *dataplane.Session) []dataplane.Object {
+	objects := make([]dataplane.Object, 0, len(s.Prefixes))
+	for _, prefix := range s.Prefixes {
+		objects = append(objects, dataplane.Route{
+			VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Via: dataplane.Target{Blackhole: true},
+		})
+	}
+	return objects
+}
+
+// expandConfig names the objects that the configuration wants.
+func expandConfig(c dataplane.Config) []dataplane.Object {
+	var objects []dataplane.Object
+	for _, link := range c.Links {
+		objects = append(objects, link)
+	}
+	for _, pool := range c.Blackholes {
+		objects = append(objects, dataplane.Route{VRFPrefix: pool, Via: dataplane.Target{Blackhole: true}})
+	}
+	return objects
+}
+
+// rank orders objects: each may lean on those of a lower rank.
+func rank(o dataplane.Object) int {
+	switch o.(type) {
+	case dataplane.Link:
+		return 0
+	case dataplane.Tunnel:
+		return 1
+	case dataplane.Route, dataplane.SourceRoute:
+		return 2
+	}
+	return 3
+}
+
+const ranks = 4

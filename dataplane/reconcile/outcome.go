@@ -1,0 +1,210 @@
+package reconcile
+
+import (
+	"container/heap"
+	"errors"
+	"time"
+
+	"mooring/dataplane"
+)
+
+// State says how far an object is.
+type State uint8
+
+// The states of an object.
+const (
+	Pending   State = iota // not tried yet in its present shape
+	Installed              // the host has it
+	Failed                 // the host refused it; it is tried again
+)
+
+func (s State) String() string {
+	switch s {
+	case Installed:
+		return "installed"
+	case Failed:
+		return "failed"
+	}
+	return "pending"
+}
+
+const (
+	patience  = 3           // an object that was taken away this often is put back at once, after that with delays
+	leftAlone = time.Minute // a loss after this much peace is the first one again
+)
+
+var errTakenAway = errors.New("somebody else keeps removing or changing it")
+
+// done notes what the host made of an item. wait says how long to wait after so many failures in a row.
+func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) time.Duration) {
+	wasFailed := it.tries > 0
+	if len(it.claims) > 0 {
+		p.touch(it.claims[len(it.claims)-1])
+	}
+	switch {
+	case err != nil:
+		it.tries++
+		p.fail(it, err, now, wait(it.tries))
+	case it.wanted:
+		it.enter(Installed, nil, now)
+		it.tries = 0
+		if wasFailed && rank(it.object) < rank(dataplane.Route{}) {
+			p.retryAll() // what leans on it may have failed for its sake
+		}
+	default:
+		delete(p.items, it.key)
+	}
+}
+
+func (p *plan) fail(it *item, err error, now time.Time, wait time.Duration) {
+	it.enter(Failed, err, now)
+	it.retryAt = now.Add(wait)
+	heap.Push(&p.retries, retry{it.retryAt, it})
+}
+
+func (s *status) enter(state State, err error, now time.Time) {
+	if s.since.IsZero() || s.state != state || text(s.err) != text(err) {
+		s.since = now
+	}
+	s.state, s.err = state, err
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// due queues what is to be tried again by now.
+func (p *plan) due(now time.Time) {
+	for len(p.retries) > 0 && !p.retries[0].at.After(now) {
+		if r := heap.Pop(&p.retries).(retry); r.valid() {
+			p.enqueue(r.item)
+		}
+	}
+}
+
+// nextRetry says when something is to be tried again.
+func (p *plan) nextRetry() (time.Time, bool) {
+	for len(p.retries) > 0 {
+		if p.retries[0].valid() {
+			return p.retries[0].at, true
+		}
+		heap.Pop(&p.retries)
+	}
+	return time.Time{}, false
+}
+
+func (p *plan) retryAll() {
+	for _, r := range p.retries {
+		if r.valid() {
+			p.enqueue(r.item)
+		}
+	}
+	p.retries = nil
+}
+
+// lost notes that somebody removed or changed an object.
+func (p *plan) lost(key any, now time.Time, wait func(tries int) time.Duration) {
+	it := p.items[key]
+	if it == nil || !it.wanted || it.state != Installed {
+		return
+	}
+	if now.Sub(it.since) > leftAlone {
+		it.losses = 0
+	}
+	if it.losses++; it.losses <= patience {
+		p.again(it)
+		return
+	}
+	p.fail(it, errTakenAway, now, wait(it.losses-patience))
+}
+
+// again queues an object that the host no longer has as it is wanted.
+func (p *plan) again(it *item) {
+	it.state = Pending
+	p.enqueue(it)
+}
+
+// linkChanged queues everything on an interface: what the host dropped with it silently, and what had to wait for it.
+func (p *plan) linkChanged(name string) {
+	for _, it := range p.items {
+		if it.wanted && dataplane.LinkOf(it.object) == name {
+			p.enqueue(it)
+		}
+	}
+}
+
+// found compares an object of the host with the wanted one.
+func (p *plan) found(object dataplane.Object) {
+	it := p.items[object.Key()]
+	if it == nil {
+		it = p.item(object)
+		p.enqueue(it) // nobody wants it
+	}
+	it.seen = p.round
+	if it.wanted && it.state == Installed && it.object != object {
+		p.again(it)
+	}
+}
+
+// missing queues what a complete comparison has not found.
+func (p *plan) missing() {
+	for _, it := range p.items {
+		if it.wanted && it.state == Installed && it.seen != p.round {
+			p.again(it)
+		}
+	}
+}
+
+// waiting counts the items in the queues.
+func (p *plan) waiting() (n int) {
+	for _, it := range p.items {
+		if it.queue != idle {
+			n++
+		}
+	}
+	return n
+}
+
+// report returns the results that the owners of sessions have not heard of.
+func (p *plan) report() []dataplane.Result {
+	var results []dataplane.Result
+	for _, id := range p.touched {
+		s := p.sessions[id]
+		if s == nil {
+			continue
+		}
+		err, known := p.outcome(id, s)
+		if !known || s.reported && text(s.err) == text(err) {
+			continue
+		}
+		s.reported, s.err = true, err
+		results = append(results, dataplane.Result{ID: id, Err: err})
+	}
+	p.touched = p.touched[:0]
+	return results
+}
+
+// retry is an item and the time of its next try. It is valid while the item still waits for that very time.
+type retry struct {
+	at   time.Time
+	item *item
+}
+
+func (r retry) valid() bool { return r.item.state == Failed && r.item.retryAt.Equal(r.at) }
+
+// retries is a heap, the earliest first.
+type retries []retry
+
+func (h retries) Len() int           { return len(h) }
+func (h retries) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h retries) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *retries) Push(x any)        { *h = append(*h, x.(retry)) }
+func (h *retries) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,215 @@
+// Package reconcile makes a forwarding plane hold what sessions and configuration want, and keeps it so.
+//
+// The plan (plan.go, outcome.go) is pure: sessions become objects, shared ones are counted, and queues say what is to be
+// made and removed next. The Reconciler is its shell: one goroutine that hands batches to a dataplane.Plane, tries again
+// what failed, and compares plan and host when the host may have changed.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"mooring/dataplane"
+)
+
+// Options of a Reconciler. The zero value works.
+type Options struct {
+	Log     *slog.Logger
+	Results func([]dataplane.Result) // called from Run for every session that was handed over, and when its outcome changes
+	Links   func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
+	Batch   int                      // objects handed to the plane at once; 0 means 256
+	Backlog int                      // changes that may wait before Room says no; 0 means 65536
+	Compare time.Duration            // between full comparisons; 0 means five minutes
+}
+
+// Reconciler keeps a plane in agreement with what is wanted. Its methods may be called concurrently.
+type Reconciler struct {
+	plane dataplane.Plane
+	Options
+	inbox inbox
+
+	mu   sync.Mutex // guards plan, which only Run changes
+	plan *plan
+
+	configured bool      // Run: what is not wanted may be removed
+	compareAt  time.Time // Run: of the next comparison
+}
+
+// New returns a Reconciler of the plane. Nothing happens before Run.
+func New(plane dataplane.Plane, o Options) *Reconciler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Results == nil {
+		o.Results = func([]dataplane.Result) {}
+	}
+	if o.Links == nil {
+		o.Links = func(dataplane.Event) {}
+	}
+	o.Batch = orDefault(o.Batch, 256)
+	o.Backlog = orDefault(o.Backlog, 65536)
+	o.Compare = orDefault(o.Compare, 5*time.Minute)
+	return &Reconciler{plane: plane, Options: o, plan: newPlan(), inbox: newInbox(o.Backlog)}
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// Want hands over changes of sessions, in order. It never blocks; who can wait should wait for Room first. Of several
+// changes of a session that are waiting, the newest counts.
+func (r *Reconciler) Want(changes []dataplane.Change) { r.inbox.put(changes) }
+
+// Room returns a channel that is closed as soon as fewer than Options.Backlog changes wait.
+func (r *Reconciler) Room() <-chan struct{} { return r.inbox.roomChannel() }
+
+// Configure replaces the wanted state that comes from the configuration. Until its first call nothing is removed that an
+// earlier process left on the host: whoever restores sessions hands them to Want before it.
+func (r *Reconciler) Configure(c dataplane.Config) { r.inbox.configure(c) }
+
+// Run reconciles until ctx ends, and returns nil then. What was installed stays.
+func (r *Reconciler) Run(ctx context.Context) error {
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	events := make(chan dataplane.Event, 256)
+	watcher.Go(func() { r.watch(ctx, events) })
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if r.step(ctx) {
+			r.drain(events)
+			continue
+		}
+		timer.Reset(time.Until(r.wakeAt()))
+		select {
+		case <-ctx.Done():
+		case <-r.inbox.filled:
+		case <-timer.C:
+		case event := <-events:
+			r.handle(event)
+		}
+	}
+	return nil
+}
+
+// step takes in what is new and carries out one batch. It reports whether there was anything to do.
+func (r *Reconciler) step(ctx context.Context) bool {
+	changes, config := r.inbox.take()
+	r.mu.Lock()
+	for _, arrived := range changes {
+		r.plan.set(arrived.Change)
+	}
+	if config != nil {
+		r.plan.configure(*config)
+		r.configured = true
+	}
+	r.plan.due(time.Now())
+	batch := r.plan.next(r.Batch)
+	results := r.plan.report() // of sessions that needed nothing
+	r.mu.Unlock()
+
+	if len(results) > 0 {
+		r.Results(results)
+	}
+	if len(batch) > 0 {
+		r.apply(ctx, batch)
+		return true
+	}
+	if r.configured && !time.Now().Before(r.compareAt) {
+		r.compare(ctx)
+		return true
+	}
+	return len(changes) > 0 || config != nil
+}
+
+var errNoAnswer = errors.New("the plane gave no answer")
+
+func (r *Reconciler) apply(ctx context.Context, batch []*item) {
+	ops := make([]dataplane.Op, len(batch))
+	for i, it := range batch {
+		ops[i] = dataplane.Op{Delete: !it.wanted, Object: it.object}
+	}
+	errs := r.plane.Apply(ctx, ops)
+	now := time.Now()
+	r.mu.Lock()
+	for i, it := range batch {
+		err := errNoAnswer
+		if i < len(errs) {
+			err = errs[i]
+		}
+		if err != nil && text(err) != text(it.err) {
+			r.Log.Warn("forwarding state refused, will try again", "object", it.object, "remove", !it.wanted, "error", err)
+		}
+		r.plan.done(it, err, now, backoff)
+	}
+	results := r.plan.report()
+	r.mu.Unlock()
+	if len(results) > 0 {
+		r.Results(results)
+	}
+}
+
+// compare reads the host and queues what differs: what is missing or different is made again, what nobody wants is removed.
+func (r *Reconciler) compare(ctx context.Context) {
+	now := time.Now()
+	r.compareAt = now.Add(r.Compare)
+	r.mu.Lock()
+	r.plan.round++
+	r.mu.Unlock()
+	for object, err := range r.plane.Dump(ctx) {
+		if err != nil {
+			r.compareAt = now.Add(compareRetry)
+			r.Log.Warn("cannot compare with the host, will try again", "error", err)
+			return
+		}
+		r.mu.Lock()
+		r.plan.found(object)
+		r.mu.Unlock()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plan.missing()
+	if n := r.plan.waiting(); n > 0 {
+		r.Log.Info("the host differed from the wanted state", "objects", n)
+	}
+}
+
+func (r *Reconciler) wakeAt() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.plan.nextRetry()
+	if r.configured && (!ok || r.compareAt.Before(at)) {
+		return r.compareAt
+	}
+	if !ok {
+		return time.Now().Add(r.Compare)
+	}
+	return at
+}
+
+const (
+	firstRetry   = 100 * time.Millisecond
+	lastRetry    = 30 * time.Second
+	compareRetry = time.Second
+)
+
+// backoff doubles with every failure up to lastRetry, less a random part of up to a half, so that what failed together is
+// not tried together for ever.
+func backoff(tries int) time.Duration {
+	full := lastRetry
+	if tries < 10 {
+		full = min(firstRetry<<(tries-1), lastRetry)
+	}
+	return full - rand.N(full/2)
+}
