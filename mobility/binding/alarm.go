@@ -1,0 +1,104 @@
+package binding
+
+import (
+	"container/heap"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+)
+
+// An alarm that is moved to a later instant, as every refresh does, stays where it is in the heap until it would ring: moving it
+// then costs once a lifetime what it would otherwise cost with every refresh.
+type alarm struct {
+	due   int64 // nanoseconds since 1970; 0: none
+	rings int64 // when the heap looks at it; not after due
+	place int32 // in the heap, counted from 1; 0: not in it
+}
+
+type alarms []*entry
+
+// SetAlarm lets PopAlarm return the row at the given instant, in place of an earlier setting. The zero time removes it. A row that is absent has no
+// alarm.
+func (t *Table) SetAlarm(id dataplane.SessionID, at time.Time) {
+	e := t.shardOf(id).entry(id)
+	if e == nil {
+		return
+	}
+	if at.IsZero() {
+		t.alarms.remove(e)
+		return
+	}
+	t.alarms.set(e, at.UnixNano())
+}
+
+// NextAlarm returns an instant before which no alarm is due.
+func (t *Table) NextAlarm() (at time.Time, ok bool) {
+	if len(t.alarms) == 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, t.alarms[0].alarm.rings), true
+}
+
+// PopAlarm returns a row whose alarm is due and removes the alarm, or nil when none is due.
+func (t *Table) PopAlarm(now time.Time) *mobility.Binding {
+	for len(t.alarms) > 0 && t.alarms[0].alarm.rings <= now.UnixNano() {
+		e := t.alarms[0]
+		if e.alarm.due <= now.UnixNano() {
+			t.alarms.remove(e)
+			return e.row
+		}
+		e.alarm.rings = e.alarm.due
+		heap.Fix(&t.alarms, 0)
+	}
+	return nil
+}
+
+func (s *shard) entry(id dataplane.SessionID) *entry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.rows[id]; e != nil && e.row != nil {
+		return e
+	}
+	return nil
+}
+
+func (a *alarms) set(e *entry, due int64) {
+	e.alarm.due = due
+	switch {
+	case e.alarm.place == 0:
+		e.alarm.rings = due
+		heap.Push(a, e)
+	case due < e.alarm.rings:
+		e.alarm.rings = due
+		heap.Fix(a, int(e.alarm.place-1))
+	}
+}
+
+func (a *alarms) remove(e *entry) {
+	if e.alarm.place != 0 {
+		heap.Remove(a, int(e.alarm.place-1))
+	}
+}
+
+func (a alarms) Len() int           { return len(a) }
+func (a alarms) Less(i, j int) bool { return a[i].alarm.rings < a[j].alarm.rings }
+func (a alarms) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].alarm.place, a[j].alarm.place = int32(i+1), int32(j+1)
+}
+
+func (a *alarms) Push(x any) {
+	e := x.(*entry)
+	e.alarm.place = int32(len(*a) + 1)
+	*a = append(*a, e)
+}
+
+func (a *alarms) Pop() any {
+	last := len(*a) - 1
+	e := (*a)[last]
+	(*a)[last] = nil
+	*a = (*a)[:last]
+	e.alarm = alarm{}
+	return e
+}

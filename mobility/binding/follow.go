@@ -1,0 +1,142 @@
+package binding
+
+import (
+	"mooring/dataplane"
+	"mooring/mobility"
+)
+
+// Change says that a row is now as Binding, or (Binding nil) gone.
+type Change struct {
+	ID      dataplane.SessionID
+	Binding *mobility.Binding
+}
+
+// Mark is an observer's place in the order of changes. Its first round yields every row, the later ones what changed since:
+// the newest state of each row, however often it changed. A mark costs nothing while nobody reads from it, but that deleted
+// rows are remembered until it has seen them; Close it when done. One goroutine uses a mark.
+type Mark struct {
+	table *Table
+	shard int
+	ready chan struct{}
+}
+
+// Follow returns a mark before the first row.
+func (t *Table) Follow() *Mark {
+	m := &Mark{table: t, ready: make(chan struct{}, 1)}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		s.marks[m] = 0
+		s.mu.Unlock()
+	}
+	m.ready <- struct{}{}
+	return m
+}
+
+// Ready receives a value when there may be something to read.
+func (m *Mark) Ready() <-chan struct{} { return m.ready }
+
+// Next appends changes to buf and returns it: those of one shard at a time, oldest first. An empty result means that the mark
+// has seen everything up to now.
+func (m *Mark) Next(buf []Change) []Change {
+	for range shardCount {
+		before := len(buf)
+		buf = m.table.shards[m.shard].drain(m, buf)
+		m.shard = (m.shard + 1) % shardCount
+		if len(buf) > before {
+			return buf
+		}
+	}
+	return buf
+}
+
+// Close releases what the table remembers for the mark.
+func (m *Mark) Close() {
+	for i := range m.table.shards {
+		s := &m.table.shards[i]
+		s.mu.Lock()
+		delete(s.marks, m)
+		s.sweep()
+		s.mu.Unlock()
+	}
+}
+
+// drain appends what changed after the mark and moves the mark to the newest change.
+func (s *shard) drain(m *Mark, buf []Change) []Change {
+	s.mu.RLock()
+	seen, newest := s.marks[m], s.changes
+	s.mu.RUnlock()
+	if seen == newest {
+		return buf
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.oldest
+	if seen > 0 {
+		for first = s.newest; first.older != nil && first.older.change > seen; {
+			first = first.older
+		}
+	}
+	for e := first; e != nil; e = e.newer {
+		if e.row != nil || seen > 0 { // a mark that has seen nothing needs no obituary
+			buf = append(buf, Change{e.id, e.row})
+		}
+	}
+	s.marks[m] = s.changes
+	s.sweep()
+	return buf
+}
+
+// touch makes e the newest change and wakes the observers.
+func (s *shard) touch(e *entry) {
+	if s.newest != e {
+		s.unlink(e)
+		e.older = s.newest
+		if s.newest != nil {
+			s.newest.newer = e
+		} else {
+			s.oldest = e
+		}
+		s.newest = e
+	}
+	s.changes++
+	e.change = s.changes
+	for m := range s.marks {
+		select {
+		case m.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// unlink takes e out of the order of changes, if it is in it.
+func (s *shard) unlink(e *entry) {
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else if s.oldest == e {
+		s.oldest = e.newer
+	}
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else if s.newest == e {
+		s.newest = e.older
+	}
+	e.older, e.newer = nil, nil
+}
+
+// sweep forgets the deleted rows that every mark has seen.
+func (s *shard) sweep() {
+	seen := s.changes
+	for _, at := range s.marks {
+		seen = min(seen, at)
+	}
+	for len(s.deleted) > 0 && s.deleted[0].change <= seen {
+		e := s.deleted[0].entry
+		if e.row == nil && e.change == s.deleted[0].change { // not put again since
+			s.unlink(e)
+			delete(s.rows, e.id)
+		}
+		s.deleted[0] = tombstone{}
+		s.deleted = s.deleted[1:]
+	}
+}

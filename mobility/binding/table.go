@@ -1,0 +1,246 @@
+// Package binding is the table of bindings of one LMA or MAG: rows, the indexes that the machine looks up, the order of
+// changes that observers follow, and one alarm a row.
+//
+// One goroutine, the owner, writes (Put, Delete, SetAlarm, PopAlarm); any may read. Rows are replaced, never changed, so a
+// reader keeps what it got. At a million bindings every octet of an entry costs a megabyte.
+package binding
+
+import (
+	"iter"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+const shardCount = 64
+
+// Table holds bindings. Make one with New.
+type Table struct {
+	shards [shardCount]shard
+	count  atomic.Int64
+
+	// The indexes and alarms belong to the owner.
+	byNode   map[mobility.NodeID]*entry // first of a chain over entry.sibling
+	byPrefix map[netip.Prefix]*entry
+	alarms   alarms
+}
+
+// shard is one part of the rows, with the order in which they changed.
+type shard struct {
+	mu      sync.RWMutex
+	rows    map[dataplane.SessionID]*entry
+	newest  *entry // most recent change; linked by entry.older
+	oldest  *entry
+	changes uint64           // of the newest
+	marks   map[*Mark]uint64 // the last change that each has seen
+	deleted []tombstone      // oldest first
+}
+
+type tombstone struct {
+	entry  *entry
+	change uint64
+}
+
+type entry struct {
+	row          *mobility.Binding // nil: deleted, and kept until every mark has seen it
+	id           dataplane.SessionID
+	change       uint64
+	older, newer *entry
+	sibling      *entry // next entry of the same node
+	alarm        alarm
+}
+
+// New returns an empty table.
+func New() *Table {
+	t := &Table{byNode: map[mobility.NodeID]*entry{}, byPrefix: map[netip.Prefix]*entry{}}
+	for i := range t.shards {
+		t.shards[i].rows = map[dataplane.SessionID]*entry{}
+		t.shards[i].marks = map[*Mark]uint64{}
+	}
+	return t
+}
+
+func (t *Table) shardOf(id dataplane.SessionID) *shard { return &t.shards[id%shardCount] }
+
+// Len returns the number of bindings.
+func (t *Table) Len() int { return int(t.count.Load()) }
+
+// Put adds the row, or replaces the row with its ID. The table keeps b; nobody may change it afterwards.
+func (t *Table) Put(b *mobility.Binding) {
+	s := t.shardOf(b.ID)
+	s.mu.Lock()
+	e := s.rows[b.ID]
+	var old *mobility.Binding
+	if e == nil {
+		e = &entry{id: b.ID}
+		s.rows[b.ID] = e
+	}
+	old, e.row = e.row, b
+	s.touch(e)
+	s.mu.Unlock()
+	t.reindex(e, old, b)
+	if old == nil {
+		t.count.Add(1)
+	}
+}
+
+// Delete removes the row and its alarm. Deleting what is absent changes nothing.
+func (t *Table) Delete(id dataplane.SessionID) {
+	s := t.shardOf(id)
+	s.mu.Lock()
+	e := s.rows[id]
+	if e == nil || e.row == nil {
+		s.mu.Unlock()
+		return
+	}
+	old := e.row
+	e.row = nil
+	s.touch(e)
+	s.deleted = append(s.deleted, tombstone{e, e.change})
+	s.sweep()
+	s.mu.Unlock()
+	t.reindex(e, old, nil)
+	t.alarms.remove(e)
+	t.count.Add(-1)
+}
+
+// Get returns the row, or nil.
+func (t *Table) Get(id dataplane.SessionID) *mobility.Binding {
+	s := t.shardOf(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if e := s.rows[id]; e != nil {
+		return e.row
+	}
+	return nil
+}
+
+// All yields every row, shard by shard. It holds no lock while it yields; a row that changes meanwhile is seen as it was or as
+// it became.
+func (t *Table) All() iter.Seq[*mobility.Binding] {
+	return func(yield func(*mobility.Binding) bool) {
+		var rows []*mobility.Binding
+		for i := range t.shards {
+			rows = t.shards[i].appendRows(rows[:0])
+			for _, b := range rows {
+				if !yield(b) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for e := s.oldest; e != nil; e = e.newer {
+		if e.row != nil {
+			rows = append(rows, e.row)
+		}
+	}
+	return rows
+}
+
+// ByNode yields the rows of a node, one for each of its interfaces or sessions. For the owner only.
+func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return chain(t.byNode[id]) }
+
+// ByMNID is ByNode for an identifier as a message carries it; it does not allocate.
+func (t *Table) ByMNID(id wire.MNID) iter.Seq[*mobility.Binding] {
+	var room [128]byte
+	key := append(append(room[:0], id.Subtype), id.ID...)
+	return chain(t.byNode[mobility.NodeID(key)])
+}
+
+func chain(e *entry) iter.Seq[*mobility.Binding] {
+	return func(yield func(*mobility.Binding) bool) {
+		for next := e; next != nil; {
+			e, next = next, next.sibling
+			if !yield(e.row) {
+				return
+			}
+		}
+	}
+}
+
+// ByPrefix returns the row that holds exactly this home network prefix, or this home address as /32. For the owner only.
+func (t *Table) ByPrefix(p netip.Prefix) *mobility.Binding {
+	if e := t.byPrefix[p]; e != nil {
+		return e.row
+	}
+	return nil
+}
+
+// reindex moves e from where old stood to where b stands. Either may be nil.
+func (t *Table) reindex(e *entry, old, b *mobility.Binding) {
+	switch {
+	case old == nil:
+		e.sibling = t.byNode[b.Node]
+		t.byNode[b.Node] = e
+	case b == nil || old.Node != b.Node:
+		t.unchain(e, old.Node)
+		if b != nil {
+			e.sibling = t.byNode[b.Node]
+			t.byNode[b.Node] = e
+		}
+	}
+	if old != nil && (b == nil || !sameAddresses(old, b)) {
+		for p := range addresses(old) {
+			if t.byPrefix[p] == e {
+				delete(t.byPrefix, p)
+			}
+		}
+	}
+	if b != nil && (old == nil || !sameAddresses(old, b)) {
+		for p := range addresses(b) {
+			t.byPrefix[p] = e
+		}
+	}
+}
+
+func (t *Table) unchain(e *entry, node mobility.NodeID) {
+	head := t.byNode[node]
+	if head == e {
+		if e.sibling == nil {
+			delete(t.byNode, node)
+		} else {
+			t.byNode[node] = e.sibling
+		}
+	} else {
+		for head.sibling != e {
+			head = head.sibling
+		}
+		head.sibling = e.sibling
+	}
+	e.sibling = nil
+}
+
+// addresses yields what a row is found by: its home network prefixes and its home address.
+func addresses(b *mobility.Binding) iter.Seq[netip.Prefix] {
+	return func(yield func(netip.Prefix) bool) {
+		for _, p := range b.Prefixes {
+			if !yield(p) {
+				return
+			}
+		}
+		if b.Home.IsValid() {
+			yield(netip.PrefixFrom(b.Home.Addr(), b.Home.Addr().BitLen()))
+		}
+	}
+}
+
+func sameAddresses(a, b *mobility.Binding) bool {
+	if a.Home != b.Home || len(a.Prefixes) != len(b.Prefixes) {
+		return false
+	}
+	for i := range a.Prefixes {
+		if a.Prefixes[i] != b.Prefixes[i] {
+			return false
+		}
+	}
+	return true
+}

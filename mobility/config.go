@@ -1,0 +1,171 @@
+package mobility
+
+import (
+	"net/netip"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility/wire"
+)
+
+// Config is what the mobility core obeys: the committed configuration in native types. A Config and everything reachable
+// from it is never changed once it was handed over; two Configs may share what did not change between them.
+type Config struct {
+	LMAs map[string]*LMA // by name
+	MAGs map[string]*MAG // by name
+}
+
+// Domain is a PMIPv6 domain: what its anchors and gateways have in common.
+type Domain struct {
+	Name      string
+	Key       *Key            // nil: signalling is not authenticated unless a nearer key says so
+	Encap     dataplane.Encap // 0: follows from the signalling transport
+	Profiles  Profiles
+	LinkLocal netip.Addr    // FixedMAGLinkLocalAddressOnAllAccessLinks (RFC 5213 section 9.3)
+	LinkMAC   dataplane.MAC // FixedMAGLinkLayerAddressOnAllAccessLinks (RFC 5213 section 9.3, RFC 6543)
+	Anchors   map[string][]netip.Addr
+}
+
+// Profiles is the policy store of a domain. Its methods may be called by several goroutines and return the same answers
+// for ever: a change of the configuration makes another Profiles.
+type Profiles interface {
+	// Node returns the profile of the entry user@realm itself.
+	Node(nai string) *Profile
+	// Realm returns the profile of the entry @realm; the argument starts with the at sign.
+	Realm(realm string) *Profile
+	// Named returns a profile by its name, for those that have no entry.
+	Named(name string) *Profile
+}
+
+// Profile is what a mobile node is entitled to (RFC 5213 section 6.2).
+type Profile struct {
+	Name    string // of the entry it comes from
+	Network string // whose pools it draws from
+	Service Service
+	Anchor  string // the LMA that serves it; empty: any
+	Key     *Key
+}
+
+// ProfileSource says where the profile of a binding was found.
+type ProfileSource uint8
+
+// The sources, the most specific first (feature row DOM-08).
+const (
+	ProfileNone ProfileSource = iota
+	ProfileExact
+	ProfileRealm
+	ProfileDefault
+)
+
+// Service is a set of IP versions.
+type Service uint8
+
+// The services a node may be given.
+const (
+	ServiceIPv4 Service = 1 << iota
+	ServiceIPv6
+	ServiceDual = ServiceIPv4 | ServiceIPv6
+)
+
+// Key is a security association for the Mobility Message Authentication option (RFC 4285). Two equal keys are one value
+// in memory or two: compare what they hold.
+type Key struct {
+	SPI    uint32
+	Secret []byte
+	// PerMessage narrows the protection to PBU and PBA, for a peer that follows RFC 4285 to the letter.
+	BindingOnly bool
+}
+
+// HomeAddressHash says which home address enters the authenticator; no document defines it for PMIPv6.
+type HomeAddressHash uint8
+
+// The conventions (decision recorded with the YANG leaf).
+const (
+	HashUnspecified HomeAddressHash = iota // ::
+	HashFirstPrefix                        // the first home network prefix of the message
+)
+
+// Peer is a configured LMA or MAG.
+type Peer struct {
+	Name      string
+	Addresses []netip.Addr
+	Key       *Key
+	Hash      HomeAddressHash
+	Encap     dataplane.Encap // 0: the domain's
+}
+
+// LMA is a local mobility anchor.
+type LMA struct {
+	Name      string
+	Domain    *Domain
+	Addresses []netip.Addr // LMAA, IPv6 and IPv4
+
+	MaxPrefixes int           // home network prefixes per node interface
+	MaxBindings uint32        // bindings of the whole anchor
+	Lifetime    time.Duration // granted at most
+	Refresh     time.Duration // advised in option 2; 0: no advice
+	DeleteWait  time.Duration // MinDelayBeforeBCEDelete (RFC 5213 section 9.1)
+	CreateWait  time.Duration // MaxDelayBeforeNewBCEAssign (RFC 5213 section 9.1)
+
+	IgnoreTimestamps bool          // accept any timestamp
+	TimestampWindow  time.Duration // TimestampValidityWindow (RFC 5213 section 9.1)
+
+	DefaultProfile  string
+	LearnPeers      bool // accept MAGs that are not configured
+	AcceptForcedUDP bool // AcceptForcedIPv4UDPEncapsulationRequest (RFC 5844 section 3.1.1)
+	AwaitInstall    bool // answer only after the dataplane has installed the session
+	TunnelMTU       int  // octets; 0 derives it from the path
+
+	Peers    []Peer
+	Networks map[string]*Network
+}
+
+// Network is a named set of pools.
+type Network struct {
+	Name  string
+	Pools []Pool
+}
+
+// Pool is a range of home addresses (Unit 32), or of home network prefixes (Unit 64): from the unit that holds Start up
+// to the end of the prefix.
+type Pool struct {
+	Start  netip.Addr
+	Bits   int        // length of the prefix that the pool lies in
+	Unit   int        // length of what one node is given
+	Router netip.Addr // IPv4: default router of the home subnet, never handed out
+}
+
+// MAG is a mobile access gateway.
+type MAG struct {
+	Name      string
+	Domain    *Domain
+	Addresses []netip.Addr // Proxy-CoA, IPv6 and IPv4
+	Anchors   []Peer
+
+	Links []AccessLink
+
+	MaxBindings       uint32
+	Lifetime          time.Duration // asked for
+	Refresh           time.Duration // when to ask again at the latest
+	InitialRetransmit time.Duration // INITIAL_BINDACK_TIMEOUT (RFC 6275 section 12)
+	MaxRetransmit     time.Duration // MAX_BINDACK_TIMEOUT (RFC 6275 section 12)
+
+	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
+	TunnelMTU int  // octets; 0 derives it from the path
+}
+
+// AccessLink is an interface where mobile nodes attach.
+type AccessLink struct {
+	Name      string
+	Access    wire.AccessType
+	Nodes     map[dataplane.MAC]NodeID // identities by link-layer address
+	Realm     string                   // identity of the others: address@realm; empty: they are not served
+	DHCP      bool                     // answer DHCPv4
+	Advertise Advertise
+}
+
+// Advertise are the parameters of router advertisements on an access link (RFC 4861 section 6.2.1).
+type Advertise struct {
+	MinInterval, MaxInterval time.Duration
+	RouterLifetime           time.Duration
+}

@@ -1,0 +1,118 @@
+package mobility
+
+import (
+	"net/netip"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility/wire"
+)
+
+// Inbound is a received Mobility Header. It belongs to the caller of the machine and is valid during the call only.
+type Inbound struct {
+	From, To Endpoint
+	Octets   []byte       // the whole Mobility Header
+	Message  wire.Message // nil where Err is set
+	Err      error        // what the codec or the checksum says against it
+}
+
+// Datagram is a Mobility Header to be sent. Octets is valid until the Effects are reset.
+type Datagram struct {
+	From, To Endpoint
+	Octets   []byte
+}
+
+// AttachmentKind says what was noticed on an access link.
+type AttachmentKind uint8
+
+// What can be noticed.
+const (
+	NodeAttached AttachmentKind = iota + 1
+	NodeDetached
+	LinkLost // every node of the link has gone
+)
+
+// Attachment is what the access side noticed.
+type Attachment struct {
+	Kind AttachmentKind
+	Link string
+	MAC  dataplane.MAC
+}
+
+// Grant is what the access side shall offer to a node on a link: what its LMA gave it. A Grant without prefixes and
+// without a home address takes everything back.
+type Grant struct {
+	Link      string
+	MAC       dataplane.MAC
+	Prefixes  []netip.Prefix
+	Home      netip.Prefix // address with the length of its subnet
+	Router    netip.Addr   // of the home subnet
+	LinkLocal netip.Addr   // to speak from; invalid: the domain's
+	MTU       int          // of the tunnel; 0: unknown
+	Expires   time.Time
+}
+
+// Effects is what a step of a machine asks for. The order of the fields is the order in which it is done, and that order is
+// a contract: traffic is forwarded before anybody is told that it is. The caller of a machine owns the Effects, and resets
+// and reuses it from step to step.
+type Effects struct {
+	Sessions []dataplane.Change // 1 handed to the dataplane, not awaited
+	Grants   []Grant            // 2 told to the access side
+	Send     []Datagram         // 3 answers and requests
+	Events   []Event            // 4 notifications
+
+	octets []byte // memory of Send
+}
+
+// Reset empties e and keeps its memory. Nothing of an earlier step may be used after it.
+func (e *Effects) Reset() {
+	clear(e.Sessions)
+	clear(e.Grants)
+	clear(e.Events)
+	e.Sessions, e.Grants, e.Send, e.Events, e.octets = e.Sessions[:0], e.Grants[:0], e.Send[:0], e.Events[:0], e.octets[:0]
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The events.
+const (
+	BindingCreated EventKind = iota + 1
+	BindingRefreshed
+	BindingHandover
+	BindingDeleted
+	RegistrationRefused  // LMA: a PBU was answered with Status; MAG: a PBA said so
+	RegistrationTimedOut // MAG: no PBA came, another PBU was sent
+	PeerLearned          // LMA: a MAG that is not configured
+)
+
+func (k EventKind) String() string {
+	switch k {
+	case BindingCreated:
+		return "binding-created"
+	case BindingRefreshed:
+		return "binding-refreshed"
+	case BindingHandover:
+		return "binding-handover"
+	case BindingDeleted:
+		return "binding-deleted"
+	case RegistrationRefused:
+		return "registration-refused"
+	case RegistrationTimedOut:
+		return "registration-timed-out"
+	case PeerLearned:
+		return "peer-learned"
+	}
+	return "unknown"
+}
+
+// Event is something that an operator may want to know.
+type Event struct {
+	Kind    EventKind
+	Owner   string // LMA or MAG
+	Node    NodeID
+	Peer    netip.AddrPort
+	Status  wire.Status
+	Reason  string   // BindingDeleted: de-registered, expired, replaced, unconfigured
+	Binding *Binding // may be nil
+}

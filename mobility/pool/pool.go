@@ -1,0 +1,327 @@
+// Package pool gives out home addresses and home network prefixes. It is pure and has one owner.
+//
+// RFC 5213 sections 5.3.2 and 5.7 (prefixes are per session), RFC 5844 section 3.1.2 (home addresses).
+package pool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"slices"
+
+	"mooring/mobility"
+)
+
+// The reasons for which an address or a prefix cannot be had.
+var (
+	ErrExhausted = errors.New("no free address or prefix is left")
+	ErrTaken     = errors.New("the address or prefix belongs to another binding")
+	ErrOutside   = errors.New("no pool holds the address or prefix")
+)
+
+// Usage are the gauges of one pool, in units given to nodes.
+type Usage struct {
+	Pool      mobility.Pool
+	Total     uint64 // saturates
+	Used      uint64
+	HighWater uint64 // largest Used so far
+	Refused   uint64 // allocations that found the pool exhausted
+}
+
+// Pool gives out the units of one range, the lowest free one first.
+type Pool struct {
+	cfg   mobility.Pool
+	first uint64 // number of the lowest unit, counted from the start of the prefix
+	last  uint64 // number of the highest unit
+	taken bitmap
+	usage Usage
+}
+
+// New returns the pool that cfg describes, with everything free but what no node may have: of an IPv4 subnet the network
+// and the broadcast address and the default router.
+func New(cfg mobility.Pool) (*Pool, error) {
+	prefix := netip.PrefixFrom(cfg.Start, cfg.Bits).Masked()
+	if !prefix.IsValid() || cfg.Unit < cfg.Bits || cfg.Unit > cfg.Start.BitLen() || cfg.Unit-cfg.Bits > 63 {
+		return nil, fmt.Errorf("pool %s/%d in units of /%d makes no sense", cfg.Start, cfg.Bits, cfg.Unit)
+	}
+	p := &Pool{cfg: cfg, last: 1<<(cfg.Unit-cfg.Bits) - 1}
+	p.first = p.number(cfg.Start)
+	p.usage = Usage{Pool: cfg, Total: p.last - p.first + 1}
+	if cfg.Start.Is4() && cfg.Unit == 32 {
+		p.exclude(0)
+		p.exclude(p.last)
+		if prefix.Contains(cfg.Router) {
+			p.exclude(p.number(cfg.Router))
+		}
+	}
+	return p, nil
+}
+
+// Contains says whether the unit lies in the pool's range.
+func (p *Pool) Contains(unit netip.Prefix) bool {
+	prefix := netip.PrefixFrom(p.cfg.Start, p.cfg.Bits)
+	if unit.Bits() != p.cfg.Unit || !prefix.Contains(unit.Addr()) {
+		return false
+	}
+	n := p.number(unit.Addr())
+	return p.first <= n && n <= p.last
+}
+
+// Allocate takes the lowest free unit.
+func (p *Pool) Allocate() (netip.Prefix, error) {
+	n, ok := p.taken.lowestClear(p.first, p.last)
+	if !ok {
+		p.usage.Refused++
+		return netip.Prefix{}, ErrExhausted
+	}
+	p.take(n)
+	return p.unit(n), nil
+}
+
+// Reserve takes this very unit.
+func (p *Pool) Reserve(unit netip.Prefix) error {
+	if !p.Contains(unit) {
+		return ErrOutside
+	}
+	n := p.number(unit.Addr())
+	if p.taken.has(n) {
+		return ErrTaken
+	}
+	p.take(n)
+	return nil
+}
+
+// Release gives a unit back. Releasing what is not taken changes nothing.
+func (p *Pool) Release(unit netip.Prefix) {
+	if n := p.number(unit.Addr()); p.Contains(unit) && p.taken.has(n) && !p.excluded(n) {
+		p.taken.clear(n)
+		p.usage.Used--
+	}
+}
+
+// Usage returns the gauges.
+func (p *Pool) Usage() Usage { return p.usage }
+
+func (p *Pool) take(n uint64) {
+	p.taken.set(n)
+	p.usage.Used++
+	p.usage.HighWater = max(p.usage.HighWater, p.usage.Used)
+}
+
+func (p *Pool) exclude(n uint64) {
+	if p.first <= n && n <= p.last && !p.taken.has(n) {
+		p.taken.set(n)
+		p.usage.Total--
+	}
+}
+
+func (p *Pool) excluded(n uint64) bool {
+	return p.cfg.Start.Is4() && p.cfg.Unit == 32 && (n == 0 || n == p.last || p.unit(n).Addr() == p.cfg.Router)
+}
+
+// number counts the units from the start of the prefix to the one that holds a.
+func (p *Pool) number(a netip.Addr) uint64 {
+	hi, lo := words(a)
+	shift := a.BitLen() - p.cfg.Unit
+	if shift >= 64 {
+		lo = hi >> (shift - 64)
+	} else {
+		lo = lo>>shift | hi<<(64-shift)
+	}
+	return lo & p.last
+}
+
+// unit is the inverse of number.
+func (p *Pool) unit(n uint64) netip.Prefix {
+	base := netip.PrefixFrom(p.cfg.Start, p.cfg.Bits).Masked().Addr()
+	octets := base.AsSlice()
+	for bit := range p.cfg.Unit - p.cfg.Bits {
+		if n>>bit&1 != 0 {
+			at := p.cfg.Unit - 1 - bit
+			octets[at/8] |= 0x80 >> (at % 8)
+		}
+	}
+	a, _ := netip.AddrFromSlice(octets)
+	return netip.PrefixFrom(a, p.cfg.Unit)
+}
+
+// words returns an address as a 128-bit number; IPv4 fills the low 32 bits.
+func words(a netip.Addr) (hi, lo uint64) {
+	for i, o := range a.AsSlice() {
+		if a.Is4() || i >= 8 {
+			lo = lo<<8 | uint64(o)
+		} else {
+			hi = hi<<8 | uint64(o)
+		}
+	}
+	return hi, lo
+}
+
+// bitmap is a sparse set of numbers that finds the lowest one missing. The zero value is empty.
+type bitmap struct {
+	pages map[uint64]*page
+	hint  uint64 // no page below it has a clear bit inside the range asked for so far
+}
+
+const pageBits = 4096
+
+type page struct {
+	words [pageBits / 64]uint64
+	count int
+}
+
+func (m *bitmap) has(n uint64) bool {
+	pg := m.pages[n/pageBits]
+	return pg != nil && pg.words[n%pageBits/64]>>(n%64)&1 != 0
+}
+
+func (m *bitmap) set(n uint64) {
+	pg := m.pages[n/pageBits]
+	if pg == nil {
+		if m.pages == nil {
+			m.pages = map[uint64]*page{}
+		}
+		pg = new(page)
+		m.pages[n/pageBits] = pg
+	}
+	pg.words[n%pageBits/64] |= 1 << (n % 64)
+	pg.count++
+}
+
+func (m *bitmap) clear(n uint64) {
+	pg := m.pages[n/pageBits]
+	pg.words[n%pageBits/64] &^= 1 << (n % 64)
+	if pg.count--; pg.count == 0 {
+		delete(m.pages, n/pageBits)
+	}
+	m.hint = min(m.hint, n/pageBits)
+}
+
+// lowestClear returns the lowest number of first..last that is not in the set.
+func (m *bitmap) lowestClear(first, last uint64) (uint64, bool) {
+	for at := max(first/pageBits, m.hint); at <= last/pageBits; at++ {
+		if n, ok := m.clearIn(at, first, last); ok {
+			m.hint = at
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+func (m *bitmap) clearIn(at, first, last uint64) (uint64, bool) {
+	low, high := max(first, at*pageBits), min(last, at*pageBits+pageBits-1)
+	pg := m.pages[at]
+	if pg == nil {
+		return low, true
+	}
+	if pg.count == pageBits {
+		return 0, false
+	}
+	for n := low; n <= high; n = (n/64 + 1) * 64 {
+		free := ^pg.words[n%pageBits/64] >> (n % 64) << (n % 64)
+		if found := n/64*64 + uint64(bits.TrailingZeros64(free)); free != 0 && found <= high {
+			return found, true
+		}
+	}
+	return 0, false
+}
+
+// Set is the pools of one network. It allocates from them in the order of their start addresses.
+type Set struct{ pools []*Pool }
+
+// NewSet returns the pools of a network with everything free.
+func NewSet(network *mobility.Network) (*Set, error) {
+	s := new(Set)
+	var errs []error
+	for _, cfg := range network.Pools {
+		p, err := New(cfg)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("network %s: %w", network.Name, err))
+			continue
+		}
+		s.pools = append(s.pools, p)
+	}
+	slices.SortStableFunc(s.pools, func(a, b *Pool) int { return cmp.Or(a.cfg.Start.Compare(b.cfg.Start), a.cfg.Bits-b.cfg.Bits) })
+	return s, errors.Join(errs...)
+}
+
+// HomeAddress takes an IPv4 home address. It returns the address with the length of its subnet, and the default router.
+func (s *Set) HomeAddress() (home netip.Prefix, router netip.Addr, err error) {
+	for _, p := range s.pools {
+		if !p.cfg.Start.Is4() {
+			continue
+		}
+		if unit, err := p.Allocate(); err == nil {
+			return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
+		}
+	}
+	return netip.Prefix{}, netip.Addr{}, ErrExhausted
+}
+
+// Prefix takes an IPv6 home network prefix.
+func (s *Set) Prefix() (netip.Prefix, error) {
+	for _, p := range s.pools {
+		if p.cfg.Start.Is4() {
+			continue
+		}
+		if unit, err := p.Allocate(); err == nil {
+			return unit, nil
+		}
+	}
+	return netip.Prefix{}, ErrExhausted
+}
+
+// ReserveHome takes this very IPv4 home address.
+func (s *Set) ReserveHome(a netip.Addr) (home netip.Prefix, router netip.Addr, err error) {
+	p := s.holder(netip.PrefixFrom(a, a.BitLen()))
+	if p == nil {
+		return netip.Prefix{}, netip.Addr{}, ErrOutside
+	}
+	if err := p.Reserve(netip.PrefixFrom(a, 32)); err != nil {
+		return netip.Prefix{}, netip.Addr{}, err
+	}
+	return netip.PrefixFrom(a, p.cfg.Bits), p.cfg.Router, nil
+}
+
+// ReservePrefix takes this very IPv6 home network prefix.
+func (s *Set) ReservePrefix(prefix netip.Prefix) error {
+	p := s.holder(prefix)
+	if p == nil {
+		return ErrOutside
+	}
+	return p.Reserve(prefix)
+}
+
+// ReleaseHome gives an IPv4 home address back.
+func (s *Set) ReleaseHome(a netip.Addr) {
+	if p := s.holder(netip.PrefixFrom(a, a.BitLen())); p != nil {
+		p.Release(netip.PrefixFrom(a, 32))
+	}
+}
+
+// ReleasePrefix gives an IPv6 home network prefix back.
+func (s *Set) ReleasePrefix(prefix netip.Prefix) {
+	if p := s.holder(prefix); p != nil {
+		p.Release(prefix)
+	}
+}
+
+// Usage returns the gauges of every pool, in the order of their start addresses.
+func (s *Set) Usage() []Usage {
+	out := make([]Usage, len(s.pools))
+	for i, p := range s.pools {
+		out[i] = p.Usage()
+	}
+	return out
+}
+
+func (s *Set) holder(unit netip.Prefix) *Pool {
+	for _, p := range s.pools {
+		if p.Contains(unit) {
+			return p
+		}
+	}
+	return nil
+}

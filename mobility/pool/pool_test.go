@@ -1,0 +1,262 @@
+package pool
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"mooring/mobility"
+)
+
+func ipv4Pool(start string, bits int, router string) mobility.Pool {
+	cfg := mobility.Pool{Start: netip.MustParseAddr(start), Bits: bits, Unit: 32}
+	if router != "" {
+		cfg.Router = netip.MustParseAddr(router)
+	}
+	return cfg
+}
+
+func ipv6Pool(start string, bits int) mobility.Pool {
+	return mobility.Pool{Start: netip.MustParseAddr(start), Bits: bits, Unit: 64}
+}
+
+func mustNew(t *testing.T, cfg mobility.Pool) *Pool {
+	t.Helper()
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func allocate(t *testing.T, p *Pool, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		got, err := p.Allocate()
+		if err != nil || got != netip.MustParsePrefix(w) {
+			t.Fatalf("allocated %v, %v; want %s", got, err, w)
+		}
+	}
+}
+
+// The published example: start 192.168.0.2 with pool-prefix 8 gives 192.168.0.2 first and stays below 193.0.0.0.
+func TestLMA20_HomeAddressesRiseFromTheStartAddress(t *testing.T) {
+	p := mustNew(t, ipv4Pool("192.168.0.2", 8, "192.0.0.1"))
+	allocate(t, p, "192.168.0.2/32", "192.168.0.3/32", "192.168.0.4/32")
+	if got, want := p.Usage().Total, uint64(1<<24-(168<<16)-2-1); got != want {
+		t.Errorf("total %d, want %d: everything above the start but the broadcast address", got, want)
+	}
+	if !p.Contains(netip.MustParsePrefix("192.255.255.254/32")) || p.Contains(netip.MustParsePrefix("193.0.0.0/32")) {
+		t.Error("the pool does not end with its prefix")
+	}
+}
+
+func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
+	p := mustNew(t, ipv4Pool("10.0.0.0", 29, "10.0.0.3"))
+	allocate(t, p, "10.0.0.1/32", "10.0.0.2/32", "10.0.0.4/32", "10.0.0.5/32", "10.0.0.6/32")
+	if got, err := p.Allocate(); !errors.Is(err, ErrExhausted) {
+		t.Fatalf("allocated %v, %v from an exhausted pool", got, err)
+	}
+	for _, reserved := range []string{"10.0.0.0/32", "10.0.0.3/32", "10.0.0.7/32"} {
+		if err := p.Reserve(netip.MustParsePrefix(reserved)); !errors.Is(err, ErrTaken) {
+			t.Errorf("reserving %s: %v", reserved, err)
+		}
+		p.Release(netip.MustParsePrefix(reserved))
+		if got, err := p.Allocate(); err == nil {
+			t.Errorf("releasing %s made %v free", reserved, got)
+		}
+	}
+	if u := p.Usage(); u.Total != 5 || u.Used != 5 || u.HighWater != 5 || u.Refused != 4 {
+		t.Errorf("usage %+v", u)
+	}
+}
+
+// The published example: 2002:10::1/62 holds four nodes.
+func TestLMA21_HomeNetworkPrefixes(t *testing.T) {
+	p := mustNew(t, ipv6Pool("2002:10::1", 62))
+	allocate(t, p, "2002:10::/64", "2002:10:0:1::/64", "2002:10:0:2::/64", "2002:10:0:3::/64")
+	if _, err := p.Allocate(); !errors.Is(err, ErrExhausted) {
+		t.Fatalf("a fifth prefix: %v", err)
+	}
+	p.Release(netip.MustParsePrefix("2002:10:0:1::/64"))
+	allocate(t, p, "2002:10:0:1::/64")
+}
+
+func TestLargePoolsAllocateAndReserveFarApart(t *testing.T) {
+	p := mustNew(t, ipv6Pool("2001::", 16))
+	if err := p.Reserve(netip.MustParsePrefix("2001:ffff:ffff:ffff::/64")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Reserve(netip.MustParsePrefix("2001:0:0:1::/64")); err != nil {
+		t.Fatal(err)
+	}
+	allocate(t, p, "2001::/64", "2001:0:0:2::/64")
+	if got, want := p.Usage().Total, uint64(1)<<48; got != want {
+		t.Errorf("total %d, want %d", got, want)
+	}
+}
+
+func TestReserveTellsTakenFromOutside(t *testing.T) {
+	p := mustNew(t, ipv6Pool("2001:db8::", 48))
+	for unit, want := range map[string]error{
+		"2001:db8:1::/64": ErrOutside, // beyond the prefix
+		"2001:db8::/56":   ErrOutside, // not a unit
+		"10.0.0.1/32":     ErrOutside, // the other family
+	} {
+		if err := p.Reserve(netip.MustParsePrefix(unit)); !errors.Is(err, want) {
+			t.Errorf("reserving %s: %v, want %v", unit, err, want)
+		}
+	}
+	allocate(t, p, "2001:db8::/64")
+	if err := p.Reserve(netip.MustParsePrefix("2001:db8::/64")); !errors.Is(err, ErrTaken) {
+		t.Errorf("reserving what is allocated: %v", err)
+	}
+	p.Release(netip.MustParsePrefix("2001:db8:0:9::/64")) // never taken
+	if u := p.Usage(); u.Used != 1 {
+		t.Errorf("used %d after releasing a free unit", u.Used)
+	}
+}
+
+func TestNewRefusesNonsense(t *testing.T) {
+	for _, cfg := range []mobility.Pool{
+		{},
+		{Start: netip.MustParseAddr("10.0.0.1"), Bits: 33, Unit: 32},
+		{Start: netip.MustParseAddr("10.0.0.1"), Bits: 24, Unit: 16},
+		{Start: netip.MustParseAddr("2001::"), Bits: 48, Unit: 129},
+		{Start: netip.MustParseAddr("2001::"), Bits: 0, Unit: 64},
+	} {
+		if p, err := New(cfg); err == nil {
+			t.Errorf("%+v made %+v", cfg, p.Usage())
+		}
+	}
+}
+
+// TestLMA24_Churn compares a pool with the simplest thing that could be right: a set of numbers.
+func TestLMA24_Churn(t *testing.T) {
+	for _, cfg := range []mobility.Pool{
+		ipv4Pool("10.1.2.3", 22, "10.1.0.1"),
+		ipv4Pool("10.9.0.0", 28, ""),
+		ipv6Pool("2001:db8:0:37::", 51),
+	} {
+		t.Run(cfg.Start.String(), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(1, uint64(cfg.Bits)))
+			p, taken := mustNew(t, cfg), map[netip.Prefix]bool{}
+			universe := units(cfg)
+			for range 20000 {
+				unit := universe[rnd.IntN(len(universe))]
+				switch rnd.IntN(5) {
+				case 0, 1:
+					want, free := lowestFree(universe, taken)
+					got, err := p.Allocate()
+					if free != (err == nil) || got != want {
+						t.Fatalf("allocated %v, %v; the model says %v, %v", got, err, want, free)
+					}
+					if free {
+						taken[got] = true
+					}
+				case 2:
+					if err := p.Reserve(unit); (err == nil) == taken[unit] {
+						t.Fatalf("reserve %v: %v; the model says taken=%v", unit, err, taken[unit])
+					}
+					taken[unit] = true
+				default:
+					p.Release(unit)
+					delete(taken, unit)
+				}
+				if u := p.Usage(); u.Used != uint64(len(taken)) || u.Total != uint64(len(universe)) {
+					t.Fatalf("usage %+v; the model says %d of %d", u, len(taken), len(universe))
+				}
+			}
+		})
+	}
+}
+
+// units lists what a pool can give out, by counting addresses.
+func units(cfg mobility.Pool) (out []netip.Prefix) {
+	whole := netip.PrefixFrom(cfg.Start, cfg.Bits).Masked()
+	first := netip.PrefixFrom(cfg.Start, cfg.Unit).Masked()
+	for unit := first; whole.Contains(unit.Addr()); unit = after(unit) {
+		if cfg.Unit == 32 && (unit.Addr() == whole.Addr() || unit.Addr() == cfg.Router || !whole.Contains(unit.Addr().Next())) {
+			continue
+		}
+		out = append(out, unit)
+	}
+	return out
+}
+
+func after(unit netip.Prefix) netip.Prefix {
+	octets := unit.Addr().AsSlice()
+	for i := unit.Bits()/8 - 1; i >= 0; i-- {
+		if octets[i]++; octets[i] != 0 {
+			break
+		}
+	}
+	a, _ := netip.AddrFromSlice(octets)
+	return netip.PrefixFrom(a, unit.Bits())
+}
+
+func lowestFree(universe []netip.Prefix, taken map[netip.Prefix]bool) (netip.Prefix, bool) {
+	for _, unit := range universe {
+		if !taken[unit] {
+			return unit, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// NETP-04: the pools of a network are used in the order of their start addresses, each until it is full.
+func TestSetCrossesPools(t *testing.T) {
+	s, err := NewSet(&mobility.Network{Name: "net1", Pools: []mobility.Pool{
+		ipv6Pool("2001:db8:2::", 63), ipv4Pool("10.2.0.1", 30, "10.2.0.2"), ipv6Pool("2001:db8:1::", 64), ipv4Pool("10.1.0.2", 30, "10.1.0.1"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2001:db8:1::/64", "2001:db8:2::/64", "2001:db8:2:1::/64"} {
+		if got, err := s.Prefix(); err != nil || got != netip.MustParsePrefix(want) {
+			t.Fatalf("prefix %v, %v; want %s", got, err, want)
+		}
+	}
+	if _, err := s.Prefix(); !errors.Is(err, ErrExhausted) {
+		t.Fatalf("a fourth prefix: %v", err)
+	}
+	for _, want := range []struct{ home, router string }{{"10.1.0.2/30", "10.1.0.1"}, {"10.2.0.1/30", "10.2.0.2"}} {
+		home, router, err := s.HomeAddress()
+		if err != nil || home != netip.MustParsePrefix(want.home) || router != netip.MustParseAddr(want.router) {
+			t.Fatalf("home address %v behind %v, %v; want %v", home, router, err, want)
+		}
+	}
+	s.ReleaseHome(netip.MustParseAddr("10.1.0.2"))
+	if _, _, err := s.ReserveHome(netip.MustParseAddr("10.2.0.1")); !errors.Is(err, ErrTaken) {
+		t.Errorf("reserving a taken home address: %v", err)
+	}
+	if home, _, err := s.ReserveHome(netip.MustParseAddr("10.1.0.2")); err != nil || home.Bits() != 30 {
+		t.Errorf("reserving a released home address: %v, %v", home, err)
+	}
+	if err := s.ReservePrefix(netip.MustParsePrefix("2001:db8:9::/64")); !errors.Is(err, ErrOutside) {
+		t.Errorf("reserving a foreign prefix: %v", err)
+	}
+	s.ReleasePrefix(netip.MustParsePrefix("2001:db8:2::/64"))
+	if err := s.ReservePrefix(netip.MustParsePrefix("2001:db8:2::/64")); err != nil {
+		t.Errorf("reserving a released prefix: %v", err)
+	}
+	if got := len(s.Usage()); got != 4 {
+		t.Errorf("%d usages", got)
+	}
+}
+
+func BenchmarkAllocateMillion(b *testing.B) {
+	for b.Loop() {
+		p, err := New(ipv6Pool("2001:db8::", 32))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range 1_000_000 {
+			if _, err := p.Allocate(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e6, "ns/allocation")
+}
