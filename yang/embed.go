@@ -1,0 +1,49 @@
+// Package yang holds the YANG modules that Mooring serves, and says which of them it implements.
+//
+// Folder mooring has our own modules: mooring-pmipv6 with one submodule for each subject, mooring-system, and the modules
+// they import. Folder ietf has the standard modules: their structure is that of the RFC named in each, their descriptions
+// are ours. A file is called after its module.
+package yang
+
+import "embed"
+
+// FS holds every module and submodule as NAME.yang in one of its folders.
+//
+//go:embed mooring/*.yang ietf/*.yang
+var FS embed.FS
+
+// Module says how a module takes part in the schema.
+type Module struct {
+	Name      string
+	Revision  string
+	Implement bool     // false: others import its types and groupings, and its data nodes do not exist
+	Features  []string // those that are supported; without its feature a node does not exist
+}
+
+// Modules is the schema of a Mooring element. What is not named here and is no submodule is not part of it.
+//
+// A feature is named as soon as the element does what it stands for, and not before.
+var Modules = []Module{
+	{Name: "iana-crypt-hash", Revision: "2014-08-06", Implement: true, Features: []string{"crypt-hash-sha-256", "crypt-hash-sha-512"}},
+	{Name: "iana-if-type", Revision: "2014-05-08", Implement: true},
+	{Name: "ietf-access-control-list", Revision: "2019-03-04"},
+	{Name: "ietf-datastores", Revision: "2018-02-14"},
+	{Name: "ietf-ethertypes", Revision: "2019-03-04"},
+	{Name: "ietf-inet-types", Revision: "2013-07-15"},
+	{Name: "ietf-interfaces", Revision: "2018-02-20", Implement: true},
+	{Name: "ietf-ip", Revision: "2018-02-22"},
+	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "validate"}},
+	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
+	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
+	{Name: "ietf-network-instance", Revision: "2019-01-21"},
+	{Name: "ietf-packet-fields", Revision: "2019-03-04"},
+	{Name: "ietf-yang-library", Revision: "2019-01-04"},
+	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
+	{Name: "ietf-yang-types", Revision: "2013-07-15"},
+	{Name: "mooring-deviations", Revision: "2026-11-22", Implement: true},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true},
+	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
+	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
+	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
+	{Name: "mooring-system", Revision: "2026-11-22", Implement: true},
+}

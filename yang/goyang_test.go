@@ -1,0 +1,46 @@
+package yang_test
+
+import (
+	"io/fs"
+	"testing"
+
+	goyang "github.com/openconfig/goyang/pkg/yang"
+
+	"mooring/yang"
+)
+
+// parsed reads every module, submodules included, as goyang sees it: features, must and when are of no account to it.
+func parsed(t *testing.T) *goyang.Modules {
+	t.Helper()
+	modules := goyang.NewModules()
+	files, err := fs.Glob(yang.FS, "*/*.yang")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(yang.FS, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := modules.Parse(string(text), file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range modules.Process() {
+		t.Error(err)
+	}
+	return modules
+}
+
+func TestGoyangAcceptsEveryModule(t *testing.T) {
+	modules := parsed(t)
+	for _, file := range sources(t) {
+		entry, errs := modules.GetModule(moduleName(file))
+		for _, err := range errs {
+			t.Error(err)
+		}
+		for _, err := range entry.GetErrors() {
+			t.Error(err)
+		}
+	}
+}
