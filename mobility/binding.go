@@ -9,15 +9,6 @@ import (
 	"mooring/mobility/wire"
 )
 
-// Role says in whose hands a binding is.
-type Role uint8
-
-// The roles of an element.
-const (
-	RoleLMA Role = iota + 1 // the binding is a binding cache entry (RFC 5213 section 5.1)
-	RoleMAG                 // the binding is a binding update list entry (RFC 5213 section 6.1)
-)
-
 // State is where a binding stands.
 type State uint8
 
@@ -46,42 +37,65 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Binding is one mobility session: a row of the binding table. A row is never changed, only replaced, so that whoever
-// holds one may read it at leisure. At a million bindings a word more costs 8 MB.
+// Instant is a point in time in nanoseconds since 1970-01-01 UTC; 0 is none. A time.Time has three times its size.
+type Instant int64
+
+// At returns the instant of t; the zero time has none.
+func At(t time.Time) Instant {
+	if t.IsZero() {
+		return 0
+	}
+	return Instant(t.UnixNano())
+}
+
+// Time is the inverse of At.
+func (i Instant) Time() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(i))
+}
+
+// Ends are the two ends of signalling and tunnel. All bindings of one MAG and one LMA share a value.
+type Ends struct {
+	Local  netip.Addr         // LMAA on an LMA, Proxy-CoA on a MAG
+	Remote netip.AddrPort     // Proxy-CoA as seen on an LMA, LMAA on a MAG; with the UDP port of IPv4 signalling
+	CareOf netip.Addr         // Proxy-CoA as the MAG states it: in an Alternate Care-of Address option, else the source
+	Peer   string             // its configured name; empty where it has none
+	Tunnel dataplane.TunnelID // Encap 0: none was agreed yet
+}
+
+// Binding is one mobility session: a row of the binding table of its LMA or MAG. A row is never changed, only replaced, so
+// that whoever holds one may read it at leisure. At a million bindings a word more costs 8 MB.
 type Binding struct {
-	ID       dataplane.SessionID
-	Role     Role
-	State    State
-	Owner    unique.Handle[string] // name of the LMA or MAG
-	Node     NodeID
-	LinkID   LinkID
-	Access   wire.AccessType
-	Handoff  wire.Handoff // of the last PBU
-	Sequence uint16       // of the last PBU
-
-	Local  netip.Addr            // LMAA on an LMA, Proxy-CoA on a MAG
-	Remote netip.AddrPort        // Proxy-CoA as seen on an LMA, LMAA on a MAG
-	CareOf netip.Addr            // Proxy-CoA as the MAG states it: an Alternate Care-of Address option, else the source
-	Peer   unique.Handle[string] // name of the peer; empty where it has none
-
+	ID        dataplane.SessionID
+	Node      NodeID
+	LinkID    LinkID
 	Prefixes  []netip.Prefix // home network prefixes
 	Home      netip.Prefix   // IPv4 home address with the length of its subnet; invalid: none
 	Router    netip.Addr     // IPv4 default router
-	LinkLocal netip.Addr     // of the MAG on the access link, where the LMA gave one (option 26)
-
+	Ends      unique.Handle[Ends]
+	Tx, Rx    dataplane.Key // GRE keys (RFC 5845)
 	Lifetime  time.Duration // granted
-	Expires   time.Time
-	Timestamp wire.Timestamp // of the last accepted PBU; 0: it had none
-	Created   time.Time
-	Updated   time.Time // by the last accepted PBU or PBA
+	Expires   Instant
+	Created   Instant
+	Updated   Instant               // by the last accepted PBU or PBA
+	Timestamp wire.Timestamp        // of the last accepted PBU; 0: it had none
+	Link      unique.Handle[string] // MAG: the access link
+	Network   unique.Handle[string] // LMA: whose pools it draws from
+	Profile   unique.Handle[string]
 	Handovers uint32
+	Sequence  uint16 // of the last PBU
+	State     State
+	Access    wire.AccessType
+	Handoff   wire.Handoff // of the last PBU
+	Source    ProfileSource
+	Install   InstallState
+}
 
-	Path    dataplane.Path
-	Link    unique.Handle[string] // MAG: the access link
-	Network unique.Handle[string] // LMA: whose pools it draws from
-	Profile unique.Handle[string]
-	Source  ProfileSource
-	Install InstallState
+// Path is the binding's way through the tunnel.
+func (b *Binding) Path() dataplane.Path {
+	return dataplane.Path{Tunnel: b.Ends.Value().Tunnel, Tx: b.Tx, Rx: b.Rx}
 }
 
 // InstallState says what the dataplane made of the binding.

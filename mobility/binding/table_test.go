@@ -274,7 +274,7 @@ func (m model) checkRings(t *testing.T, table *Table, now time.Time) {
 func TestRefreshAllocatesNothingOfItsOwn(t *testing.T) {
 	table := fill(New(), 1000)
 	row := *table.Get(500)
-	at := row.Expires
+	at := row.Expires.Time()
 	id := row.Node.MNID()
 	if n := testing.AllocsPerRun(100, func() {
 		for b := range table.ByMNID(id) {
@@ -292,7 +292,7 @@ func fill(table *Table, n int) *Table {
 	for i := range n {
 		id := dataplane.SessionID(i + 1)
 		table.Put(&mobility.Binding{ID: id, Node: node(i), LinkID: mobility.LinkID(fmt.Sprintf("\x02\x00%04d", i%10000)),
-			Prefixes: []netip.Prefix{prefix(i)}, Home: home(i), Expires: expires})
+			Prefixes: []netip.Prefix{prefix(i)}, Home: home(i), Expires: mobility.At(expires)})
 		table.SetAlarm(id, expires.Add(time.Duration(i)*time.Millisecond))
 	}
 	return table
@@ -338,9 +338,9 @@ func BenchmarkMillion(b *testing.B) {
 		for b.Loop() {
 			row := *table.Get(dataplane.SessionID(rnd.IntN(n) + 1))
 			row.Sequence++
-			row.Expires = row.Expires.Add(time.Second)
+			row.Expires += mobility.Instant(time.Second)
 			table.Put(&row)
-			table.SetAlarm(row.ID, row.Expires)
+			table.SetAlarm(row.ID, row.Expires.Time())
 		}
 	})
 }

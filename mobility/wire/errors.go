@@ -40,11 +40,11 @@ type DecodeError struct {
 }
 
 func (e *DecodeError) Error() string {
-	if e.Kind >= KindOptionOverrun {
-		return fmt.Sprintf("malformed %v: %v in option %d (%v) at octet %d", e.Type, e.Kind, e.Option, e.Option, e.Offset)
+	switch {
+	case e.Kind == KindType:
+		return fmt.Sprintf("malformed mobility header: type %d is not registered", e.Type)
+	case e.Kind < KindOptionOverrun:
+		return fmt.Sprintf("malformed mobility header (%v): %v at octet %d", e.Type, e.Kind, e.Offset)
 	}
-	if e.Kind == KindType {
-		return fmt.Sprintf("malformed mobility header: unknown type %d", e.Type)
-	}
-	return fmt.Sprintf("malformed %v: %v at octet %d", e.Type, e.Kind, e.Offset)
+	return fmt.Sprintf("malformed %v: %v in option %d (%v) at octet %d", e.Type, e.Kind, e.Option, e.Option, e.Offset)
 }

@@ -92,7 +92,7 @@ func (t Type) String() string {
 // checkHeader does the checks of RFC 6275 section 9.2 that follow the checksum, in their order, and returns the length
 // of the message in octets. Octets behind the message are not looked at.
 func checkHeader(mh []byte) (int, *DecodeError) {
-	if len(mh) < unit {
+	if len(mh) <= atType {
 		return 0, &DecodeError{Kind: KindTooLong, Offset: atLength}
 	}
 	t := Type(mh[atType])

@@ -17,11 +17,11 @@ func name(names []string, v uint8) string {
 }
 
 // flagText names the bits of a flag field by the letters of their figure, from the left: "A|P". Bits without a letter
-// follow in hexadecimal; no bit at all is "-".
+// (a space) follow in hexadecimal; no bit at all is "-".
 func flagText(bits uint16, letters string) string {
 	var set []string
 	for i, letter := range letters {
-		if mask := uint16(0x8000) >> i; bits&mask != 0 {
+		if mask := uint16(0x8000) >> i; bits&mask != 0 && letter != ' ' {
 			set = append(set, string(letter))
 			bits &^= mask
 		}

@@ -62,8 +62,12 @@ func one[S any, T any, N ~uint8](number N, format string, in func(*S) *Opt[T], c
 				return foreign
 			}
 			f := c.decode(&v.Value, data)
-			v.Set = f == sound
-			return f
+			if f != sound {
+				*v = Opt[T]{}
+				return f
+			}
+			v.Set = true
+			return sound
 		},
 		append: func(b []byte, s *S, _ int) []byte { return c.append(b, &in(s).Value) },
 		value:  func(s *S, _ int) any { return in(s).Value },
@@ -78,12 +82,12 @@ func many[S any, T any, N ~uint8](number N, format string, in func(*S) *[]T, c c
 		count:  func(s *S) int { return len(*in(s)) },
 		decode: func(s *S, data []byte) fault {
 			list := in(s)
-			n := len(*list)
+			before := *list
 			var zero T
-			*list = append(*list, zero)
-			f := c.decode(&(*list)[n], data)
+			*list = append(before, zero)
+			f := c.decode(&(*list)[len(before)], data)
 			if f != sound {
-				*list = (*list)[:n]
+				*list = before
 			}
 			return f
 		},

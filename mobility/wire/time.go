@@ -2,7 +2,6 @@ package wire
 
 import (
 	"math"
-	"math/bits"
 	"strconv"
 	"time"
 )
@@ -58,8 +57,7 @@ const (
 
 // NTPTimestampOf rounds t down to 2^-32 s. It is unambiguous from 1968 to 2104.
 func NTPTimestampOf(t time.Time) NTPTimestamp {
-	fraction, _ := bits.Div64(uint64(t.Nanosecond()), 0, 1e9)
-	return NTPTimestamp(uint32(t.Unix()-ntpEpoch))<<32 | NTPTimestamp(fraction)
+	return NTPTimestamp(uint32(t.Unix()-ntpEpoch))<<32 | NTPTimestamp(t.Nanosecond())<<32/1e9
 }
 
 // Time is the time to the nanosecond, rounded down, in UTC.
