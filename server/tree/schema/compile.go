@@ -40,7 +40,7 @@ func compile(modules []*Module) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Root = &Node{Kind: Root, Config: true, byName: map[name]*Node{}, unsupported: map[name]string{}, path: "/"}
+	s.Root = &Node{Kind: Root, Config: true, byName: map[name]*Node{}, unsupported: map[name]string{}, path: "/", schema: s}
 	c.children(s.Root, root.kids, inherited{config: true})
 	c.sources[s.Root] = root
 	c.finish(s.Root)
@@ -49,6 +49,11 @@ func compile(modules []*Module) (*Schema, error) {
 	}
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
+	}
+	for n := range c.sources {
+		if n.Type != nil {
+			n.Type.setEncoding()
+		}
 	}
 	return s, nil
 }
@@ -136,7 +141,7 @@ func (c *compiler) choice(owner *Node, d *definition, in inherited) {
 
 func (c *compiler) node(parent *Node, d *definition, in inherited) {
 	n := &Node{Kind: kinds[d.keyword], Name: d.name, Module: d.module, Parent: parent, Case: in.in, Config: in.config,
-		byName: map[name]*Node{}, unsupported: map[name]string{}}
+		byName: map[name]*Node{}, unsupported: map[name]string{}, schema: c.schema}
 	c.sources[n] = d
 	n.path = joinPath(parent, n)
 	n.Whens = slices.Concat(in.whens, c.whens(d))

@@ -121,6 +121,22 @@ func ParsePath(s *Schema, text string, resolve func(prefix string) *Module) (Pat
 	return r.path, nil
 }
 
+// ParsePredicates reads the keys of an entry of list as predicates, [k1='a'][k2='b'], and returns the canonical values in
+// the order of the keys. resolve is that of ParsePath.
+func ParsePredicates(list *Node, text string, resolve func(prefix string) *Module) ([]string, error) {
+	r := pathReader{schema: list.schema, text: text, resolve: resolve, at: list}
+	step := Step{Node: list}
+	for r.accept('[') {
+		if err := r.predicate(&step); err != nil {
+			return nil, err
+		}
+	}
+	if r.pos < len(text) || slices.Contains(step.Keys, unset) || step.Keys == nil {
+		return nil, fmt.Errorf("%q does not give all keys of %s", text, list.path)
+	}
+	return step.Keys, nil
+}
+
 type pathReader struct {
 	schema  *Schema
 	text    string
@@ -273,4 +289,9 @@ func (r *pathReader) literal() (string, error) {
 		}
 		value.WriteString(quote) // doubled: the quote itself, see Quote
 	}
+}
+
+// ParsePath reads a canonical value of an instance-identifier type.
+func (t *Type) ParsePath(canonical string) (Path, error) {
+	return ParsePath(t.schema, canonical, t.schema.Module)
 }

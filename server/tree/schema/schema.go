@@ -111,6 +111,7 @@ type Node struct {
 	byName      map[name]*Node
 	unsupported map[name]string
 	path        string
+	schema      *Schema
 }
 
 // Choice is a YANG choice; its nodes are children of the data node Owner.
@@ -277,3 +278,21 @@ func (s *Schema) Find(path string) *Node {
 	}
 	return at
 }
+
+// Excludes reports whether n and other stand in different cases of one choice, so that only one of them can exist.
+func (n *Node) Excludes(other *Node) bool {
+	if n.Case == nil || other.Case == nil || n.Case == other.Case {
+		return false
+	}
+	for a := n.Case; a != nil; a = a.Choice.Parent {
+		for b := other.Case; b != nil; b = b.Choice.Parent {
+			if a.Choice == b.Choice {
+				return a != b
+			}
+		}
+	}
+	return false
+}
+
+// ModuleByNamespace returns a module of the schema that n belongs to, by XML namespace, or nil.
+func (n *Node) ModuleByNamespace(namespace string) *Module { return n.schema.namespaces[namespace] }

@@ -65,6 +65,7 @@ type Type struct {
 	path           *leafrefText
 	normalise      func(string) string // canonical form that a standard typedef adds (RFC 6991)
 	schema         *Schema
+	encoding       *Type // see Encoding
 	hasDefault     bool
 	typedefDefault string
 	defaultUnit    *unit

@@ -145,6 +145,32 @@ func (t *Type) Member(canonical string) *Type {
 	return t
 }
 
+// Encoding returns a type that a canonical value of t can be encoded as. It is Member without the search where all members
+// of a union are encoded alike.
+func (t *Type) Encoding(canonical string) *Type {
+	if t = t.Resolved(); t.encoding != nil {
+		return t.encoding
+	}
+	return t.Member(canonical)
+}
+
+// setEncoding finds out whether all values of a union are written as plain strings.
+func (t *Type) setEncoding() (plain bool) {
+	t = t.Resolved()
+	if t.Base != Union {
+		t.encoding = t
+		return t.JSONToken() == JSONString && t.Base != IdentityRef && t.Base != InstanceID
+	}
+	plain = true
+	for _, m := range t.Members {
+		plain = m.setEncoding() && plain
+	}
+	if plain {
+		t.encoding = &Type{Base: String}
+	}
+	return plain
+}
+
 func (t *Type) parseUnion(text string, lex Lexical) (string, error) {
 	var reasons []string
 	for _, m := range t.Members {
@@ -288,3 +314,27 @@ func cutName(qualified string) (prefix, local string) {
 	}
 	return prefix, local
 }
+
+// Compare orders two canonical values of t: numbers by value, everything else as text.
+func (t *Type) Compare(a, b string) int {
+	if a == b {
+		return 0
+	}
+	switch t = t.Resolved(); {
+	case t.Base.IsInteger():
+		x, _ := parseNumber(a, 10)
+		y, _ := parseNumber(b, 10)
+		return x.Compare(y)
+	case t.Base == Decimal64:
+		x, _ := parseDecimal(a, t.FractionDigits)
+		y, _ := parseDecimal(b, t.FractionDigits)
+		return x.Compare(y)
+	}
+	return strings.Compare(a, b)
+}
+
+// SchemaModule returns a module of the schema that t belongs to, by name, or nil.
+func (t *Type) SchemaModule(name string) *Module { return t.schema.modules[name] }
+
+// SchemaNamespace returns a module of the schema that t belongs to, by XML namespace, or nil.
+func (t *Type) SchemaNamespace(namespace string) *Module { return t.schema.namespaces[namespace] }

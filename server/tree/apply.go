@@ -1,0 +1,201 @@
+package tree
+
+import (
+	"slices"
+
+	"mooring/server/tree/schema"
+)
+
+// editor applies one set of edits.
+type editor struct {
+	path schema.Path // to the node being worked on
+	own  *owner
+	errs problems
+}
+
+func (e *editor) fail(tag Tag, message string) *Error {
+	err := &Error{Tag: tag, Path: slices.Clone(e.path), Message: message}
+	e.errs.add(err)
+	return err
+}
+
+// at runs f with the path one step longer.
+func (e *editor) at(step schema.Step, f func()) {
+	e.path = append(e.path, step)
+	f()
+	e.path = e.path[:len(e.path)-1]
+}
+
+// node applies an edit to old, which is nil when the node is not there, and returns what is there then, nil for nothing.
+func (e *editor) node(old *Node, ed *Edit) *Node {
+	exists := old != nil && !old.empty()
+	var now *Node
+	switch ed.Op {
+	case Delete:
+		if !exists {
+			e.fail(DataMissing, "cannot delete what is not there")
+		}
+		return nil
+	case Remove:
+		return nil
+	case Create:
+		if exists && len(e.path) > 0 {
+			e.fail(DataExists, "cannot create what is there already")
+			return old
+		}
+		now = ed.Node
+	case Replace:
+		now = e.replace(old, ed.Node)
+	case Merge:
+		now = e.merge(old, ed.Node)
+	case Ensure:
+		if now = old; now == nil {
+			now = ed.Node
+		}
+	case Seek:
+		if old == nil && holds(ed.Node.def) {
+			return nil
+		}
+		now = old
+	case None:
+		if now = e.none(old, ed.Node); now == nil && len(ed.Below) == 0 {
+			return nil
+		}
+	}
+	return e.below(now, ed)
+}
+
+// holds reports whether a node of that definition is there or not, while a container without presence always is.
+func holds(def *schema.Node) bool { return def.Kind != schema.Container || def.Presence }
+
+// none checks that what the payload names is there and returns old.
+func (e *editor) none(old, payload *Node) *Node {
+	if old == nil && holds(payload.def) && payload.def.Kind != schema.Root {
+		e.fail(DataMissing, "the node is not there, and the operation none does not create it")
+		return nil
+	}
+	for kid := range payload.Children() {
+		if kid.IsList() {
+			for entry := range kid.Entries() {
+				e.at(entry.Step(), func() { e.none(old.childEntry(entry), entry) })
+			}
+			continue
+		}
+		if kid.def.IsKey() {
+			continue
+		}
+		e.at(kid.Step(), func() { e.none(old.childOrNil(kid.def), kid) })
+	}
+	return old
+}
+
+func (n *Node) childOrNil(def *schema.Node) *Node {
+	if n == nil {
+		return nil
+	}
+	return n.Child(def)
+}
+
+// childEntry returns the entry of n's lists that has the definition and key of entry.
+func (n *Node) childEntry(entry *Node) *Node {
+	if l := n.childOrNil(entry.def); l != nil {
+		return l.in.list.get(entry.def, entry.text)
+	}
+	return nil
+}
+
+// below applies the edits below n, deletions first: a case that is deleted and one that is written in its place do not
+// meet.
+func (e *editor) below(n *Node, ed *Edit) *Node {
+	for _, deleting := range []bool{true, false} {
+		for i := range ed.Below {
+			b := &ed.Below[i]
+			if (b.Op == Delete || b.Op == Remove) != deleting {
+				continue
+			}
+			if n == nil {
+				n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
+			}
+			e.at(b.Node.Step(), func() { n = e.child(n, b) })
+		}
+	}
+	if n != nil && n.empty() && n.def.Kind != schema.Root {
+		return nil
+	}
+	return n
+}
+
+// child applies an edit to a child of n, or to an entry of one of n's lists, and returns n with the result.
+func (e *editor) child(n *Node, ed *Edit) *Node {
+	def := ed.Node.def
+	held := n.Child(def)
+	if !ed.Node.IsEntry() {
+		now := e.node(held, ed)
+		if now != nil && (held == nil || !now.Same(held)) {
+			n = withoutOtherCases(n, def)
+		}
+		if now.Same(held) {
+			return n
+		}
+		if def.IsKey() {
+			e.fail(BadElement, "a key cannot be changed or removed; delete the entry and create another")
+			return n
+		}
+		return n.with(def, now)
+	}
+	var l list
+	var old *Node
+	if held != nil {
+		l = *held.in.list
+		old = l.get(def, ed.Node.text)
+	}
+	now := e.node(old, ed)
+	if now == nil {
+		if old == nil {
+			return n
+		}
+		l, _ = l.remove(def, ed.Node.text, e.own)
+		return n.with(def, &Node{def: def, in: &inner{list: &l}})
+	}
+	if now.Same(old) && ed.Where == Keep {
+		return n
+	}
+	if !e.placeable(l, ed) {
+		return n
+	}
+	if old == nil {
+		n = withoutOtherCases(n, def)
+	}
+	l = l.put(*now, ed.Where, joinAnchor(ed.Anchor), e.own)
+	return n.with(def, &Node{def: def, in: &inner{list: &l}})
+}
+
+// placeable checks the place that an edit wants for an entry (RFC 7950 section 15.7).
+func (e *editor) placeable(l list, ed *Edit) bool {
+	if ed.Where == Keep {
+		return true
+	}
+	if !ed.Node.def.UserOrdered {
+		e.fail(UnknownAttribute, "the order of these entries is not the user's: they cannot be inserted at a place")
+		return false
+	}
+	if (ed.Where == Before || ed.Where == After) && l.get(ed.Node.def, joinAnchor(ed.Anchor)) == nil {
+		err := e.fail(BadAttribute, "there is no entry "+schema.Path{{Node: ed.Node.def, Keys: ed.Anchor}}.String()+" to insert next to")
+		err.AppTag = "missing-instance"
+		return false
+	}
+	return true
+}
+
+// withoutOtherCases removes from n what belongs to other cases of the choices that def is part of (RFC 7950 section 8.2).
+func withoutOtherCases(n *Node, def *schema.Node) *Node {
+	if def.Case == nil {
+		return n
+	}
+	for _, kid := range n.kids() {
+		if def.Excludes(kid.def) {
+			n = n.with(kid.def, nil)
+		}
+	}
+	return n
+}

@@ -1,0 +1,90 @@
+package tree
+
+import (
+	"slices"
+
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
+)
+
+// attributes reads what the attributes of an element say of the edit; op is that of the surroundings.
+func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (Edit, error) {
+	own := Edit{Op: op}
+	insert, anchor, anchorIs := "", "", ""
+	for _, a := range el.Attrs {
+		switch {
+		case !d.edits || a.Name.Space != NetconfNamespace && a.Name.Space != yangNamespace:
+			// Attributes of others mean nothing here; XML lets everything carry them.
+		case a.Name.Space == NetconfNamespace && a.Name.Local == "operation":
+			i := slices.Index(opNames[:None], a.Value)
+			if i < 0 {
+				d.attribute(BadAttribute, def, "operation", "operation "+a.Value+" is none of merge, replace, create, delete and remove")
+				continue
+			}
+			own.Op = Op(i)
+		case a.Name.Space == yangNamespace && a.Name.Local == "insert":
+			insert = a.Value
+		case a.Name.Space == yangNamespace && (a.Name.Local == "key" || a.Name.Local == "value"):
+			anchor, anchorIs = a.Value, a.Name.Local
+		default:
+			d.attribute(UnknownAttribute, def, a.Name.Local, "attribute "+a.Name.Local+" means nothing here")
+		}
+	}
+	if insert != "" || anchorIs != "" {
+		d.place(def, &own, insert, anchor, anchorIs)
+	}
+	return own, nil
+}
+
+func (d *xmlDecoder) attribute(tag Tag, def *schema.Node, name, message string) {
+	d.path = append(d.path, schema.Step{Node: def})
+	d.fail(tag, []Info{{Name: "bad-attribute", Value: name}, {Name: "bad-element", Value: def.Name}}, "%s", message)
+	d.path = d.path[:len(d.path)-1]
+}
+
+// place reads where an entry is to go (RFC 7950 sections 7.7.9 and 7.8.6).
+func (d *xmlDecoder) place(def *schema.Node, own *Edit, insert, anchor, anchorIs string) {
+	if !def.UserOrdered {
+		d.attribute(UnknownAttribute, def, "insert", def.Name+" is not ordered by the user: its entries have no place to choose")
+		return
+	}
+	want := "key"
+	if def.Kind == schema.LeafList {
+		want = "value"
+	}
+	switch insert {
+	case "first":
+		own.Where = First
+	case "last":
+		own.Where = Last
+	case "before":
+		own.Where = Before
+	case "after":
+		own.Where = After
+	default:
+		d.attribute(BadAttribute, def, "insert", "insert is one of first, last, before and after")
+		return
+	}
+	needs := own.Where == Before || own.Where == After
+	switch {
+	case needs && anchorIs != want:
+		own.Where = Keep
+		d.attribute(MissingAttribute, def, want, "insert="+insert+" needs the attribute "+want)
+	case needs:
+		var ok bool
+		if own.Anchor, ok = d.anchor(def, anchor); !ok {
+			own.Where = Keep
+			d.attribute(BadAttribute, def, want, want+" "+schema.Quote(anchor)+" names no entry of "+def.Name)
+		}
+	}
+}
+
+// anchor reads the entry that a place refers to: predicates for every key, or the value of a leaf-list.
+func (d *xmlDecoder) anchor(def *schema.Node, text string) ([]string, bool) {
+	if def.Kind == schema.LeafList {
+		value, err := def.Type.Parse(text, schema.Lexical{Module: d.module(def)})
+		return []string{value}, err == nil
+	}
+	keys, err := schema.ParsePredicates(def, text, d.module(def.Keys[0]))
+	return keys, err == nil && len(keys) > 0
+}

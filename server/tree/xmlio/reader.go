@@ -1,0 +1,378 @@
+// Package xmlio reads and writes XML as NETCONF needs it: prefixes kept and resolved, since identities and paths inside
+// values use them; attributes handed on as they were; document types refused (RFC 6241 section 3); depth and size bounded.
+//
+// encoding/xml's RawToken does the lexical work. Its own handling of namespaces loses the prefixes, so the stack is ours.
+package xmlio
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits bound what a Reader accepts; 0 takes the default.
+type Limits struct {
+	Depth int   // elements inside each other; default 100
+	Text  int   // octets of one value; default 16 MiB
+	Total int64 // octets of the document; default 1 GiB
+}
+
+// Name is a resolved name and the prefix that it was written with.
+type Name struct{ Space, Local, Prefix string }
+
+// Attr is an attribute; those that declare namespaces are not among an Element's.
+type Attr struct {
+	Name  Name
+	Value string
+}
+
+// Element is a start tag. It is valid until the next call to the Reader.
+type Element struct {
+	Name  Name
+	Attrs []Attr
+}
+
+// Attr returns the value of an attribute.
+func (e *Element) Attr(space, local string) (value string, ok bool) {
+	for _, a := range e.Attrs {
+		if a.Name.Space == space && a.Name.Local == local {
+			return a.Value, true
+		}
+	}
+	return "", false
+}
+
+// Reader reads one document. It is not safe for concurrent use.
+type Reader struct {
+	dec    *xml.Decoder
+	limits Limits
+	bounds []int     // length of scope at each open element
+	open   []Name    // the open elements
+	scope  []binding // declarations in force, the innermost last
+	elem   Element
+	ended  int       // length of scope once the element that ended last is out of force; -1 when it is
+	held   xml.Token // a token read ahead
+}
+
+type binding struct{ prefix, space string }
+
+const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+
+// SyntaxError says that the document is not well-formed, or not allowed, and where.
+type SyntaxError struct {
+	Line    int
+	Message string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
+
+// NewReader reads from r.
+func NewReader(r io.Reader, limits Limits) *Reader {
+	if limits.Depth == 0 {
+		limits.Depth = 100
+	}
+	if limits.Text == 0 {
+		limits.Text = 16 << 20
+	}
+	if limits.Total == 0 {
+		limits.Total = 1 << 30
+	}
+	return &Reader{dec: xml.NewDecoder(&limited{r: r, left: limits.Total}), limits: limits, ended: -1}
+}
+
+// limited fails, other than io.LimitReader, when there is more.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errors.New("the document is too large")
+	}
+	if int64(len(p)) > l.left {
+		p = p[:l.left]
+	}
+	n, err := l.r.Read(p)
+	l.left -= int64(n)
+	return n, err
+}
+
+func (r *Reader) fail(format string, args ...any) error {
+	line, _ := r.dec.InputPos()
+	return &SyntaxError{line, fmt.Sprintf(format, args...)}
+}
+
+// Depth is the number of open elements.
+func (r *Reader) Depth() int { return len(r.bounds) }
+
+// Offset is the position in the input after the token read last.
+func (r *Reader) Offset() int64 { return r.dec.InputOffset() }
+
+// token returns the next token that is a tag or text; comments and processing instructions are passed over.
+func (r *Reader) token() (xml.Token, error) {
+	if r.ended >= 0 {
+		r.scope, r.ended = r.scope[:r.ended], -1
+	}
+	if t := r.held; t != nil {
+		r.held = nil
+		return t, nil
+	}
+	for {
+		t, err := r.dec.RawToken()
+		if err == io.EOF && len(r.bounds) > 0 {
+			return nil, r.fail("the document ends inside <%s>", r.open[len(r.open)-1].Local)
+		}
+		if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
+			return nil, &SyntaxError{syntax.Line, syntax.Msg}
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch t := t.(type) {
+		case xml.Directive:
+			return nil, r.fail("a document type or other directive is not allowed")
+		case xml.ProcInst:
+			if t.Target == "xml" && r.dec.InputOffset() > 256 {
+				return nil, r.fail("an XML declaration stands only at the start")
+			}
+		case xml.StartElement, xml.EndElement:
+			return t, nil
+		case xml.CharData:
+			if len(t) > r.limits.Text {
+				return nil, r.fail("a value is longer than %d octets", r.limits.Text)
+			}
+			return t, nil
+		}
+	}
+}
+
+// Next moves to the next child element of the open one and opens it; nil means that the open element has ended, and
+// closes it. Text between elements must be white space. At the end of the document it returns io.EOF.
+func (r *Reader) Next() (*Element, error) {
+	for {
+		t, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			return r.start(t)
+		case xml.EndElement:
+			return nil, r.end(t)
+		case xml.CharData:
+			if text := strings.Trim(string(t), " \t\r\n"); text != "" {
+				return nil, r.fail("text %q stands where elements are expected", shorten(text))
+			}
+		}
+	}
+}
+
+func shorten(text string) string {
+	if len(text) <= 40 {
+		return text
+	}
+	cut := 40
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
+
+// Text reads the rest of the open element, which must hold nothing but text, and closes it. What the element declared
+// can still be resolved with Namespace until the next token is read: its value may use it.
+func (r *Reader) Text() (string, error) {
+	text := ""
+	for {
+		t, err := r.token()
+		if err != nil {
+			return "", err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			return "", r.fail("element <%s> stands inside <%s>, which holds a value", t.Name.Local, r.open[len(r.open)-1].Local)
+		case xml.EndElement:
+			return text, r.end(t)
+		case xml.CharData:
+			if len(text)+len(t) > r.limits.Text {
+				return "", r.fail("a value is longer than %d octets", r.limits.Text)
+			}
+			text += string(t)
+		}
+	}
+}
+
+// Skip reads the rest of the open element and closes it.
+func (r *Reader) Skip() error {
+	for depth := len(r.bounds); len(r.bounds) >= depth; {
+		t, err := r.token()
+		if err != nil {
+			return err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			_, err = r.start(t)
+		case xml.EndElement:
+			err = r.end(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HasElements reports whether the open element has a child element before any text; the Reader does not move.
+func (r *Reader) HasElements() (bool, error) {
+	for {
+		t, err := r.token()
+		if err != nil {
+			return false, err
+		}
+		if text, ok := t.(xml.CharData); ok && strings.Trim(string(text), " \t\r\n") == "" {
+			continue
+		}
+		r.held = xml.CopyToken(t)
+		_, start := t.(xml.StartElement)
+		return start, nil
+	}
+}
+
+func (r *Reader) start(t xml.StartElement) (*Element, error) {
+	if len(r.bounds) == r.limits.Depth {
+		return nil, r.fail("elements are nested deeper than %d", r.limits.Depth)
+	}
+	r.bounds = append(r.bounds, len(r.scope))
+	r.elem = Element{Attrs: r.elem.Attrs[:0]}
+	for _, a := range t.Attr {
+		switch {
+		case a.Name.Space == "xmlns":
+			if a.Value == "" || a.Name.Local == "xml" || a.Name.Local == "xmlns" {
+				return nil, r.fail("prefix %q cannot be declared so", a.Name.Local)
+			}
+			r.scope = append(r.scope, binding{a.Name.Local, a.Value})
+		case a.Name.Space == "" && a.Name.Local == "xmlns":
+			r.scope = append(r.scope, binding{"", a.Value})
+		default:
+			continue
+		}
+		own := r.scope[r.bounds[len(r.bounds)-1]:]
+		if last := own[len(own)-1].prefix; slices.ContainsFunc(own[:len(own)-1], func(b binding) bool { return b.prefix == last }) {
+			return nil, r.fail("prefix %q is declared twice", last)
+		}
+	}
+	var err error
+	if r.elem.Name, err = r.resolve(t.Name); err != nil {
+		return nil, err
+	}
+	for _, a := range t.Attr {
+		if a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns" {
+			continue
+		}
+		n := Name{Local: a.Name.Local}
+		if a.Name.Space != "" { // the default namespace is not that of attributes
+			if n, err = r.resolve(a.Name); err != nil {
+				return nil, err
+			}
+		}
+		if _, twice := r.elem.Attr(n.Space, n.Local); twice {
+			return nil, r.fail("attribute %q is given twice", n.Local)
+		}
+		r.elem.Attrs = append(r.elem.Attrs, Attr{n, a.Value})
+	}
+	r.open = append(r.open, r.elem.Name)
+	return &r.elem, nil
+}
+
+func (r *Reader) end(t xml.EndElement) error {
+	if len(r.open) == 0 {
+		return r.fail("</%s> ends nothing", t.Name.Local)
+	}
+	open := r.open[len(r.open)-1]
+	if open.Local != t.Name.Local || open.Prefix != t.Name.Space {
+		return r.fail("</%s> ends <%s>", qualified(t.Name.Space, t.Name.Local), qualified(open.Prefix, open.Local))
+	}
+	r.open = r.open[:len(r.open)-1]
+	r.ended = r.bounds[len(r.bounds)-1]
+	r.bounds = r.bounds[:len(r.bounds)-1]
+	return nil
+}
+
+func qualified(prefix, local string) string {
+	if prefix == "" {
+		return local
+	}
+	return prefix + ":" + local
+}
+
+func (r *Reader) resolve(n xml.Name) (Name, error) {
+	space, ok := r.Namespace(n.Space)
+	if !ok {
+		return Name{}, r.fail("prefix %q is not declared", n.Space)
+	}
+	return Name{Space: space, Local: n.Local, Prefix: n.Space}, nil
+}
+
+// Namespace resolves a prefix as the open elements declare it; "" is the default namespace.
+func (r *Reader) Namespace(prefix string) (space string, ok bool) {
+	for i := len(r.scope) - 1; i >= 0; i-- {
+		if r.scope[i].prefix == prefix {
+			return r.scope[i].space, true
+		}
+	}
+	if prefix == "xml" {
+		return xmlNamespace, true
+	}
+	return "", prefix == ""
+}
+
+// Namespaces returns all declarations in force, prefix to namespace. It is a copy.
+func (r *Reader) Namespaces() map[string]string {
+	m := make(map[string]string, len(r.scope))
+	for _, b := range r.scope {
+		m[b.prefix] = b.space
+	}
+	return m
+}
+
+// Text appends s to b as the text of an element: only what must be escaped is.
+func AppendText(b []byte, s string) []byte { return escape(b, s, false) }
+
+// AppendAttr appends s to b as the value of an attribute in double quotes, the quotes not included.
+func AppendAttr(b []byte, s string) []byte { return escape(b, s, true) }
+
+func escape(b []byte, s string, attr bool) []byte {
+	start := 0
+	for i := 0; i < len(s); i++ {
+		var esc string
+		switch s[i] {
+		case '<':
+			esc = "&lt;"
+		case '>':
+			esc = "&gt;"
+		case '&':
+			esc = "&amp;"
+		case '\r': // a bare one would be read back as a line feed (XML 1.0 section 2.11)
+			esc = "&#13;"
+		case '"':
+			if !attr {
+				continue
+			}
+			esc = "&quot;"
+		case '\n', '\t': // attribute values are normalised (XML 1.0 section 3.3.3)
+			if !attr {
+				continue
+			}
+			esc = map[byte]string{'\n': "&#10;", '\t': "&#9;"}[s[i]]
+		default:
+			continue
+		}
+		b = append(append(b, s[start:i]...), esc...)
+		start = i + 1
+	}
+	return append(b, s[start:]...)
+}
