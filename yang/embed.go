@@ -25,12 +25,12 @@ type Module struct {
 // A feature is named as soon as the element does what it stands for, and not before.
 var Modules = []Module{
 	{Name: "iana-crypt-hash", Revision: "2014-08-06", Implement: true, Features: []string{"crypt-hash-sha-256", "crypt-hash-sha-512"}},
-	{Name: "iana-if-type", Revision: "2014-05-08", Implement: true},
+	{Name: "iana-if-type", Revision: "2014-05-08"},
 	{Name: "ietf-access-control-list", Revision: "2019-03-04"},
 	{Name: "ietf-datastores", Revision: "2018-02-14"},
 	{Name: "ietf-ethertypes", Revision: "2019-03-04"},
 	{Name: "ietf-inet-types", Revision: "2013-07-15"},
-	{Name: "ietf-interfaces", Revision: "2018-02-20", Implement: true},
+	{Name: "ietf-interfaces", Revision: "2018-02-20"},
 	{Name: "ietf-ip", Revision: "2018-02-22"},
 	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "validate"}},
 	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
@@ -40,7 +40,7 @@ var Modules = []Module{
 	{Name: "ietf-yang-library", Revision: "2019-01-04"},
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
-	{Name: "mooring-deviations", Revision: "2026-11-22", Implement: true},
+	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
 	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
