@@ -82,6 +82,13 @@ func (d *jsonDecoder) top(step schema.Step) (*Node, error) {
 	def := step.Node
 	isList := (def.Kind == schema.List || def.Kind == schema.LeafList) && step.Keys == nil
 	switch {
+	case def.Kind == schema.LeafList && !isList:
+		d.path = append(d.path, step)
+		value, ok, err := d.scalar(def)
+		if ok && value != step.Keys[0] {
+			d.fail(InvalidValue, fmt.Sprintf("the value is %q here and %q in the path", value, step.Keys[0]))
+		}
+		return NewLeaf(def, value), err
 	case isList || !def.HasChildren():
 		// A list, leaf-list or leaf is built as the only child of its parent.
 		d.build.Open(def.Parent)

@@ -187,3 +187,30 @@ func WriteJSON(w io.Writer, n *Node, indent string) error {
 	walk.Children(n)
 	return j.End()
 }
+
+// AppendJSON appends n as a bare JSON value: an object for a container, list entry or the root, an array for a list, a
+// scalar for a leaf. Names directly in the object carry their module unless it is within.
+func AppendJSON(b []byte, n *Node, within *schema.Module) []byte {
+	j := JSONWriter{out: output{w: io.Discard, b: b, keep: true}}
+	switch {
+	case n.IsList():
+		j.out.b = append(j.out.b, '[')
+		first := true
+		for e := range n.Entries() {
+			if !first {
+				j.out.b = append(j.out.b, ',')
+			}
+			first = false
+			j.out.b = AppendJSON(j.out.b, e, within)
+		}
+		return append(j.out.b, ']')
+	case n.in == nil:
+		return AppendJSONValue(b, n.def, n.text)
+	}
+	j.out.b = append(j.out.b, '{')
+	j.levels = append(j.levels, jsonLevel{module: within})
+	walk := Walk{Writer: &j}
+	walk.Children(n)
+	j.endObject()
+	return j.out.b
+}

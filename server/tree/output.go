@@ -8,14 +8,15 @@ const flushSize = 32 << 10
 
 // output gathers bytes for an io.Writer and keeps its first error.
 type output struct {
-	w   io.Writer
-	b   []byte
-	err error
+	w    io.Writer
+	b    []byte
+	err  error
+	keep bool // nothing is handed on: the caller takes b
 }
 
 // flush hands on what has gathered when it is enough, or always.
 func (o *output) flush(always bool) {
-	if !always && len(o.b) < flushSize {
+	if o.keep || !always && len(o.b) < flushSize {
 		return
 	}
 	if o.err == nil {

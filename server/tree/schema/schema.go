@@ -296,3 +296,6 @@ func (n *Node) Excludes(other *Node) bool {
 
 // ModuleByNamespace returns a module of the schema that n belongs to, by XML namespace, or nil.
 func (n *Node) ModuleByNamespace(namespace string) *Module { return n.schema.namespaces[namespace] }
+
+// Schema returns the schema that n is part of.
+func (n *Node) Schema() *Schema { return n.schema }

@@ -1,0 +1,177 @@
+package datastore
+
+import (
+	"strings"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// content is what a candidate holds: nothing until it is edited, so that it follows running.
+type content struct {
+	base *Snapshot // what running was at the first edit; nil: not edited
+	root *tree.Node
+}
+
+func (c content) edited() bool { return c.base != nil && !c.root.Same(c.base.Root) }
+
+// Candidate is a configuration in the making: the one that all sessions share, or one of a session alone.
+type Candidate struct {
+	session *Session
+	own     *content // nil: the shared one
+}
+
+// Candidate returns the shared candidate as this session sees it.
+func (x *Session) Candidate() *Candidate { return &Candidate{session: x} }
+
+// Private returns a candidate of its own, for one transaction: gNMI Set, import, rollback.
+func (x *Session) Private() *Candidate { return &Candidate{session: x, own: new(content)} }
+
+func (c *Candidate) content() *content {
+	if c.own != nil {
+		return c.own
+	}
+	return &c.session.store.shared
+}
+
+// Root returns the configuration in the candidate: running until it is edited.
+func (c *Candidate) Root() *tree.Node {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.root()
+}
+
+func (c *Candidate) root() *tree.Node {
+	if at := c.content(); at.base != nil {
+		return at.root
+	}
+	return c.session.store.Running().Root
+}
+
+// Base returns the snapshot that the candidate's changes started from.
+func (c *Candidate) Base() *Snapshot {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.base()
+}
+
+func (c *Candidate) base() *Snapshot {
+	if at := c.content(); at.base != nil {
+		return at.base
+	}
+	return c.session.store.Running()
+}
+
+// Changes returns what the candidate changes.
+func (c *Candidate) Changes() tree.Changes {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return tree.Diff(c.base().Root, c.root())
+}
+
+// Check decides whether an edit may be kept: access control. It is given what the edit changed by itself, without what
+// follows from conditions.
+type Check func(tree.Changes) error
+
+// Edit applies edits and returns what they changed. When one fails, or check (unless nil) refuses, nothing is changed and
+// the error joins a *tree.Error for everything found.
+func (c *Candidate) Edit(check Check, edits ...tree.Edit) (tree.Changes, error) {
+	return c.change(func(root *tree.Node) (*tree.Node, error) {
+		edited, err := tree.Apply(root, edits...)
+		if err != nil {
+			return nil, err
+		}
+		if check != nil {
+			if err := check(tree.Diff(root, edited)); err != nil {
+				return nil, err
+			}
+		}
+		return c.session.store.rules.Settle(root, edited)
+	})
+}
+
+// Replace puts another configuration in place of the candidate's: copy-config, rollback. It shares what is equal.
+func (c *Candidate) Replace(root *tree.Node) error {
+	_, err := c.Edit(nil, tree.Edit{Op: tree.Replace, Node: root})
+	return err
+}
+
+// Discard undoes all changes: the candidate follows running again.
+func (c *Candidate) Discard() error {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := c.writable(); err != nil {
+		return err
+	}
+	*c.content() = content{}
+	return nil
+}
+
+// writable checks the lock of a shared candidate; mu is held.
+func (c *Candidate) writable() error {
+	if c.own != nil {
+		return nil
+	}
+	return c.session.store.checkLock(c.session, CandidateStore)
+}
+
+// change runs f on the candidate's root and keeps what it returns. Whoever edits holds mu over f, which costs the edit.
+func (c *Candidate) change(f func(*tree.Node) (*tree.Node, error)) (tree.Changes, error) {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := c.writable(); err != nil {
+		return tree.Changes{}, err
+	}
+	before := c.root()
+	after, err := f(before)
+	if err != nil {
+		return tree.Changes{}, err
+	}
+	*c.content() = content{base: c.base(), root: after}
+	return tree.Diff(before, after), nil
+}
+
+// Validate checks the candidate as a commit would, without any effect. Warnings come from the translation.
+func (c *Candidate) Validate() (warnings []*tree.Error, err error) {
+	s := c.session.store
+	s.commitMu.Lock() // the Pipeline is asked by one at a time
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	old, base, root := s.Running(), c.base(), c.root()
+	s.mu.Unlock()
+	root, err = rebased(base, root, old)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.rules.Check(old.Root, root); err != nil {
+		return nil, err
+	}
+	return s.pipeline.Translate(Change{By: c.session.User, Old: old.Root, New: root})
+}
+
+// ValidateTree checks a configuration that is in no datastore, as validate with a <config> source asks.
+func (s *Store) ValidateTree(root *tree.Node) error { return s.rules.Check(nil, root) }
+
+// rebased puts a candidate's changes on top of what running is by now.
+func rebased(base *Snapshot, mine *tree.Node, running *Snapshot) (*tree.Node, error) {
+	root, conflicts, err := tree.Rebase(base.Root, mine, running.Root)
+	if len(conflicts) > 0 {
+		return nil, conflictError(conflicts, running)
+	}
+	return root, err
+}
+
+func conflictError(conflicts []schema.Path, running *Snapshot) error {
+	paths := make([]string, 0, min(len(conflicts), 10))
+	for _, p := range conflicts[:cap(paths)] {
+		paths = append(paths, p.String())
+	}
+	return &tree.Error{Tag: tree.OperationFailed, AppTag: "conflict", Path: conflicts[0],
+		Message: "commit " + running.describe() + " changed the same since the candidate was edited: " + strings.Join(paths, ", ") +
+			"; discard the changes and make them anew"}
+}

@@ -1,0 +1,161 @@
+package datastore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/tree"
+)
+
+// CommitOptions say what a commit is.
+type CommitOptions struct {
+	Label, Comment string
+	Via            string // netconf, gnmi, … kept in the history
+	Check          Check  // access control over what really changes in running; nil allows everything
+	Confirm        *Confirm
+	// Persist is the persist-id that confirms a pending commit of this or another session.
+	PersistID string
+}
+
+// Confirm makes a commit one that is undone unless it is confirmed (RFC 6241 section 8.4).
+type Confirm struct {
+	Timeout time.Duration // 0 takes 600 s
+	// Persist lets other sessions confirm or cancel by this text, and the commit outlive its session; "" does not.
+	Persist string
+}
+
+// Result is a commit that was made.
+type Result struct {
+	Snapshot *Snapshot // what runs now; the one before when the commit changed nothing
+	Changes  tree.Changes
+	Warnings []*tree.Error
+}
+
+func (s *Snapshot) describe() string {
+	if s.User == "" {
+		return fmt.Sprint(s.ID)
+	}
+	return fmt.Sprintf("%d of user %s", s.ID, s.User)
+}
+
+// Commit makes the candidate the running configuration. When it fails, nothing has changed anywhere, the candidate
+// included, and the error joins a *tree.Error for everything found.
+func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error) {
+	s := c.session.store
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	err := c.commitable(o)
+	old, base, root := s.Running(), c.base(), c.root()
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if root, err = rebased(base, root, old); err != nil {
+		return nil, err
+	}
+	result, err := s.commit(ctx, c.session, old, root, o)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	*c.content() = content{}
+	s.mu.Unlock()
+	return result, nil
+}
+
+// commitable checks locks and a pending commit; mu is held.
+func (c *Candidate) commitable(o CommitOptions) error {
+	s := c.session.store
+	if err := s.checkLock(c.session, RunningStore); err != nil {
+		return err
+	}
+	if err := c.writable(); err != nil {
+		return err
+	}
+	return s.confirmable(c.session, o)
+}
+
+// commit runs steps 2 to 7 of the package documentation; commitMu is held.
+func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tree.Node, o CommitOptions) (*Result, error) {
+	changes := tree.Diff(old.Root, root)
+	next := old
+	result := &Result{Snapshot: old, Changes: changes}
+	if !changes.Empty() {
+		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label, Comment: o.Comment}
+		if o.Check != nil {
+			if err := o.Check(changes); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.rules.Check(old.Root, root); err != nil {
+			return nil, err
+		}
+	}
+	change := Change{By: by.User, Old: old.Root, New: root, Forced: by.User.Origin == access.System}
+	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.persist(old, next, by, o); err != nil {
+		prepared.Abort()
+		return nil, &tree.Error{Tag: tree.OperationFailed, Message: fmt.Sprintf("%v: %v", errPersist, err)}
+	}
+	s.swap(next)
+	prepared.Apply()
+	s.warn(warnings)
+	s.settlePending(by, old, next, o)
+	result.Snapshot, result.Warnings = next, warnings
+	return result, nil
+}
+
+// persist makes a commit durable; with a confirmation to wait for, that is noted first.
+func (s *Store) persist(old, next *Snapshot, by *Session, o CommitOptions) error {
+	if s.disk == nil {
+		return nil
+	}
+	if o.Confirm != nil {
+		if err := s.disk.writePending(s.backup(old), next.ID); err != nil {
+			return err
+		}
+	}
+	if next != old {
+		if err := s.disk.append(old, next, s.keep); err != nil {
+			return err
+		}
+	}
+	if o.Confirm == nil {
+		return s.disk.clearPending()
+	}
+	return nil
+}
+
+// swap makes next the running configuration and wakes the followers.
+func (s *Store) swap(next *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Running() == next {
+		return
+	}
+	s.running.Store(next)
+	s.recent = append(s.recent, next)
+	if len(s.recent) > recentLimit {
+		s.recent = append([]*Snapshot(nil), s.recent[len(s.recent)-recentLimit:]...)
+	}
+	close(s.woken)
+	s.woken = make(chan struct{})
+}
+
+// Rollback commits the configuration of another snapshot.
+func (x *Session) Rollback(ctx context.Context, to *Snapshot, o CommitOptions) (*Result, error) {
+	o.Via = cmp.Or(o.Via, "rollback")
+	o.Comment = cmp.Or(o.Comment, fmt.Sprintf("rollback to commit %d", to.ID))
+	c := x.Private()
+	if err := c.Replace(to.Root); err != nil {
+		return nil, err
+	}
+	return c.Commit(ctx, o)
+}

@@ -1,0 +1,138 @@
+package datastore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/tree"
+)
+
+// pending is a commit that is undone unless it is confirmed.
+type pending struct {
+	owner    *Session
+	persist  string
+	backup   *Snapshot // what runs again when it is not confirmed
+	deadline time.Time
+	timer    *time.Timer
+}
+
+// defaultConfirmTimeout is that of RFC 6241 section 8.4.5.
+const defaultConfirmTimeout = 600 * time.Second
+
+// Pending tells of an unconfirmed commit: who made it, what its persist text is, and when it will be undone. The session is
+// nil when there is none.
+func (s *Store) Pending() (owner *Session, persist string, deadline time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending == nil {
+		return nil, "", time.Time{}
+	}
+	return s.pending.owner, s.pending.persist, s.pending.deadline
+}
+
+// confirmable checks that x may commit while a commit is pending; mu is held.
+func (s *Store) confirmable(x *Session, o CommitOptions) error {
+	p := s.pending
+	switch {
+	case x.User.Origin == access.System:
+		return nil
+	case p == nil && o.PersistID != "":
+		return persistError("no commit waits to be confirmed")
+	case p == nil:
+		return nil
+	case p.persist != "" && o.PersistID == p.persist:
+		return nil
+	case p.persist == "" && o.PersistID == "" && p.owner == x:
+		return nil
+	case o.PersistID != "":
+		return persistError("the persist-id is not that of the pending commit")
+	}
+	return inUse(p.owner, "a commit of "+p.owner.describe()+" waits to be confirmed")
+}
+
+func persistError(message string) error {
+	return &tree.Error{Tag: tree.InvalidValue, Protocol: true, Message: message, Info: []tree.Info{{Name: "bad-element", Value: "persist-id"}}}
+}
+
+// backup is what an unconfirmed commit goes back to: where the first of a row started.
+func (s *Store) backup(old *Snapshot) *Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending != nil {
+		return s.pending.backup
+	}
+	return old
+}
+
+// settlePending arms, extends or ends the pending commit after a commit went through.
+func (s *Store) settlePending(by *Session, old, next *Snapshot, o CommitOptions) {
+	backup := s.backup(old)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending != nil {
+		s.pending.timer.Stop()
+		s.pending = nil
+	}
+	if o.Confirm == nil {
+		return
+	}
+	timeout := o.Confirm.Timeout
+	if timeout == 0 {
+		timeout = defaultConfirmTimeout
+	}
+	p := &pending{owner: by, persist: o.Confirm.Persist, backup: backup, deadline: time.Now().Add(timeout)}
+	p.timer = time.AfterFunc(timeout, func() { s.expire(p) })
+	s.pending = p
+}
+
+func (s *Store) expire(p *pending) {
+	s.mu.Lock()
+	current := s.pending == p
+	s.mu.Unlock()
+	if current {
+		s.revert("not confirmed in time")
+	}
+}
+
+// Cancel undoes a pending commit at once (RFC 6241 section 8.4.4.1).
+func (x *Session) Cancel(persistID string) error {
+	s := x.store
+	s.mu.Lock()
+	p := s.pending
+	var err error
+	switch {
+	case p == nil:
+		err = &tree.Error{Tag: tree.OperationFailed, Message: "no commit waits to be confirmed"}
+	case persistID != p.persist && (persistID != "" || p.persist != ""):
+		err = persistError("the persist-id is not that of the pending commit")
+	case p.persist == "" && p.owner != x:
+		err = &tree.Error{Tag: tree.OperationFailed, Message: "only " + p.owner.describe() + " can cancel its commit"}
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.revert("cancelled by " + x.describe())
+}
+
+// revert puts back what ran before the pending commit. Nobody may refuse that.
+func (s *Store) revert(why string) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	p := s.pending
+	s.mu.Unlock()
+	if p == nil {
+		return nil // confirmed in the meantime
+	}
+	p.timer.Stop()
+	x := &Session{User: access.Element, store: s}
+	o := CommitOptions{Via: "rollback", Comment: "unconfirmed commit undone: " + why}
+	if _, err := s.commit(context.Background(), x, s.Running(), p.backup.Root, o); err != nil {
+		s.log.Error("an unconfirmed commit cannot be undone", "error", err)
+		return fmt.Errorf("undo the unconfirmed commit: %w", err)
+	}
+	return nil
+}

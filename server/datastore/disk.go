@@ -1,0 +1,246 @@
+package datastore
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// What is kept, below the state folder (decision 21). A commit is one new file in the history, made durable by a rename;
+// running.json is the whole configuration as of the commit that it names, and the records after that complete it. It is
+// written anew at every commit while it is small, and when the records outgrow it, so that a commit costs the change and
+// not the configuration.
+const (
+	configDir   = "config"
+	runningFile = "config/running.json"
+	pendingFile = "config/pending.json"
+	historyDir  = "config/history"
+)
+
+// smallFile is the size up to which running.json is written at every commit.
+const smallFile = 64 << 10
+
+// disk reads and writes the files. The store calls it from one goroutine at a time, but for history and at.
+type disk struct {
+	dir    *os.Root
+	schema *schema.Schema
+	base   int64  // size of running.json
+	baseID uint64 // the commit that it holds
+	grown  int64  // octets of records since
+	// step is told before every step that a crash could come between; tests end the process there.
+	step func(string)
+}
+
+func openDisk(dir *os.Root, s *schema.Schema) (*disk, error) {
+	for _, d := range []string{configDir, historyDir} {
+		if err := dir.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	return &disk{dir: dir, schema: s, step: stepHook}, nil
+}
+
+// stepHook is replaced by the test that ends the process at every step.
+var stepHook = func(string) {}
+
+// write makes a file whole or not at all: temporary file, sync, rename, sync of the folder.
+func (d *disk) write(name string, content func(io.Writer) error) (size int64, err error) {
+	temporary := name + ".new"
+	d.step("create " + temporary)
+	f, err := d.dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	count := &counter{w: f, step: func() { d.step("write " + temporary) }}
+	buffered := bufio.NewWriterSize(count, 64<<10)
+	if err := cmp.Or(content(buffered), buffered.Flush()); err != nil {
+		return 0, err
+	}
+	d.step("sync " + temporary)
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	d.step("rename " + temporary)
+	if err := d.dir.Rename(temporary, name); err != nil {
+		return 0, err
+	}
+	d.step("sync folder of " + name)
+	return count.n, d.syncDir(path.Dir(name))
+}
+
+type counter struct {
+	w    io.Writer
+	n    int64
+	step func()
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.step()
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (d *disk) syncDir(name string) error {
+	f, err := d.dir.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func recordName(id uint64) string { return fmt.Sprintf("%s/%08d.json", historyDir, id) }
+
+// records lists the ids in the history, ascending.
+func (d *disk) records() ([]uint64, error) {
+	entries, err := fs.ReadDir(d.dir.FS(), historyDir)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uint64
+	for _, e := range entries {
+		text, ok := strings.CutSuffix(e.Name(), ".json")
+		if id, err := strconv.ParseUint(text, 10, 64); ok && err == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// load reads running.json and the records after it; a commit that was never confirmed is undone.
+func (d *disk) load() (*Snapshot, error) {
+	at, err := d.readRunning()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", runningFile, err)
+	}
+	d.baseID = at.ID
+	ids, err := d.records()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if id <= at.ID {
+			continue
+		}
+		if id != at.ID+1 {
+			return nil, fmt.Errorf("%s: commit %d is missing, commit %d is there", historyDir, at.ID+1, id)
+		}
+		if at, err = d.replay(at, id, false); err != nil {
+			return nil, err
+		}
+	}
+	return d.undoPending(at)
+}
+
+// undoPending goes back to what ran before a commit that waited for its confirmation when the process ended.
+func (d *disk) undoPending(at *Snapshot) (*Snapshot, error) {
+	p, err := d.readPending()
+	if err != nil || p == nil {
+		return at, err
+	}
+	if at.ID >= p.Trial && p.Backup < at.ID {
+		backup, err := d.at(at, p.Backup)
+		if err != nil {
+			return nil, fmt.Errorf("undo the unconfirmed commit %d: %w", p.Trial, err)
+		}
+		undone := &Snapshot{ID: at.ID + 1, Root: backup.Root, Time: now(), User: "system", Via: "rollback",
+			Comment: "unconfirmed commit undone: the process ended"}
+		if err := d.append(at, undone, int(undone.ID)); err != nil {
+			return nil, err
+		}
+		at = undone
+	}
+	return at, d.clearPending()
+}
+
+// append makes a commit durable. Once its record is in place the commit stands; what follows is housekeeping.
+func (d *disk) append(old, next *Snapshot, keep int) error {
+	size, err := d.write(recordName(next.ID), func(w io.Writer) error { return writeRecord(w, old, next) })
+	if err != nil {
+		d.dir.Remove(recordName(next.ID)) // the rename may have happened when the folder could not be synced
+		return err
+	}
+	if d.grown += size; d.base <= smallFile || d.grown > d.base {
+		if err := d.checkpoint(next); err != nil {
+			return nil // the record stands; the next commit tries again
+		}
+	}
+	d.trim(next.ID, keep)
+	return nil
+}
+
+// checkpoint writes running.json.
+func (d *disk) checkpoint(s *Snapshot) error {
+	if d.baseID == s.ID && d.base > 0 || s.ID == 0 {
+		return nil
+	}
+	size, err := d.write(runningFile, func(w io.Writer) error {
+		j := tree.NewJSONWriter(w, "  ")
+		j.Begin()
+		j.Member("@", fmt.Sprintf(`{"mooring:commit": %d}`, s.ID)) // RFC 7952 has no place for the whole; @ is that of an object
+		(&tree.Walk{Writer: j}).Children(s.Root)
+		return j.End()
+	})
+	if err == nil {
+		d.base, d.baseID, d.grown = size, s.ID, 0
+	}
+	return err
+}
+
+// trim removes records that are neither needed to complete running.json nor among the newest keep.
+func (d *disk) trim(newest uint64, keep int) {
+	ids, err := d.records()
+	if err != nil {
+		return
+	}
+	for _, id := range ids {
+		if id <= d.baseID && id+uint64(keep) <= newest {
+			d.step("remove " + recordName(id))
+			d.dir.Remove(recordName(id))
+		}
+	}
+}
+
+// at goes back from a snapshot to an earlier one, record by record.
+func (d *disk) at(from *Snapshot, id uint64) (*Snapshot, error) {
+	at := from
+	for at.ID > id {
+		earlier, err := d.replay(at, at.ID, true)
+		if err != nil {
+			return nil, fmt.Errorf("commit %d cannot be returned to: %w", id, err)
+		}
+		at = earlier
+	}
+	return at, nil
+}
+
+// history reads the heads of all records, the newest first.
+func (d *disk) history() ([]Snapshot, error) {
+	ids, err := d.records()
+	if err != nil {
+		return nil, err
+	}
+	var list []Snapshot
+	for _, id := range slices.Backward(ids) {
+		r, err := d.readRecord(id, true)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r.snapshot())
+	}
+	return list, nil
+}

@@ -1,0 +1,127 @@
+package datastore
+
+import (
+	"fmt"
+	"strconv"
+
+	"mooring/server/access"
+	"mooring/server/tree"
+)
+
+// Session is somebody who edits: it holds locks and, without persist, an unconfirmed commit. Close it when the client goes.
+type Session struct {
+	User  access.User
+	ID    uint32 // the NETCONF session-id; 0 for everybody else
+	store *Store
+}
+
+// NewSession begins a session. Its zero-cost use is one private candidate for one transaction.
+func (s *Store) NewSession(user access.User, id uint32) *Session {
+	session := &Session{User: user, ID: id, store: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[session] = true
+	return session
+}
+
+// Close gives back the locks of the session, discards the candidate if it held that lock (RFC 6241 section 8.3.5.2), and
+// undoes a commit that only this session could have confirmed (section 8.4.1).
+func (x *Session) Close() {
+	s := x.store
+	s.mu.Lock()
+	for target, holder := range s.locks {
+		if holder == x {
+			s.unlock(target)
+		}
+	}
+	delete(s.sessions, x)
+	lost := s.pending != nil && s.pending.owner == x && s.pending.persist == ""
+	s.mu.Unlock()
+	if lost {
+		s.revert("session lost")
+	}
+}
+
+// Lock locks a datastore against all other sessions (RFC 6241 section 7.5).
+func (x *Session) Lock(target Target) error {
+	s := x.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if holder := s.locks[target]; holder != nil {
+		return lockDenied(holder, fmt.Sprintf("%s is locked", target))
+	}
+	if target == RunningStore && s.pending != nil && s.pending.owner != x {
+		return lockDenied(s.pending.owner, "an unconfirmed commit of another session is pending")
+	}
+	if target == CandidateStore && s.shared.edited() {
+		return lockDenied(nil, "the candidate holds changes; discard or commit them first")
+	}
+	s.locks[target] = x
+	return nil
+}
+
+// Unlock gives back a lock; that of the candidate discards its changes.
+func (x *Session) Unlock(target Target) error {
+	s := x.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch holder := s.locks[target]; holder {
+	case nil:
+		return &tree.Error{Tag: tree.OperationFailed, Protocol: true, Message: fmt.Sprintf("%s is not locked", target)}
+	case x:
+		s.unlock(target)
+		return nil
+	default:
+		return lockDenied(holder, fmt.Sprintf("%s is locked by another session", target))
+	}
+}
+
+// unlock runs with mu held.
+func (s *Store) unlock(target Target) {
+	delete(s.locks, target)
+	if target == CandidateStore {
+		s.shared = content{}
+	}
+}
+
+// Locks returns who holds which lock.
+func (s *Store) Locks() map[Target]*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	locks := map[Target]*Session{}
+	for target, x := range s.locks {
+		locks[target] = x
+	}
+	return locks
+}
+
+// checkLock refuses x when another session holds the lock of target; mu is held.
+func (s *Store) checkLock(x *Session, target Target) error {
+	if holder := s.locks[target]; holder != nil && holder != x && x.User.Origin != access.System {
+		return inUse(holder, fmt.Sprintf("%s is locked by %s", target, holder.describe()))
+	}
+	return nil
+}
+
+func (x *Session) describe() string {
+	if x.ID == 0 {
+		return "user " + x.User.Name
+	}
+	return fmt.Sprintf("session %d of user %s", x.ID, x.User.Name)
+}
+
+// lockDenied is the error of RFC 6241 appendix A: the id is 0 when the holder is no NETCONF session.
+func lockDenied(holder *Session, message string) *tree.Error {
+	id := uint32(0)
+	if holder != nil {
+		id = holder.ID
+		message += " by " + holder.describe()
+	}
+	return &tree.Error{Tag: tree.LockDenied, Protocol: true, Message: message,
+		Info: []tree.Info{{Name: "session-id", Value: strconv.FormatUint(uint64(id), 10)}}}
+}
+
+func inUse(holder *Session, message string) *tree.Error {
+	return &tree.Error{Tag: tree.InUse, Message: message,
+		Info: []tree.Info{{Name: "session-id", Value: strconv.FormatUint(uint64(holder.ID), 10)}}}
+}

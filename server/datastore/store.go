@@ -1,0 +1,213 @@
+package datastore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/validate"
+)
+
+// Snapshot is one committed configuration. It never changes.
+type Snapshot struct {
+	ID    uint64 // counts commits that changed something; 0 is the empty configuration before the first
+	Root  *tree.Node
+	Time  time.Time
+	User  string
+	Via   string // what the commit came through: netconf, gnmi, rollback, …
+	Label string
+	// Comment is what the user said of the commit.
+	Comment string
+}
+
+// Options say how to open a Store.
+type Options struct {
+	Schema *schema.Schema
+	Rules  *validate.Rules // nil compiles them
+	// Dir is the state folder; everything is kept in config/ below it. nil keeps nothing.
+	Dir      *os.Root
+	Pipeline Pipeline // nil when nothing follows the configuration
+	Log      *slog.Logger
+	// Startup is committed when there is no configuration yet, or always with StartupReplace.
+	Startup        *tree.Node
+	StartupReplace bool
+	// History is how many commits can be rolled back; 0 takes 100.
+	History int
+}
+
+// Store is the configuration datastores of one element. All methods are safe for concurrent use.
+type Store struct {
+	schema   *schema.Schema
+	rules    *validate.Rules
+	pipeline Pipeline
+	log      *slog.Logger
+	disk     *disk // nil: nothing is kept
+
+	running atomic.Pointer[Snapshot]
+
+	commitMu sync.Mutex // held over a whole commit: one at a time
+
+	mu       sync.Mutex // guards what follows; never held while calling out
+	shared   content
+	locks    map[Target]*Session
+	recent   []*Snapshot // newest last, running among them
+	keep     int
+	woken    chan struct{} // closed at each commit
+	pending  *pending
+	sessions map[*Session]bool
+}
+
+// Target names a datastore that can be locked.
+type Target string
+
+// The datastores.
+const (
+	RunningStore   Target = "running"
+	CandidateStore Target = "candidate"
+)
+
+// recentLimit is how many snapshots stay in memory for roll-back and for followers; older ones are made from the history.
+const recentLimit = 64
+
+// Open reads the configuration from disk and puts it into force: it is validated, and the consumers prepare and apply it.
+// A commit that was waiting for its confirmation when the process ended is undone. When there is no configuration, the one
+// of o.Startup is committed.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{
+		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100),
+		locks: map[Target]*Session{}, woken: make(chan struct{}), sessions: map[*Session]bool{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.pipeline == nil {
+		s.pipeline = none{}
+	}
+	var err error
+	if s.rules == nil {
+		if s.rules, err = validate.Compile(o.Schema); err != nil {
+			return nil, err
+		}
+	}
+	loaded := &Snapshot{Root: tree.NewRoot(o.Schema)}
+	if o.Dir != nil {
+		if s.disk, err = openDisk(o.Dir, o.Schema); err != nil {
+			return nil, err
+		}
+		if loaded, err = s.disk.load(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.start(ctx, loaded); err != nil {
+		return nil, err
+	}
+	if loaded.ID > 0 && !o.StartupReplace || o.Startup == nil {
+		return s, nil
+	}
+	c := s.NewSession(access.Element, 0).Private()
+	if err := c.Replace(o.Startup); err != nil {
+		return nil, fmt.Errorf("startup configuration: %w", err)
+	}
+	if _, err := c.Commit(ctx, CommitOptions{Via: "startup"}); err != nil {
+		return nil, fmt.Errorf("startup configuration: %w", err)
+	}
+	return s, nil
+}
+
+// start puts the configuration found on disk into force.
+func (s *Store) start(ctx context.Context, loaded *Snapshot) error {
+	if err := s.rules.Check(nil, loaded.Root); err != nil {
+		return fmt.Errorf("the configuration on disk (commit %d) is not valid: %w", loaded.ID, err)
+	}
+	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: loaded.Root, Forced: true}
+	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
+	if err != nil {
+		return fmt.Errorf("the configuration on disk (commit %d) cannot be put into force: %w", loaded.ID, err)
+	}
+	s.warn(warnings)
+	s.running.Store(loaded)
+	s.recent = []*Snapshot{loaded}
+	prepared.Apply()
+	return nil
+}
+
+func (s *Store) warn(warnings []*tree.Error) {
+	for _, w := range warnings {
+		s.log.Warn("configuration", "path", w.Path.String(), "warning", w.Message)
+	}
+}
+
+// Schema returns the schema that the store was opened with.
+func (s *Store) Schema() *schema.Schema { return s.schema }
+
+// Running returns the committed configuration.
+func (s *Store) Running() *Snapshot { return s.running.Load() }
+
+// Close writes a configuration file that stands for itself, so that people find the last state in it. Sessions must have
+// been closed.
+func (s *Store) Close() error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	s.mu.Lock()
+	if s.pending != nil {
+		s.pending.timer.Stop() // the next start undoes it, as after a crash
+	}
+	s.mu.Unlock()
+	if s.disk == nil {
+		return nil
+	}
+	return s.disk.checkpoint(s.Running())
+}
+
+// At returns the snapshot of a commit, from memory or made from the history.
+func (s *Store) At(id uint64) (*Snapshot, error) {
+	s.mu.Lock()
+	from := s.recent[0]
+	for _, snap := range s.recent {
+		if snap.ID == id {
+			s.mu.Unlock()
+			return snap, nil
+		}
+	}
+	s.mu.Unlock()
+	if s.disk == nil || id > from.ID {
+		return nil, &tree.Error{Tag: tree.InvalidValue, Message: fmt.Sprintf("there is no commit %d", id)}
+	}
+	return s.disk.at(from, id)
+}
+
+// Back returns the snapshot n commits before running; 0 is running.
+func (s *Store) Back(n int) (*Snapshot, error) {
+	id := s.Running().ID
+	if n < 0 || uint64(n) > id {
+		return nil, &tree.Error{Tag: tree.InvalidValue, Message: fmt.Sprintf("there are only %d commits to go back", id)}
+	}
+	return s.At(id - uint64(n))
+}
+
+// History lists the commits that can be returned to, the newest first; their Root is not filled in.
+func (s *Store) History() ([]Snapshot, error) {
+	if s.disk != nil {
+		return s.disk.history()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Snapshot
+	for i := len(s.recent) - 1; i >= 0; i-- {
+		list = append(list, *s.recent[i])
+		list[len(list)-1].Root = nil
+	}
+	return list, nil
+}
+
+// errPersist marks an error of the disk.
+var errPersist = errors.New("cannot write the configuration")

@@ -1,0 +1,88 @@
+package datastore
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"mooring/server/access"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+func example(t testing.TB) *schema.Schema {
+	t.Helper()
+	s, err := schema.Compile(os.DirFS("../tree/schema/testdata"),
+		schema.Source{Name: "example-types", Implement: true},
+		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func open(t testing.TB, dir string, o Options) *Store {
+	t.Helper()
+	if dir != "" {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { root.Close() })
+		o.Dir = root
+	}
+	if o.Schema == nil {
+		o.Schema = example(t)
+	}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var admin = access.User{Name: "alice", Groups: []string{access.AdminGroup}, Origin: access.SSH}
+
+func setLeaf(t testing.TB, c *Candidate, path, value string) {
+	t.Helper()
+	s := c.session.store.schema
+	p, err := schema.ParsePath(s, path, s.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Edit(nil, tree.At(s, p, tree.Merge, tree.NewLeaf(p.Last().Node, value))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func text(t testing.TB, n *tree.Node) string {
+	t.Helper()
+	var b strings.Builder
+	if err := tree.WriteJSON(&b, n, ""); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestCommitSurvivesRestart(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	x := s.NewSession(admin, 1)
+	for _, name := range []string{"a", "b", "c"} {
+		setLeaf(t, x.Candidate(), "/example-system:system/name", name)
+		if _, err := x.Candidate().Commit(t.Context(), CommitOptions{Label: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, dir, Options{})
+	if got := text(t, again.Running().Root); got != `{"example-system:system":{"name":"c"}}` {
+		t.Errorf("after restart: %s", got)
+	}
+	b, err := again.Back(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, b.Root); got != `{"example-system:system":{"name":"b"}}` || b.Label != "b" {
+		t.Errorf("one back: %s %+v", got, b)
+	}
+}

@@ -1,0 +1,83 @@
+package tree
+
+import (
+	"slices"
+
+	"mooring/server/tree/schema"
+)
+
+// Edits returns the changes as edits that may be applied in order to any tree that agrees with Old where they take place:
+// they give what New has there.
+func (c Changes) Edits() []Edit {
+	s := c.New.def.Schema()
+	var edits []Edit
+	var grown []schema.Path // lists ordered by the user that got entries
+	for ch := range c.All() {
+		switch {
+		case ch.Reordered:
+			grown = append(grown, ch.Path)
+		case ch.New == nil:
+			edits = append(edits, At(s, ch.Path, Remove, nil))
+		default:
+			edits = append(edits, Through(s, ch.Path, Replace, Edit{Op: Replace, Node: ch.New}))
+			if ch.Old == nil && ch.New.IsEntry() && ch.New.def.UserOrdered {
+				if list := whole(ch.Path); len(grown) == 0 || !grown[len(grown)-1].Equal(list) {
+					grown = append(grown, list)
+				}
+			}
+		}
+	}
+	for _, list := range grown {
+		for e := range c.New.Get(list).Entries() {
+			path := list.Parent().Append(e.def, e.Keys()...)
+			edits = append(edits, Through(s, path, Seek, Edit{Op: Seek, Node: Stub(e.Step()), Where: Last}))
+		}
+	}
+	return edits
+}
+
+// whole gives the path of the list that an entry is in.
+func whole(entry schema.Path) schema.Path {
+	list := slices.Clone(entry)
+	list[len(list)-1].Keys = nil
+	return list
+}
+
+// Rebase applies what was changed from base to mine on top of theirs, which also goes back to base. Where both changed the
+// same place in different ways, conflicts names it and root is nil. It costs the own changes, whatever theirs are.
+func Rebase(base, mine, theirs *Node) (root *Node, conflicts []schema.Path, err error) {
+	if base.Same(theirs) {
+		return mine, nil, nil
+	}
+	own := Diff(base, mine)
+	for ch := range own.All() {
+		if !unchanged(base, theirs, ch.Path) && !agree(mine, theirs, ch.Path) {
+			conflicts = append(conflicts, ch.Path)
+		}
+	}
+	if len(conflicts) > 0 {
+		return nil, conflicts, nil
+	}
+	root, err = Apply(theirs, own.Edits()...)
+	return root, nil, err
+}
+
+// unchanged reports whether theirs has at path what base had, and has not deleted what is above it.
+func unchanged(base, theirs *Node, path schema.Path) bool {
+	for i := range path {
+		a, b := base.Get(path[:i]), theirs.Get(path[:i])
+		if a != nil && b == nil && holds(path[i-1].Node) {
+			return false
+		}
+	}
+	return agree(base, theirs, path)
+}
+
+// agree reports whether two trees hold the same at path.
+func agree(a, b *Node, path schema.Path) bool {
+	x, y := a.Get(path), b.Get(path)
+	if x == nil || y == nil {
+		return x == y
+	}
+	return x.Equal(y)
+}
