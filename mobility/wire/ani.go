@@ -29,15 +29,18 @@ const (
 	aniUpdateTimer uint8 = 6
 )
 
-var aniTable = newTable(false, func(a *ANI) *[]RawOption { return &a.Extra },
-	one(aniNetwork, "network %v", func(a *ANI) *Opt[NetworkID] { return &a.Network }, networkIDContent),
-	one(aniLocation, "location %v", func(a *ANI) *Opt[GeoLocation] { return &a.Location }, locationContent),
-	one(aniOperator, "operator %v", func(a *ANI) *Opt[OperatorID] { return &a.Operator }, operatorContent),
-	one(aniCivic, "civic %v", func(a *ANI) *Opt[CivicLocation] { return &a.Civic }, civicContent),
-	one(aniMAGGroup, "mag-group %d", func(a *ANI) *Opt[uint16] { return &a.MAGGroup }, magGroupContent),
-	one(aniUpdateTimer, "update-timer %v", func(a *ANI) *Opt[Lifetime] { return &a.UpdateTimer }, word16[Lifetime]()),
-	remaining[ANI](),
-)
+var aniTable = indexed(table[ANI]{
+	rest: func(a *ANI) *[]RawOption { return &a.Extra },
+	fields: []field[ANI]{
+		one(aniNetwork, "network %v", func(a *ANI) *Opt[NetworkID] { return &a.Network }, networkIDContent),
+		one(aniLocation, "location %v", func(a *ANI) *Opt[GeoLocation] { return &a.Location }, locationContent),
+		one(aniOperator, "operator %v", func(a *ANI) *Opt[OperatorID] { return &a.Operator }, operatorContent),
+		one(aniCivic, "civic %v", func(a *ANI) *Opt[CivicLocation] { return &a.Civic }, civicContent),
+		one(aniMAGGroup, "mag-group %d", func(a *ANI) *Opt[uint16] { return &a.MAGGroup }, magGroupContent),
+		one(aniUpdateTimer, "update-timer %v", func(a *ANI) *Opt[Lifetime] { return &a.UpdateTimer }, word16[Lifetime]()),
+		remaining[ANI](),
+	},
+})
 
 var aniContent = nested(aniTable)
 

@@ -86,5 +86,3 @@ func freshPBA(t testing.TB) *BindingAck {
 	pba.received = nil
 	return pba
 }
-
-var testKey = []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -29,6 +30,16 @@ func bothWays(t *testing.T, mh []byte, m Message) {
 	forget(got)
 	if !reflect.DeepEqual(got, m) {
 		t.Errorf("decoded %v\nwant    %v", got, m)
+	}
+	if o := m.(frame).options(); o != nil {
+		for i, f := range optionTable.fields {
+			if has := o.present()>>i&1 == 1; f.append != nil && has != (f.count(o) > 0) {
+				t.Errorf("option %d: present says %v", f.number, has)
+			}
+		}
+	}
+	if text := fmt.Sprint(m); strings.Contains(text, "%!") {
+		t.Errorf("format error in %s", text)
 	}
 	b, err := m.AppendBinary(nil)
 	if err != nil {

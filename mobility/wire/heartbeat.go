@@ -21,7 +21,7 @@ const (
 	HeartbeatR HeartbeatFlags = 0x0001 // response
 )
 
-func (f HeartbeatFlags) String() string { return flagText(uint16(f), "              UR") }
+func (f HeartbeatFlags) String() string { return flagText(uint16(f), 0x0002, "UR") }
 
 // Type implements Message.
 func (m *Heartbeat) Type() Type { return TypeHeartbeat }

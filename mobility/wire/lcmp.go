@@ -35,11 +35,14 @@ const (
 	lcmpHeartbeat      uint8 = 2
 )
 
-var lcmpTable = newTable(false, func(l *LCMP) *[]RawOption { return &l.Extra },
-	one(lcmpReregistration, "reregistration %v", func(l *LCMP) *Opt[ReregistrationControl] { return &l.Reregistration }, reregistrationContent),
-	one(lcmpHeartbeat, "heartbeat %v", func(l *LCMP) *Opt[HeartbeatControl] { return &l.Heartbeat }, heartbeatControlContent),
-	remaining[LCMP](),
-)
+var lcmpTable = indexed(table[LCMP]{
+	rest: func(l *LCMP) *[]RawOption { return &l.Extra },
+	fields: []field[LCMP]{
+		one(lcmpReregistration, "reregistration %v", func(l *LCMP) *Opt[ReregistrationControl] { return &l.Reregistration }, reregistrationContent),
+		one(lcmpHeartbeat, "heartbeat %v", func(l *LCMP) *Opt[HeartbeatControl] { return &l.Heartbeat }, heartbeatControlContent),
+		remaining[LCMP](),
+	},
+})
 
 var lcmpContent = nested(lcmpTable)
 

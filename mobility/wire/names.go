@@ -16,13 +16,13 @@ func name(names []string, v uint8) string {
 	return strconv.Itoa(int(v))
 }
 
-// flagText names the bits of a flag field by the letters of their figure, from the left: "A|P". Bits without a letter
-// (a space) follow in hexadecimal; no bit at all is "-".
-func flagText(bits uint16, letters string) string {
+// flagText names bits by the letters of their figure, from the bit top to the right: "A|P". Bits without a letter follow
+// in hexadecimal; no bit at all is "-".
+func flagText(bits, top uint16, letters string) string {
 	var set []string
-	for i, letter := range letters {
-		if mask := uint16(0x8000) >> i; bits&mask != 0 && letter != ' ' {
-			set = append(set, string(letter))
+	for i := range letters {
+		if mask := top >> i; bits&mask != 0 {
+			set = append(set, letters[i:i+1])
 			bits &^= mask
 		}
 	}

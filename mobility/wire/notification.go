@@ -29,7 +29,7 @@ const (
 	NotificationD NotificationFlags = 0x4000 // sent again
 )
 
-func (f NotificationFlags) String() string { return flagText(uint16(f), "AD") }
+func (f NotificationFlags) String() string { return flagText(uint16(f), 0x8000, "AD") }
 
 // NotificationReason says what is asked for (IANA "Update Notification Reasons Registry").
 type NotificationReason uint16

@@ -36,9 +36,9 @@ type Options struct {
 	MAGID              Opt[MAGID]              // 64
 	LCMP               Opt[LCMP]               // 62: parameters that the anchor sets on the gateway
 	Vendor             []VendorOption          // 19
-	Extra              []RawOption             // options without a field here, and repeated ones of those that occur once
 	Timestamp          Opt[Timestamp]          // 27
 	MessageID          Opt[NTPTimestamp]       // 10: replay protection of RFC 4285
+	Extra              []RawOption             // options without a field here, and repeated ones of those that occur once
 	Auth               []AuthOption            // 9: see Authenticator
 
 	received []byte // the message these options came in
@@ -70,43 +70,67 @@ type RawOption struct {
 // optionTable gives the order that options are sent in. RFC 4283 and 4285 want the identifier before, and RFC 5094 and
 // 4285 want vendor options before the authentication, which ends the message; RFC 5149 wants the service behind the
 // identifier. The rest of the order is ours.
-var optionTable = newTable(true, func(o *Options) *[]RawOption { return &o.Extra },
-	one(OptionMNID, "%v", func(o *Options) *Opt[MNID] { return &o.MNID }, mnidContent),
-	one(OptionServiceSelection, "service %v", func(o *Options) *Opt[ServiceSelection] { return &o.ServiceSelection }, serviceContent),
-	many(OptionHNP, "hnp %v", func(o *Options) *[]HNP { return &o.HNPs }, hnpContent),
-	one(OptionHandoff, "HI=%[1]d(%[1]v)", func(o *Options) *Opt[Handoff] { return &o.Handoff }, secondOctet[Handoff]()),
-	one(OptionAccessType, "ATT=%[1]d(%[1]v)", func(o *Options) *Opt[AccessType] { return &o.AccessType }, secondOctet[AccessType]()),
-	one(OptionLinkLayerID, "ll %v", func(o *Options) *Opt[LinkLayerID] { return &o.LinkLayerID }, linkLayerContent),
-	one(OptionLinkLocal, "lla %v", func(o *Options) *Opt[netip.Addr] { return &o.LinkLocal }, ipv6Content),
-	one(OptionBindingRefreshAdvice, "refresh %v", func(o *Options) *Opt[Lifetime] { return &o.RefreshAdvice }, word16[Lifetime]()),
-	one(OptionAltCareOf, "coa %v", func(o *Options) *Opt[netip.Addr] { return &o.AltCareOf }, ipv6Content),
-	many(OptionMobileNetworkPrefix, "mnp %v", func(o *Options) *[]netip.Prefix { return &o.MobileNetworks }, mnpContent),
-	one(OptionRestartCounter, "restart %d", func(o *Options) *Opt[uint32] { return &o.RestartCounter }, word32[uint32]()),
-	one(OptionGREKey, "gre %v", func(o *Options) *Opt[GREKey] { return &o.GREKey }, greKeyContent),
-	one(OptionNATDetection, "nat %v", func(o *Options) *Opt[NATDetection] { return &o.NATDetection }, natContent),
-	many(OptionIPv4HoARequest, "hoa? %v", func(o *Options) *[]IPv4HoARequest { return &o.IPv4HoARequests }, hoaRequestContent),
-	one(OptionIPv4HoAReply, "hoa %v", func(o *Options) *Opt[IPv4HoAReply] { return &o.IPv4HoAReply }, hoaReplyContent),
-	one(OptionDefaultRouter, "router %v", func(o *Options) *Opt[netip.Addr] { return &o.DefaultRouter }, routerContent),
-	one(OptionDHCPMode, "dhcp %v", func(o *Options) *Opt[DHCPMode] { return &o.DHCPMode }, dhcpModeContent),
-	one(OptionRedirectCapability, "%v", func(o *Options) *Opt[RedirectCapability] { return &o.RedirectCapability }, redirectCapabilityContent),
-	one(OptionRedirect, "redirect %v", func(o *Options) *Opt[netip.Addr] { return &o.Redirect }, redirectContent),
-	one(OptionLoadInformation, "load %v", func(o *Options) *Opt[LoadInformation] { return &o.Load }, loadContent),
-	one(OptionAltIPv4CareOf, "coa %v", func(o *Options) *Opt[netip.Addr] { return &o.AltIPv4CareOf }, ipv4Content),
-	many(OptionMNGroup, "group %v", func(o *Options) *[]MNGroup { return &o.Groups }, groupContent),
-	one(OptionANI, "ani %v", func(o *Options) *Opt[ANI] { return &o.ANI }, aniContent),
-	one(OptionOffloadSelector, "offload %v", func(o *Options) *Opt[OffloadSelector] { return &o.OffloadSelector }, offloadContent),
-	many(OptionDMNP, "dmnp %v", func(o *Options) *[]DMNP { return &o.DMNPs }, dmnpContent),
-	many(OptionQoS, "qos %v", func(o *Options) *[]QoS { return &o.QoS }, qosContent),
-	many(OptionUserPlane, "userplane %v", func(o *Options) *[]netip.Addr { return &o.UserPlane }, userPlaneContent),
-	one(OptionMultipathBinding, "multipath %v", func(o *Options) *Opt[MultipathBinding] { return &o.MultipathBinding }, multipathContent),
-	one(OptionMAGID, "mag %v", func(o *Options) *Opt[MAGID] { return &o.MAGID }, magidContent),
-	one(OptionLCMP, "lcmp %v", func(o *Options) *Opt[LCMP] { return &o.LCMP }, lcmpContent),
-	many(OptionVendor, "vendor %v", func(o *Options) *[]VendorOption { return &o.Vendor }, vendorContent),
-	remaining[Options](),
-	one(OptionTimestamp, "ts %v", func(o *Options) *Opt[Timestamp] { return &o.Timestamp }, word64[Timestamp]()),
-	one(OptionMessageID, "msgid %v", func(o *Options) *Opt[NTPTimestamp] { return &o.MessageID }, word64[NTPTimestamp]()),
-	many(OptionAuth, "auth %v", func(o *Options) *[]AuthOption { return &o.Auth }, authContent),
-)
+var optionTable = indexed(table[Options]{
+	aligned: true,
+	present: (*Options).present,
+	rest:    func(o *Options) *[]RawOption { return &o.Extra },
+	fields: []field[Options]{
+		one(OptionMNID, "%v", func(o *Options) *Opt[MNID] { return &o.MNID }, mnidContent),
+		one(OptionServiceSelection, "service %v", func(o *Options) *Opt[ServiceSelection] { return &o.ServiceSelection }, serviceContent),
+		many(OptionHNP, "hnp %v", func(o *Options) *[]HNP { return &o.HNPs }, hnpContent),
+		one(OptionHandoff, "HI=%[1]d(%[1]v)", func(o *Options) *Opt[Handoff] { return &o.Handoff }, secondOctet[Handoff]()),
+		one(OptionAccessType, "ATT=%[1]d(%[1]v)", func(o *Options) *Opt[AccessType] { return &o.AccessType }, secondOctet[AccessType]()),
+		one(OptionLinkLayerID, "ll %v", func(o *Options) *Opt[LinkLayerID] { return &o.LinkLayerID }, linkLayerContent),
+		one(OptionLinkLocal, "lla %v", func(o *Options) *Opt[netip.Addr] { return &o.LinkLocal }, ipv6Content),
+		one(OptionBindingRefreshAdvice, "refresh %v", func(o *Options) *Opt[Lifetime] { return &o.RefreshAdvice }, word16[Lifetime]()),
+		one(OptionAltCareOf, "coa %v", func(o *Options) *Opt[netip.Addr] { return &o.AltCareOf }, ipv6Content),
+		many(OptionMobileNetworkPrefix, "mnp %v", func(o *Options) *[]netip.Prefix { return &o.MobileNetworks }, mnpContent),
+		one(OptionRestartCounter, "restart %d", func(o *Options) *Opt[uint32] { return &o.RestartCounter }, word32[uint32]()),
+		one(OptionGREKey, "gre %v", func(o *Options) *Opt[GREKey] { return &o.GREKey }, greKeyContent),
+		one(OptionNATDetection, "nat %v", func(o *Options) *Opt[NATDetection] { return &o.NATDetection }, natContent),
+		many(OptionIPv4HoARequest, "hoa? %v", func(o *Options) *[]IPv4HoARequest { return &o.IPv4HoARequests }, hoaRequestContent),
+		one(OptionIPv4HoAReply, "hoa %v", func(o *Options) *Opt[IPv4HoAReply] { return &o.IPv4HoAReply }, hoaReplyContent),
+		one(OptionDefaultRouter, "router %v", func(o *Options) *Opt[netip.Addr] { return &o.DefaultRouter }, routerContent),
+		one(OptionDHCPMode, "dhcp %v", func(o *Options) *Opt[DHCPMode] { return &o.DHCPMode }, dhcpModeContent),
+		one(OptionRedirectCapability, "%v", func(o *Options) *Opt[RedirectCapability] { return &o.RedirectCapability }, redirectCapabilityContent),
+		one(OptionRedirect, "redirect %v", func(o *Options) *Opt[netip.Addr] { return &o.Redirect }, redirectContent),
+		one(OptionLoadInformation, "load %v", func(o *Options) *Opt[LoadInformation] { return &o.Load }, loadContent),
+		one(OptionAltIPv4CareOf, "coa %v", func(o *Options) *Opt[netip.Addr] { return &o.AltIPv4CareOf }, ipv4Content),
+		many(OptionMNGroup, "group %v", func(o *Options) *[]MNGroup { return &o.Groups }, groupContent),
+		one(OptionANI, "ani %v", func(o *Options) *Opt[ANI] { return &o.ANI }, aniContent),
+		one(OptionOffloadSelector, "offload %v", func(o *Options) *Opt[OffloadSelector] { return &o.OffloadSelector }, offloadContent),
+		many(OptionDMNP, "dmnp %v", func(o *Options) *[]DMNP { return &o.DMNPs }, dmnpContent),
+		many(OptionQoS, "qos %v", func(o *Options) *[]QoS { return &o.QoS }, qosContent),
+		many(OptionUserPlane, "userplane %v", func(o *Options) *[]netip.Addr { return &o.UserPlane }, userPlaneContent),
+		one(OptionMultipathBinding, "multipath %v", func(o *Options) *Opt[MultipathBinding] { return &o.MultipathBinding }, multipathContent),
+		one(OptionMAGID, "mag %v", func(o *Options) *Opt[MAGID] { return &o.MAGID }, magidContent),
+		one(OptionLCMP, "lcmp %v", func(o *Options) *Opt[LCMP] { return &o.LCMP }, lcmpContent),
+		many(OptionVendor, "vendor %v", func(o *Options) *[]VendorOption { return &o.Vendor }, vendorContent),
+		one(OptionTimestamp, "ts %v", func(o *Options) *Opt[Timestamp] { return &o.Timestamp }, word64[Timestamp]()),
+		one(OptionMessageID, "msgid %v", func(o *Options) *Opt[NTPTimestamp] { return &o.MessageID }, word64[NTPTimestamp]()),
+		remaining[Options](), // behind all that occur once: a repeated one must not come first
+		many(OptionAuth, "auth %v", func(o *Options) *[]AuthOption { return &o.Auth }, authContent),
+	},
+})
+
+// present has a bit for each field of optionTable that has something to send. Asking the fields one by one takes longer
+// than writing a typical acknowledgement.
+func (o *Options) present() (set uint64) {
+	for i, has := range [...]bool{ // in the order of the table
+		o.MNID.Set, o.ServiceSelection.Set, len(o.HNPs) > 0, o.Handoff.Set, o.AccessType.Set, o.LinkLayerID.Set,
+		o.LinkLocal.Set, o.RefreshAdvice.Set, o.AltCareOf.Set, len(o.MobileNetworks) > 0, o.RestartCounter.Set,
+		o.GREKey.Set, o.NATDetection.Set, len(o.IPv4HoARequests) > 0, o.IPv4HoAReply.Set, o.DefaultRouter.Set,
+		o.DHCPMode.Set, o.RedirectCapability.Set, o.Redirect.Set, o.Load.Set, o.AltIPv4CareOf.Set, len(o.Groups) > 0,
+		o.ANI.Set, o.OffloadSelector.Set, len(o.DMNPs) > 0, len(o.QoS) > 0, len(o.UserPlane) > 0,
+		o.MultipathBinding.Set, o.MAGID.Set, o.LCMP.Set, len(o.Vendor) > 0, o.Timestamp.Set, o.MessageID.Set,
+		len(o.Extra) > 0, len(o.Auth) > 0,
+	} {
+		if has {
+			set |= 1 << i
+		}
+	}
+	return set
+}
 
 // reset empties o and keeps the memory of its slices.
 func (o *Options) reset() {

@@ -257,9 +257,9 @@ func TestTimeOptions(t *testing.T) {
 			8, 2, Options{Timestamp: Some(Timestamp(0x0000_6774_8580_8000))}},
 		{"timestamp of 0", "1b 08 000000000000 0000", 8, 2, Options{Timestamp: Some(Timestamp(0))}},
 		{"message identifier", "0a 08" +
-			"eb1f8f80" + // seconds since 1900
+			"eb1f0400" + // seconds since 1900
 			"80000000", // half a second
-			8, 2, Options{MessageID: Some(NTPTimestamp(0xeb1f8f80_80000000))}},
+			8, 2, Options{MessageID: Some(NTPTimestamp(0xeb1f0400_80000000))}},
 		{"binding refresh advice", "02 02" +
 			"004b", // 75 units of 4 s
 			2, 0, Options{RefreshAdvice: Some(Lifetime(75))}},

@@ -66,20 +66,23 @@ const (
 	qosVendor            uint8 = 11
 )
 
-var qosTable = newTable(false, func(q *QoS) *[]RawOption { return &q.Extra },
-	one(qosPerMNMaxDown, "mn-down %d", func(q *QoS) *Opt[uint32] { return &q.PerMNMaxDown }, rateContent),
-	one(qosPerMNMaxUp, "mn-up %d", func(q *QoS) *Opt[uint32] { return &q.PerMNMaxUp }, rateContent),
-	one(qosPerSessionMaxDown, "session-down %v", func(q *QoS) *Opt[SessionRate] { return &q.PerSessionMaxDown }, sessionRateContent),
-	one(qosPerSessionMaxUp, "session-up %v", func(q *QoS) *Opt[SessionRate] { return &q.PerSessionMaxUp }, sessionRateContent),
-	one(qosPriority, "priority %v", func(q *QoS) *Opt[AllocationPriority] { return &q.Priority }, priorityContent),
-	one(qosMaxDown, "max-down %d", func(q *QoS) *Opt[uint32] { return &q.MaxDown }, rateContent),
-	one(qosMaxUp, "max-up %d", func(q *QoS) *Opt[uint32] { return &q.MaxUp }, rateContent),
-	one(qosGuaranteedDown, "guaranteed-down %d", func(q *QoS) *Opt[uint32] { return &q.GuaranteedDown }, rateContent),
-	one(qosGuaranteedUp, "guaranteed-up %d", func(q *QoS) *Opt[uint32] { return &q.GuaranteedUp }, rateContent),
-	one(qosSelector, "selector %v", func(q *QoS) *Opt[TrafficSelector] { return &q.Selector }, selectorContent),
-	many(qosVendor, "vendor %v", func(q *QoS) *[]VendorOption { return &q.Vendor }, vendorAttributeContent),
-	remaining[QoS](),
-)
+var qosTable = indexed(table[QoS]{
+	rest: func(q *QoS) *[]RawOption { return &q.Extra },
+	fields: []field[QoS]{
+		one(qosPerMNMaxDown, "mn-down %d", func(q *QoS) *Opt[uint32] { return &q.PerMNMaxDown }, rateContent),
+		one(qosPerMNMaxUp, "mn-up %d", func(q *QoS) *Opt[uint32] { return &q.PerMNMaxUp }, rateContent),
+		one(qosPerSessionMaxDown, "session-down %v", func(q *QoS) *Opt[SessionRate] { return &q.PerSessionMaxDown }, sessionRateContent),
+		one(qosPerSessionMaxUp, "session-up %v", func(q *QoS) *Opt[SessionRate] { return &q.PerSessionMaxUp }, sessionRateContent),
+		one(qosPriority, "priority %v", func(q *QoS) *Opt[AllocationPriority] { return &q.Priority }, priorityContent),
+		one(qosMaxDown, "max-down %d", func(q *QoS) *Opt[uint32] { return &q.MaxDown }, rateContent),
+		one(qosMaxUp, "max-up %d", func(q *QoS) *Opt[uint32] { return &q.MaxUp }, rateContent),
+		one(qosGuaranteedDown, "guaranteed-down %d", func(q *QoS) *Opt[uint32] { return &q.GuaranteedDown }, rateContent),
+		one(qosGuaranteedUp, "guaranteed-up %d", func(q *QoS) *Opt[uint32] { return &q.GuaranteedUp }, rateContent),
+		one(qosSelector, "selector %v", func(q *QoS) *Opt[TrafficSelector] { return &q.Selector }, selectorContent),
+		many(qosVendor, "vendor %v", func(q *QoS) *[]VendorOption { return &q.Vendor }, vendorAttributeContent),
+		remaining[QoS](),
+	},
+})
 
 const (
 	qosFixed  = 6 // octets in front of the attributes

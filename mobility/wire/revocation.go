@@ -37,7 +37,7 @@ const (
 	RevocationG RevocationFlags = 0x2000 // global: all bindings of the peer, or of a realm on it
 )
 
-func (f RevocationFlags) String() string { return flagText(uint16(f), "PVG") }
+func (f RevocationFlags) String() string { return flagText(uint16(f), 0x8000, "PVG") }
 
 // RevocationTrigger says why bindings are revoked (IANA "Revocation Trigger Values"). From 128 on they are for global
 // revocations.

@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
 
 // A table knows the options of one container: of a message (S is Options), or the sub-options of an option (S is ANI,
 // QoS or LCMP). Both are the same type-length-value lists; only those of a message are aligned and padded.
@@ -9,6 +13,7 @@ type table[S any] struct {
 	index   [256]uint8 // by number: position in fields plus one; 0 is a number without a field
 	rest    func(*S) *[]RawOption
 	aligned bool
+	present func(*S) uint64 // a bit for each of fields that may have something to send; nil to ask them all
 }
 
 // field is one option of a container and where its values live.
@@ -99,14 +104,14 @@ func many[S any, T any, N ~uint8](number N, format string, in func(*S) *[]T, c c
 // remaining marks where in the order the RawOptions are sent.
 func remaining[S any]() field[S] { return field[S]{} }
 
-func newTable[S any](aligned bool, rest func(*S) *[]RawOption, fields ...field[S]) *table[S] {
-	t := &table[S]{fields: fields, rest: rest, aligned: aligned}
-	for i, f := range fields {
+// indexed makes a table of its description.
+func indexed[S any](t table[S]) *table[S] {
+	for i, f := range t.fields {
 		if f.decode != nil {
 			t.index[f.number] = uint8(i) + 1
 		}
 	}
-	return t
+	return &t
 }
 
 // decode reads the options from b[off:] into s. Values point into b.
@@ -148,7 +153,15 @@ func (t *table[S]) decode(s *S, b []byte, off int) trouble {
 
 // append writes the options of s in the order of the table. Alignment counts from b[start].
 func (t *table[S]) append(b []byte, s *S, start int) ([]byte, error) {
-	for i := range t.fields {
+	present := uint64(math.MaxUint64)
+	if t.present != nil {
+		present = t.present(s)
+	}
+	for ; present != 0; present &= present - 1 {
+		i := bits.TrailingZeros64(present)
+		if i >= len(t.fields) {
+			break
+		}
 		f := &t.fields[i]
 		if f.append == nil {
 			var err error

@@ -33,7 +33,7 @@ const (
 	UpdateD UpdateFlags = 0x0010 // distributed mobility (RFC 8885)
 )
 
-func (f UpdateFlags) String() string { return flagText(uint16(f), "AHLKMRPFTBSD") }
+func (f UpdateFlags) String() string { return flagText(uint16(f), 0x8000, "AHLKMRPFTBSD") }
 
 // Type implements Message.
 func (m *BindingUpdate) Type() Type { return TypeBindingUpdate }
@@ -86,7 +86,7 @@ const (
 	AckD AckFlags = 0x02
 )
 
-func (f AckFlags) String() string { return flagText(uint16(f)<<8, "KRPTBSD") }
+func (f AckFlags) String() string { return flagText(uint16(f), 0x80, "KRPTBSD") }
 
 // Type implements Message.
 func (m *BindingAck) Type() Type { return TypeBindingAck }
