@@ -107,3 +107,14 @@ const (
 	Installed
 	InstallFailed // and it is tried again
 )
+
+// Service says which IP versions the binding has addresses of.
+func (b *Binding) Service() (v Service) {
+	if len(b.Prefixes) > 0 {
+		v |= ServiceIPv6
+	}
+	if b.Home.IsValid() {
+		v |= ServiceIPv4
+	}
+	return v
+}

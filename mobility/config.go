@@ -26,13 +26,13 @@ type Domain struct {
 	Anchors   map[string][]netip.Addr
 }
 
-// Profiles is the policy store of a domain. Its methods may be called by several goroutines and return the same answers
-// for ever: a change of the configuration makes another Profiles.
+// Profiles is the policy store of a domain. Its methods return nil where there is none, keep no reference to the argument, may
+// be called by several goroutines and return the same answers for ever: a change of the configuration makes another Profiles.
 type Profiles interface {
 	// Node returns the profile of the entry user@realm itself.
-	Node(nai string) *Profile
+	Node(nai []byte) *Profile
 	// Realm returns the profile of the entry @realm; the argument starts with the at sign.
-	Realm(realm string) *Profile
+	Realm(realm []byte) *Profile
 	// Named returns a profile by its name, for those that have no entry.
 	Named(name string) *Profile
 }
@@ -84,6 +84,14 @@ const (
 	HashUnspecified HomeAddressHash = iota // ::
 	HashFirstPrefix                        // the first home network prefix of the message
 )
+
+// Home returns the home address that enters the authenticator of a message with these prefixes.
+func (h HomeAddressHash) Home(prefixes []wire.HNP) netip.Addr {
+	if h == HashFirstPrefix && len(prefixes) > 0 {
+		return prefixes[0].Prefix.Addr()
+	}
+	return netip.IPv6Unspecified()
+}
 
 // Peer is a configured LMA or MAG.
 type Peer struct {

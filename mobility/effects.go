@@ -80,6 +80,7 @@ const (
 	BindingCreated EventKind = iota + 1
 	BindingRefreshed
 	BindingHandover
+	BindingDeregistered // LMA: it is kept for a while, without traffic
 	BindingDeleted
 	RegistrationRefused  // LMA: a PBU was answered with Status; MAG: a PBA said so
 	RegistrationTimedOut // MAG: no PBA came, another PBU was sent
@@ -94,6 +95,8 @@ func (k EventKind) String() string {
 		return "binding-refreshed"
 	case BindingHandover:
 		return "binding-handover"
+	case BindingDeregistered:
+		return "binding-deregistered"
 	case BindingDeleted:
 		return "binding-deleted"
 	case RegistrationRefused:
@@ -106,13 +109,65 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
+// DeleteReason says why a binding ended.
+type DeleteReason uint8
+
+// The reasons.
+const (
+	Deregistered DeleteReason = iota + 1
+	Expired
+	Unconfigured // the configuration has no room for it any more
+	Refused      // MAG: the LMA does not have the node
+	Replaced     // another binding took its place
+)
+
+func (r DeleteReason) String() string {
+	switch r {
+	case Deregistered:
+		return "de-registered"
+	case Expired:
+		return "expired"
+	case Unconfigured:
+		return "unconfigured"
+	case Refused:
+		return "refused"
+	case Replaced:
+		return "replaced"
+	}
+	return "unknown"
+}
+
 // Event is something that an operator may want to know.
 type Event struct {
 	Kind    EventKind
-	Owner   string // LMA or MAG
 	Node    NodeID
 	Peer    netip.AddrPort
 	Status  wire.Status
-	Reason  string   // BindingDeleted: de-registered, expired, replaced, unconfigured
-	Binding *Binding // may be nil
+	Reason  DeleteReason // of BindingDeleted
+	Binding *Binding     // may be nil
+}
+
+// Signature is how a message is authenticated: by whom, and over which addresses (RFC 4285). The zero value does not sign.
+type Signature struct {
+	By           *wire.Authenticator
+	CareOf, Home netip.Addr
+}
+
+// Message appends a message to Send, signed and with its checksum. It fails when m holds what cannot be encoded, and then sends
+// nothing.
+func (e *Effects) Message(from, to Endpoint, m wire.Message, sign Signature) error {
+	start := len(e.octets)
+	var err error
+	if sign.By != nil {
+		e.octets, err = sign.By.AppendSigned(e.octets, m, sign.CareOf, sign.Home)
+	} else {
+		e.octets, err = m.AppendBinary(e.octets)
+	}
+	if err != nil {
+		return err
+	}
+	octets := e.octets[start:len(e.octets):len(e.octets)]
+	wire.SetChecksum(from.Addr.Addr(), to.Addr.Addr(), octets)
+	e.Send = append(e.Send, Datagram{From: from, To: to, Octets: octets})
+	return nil
 }

@@ -1,6 +1,11 @@
 package mobility
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+
+	"mooring/mobility/wire"
+)
 
 // Statistics counts what a machine did since it started. The machine writes, anybody may read.
 type Statistics struct {
@@ -49,4 +54,16 @@ func DropReasons() (all []DropReason) {
 		all = append(all, r)
 	}
 	return all
+}
+
+// ReasonOf says why a message that cannot be read is thrown away.
+func ReasonOf(err error) DropReason {
+	bad, ok := errors.AsType[*wire.DecodeError](err)
+	switch {
+	case ok && bad.Kind == wire.KindChecksum:
+		return DropChecksum
+	case ok && bad.Kind == wire.KindType:
+		return DropUnknownType
+	}
+	return DropMalformed
 }

@@ -1,0 +1,191 @@
+package lma
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// request is a Proxy Binding Update on its way through the machine.
+type request struct {
+	now    time.Time
+	in     *mobility.Inbound
+	update *wire.BindingUpdate
+	late   bool // it waited: what depends on the time was checked when it came
+
+	careOf  netip.Addr // Proxy-CoA that the MAG states
+	peer    *peer      // nil: not known
+	profile *mobility.Profile
+	source  mobility.ProfileSource
+	sign    mobility.Signature // of the answer
+	hash    mobility.HomeAddressHash
+
+	encap   dataplane.Encap
+	greKey  bool // the tunnel has GRE keys
+	plainly bool // an offered GRE key is turned down, status 2
+	noTLV   bool // an offered TLV header is turned down, status 3
+}
+
+// wants says which IP versions the request is about.
+func (r *request) wants() (v mobility.Service) {
+	if len(r.update.HNPs) > 0 {
+		v |= mobility.ServiceIPv6
+	}
+	if len(r.update.IPv4HoARequests) > 0 {
+		v |= mobility.ServiceIPv4
+	}
+	return v
+}
+
+func (r *request) overIPv4() bool { return r.in.To.Addr.Addr().Is4() }
+
+// authenticate finds out who speaks: the node, its profile, the MAG and the key between us (RFC 4285; the nearest key counts:
+// the node's, the MAG's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
+func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
+	u := r.update
+	r.careOf = u.AltCareOf.Or(u.AltIPv4CareOf.Or(r.in.From.Addr.Addr()))
+	r.peer = m.peerAt(r.in.From.Addr.Addr(), r.careOf)
+	if u.MNID.Set {
+		r.profile, r.source = m.profileOf(u.MNID.Value)
+	}
+	key := m.keyFor(r)
+	if key == nil {
+		if len(u.Auth) > 0 && !r.late {
+			m.drop(mobility.DropNoKey)
+			return false
+		}
+		return true
+	}
+	r.sign = mobility.Signature{By: m.authenticator(key), CareOf: r.careOf}
+	switch err := r.sign.By.Verify(r.in.Octets, r.careOf, r.hash.Home(u.HNPs)); {
+	case err == nil || r.late:
+		return true
+	case errors.Is(err, wire.ErrNotAuthenticated):
+		m.drop(mobility.DropUnauthenticated)
+	default:
+		m.refuse(r, wire.StatusAuthFail, out)
+	}
+	return false
+}
+
+func (m *Machine) keyFor(r *request) *mobility.Key {
+	var configured *mobility.Peer
+	if r.peer != nil {
+		configured = r.peer.cfg
+	}
+	if configured != nil {
+		r.hash = configured.Hash
+	}
+	switch {
+	case r.profile != nil && r.profile.Key != nil:
+		return r.profile.Key
+	case configured != nil && configured.Key != nil:
+		return configured.Key
+	}
+	return m.cfg.Domain.Key
+}
+
+func (m *Machine) authenticator(key *mobility.Key) *wire.Authenticator {
+	a := m.keys[key]
+	if a == nil {
+		a = wire.NewAuthenticator(key.SPI, key.Secret)
+		m.keys[key] = a
+	}
+	return a
+}
+
+// profileOf looks a node up in the policy store: its own entry, then its realm's, then the default profile.
+func (m *Machine) profileOf(id wire.MNID) (*mobility.Profile, mobility.ProfileSource) {
+	store := m.cfg.Domain.Profiles
+	if id.Subtype == wire.IDNAI {
+		if p := store.Node(id.ID); p != nil {
+			return p, mobility.ProfileExact
+		}
+		if at := bytes.LastIndexByte(id.ID, '@'); at >= 0 {
+			if p := store.Realm(id.ID[at:]); p != nil {
+				return p, mobility.ProfileRealm
+			}
+		}
+	}
+	if m.cfg.DefaultProfile != "" {
+		if p := store.Named(m.cfg.DefaultProfile); p != nil {
+			return p, mobility.ProfileDefault
+		}
+	}
+	return nil, mobility.ProfileNone
+}
+
+// admit makes the checks of RFC 5213 section 5.3.1 and RFC 5844 section 3.1.2.1 up to the look-up of the binding, and answers a
+// request that fails one.
+func (m *Machine) admit(r *request, out *mobility.Effects) bool {
+	status := m.check(r)
+	if status != wire.StatusAccepted {
+		m.refuse(r, status, out)
+		return false
+	}
+	return true
+}
+
+func (m *Machine) check(r *request) wire.Status {
+	u := r.update
+	switch {
+	case !u.MNID.Set || len(u.MNID.Value.ID) == 0:
+		return wire.StatusMissingMNID
+	case !m.mayServe(r.peer):
+		return wire.StatusMAGNotAuthorized
+	case r.profile == nil:
+		return wire.StatusProxyRegNotEnabled
+	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
+		return wire.StatusNotLMAForThisMN
+	}
+	if status := m.checkOrder(r); status != wire.StatusAccepted {
+		return status
+	}
+	switch {
+	case r.wants() == 0:
+		return wire.StatusMissingHNP
+	case !u.Handoff.Set || u.Handoff.Value == wire.HandoffReserved:
+		return wire.StatusMissingHandoff
+	case !u.AccessType.Set || u.AccessType.Value == wire.AccessReserved:
+		return wire.StatusMissingAccessType
+	case r.wants()&mobility.ServiceIPv6 != 0 && r.profile.Service&mobility.ServiceIPv6 == 0:
+		return wire.StatusNotAuthorizedForIPv6
+	case r.wants()&mobility.ServiceIPv4 != 0 && r.profile.Service&mobility.ServiceIPv4 == 0:
+		return wire.StatusNotAuthorizedForIPv4
+	case len(u.IPv4HoARequests) > 1:
+		return wire.StatusMultipleIPv4HoA
+	case len(u.HNPs) > m.cfg.MaxPrefixes:
+		return wire.StatusNotAuthorizedForHNP
+	}
+	return m.agreeOnTunnel(r)
+}
+
+// agreeOnTunnel settles the encapsulation (RFC 5844 section 4, RFC 5845 section 3.3). A de-registration needs none.
+func (m *Machine) agreeOnTunnel(r *request) wire.Status {
+	u := r.update
+	demanded := m.cfg.Domain.Encap
+	if r.peer != nil && r.peer.cfg != nil && r.peer.cfg.Encap != 0 {
+		demanded = r.peer.cfg.Encap
+	}
+	forced := u.Flags&wire.UpdateF != 0 && r.overIPv4()
+	r.encap = dataplane.EncapIP
+	switch {
+	case u.Lifetime == 0:
+	case u.GREKey.Set && (demanded == 0 || demanded == dataplane.EncapGRE):
+		r.encap, r.greKey, r.noTLV = dataplane.EncapGRE, u.GREKey.Value.Keyed, u.Flags&wire.UpdateT != 0
+	case demanded == dataplane.EncapGRE:
+		return wire.StatusGREKeyRequired
+	case forced && !m.cfg.AcceptForcedUDP && demanded != dataplane.EncapUDP:
+		return wire.StatusProhibited
+	case forced:
+		r.encap, r.plainly = dataplane.EncapUDP, u.GREKey.Set
+	default:
+		r.plainly = u.GREKey.Set
+	}
+	return wire.StatusAccepted
+}

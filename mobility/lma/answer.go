@@ -1,0 +1,146 @@
+package lma
+
+import (
+	"bytes"
+	"net/netip"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// accept answers a request that made b what it is, at once or when the dataplane has it.
+func (m *Machine) accept(r *request, b *mobility.Binding, await bool, out *mobility.Effects) {
+	before := len(out.Send)
+	m.answer(r, m.acceptance(r), b, wire.LifetimeOf(b.Lifetime), out)
+	delete(m.unsent, b.ID)
+	if await && len(out.Send) > before {
+		d := out.Send[before]
+		d.Octets = bytes.Clone(d.Octets)
+		m.unsent[b.ID] = d
+		out.Send = out.Send[:before]
+	}
+}
+
+func (m *Machine) acceptance(r *request) wire.Status {
+	switch {
+	case r.plainly:
+		return wire.StatusGREKeyNotRequired
+	case r.noTLV:
+		return wire.StatusGREWithoutTLV
+	}
+	return wire.StatusAccepted
+}
+
+// refuse answers a request that changes nothing.
+func (m *Machine) refuse(r *request, status wire.Status, out *mobility.Effects) {
+	m.answer(r, status, nil, 0, out)
+	out.Events = append(out.Events, mobility.Event{
+		Kind: mobility.RegistrationRefused, Node: mobility.NodeIDOf(r.update.MNID.Value), Peer: r.in.From.Addr, Status: status})
+}
+
+// answer sends the Proxy Binding Acknowledgement (RFC 5213 section 5.3.6, RFC 5844 section 3.1.2.8). b is nil in a refusal.
+func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) {
+	u := r.update
+	ack := &m.ack
+	*ack = wire.BindingAck{
+		Status:   status,
+		Flags:    wire.AckP,
+		Seq:      u.Seq,
+		Lifetime: lifetime,
+		Options: wire.Options{
+			MNID:        wire.Some(u.MNID.Value),
+			HNPs:        ack.HNPs[:0],
+			Auth:        ack.Auth[:0],
+			Handoff:     wire.Some(u.Handoff.Value),
+			AccessType:  wire.Some(u.AccessType.Value),
+			Timestamp:   u.Timestamp,
+			LinkLayerID: u.LinkLayerID,
+		},
+	}
+	if !u.MNID.Set {
+		ack.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI})
+	}
+	switch status {
+	case wire.StatusTimestampMismatch, wire.StatusTimestampLowerThanPrev:
+		ack.Timestamp = wire.Some(wire.TimestampOf(r.now))
+	case wire.StatusSequenceOutOfWindow:
+		if previous := m.previous(r); previous != nil {
+			ack.Seq = previous.Sequence
+		}
+	}
+	if b != nil {
+		m.describe(r, b, ack)
+	} else {
+		echo(u, status, ack)
+	}
+	r.sign.Home = r.hash.Home(ack.HNPs)
+	m.stats.PBASent[status].Add(1)
+	// What cannot be encoded is what the request said; then there is no answer to give.
+	if err := out.Message(r.in.To, r.in.From, ack, r.sign); err != nil {
+		m.drop(mobility.DropMalformed)
+	}
+}
+
+// describe adds what the binding has.
+func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck) {
+	u := r.update
+	for _, p := range b.Prefixes {
+		ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: p})
+	}
+	if u.LinkLocal.Set {
+		ack.LinkLocal = wire.Some(linkLocal(u.LinkLocal.Value, b))
+	}
+	if len(u.IPv4HoARequests) > 0 && b.Home.IsValid() {
+		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: b.Home})
+		ack.DHCPMode = wire.Some(wire.DHCPServer)
+		if b.Router.IsValid() {
+			ack.DefaultRouter = wire.Some(b.Router)
+		}
+	}
+	switch {
+	case r.greKey:
+		ack.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: b.Rx.Value})
+	case r.encap == dataplane.EncapGRE:
+		ack.GREKey = wire.Some(wire.GREKey{})
+	case r.encap == dataplane.EncapUDP:
+		ack.NATDetection = wire.Some(wire.NATDetection{ForceUDP: true, Refresh: wire.NoKeepalive})
+	}
+	if m.cfg.Refresh > 0 && m.cfg.Refresh < b.Lifetime {
+		ack.RefreshAdvice = wire.Some(wire.LifetimeOf(m.cfg.Refresh))
+	}
+}
+
+// echo adds what a refusal repeats of the request.
+func echo(u *wire.BindingUpdate, status wire.Status, ack *wire.BindingAck) {
+	ack.HNPs = append(ack.HNPs, u.HNPs...)
+	if len(u.HNPs) == 0 && len(u.IPv4HoARequests) == 0 {
+		ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)})
+	}
+	ack.LinkLocal = u.LinkLocal
+	if len(u.IPv4HoARequests) > 0 {
+		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: homeStatus(status), Prefix: u.IPv4HoARequests[0].Prefix})
+	}
+}
+
+// homeStatus says in the terms of the IPv4 Home Address Reply option why a request was refused (RFC 5844 section 3.3.2).
+func homeStatus(status wire.Status) wire.HoAStatus {
+	switch status {
+	case wire.StatusNotAuthorizedForIPv4, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusProhibited:
+		return wire.HoAProhibited
+	}
+	return wire.HoAReasonUnspecified
+}
+
+// linkLocal answers a query for the MAG's link-local address on the access link (RFC 5213 section 5.3.6): it is what the MAG
+// proposes, or made from the session so that every MAG uses the same.
+func linkLocal(asked netip.Addr, b *mobility.Binding) netip.Addr {
+	if !asked.IsUnspecified() {
+		return asked
+	}
+	a := [16]byte{0: 0xfe, 1: 0x80, 8: 0x02}
+	for i := range 7 {
+		a[15-i] = byte(b.ID >> (8 * i))
+	}
+	return netip.AddrFrom16(a)
+}

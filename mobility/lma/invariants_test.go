@@ -1,0 +1,183 @@
+package lma
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/scenario"
+	"mooring/mobility/wire"
+)
+
+// world is a domain of MAGs that speak at random, and what the dataplane was told.
+type world struct {
+	*Machine
+	t        *testing.T
+	rnd      *rand.Rand
+	now      time.Time
+	sessions map[dataplane.SessionID]*dataplane.Session
+}
+
+// TestInvariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
+// the dataplane was told agree.
+func TestInvariants(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
+				sessions: map[dataplane.SessionID]*dataplane.Session{}}
+			w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
+			w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
+			w.configureNetworks()
+			for range 4000 {
+				w.step()
+				w.check()
+			}
+			if w.stats.Handover.Load() == 0 || w.stats.Deregistration.Load() == 0 || w.stats.Initial.Load() < 100 {
+				t.Errorf("the history is dull: %d new, %d moved, %d ended", w.stats.Initial.Load(), w.stats.Handover.Load(), w.stats.Deregistration.Load())
+			}
+		})
+	}
+}
+
+func (w *world) step() {
+	var out mobility.Effects
+	switch w.rnd.IntN(6) {
+	case 0:
+		w.pass(time.Duration(w.rnd.IntN(4000))*time.Millisecond, &out)
+	case 1:
+		for id := range w.sessions {
+			w.Installed(w.now, dataplane.Result{ID: id}, &out)
+			break
+		}
+	default:
+		w.pass(time.Millisecond, &out)
+		w.receive(w.request(), &out)
+	}
+	for _, change := range out.Sessions {
+		if change.Session == nil {
+			delete(w.sessions, change.ID)
+		} else {
+			w.sessions[change.ID] = change.Session
+		}
+	}
+}
+
+func (w *world) pass(d time.Duration, out *mobility.Effects) {
+	until := w.now.Add(d)
+	for at, ok := w.Deadline(); ok && !at.After(until); at, ok = w.Deadline() {
+		w.now = at
+		w.Advance(at, out)
+	}
+	w.now = until
+}
+
+func (w *world) receive(arrival scenario.Arrival, out *mobility.Effects) {
+	in, err := arrival.Inbound()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Receive(w.now, in, out)
+	for _, d := range out.Send {
+		msg, err := wire.Parse(d.Octets)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if ack := msg.(*wire.BindingAck); ack.Status.Accepted() && ack.Lifetime > 0 {
+			w.checkAccepted(ack)
+		}
+	}
+}
+
+// request makes up a PBU of one of a few nodes at one of a few MAGs.
+func (w *world) request() scenario.Arrival {
+	pick := func(n int) int { return w.rnd.IntN(n) }
+	u := &wire.BindingUpdate{Seq: uint16(pick(1 << 16)), Flags: wire.UpdateA | wire.UpdateP, Lifetime: wire.Lifetime(pick(4) * 2)}
+	u.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: fmt.Appendf(nil, "mn%d@example.com", pick(6))})
+	u.Handoff = wire.Some(wire.Handoff(1 + pick(5)))
+	u.AccessType = wire.Some(wire.AccessType(3 + pick(2)))
+	if pick(5) > 0 {
+		u.LinkLayerID = wire.Some(wire.LinkLayerID{2, 0, 0, 0, 0, byte(pick(4))})
+	}
+	u.Timestamp = wire.Some(wire.TimestampOf(w.now))
+	if pick(4) > 0 {
+		p := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		if pick(2) == 0 {
+			p = netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0, 0, byte(pick(18))}), 64)
+		}
+		u.HNPs = append(u.HNPs, wire.HNP{Prefix: p})
+	}
+	if pick(3) > 0 {
+		p := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if pick(2) == 0 {
+			p = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(pick(12))}), 8)
+		}
+		u.IPv4HoARequests = append(u.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
+	}
+	from := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(1 + pick(3)), 15: 1})
+	return scenario.Arrival{From: netip.AddrPortFrom(from, 0), To: netip.AddrPortFrom(w.cfg.Addresses[0], 0), Message: u}
+}
+
+// checkAccepted compares an answer with the binding that it announces.
+func (w *world) checkAccepted(ack *wire.BindingAck) {
+	for b := range w.table.ByMNID(ack.MNID.Value) {
+		same := len(ack.HNPs) == len(b.Prefixes)
+		for _, hnp := range ack.HNPs {
+			same = same && slices.Contains(b.Prefixes, hnp.Prefix)
+		}
+		if same && ack.IPv4HoAReply.Value.Prefix == b.Home {
+			return
+		}
+	}
+	w.t.Fatalf("%v announces what no binding has", ack)
+}
+
+func (w *world) check() {
+	w.t.Helper()
+	holders, bindings := map[netip.Prefix]dataplane.SessionID{}, map[netip.Addr]int{}
+	var prefixes, homes uint64
+	for b := range w.table.All() {
+		session := w.sessions[b.ID]
+		if session == nil {
+			w.t.Fatalf("the dataplane was not told of binding %d", b.ID)
+		}
+		if session.Path != b.Path() || session.Blocked != (b.State == mobility.StateDeletePending) {
+			w.t.Fatalf("binding %d is %v on %v, the dataplane has %+v", b.ID, b.State, b.Path(), session)
+		}
+		want := slices.Clone(b.Prefixes)
+		prefixes += uint64(len(b.Prefixes))
+		if b.Home.IsValid() {
+			want = append(want, netip.PrefixFrom(b.Home.Addr(), 32))
+			homes++
+		}
+		if !slices.Equal(session.Prefixes, want) {
+			w.t.Fatalf("binding %d has %v, the dataplane %v", b.ID, want, session.Prefixes)
+		}
+		for _, p := range want {
+			if other, taken := holders[p]; taken {
+				w.t.Fatalf("%v belongs to bindings %d and %d", p, other, b.ID)
+			}
+			holders[p] = b.ID
+		}
+		if b.Expires.Time().Before(w.now) {
+			w.t.Fatalf("binding %d outlived its end", b.ID)
+		}
+		bindings[b.Ends.Value().Remote.Addr()]++
+	}
+	if len(w.sessions) != w.table.Len() || w.table.Len() > int(w.cfg.MaxBindings) {
+		w.t.Fatalf("%d bindings, %d sessions, at most %d are allowed", w.table.Len(), len(w.sessions), w.cfg.MaxBindings)
+	}
+	usage := w.networks["net1"].pools.Usage()
+	if usage[0].Used != homes || usage[1].Used != prefixes {
+		w.t.Fatalf("bindings hold %d home addresses and %d prefixes, the pools count %+v", homes, prefixes, usage)
+	}
+	for peer := range w.Peers {
+		if peer.Bindings != bindings[peer.Address] {
+			w.t.Fatalf("peer %s has %d bindings and counts %d", peer.Address, bindings[peer.Address], peer.Bindings)
+		}
+	}
+}

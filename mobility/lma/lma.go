@@ -1,0 +1,204 @@
+package lma
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/pool"
+	"mooring/mobility/wire"
+)
+
+// Machine is a local mobility anchor. One goroutine uses it; its Table and Statistics may be read by others.
+type Machine struct {
+	cfg      *mobility.LMA
+	table    *binding.Table
+	stats    mobility.Statistics
+	networks map[string]*network
+	peers    map[netip.Addr]*peer
+	keys     map[*mobility.Key]*wire.Authenticator
+	waiting  waiting
+	unsent   map[dataplane.SessionID]mobility.Datagram // acknowledgements that await installation
+	lastID   dataplane.SessionID
+
+	// Memory that is used again from step to step.
+	request request
+	decoder wire.Decoder // of requests that waited
+	ack     wire.BindingAck
+}
+
+type network struct {
+	cfg   *mobility.Network
+	pools *pool.Set
+}
+
+var nameless = unique.Make("")
+
+// New returns the anchor that cfg describes, without bindings. The machine is the owner of table.
+func New(cfg *mobility.LMA, table *binding.Table) *Machine {
+	m := &Machine{
+		cfg:      cfg,
+		table:    table,
+		networks: map[string]*network{},
+		unsent:   map[dataplane.SessionID]mobility.Datagram{},
+	}
+	m.configureNetworks()
+	m.configurePeers()
+	return m
+}
+
+// Statistics returns the counters; anybody may read them at any time.
+func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
+
+// Receive takes in a message that was sent to one of the anchor's addresses.
+func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+	if in.Err != nil {
+		m.drop(mobility.ReasonOf(in.Err))
+		return
+	}
+	update, ok := in.Message.(*wire.BindingUpdate)
+	if !ok {
+		m.drop(mobility.DropUnexpected)
+		return
+	}
+	m.stats.PBUReceived.Add(1)
+	if update.Flags&wire.UpdateP == 0 {
+		m.drop(mobility.DropNotProxy)
+		return
+	}
+	r := &m.request
+	*r = request{now: now, in: in, update: update}
+	if m.authenticate(r, out) && m.admit(r, out) {
+		m.decide(r, out)
+	}
+}
+
+// decide acts upon a request that was found good.
+func (m *Machine) decide(r *request, out *mobility.Effects) {
+	found := m.lookup(r)
+	switch {
+	case found.refused != wire.StatusAccepted:
+		m.refuse(r, found.refused, out)
+	case found.wait && m.waiting.hold(r, m.cfg.CreateWait):
+	case found.wait:
+		m.drop(mobility.DropOverload)
+	case found.binding == nil && r.update.Lifetime == 0:
+		m.drop(mobility.DropNoSession)
+	case found.binding == nil:
+		m.register(r, out)
+	case r.update.Lifetime == 0:
+		m.deregister(r, found.binding, out)
+	default:
+		m.extend(r, found.binding, out)
+	}
+}
+
+// Installed takes in what became of a session in the dataplane.
+func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobility.Effects) {
+	b := m.table.Get(result.ID)
+	if b == nil {
+		return
+	}
+	state := mobility.Installed
+	if result.Err != nil {
+		state = mobility.InstallFailed
+	}
+	if b.Install != state {
+		row := *b
+		row.Install = state
+		m.table.Put(&row)
+	}
+	if answer, ok := m.unsent[result.ID]; ok && result.Err == nil {
+		delete(m.unsent, result.ID)
+		out.Send = append(out.Send, answer)
+	}
+}
+
+// Deadline returns when Advance has something to do, at the latest.
+func (m *Machine) Deadline() (at time.Time, ok bool) {
+	alarm, haveAlarm := m.table.NextAlarm()
+	wait, haveWait := m.waiting.next()
+	if haveWait && (!haveAlarm || wait.Before(alarm)) {
+		return wait, true
+	}
+	return alarm, haveAlarm
+}
+
+// Advance does what is due: bindings expire, de-registered ones are forgotten, and who waited long enough gets a session of
+// its own.
+func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
+	for b := m.table.PopAlarm(now); b != nil; b = m.table.PopAlarm(now) {
+		reason := mobility.Expired
+		if b.State == mobility.StateDeletePending {
+			reason = mobility.Deregistered
+		}
+		m.end(b, reason, out)
+		m.resume(now, b.Node, out)
+	}
+	for held := m.waiting.due(now); held != nil; held = m.waiting.due(now) {
+		m.replay(now, held, out)
+	}
+}
+
+// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end.
+func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
+	mtu := m.cfg.TunnelMTU
+	m.cfg = cfg
+	rebuilt := m.configureNetworks()
+	for b := range m.table.All() {
+		switch {
+		case !slices.Contains(cfg.Addresses, b.Ends.Value().Local):
+			m.end(b, mobility.Unconfigured, out)
+		case rebuilt[b.Network.Value()] && !m.reserve(b):
+			m.end(b, mobility.Unconfigured, out)
+		case cfg.TunnelMTU != mtu:
+			out.Sessions = append(out.Sessions, m.session(b))
+		}
+	}
+	m.configurePeers()
+}
+
+// Close ends every binding, because the anchor is no more.
+func (m *Machine) Close(now time.Time, out *mobility.Effects) {
+	for b := range m.table.All() {
+		m.end(b, mobility.Unconfigured, out)
+	}
+}
+
+// Networks yields the usage of the pools of each network.
+func (m *Machine) Networks(yield func(network string, pools []pool.Usage) bool) {
+	for name, n := range m.networks {
+		if !yield(name, n.pools.Usage()) {
+			return
+		}
+	}
+}
+
+// configureNetworks makes pools for the networks of the configuration and keeps those of which nothing changed. It returns
+// the names of the networks whose pools know of no binding: the new ones and those that are gone.
+func (m *Machine) configureNetworks() (rebuilt map[string]bool) {
+	old := m.networks
+	m.networks, rebuilt = make(map[string]*network, len(m.cfg.Networks)), map[string]bool{}
+	for name, cfg := range m.cfg.Networks {
+		if n := old[name]; n != nil && slices.Equal(n.cfg.Pools, cfg.Pools) {
+			m.networks[name] = n
+			continue
+		}
+		rebuilt[name] = true
+		// A pool that makes no sense is not in the set, and the translator has refused it before.
+		pools, _ := pool.NewSet(cfg)
+		m.networks[name] = &network{cfg: cfg, pools: pools}
+	}
+	for name := range old {
+		if m.networks[name] == nil {
+			rebuilt[name] = true
+		}
+	}
+	return rebuilt
+}
+
+func (m *Machine) drop(why mobility.DropReason) { m.stats.Dropped[why].Add(1) }

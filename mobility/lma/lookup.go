@@ -1,0 +1,166 @@
+package lma
+
+import (
+	"net/netip"
+	"slices"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// match is the outcome of a look-up: a binding to update, a refusal, an invitation to wait for the old MAG, or, when all are
+// zero, nothing: the request is about a new session.
+type match struct {
+	binding *mobility.Binding
+	refused wire.Status // 0: not refused
+	wait    bool
+}
+
+// lookup finds the binding that a request is about (RFC 5213 section 5.4.1, RFC 5844 section 3.1.2.7).
+func (m *Machine) lookup(r *request) match {
+	switch {
+	case r.namesPrefix():
+		return m.lookupByPrefix(r)
+	case r.namesHome():
+		return m.lookupByHome(r)
+	case r.linkID() != nil:
+		return m.lookupByInterface(r)
+	}
+	return m.lookupByNode(r)
+}
+
+// lookupByPrefix is for a request that names home network prefixes (section 5.4.1.1).
+func (m *Machine) lookupByPrefix(r *request) match {
+	for _, hnp := range r.update.HNPs {
+		b := m.table.ByPrefix(hnp.Prefix.Masked())
+		switch {
+		case b == nil:
+			continue
+		case !r.isNode(b):
+			return match{refused: wire.StatusNotAuthorizedForHNP}
+		case !r.namesPrefixesOf(b):
+			return match{refused: wire.StatusPrefixSetMismatch}
+		}
+		return m.sameSession(r, b)
+	}
+	return match{}
+}
+
+// lookupByHome is for a request that names an IPv4 home address and no prefix (RFC 5844 section 3.1.2.7).
+func (m *Machine) lookupByHome(r *request) match {
+	b := m.table.ByPrefix(netip.PrefixFrom(r.home(), 32))
+	switch {
+	case b == nil:
+		return match{}
+	case !r.isNode(b):
+		return match{refused: wire.StatusNotAuthorizedForIPv4HoA}
+	}
+	return m.sameSession(r, b)
+}
+
+// sameSession decides whether a request that names addresses of b means b, or wants a session beside it.
+func (m *Machine) sameSession(r *request, b *mobility.Binding) match {
+	u := r.update
+	sameAccess := u.AccessType.Value == b.Access
+	switch {
+	case r.sameInterface(b),
+		u.Handoff.Value == wire.HandoffBetweenInterfaces,
+		r.linkID() == nil && b.LinkID == "" && sameAccess && u.Handoff.Value == wire.HandoffBetweenMAGs,
+		r.careOf == b.Ends.Value().CareOf && sameAccess:
+		return match{binding: b}
+	}
+	return match{}
+}
+
+// lookupByInterface is for a request that names a link-layer identifier and no address (section 5.4.1.2).
+func (m *Machine) lookupByInterface(r *request) match {
+	var only *mobility.Binding
+	n := 0
+	for b := range m.table.ByMNID(r.update.MNID.Value) {
+		if r.sameInterface(b) {
+			return match{binding: b}
+		}
+		only, n = b, n+1
+	}
+	if n != 1 {
+		return match{}
+	}
+	return m.onlySession(r, only)
+}
+
+// lookupByNode is for a request that names neither (section 5.4.1.3).
+func (m *Machine) lookupByNode(r *request) match {
+	var only *mobility.Binding
+	n := 0
+	for b := range m.table.ByMNID(r.update.MNID.Value) {
+		only, n = b, n+1
+	}
+	if n != 1 {
+		return match{}
+	}
+	if r.update.Handoff.Value == wire.HandoffBetweenMAGs {
+		return match{binding: only}
+	}
+	return m.onlySession(r, only)
+}
+
+// onlySession decides on a request of a node with exactly one binding, which the request does not name: it is that binding when
+// the node moved it between its interfaces. Where the MAG does not know, its old MAG will tell: by de-registering it, or by silence.
+func (m *Machine) onlySession(r *request, b *mobility.Binding) match {
+	switch r.update.Handoff.Value {
+	case wire.HandoffBetweenInterfaces:
+		return match{binding: b}
+	case wire.HandoffUnknown:
+		switch {
+		case b.State == mobility.StateDeletePending:
+			return match{binding: b}
+		case r.update.Lifetime != 0 && !r.late && m.cfg.CreateWait > 0:
+			return match{wait: true}
+		}
+	}
+	return match{}
+}
+
+func (r *request) isNode(b *mobility.Binding) bool {
+	id := r.update.MNID.Value
+	return len(b.Node) == 1+len(id.ID) && b.Node[0] == id.Subtype && string(b.Node[1:]) == string(id.ID)
+}
+
+// sameInterface says whether the request names the interface of the binding.
+func (r *request) sameInterface(b *mobility.Binding) bool {
+	link := r.linkID()
+	return link != nil && string(b.LinkID) == string(link) && b.Access == r.update.AccessType.Value
+}
+
+// linkID returns the link-layer identifier, or nil where it is missing or all zero (section 5.4.1.2).
+func (r *request) linkID() []byte {
+	for _, octet := range r.update.LinkLayerID.Value {
+		if octet != 0 {
+			return r.update.LinkLayerID.Value
+		}
+	}
+	return nil
+}
+
+// namesPrefix says whether the request names home network prefixes, in place of asking for some.
+func (r *request) namesPrefix() bool {
+	return slices.ContainsFunc(r.update.HNPs, func(p wire.HNP) bool { return !p.IsUnspecified() })
+}
+
+// namesPrefixesOf says whether the request names exactly the prefixes of the binding.
+func (r *request) namesPrefixesOf(b *mobility.Binding) bool {
+	if len(r.update.HNPs) != len(b.Prefixes) {
+		return false
+	}
+	return !slices.ContainsFunc(r.update.HNPs, func(p wire.HNP) bool { return !slices.Contains(b.Prefixes, p.Prefix.Masked()) })
+}
+
+// home returns the IPv4 home address that the request names, or the unspecified address.
+func (r *request) home() netip.Addr {
+	if len(r.update.IPv4HoARequests) == 0 {
+		return netip.IPv4Unspecified()
+	}
+	return r.update.IPv4HoARequests[0].Prefix.Addr()
+}
+
+func (r *request) namesHome() bool { return !r.home().IsUnspecified() }

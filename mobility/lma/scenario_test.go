@@ -1,0 +1,261 @@
+package lma
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/scenario"
+)
+
+func TestScenarios(t *testing.T) {
+	scenario.Run(t, func() scenario.Player { return new(player) })
+}
+
+// player lets scenarios speak to a Machine.
+type player struct {
+	*Machine
+}
+
+func (p *player) Deadline() (time.Time, bool) {
+	if p.Machine == nil {
+		return time.Time{}, false
+	}
+	return p.Machine.Deadline()
+}
+
+func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
+	switch step.Verb {
+	case "config":
+		cfg, err := parseConfig(step.Body)
+		if err != nil {
+			return "", err
+		}
+		if p.Machine == nil {
+			p.Machine = New(cfg, binding.New())
+		} else {
+			p.Reconfigure(step.Now, cfg, out)
+		}
+	case "recv":
+		arrival, err := scenario.ParseArrival(step.Now, netip.AddrPortFrom(p.cfg.Addresses[0], 0), step.Args)
+		if err != nil {
+			return "", err
+		}
+		in, err := arrival.Inbound()
+		if err != nil {
+			return "", err
+		}
+		dropped := p.dropped()
+		p.Receive(step.Now, in, out)
+		return drops(dropped, p.dropped()), nil
+	case "installed", "failed":
+		id, err := strconv.Atoi(step.Args[0])
+		result := dataplane.Result{ID: dataplane.SessionID(id)}
+		if step.Verb == "failed" {
+			result.Err = errors.New("the host says no")
+		}
+		p.Installed(step.Now, result, out)
+		return "", err
+	case "close":
+		p.Close(step.Now, out)
+	case "show":
+		return p.show(step.Args[0])
+	default:
+		return "", fmt.Errorf("unknown verb")
+	}
+	return "", nil
+}
+
+func (p *player) dropped() (n []uint64) {
+	for i := range p.stats.Dropped {
+		n = append(n, p.stats.Dropped[i].Load())
+	}
+	return n
+}
+
+func drops(before, after []uint64) string {
+	for i := range after {
+		if after[i] != before[i] {
+			return fmt.Sprintf("dropped %s\n", mobility.DropReason(i))
+		}
+	}
+	return ""
+}
+
+func (p *player) show(what string) (string, error) {
+	var lines []string
+	switch what {
+	case "bindings":
+		for b := range p.table.All() {
+			ends := b.Ends.Value()
+			lines = append(lines, fmt.Sprintf("binding %d %s %s %v %v via %s network %s profile %s/%d handovers %d expires %s install %d", b.ID, b.Node, b.State,
+				b.Prefixes, b.Home, ends.Remote.Addr(), b.Network.Value(), b.Profile.Value(), b.Source, b.Handovers, b.Expires.Time().Sub(scenario.Start), b.Install))
+		}
+	case "peers":
+		for peer := range p.Peers {
+			lines = append(lines, fmt.Sprintf("peer %s %q bindings %d", peer.Address, peer.Name, peer.Bindings))
+		}
+	case "pools":
+		for name, pools := range p.Networks {
+			for _, u := range pools {
+				lines = append(lines, fmt.Sprintf("pool %s %s/%d used %d of %d, high water %d, refused %d", name, u.Pool.Start, u.Pool.Bits, u.Used, u.Total, u.HighWater, u.Refused))
+			}
+		}
+	case "counters":
+		lines = append(lines, fmt.Sprintf("pbu %d: initial %d refresh %d handover %d deregistration %d", p.stats.PBUReceived.Load(), p.stats.Initial.Load(),
+			p.stats.Refresh.Load(), p.stats.Handover.Load(), p.stats.Deregistration.Load()))
+		for status := range p.stats.PBASent {
+			if n := p.stats.PBASent[status].Load(); n > 0 {
+				lines = append(lines, fmt.Sprintf("pba status %03d: %d", status, n))
+			}
+		}
+		for _, reason := range mobility.DropReasons() {
+			if n := p.stats.Dropped[reason].Load(); n > 0 {
+				lines = append(lines, fmt.Sprintf("zdropped %s: %d", reason, n))
+			}
+		}
+	default:
+		return "", fmt.Errorf("there is no %q to show", what)
+	}
+	slices.Sort(lines)
+	if len(lines) == 0 {
+		lines = []string{"none"}
+	}
+	return strings.ReplaceAll(strings.Join(lines, "\n"), "zdropped", "dropped") + "\n", nil
+}
+
+// parseConfig reads the anchor's configuration; what is not said has the value of baseConfig.
+func parseConfig(body []string) (*mobility.LMA, error) {
+	cfg := baseConfig()
+	for _, line := range body {
+		if err := setConfig(cfg, strings.Fields(line)); err != nil {
+			return nil, fmt.Errorf("%s: %w", line, err)
+		}
+	}
+	return cfg, nil
+}
+
+func baseConfig() *mobility.LMA {
+	return &mobility.LMA{
+		Name:            "lma1",
+		Domain:          &mobility.Domain{Name: "d1", Profiles: scenario.Profiles{}},
+		Addresses:       []netip.Addr{netip.MustParseAddr("2001:db8:ffff::1"), netip.MustParseAddr("198.51.100.1")},
+		MaxPrefixes:     3,
+		MaxBindings:     128000,
+		Lifetime:        time.Hour,
+		DeleteWait:      10 * time.Second,
+		CreateWait:      1500 * time.Millisecond,
+		TimestampWindow: 300 * time.Millisecond,
+		LearnPeers:      true,
+		Networks:        map[string]*mobility.Network{},
+	}
+}
+
+func setConfig(cfg *mobility.LMA, words []string) (err error) {
+	value := ""
+	if len(words) > 1 {
+		value = words[1]
+	}
+	switch words[0] {
+	case "addresses":
+		cfg.Addresses = nil
+		for _, a := range words[1:] {
+			cfg.Addresses = append(cfg.Addresses, netip.MustParseAddr(a))
+		}
+	case "nai":
+		return cfg.Domain.Profiles.(scenario.Profiles).Add(words[1:])
+	case "default-profile":
+		cfg.DefaultProfile = value
+	case "key":
+		cfg.Domain.Key, err = scenario.ParseKey(value)
+	case "encap":
+		cfg.Domain.Encap, err = parseEncap(value)
+	case "peer": // NAME ADDRESS [key=..] [encap=..] [hash=first-prefix]
+		return addPeer(cfg, words[1:])
+	case "learn":
+		cfg.LearnPeers, err = strconv.ParseBool(value)
+	case "pool": // NETWORK START/BITS [router]
+		return addPool(cfg, words[1:])
+	case "hnp-maximum":
+		cfg.MaxPrefixes, err = strconv.Atoi(value)
+	case "bce-maximum":
+		_, err = fmt.Sscan(value, &cfg.MaxBindings)
+	case "lifetime":
+		cfg.Lifetime, err = time.ParseDuration(value)
+	case "refresh":
+		cfg.Refresh, err = time.ParseDuration(value)
+	case "delete-wait":
+		cfg.DeleteWait, err = time.ParseDuration(value)
+	case "create-wait":
+		cfg.CreateWait, err = time.ParseDuration(value)
+	case "window":
+		cfg.TimestampWindow, err = time.ParseDuration(value)
+	case "ignore-timestamps":
+		cfg.IgnoreTimestamps = true
+	case "accept-forced-udp":
+		cfg.AcceptForcedUDP = true
+	case "await-install":
+		cfg.AwaitInstall = true
+	case "mtu":
+		cfg.TunnelMTU, err = strconv.Atoi(value)
+	default:
+		err = errors.New("unknown word")
+	}
+	return err
+}
+
+func addPeer(cfg *mobility.LMA, words []string) (err error) {
+	peer := mobility.Peer{Name: words[0], Addresses: []netip.Addr{netip.MustParseAddr(words[1])}}
+	for _, word := range words[2:] {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "key":
+			peer.Key, err = scenario.ParseKey(value)
+		case "encap":
+			peer.Encap, err = parseEncap(value)
+		case "hash":
+			peer.Hash = mobility.HashFirstPrefix
+		default:
+			err = errors.New("unknown word")
+		}
+	}
+	cfg.Peers = append(cfg.Peers, peer)
+	return err
+}
+
+func addPool(cfg *mobility.LMA, words []string) error {
+	at, err := netip.ParsePrefix(words[1])
+	if err != nil {
+		return err
+	}
+	p := mobility.Pool{Start: at.Addr(), Bits: at.Bits(), Unit: 64}
+	if at.Addr().Is4() {
+		p.Unit = 32
+	}
+	if len(words) > 2 {
+		p.Router = netip.MustParseAddr(words[2])
+	}
+	if cfg.Networks[words[0]] == nil {
+		cfg.Networks[words[0]] = &mobility.Network{Name: words[0]}
+	}
+	n := cfg.Networks[words[0]]
+	n.Pools = append(n.Pools, p)
+	return nil
+}
+
+func parseEncap(s string) (dataplane.Encap, error) {
+	for _, e := range []dataplane.Encap{dataplane.EncapIP, dataplane.EncapGRE, dataplane.EncapUDP} {
+		if e.String() == s {
+			return e, nil
+		}
+	}
+	return 0, fmt.Errorf("encap %q", s)
+}

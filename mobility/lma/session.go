@@ -1,0 +1,272 @@
+package lma
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/pool"
+	"mooring/mobility/wire"
+)
+
+// dataPort is the UDP port of user traffic, pmip6-data (RFC 5844 section 4.1.3, IANA).
+const dataPort = 5437
+
+// register makes a new mobility session (RFC 5213 section 5.3.2).
+func (m *Machine) register(r *request, out *mobility.Effects) {
+	if uint32(m.table.Len()) >= m.cfg.MaxBindings {
+		m.refuse(r, wire.StatusInsufficientResources, out)
+		return
+	}
+	b := &mobility.Binding{
+		ID:      m.lastID + 1,
+		Node:    mobility.NodeIDOf(r.update.MNID.Value),
+		Created: mobility.At(r.now),
+		Link:    nameless,
+		Network: unique.Make(r.profile.Network),
+	}
+	if status := m.assign(r, b); status != wire.StatusAccepted {
+		m.release(b)
+		m.refuse(r, status, out)
+		return
+	}
+	m.lastID++
+	m.meet(r, out)
+	m.follow(r, b)
+	m.count(b.Ends.Value(), +1)
+	m.stats.Initial.Add(1)
+	m.commit(r, nil, b, mobility.BindingCreated, out)
+}
+
+// extend prolongs a session, and moves it when the request comes from another MAG (RFC 5213 sections 5.3.3 and 5.3.4).
+func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effects) {
+	row := *old
+	b := &row
+	if status := m.assign(r, b); status != wire.StatusAccepted {
+		m.takeBack(old, b)
+		m.refuse(r, status, out)
+		return
+	}
+	m.takeBack(b, old)
+	m.meet(r, out)
+	m.follow(r, b)
+	kind, counter := mobility.BindingRefreshed, &m.stats.Refresh
+	if old.Ends != b.Ends && old.Ends.Value().CareOf != b.Ends.Value().CareOf {
+		kind, counter = mobility.BindingHandover, &m.stats.Handover
+		b.Handovers++
+	}
+	if old.Ends != b.Ends {
+		m.count(b.Ends.Value(), +1)
+		m.count(old.Ends.Value(), -1)
+	}
+	counter.Add(1)
+	m.commit(r, old, b, kind, out)
+}
+
+// commit puts the row in place, tells the dataplane what is new to it, and answers.
+func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.EventKind, out *mobility.Effects) {
+	moved := old == nil || old.State != b.State || old.Path() != b.Path() || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home
+	if moved {
+		b.Install = mobility.InstallPending
+	}
+	m.table.Put(b)
+	m.table.SetAlarm(b.ID, b.Expires.Time())
+	if moved {
+		out.Sessions = append(out.Sessions, m.session(b))
+	}
+	m.accept(r, b, moved && m.cfg.AwaitInstall, out)
+	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
+	m.waiting.take(b.Node) // a newer request than the one that waits was answered
+}
+
+// follow takes over what the request says of the node and of the way to it.
+func (m *Machine) follow(r *request, b *mobility.Binding) {
+	u := r.update
+	ends := mobility.Ends{
+		Local:  r.in.To.Addr.Addr(),
+		Remote: r.in.From.Addr,
+		CareOf: r.careOf,
+		Peer:   r.peer.name(),
+		Tunnel: dataplane.TunnelID{Local: r.in.To.Addr.Addr(), Peer: r.in.From.Addr.Addr(), Encap: r.encap},
+	}
+	if r.encap == dataplane.EncapUDP {
+		ends.Tunnel.Port = dataPort
+	}
+	share(&b.Ends, ends)
+	if link := r.linkID(); string(b.LinkID) != string(link) {
+		b.LinkID = mobility.LinkID(link)
+	}
+	b.Tx, b.Rx = dataplane.Key{}, dataplane.Key{}
+	if r.greKey {
+		// The uplink key is ours to choose and stays for the life of the session (RFC 5845 section 3.3.2).
+		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
+	}
+	b.State = mobility.StateActive
+	b.Access, b.Handoff, b.Sequence, b.Timestamp = u.AccessType.Value, u.Handoff.Value, u.Seq, u.Timestamp.Value
+	share(&b.Profile, r.profile.Name)
+	b.Source = r.source
+	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.cfg.Lifetime)).Duration()
+	b.Updated, b.Expires = mobility.At(r.now), mobility.At(r.now.Add(b.Lifetime))
+}
+
+// assign gives the binding what the request asks for, keeps what it has, and drops what the request no longer names
+// (RFC 5844 section 3.1.2.4). On a refusal the caller gives back what b has and did not have before.
+func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
+	network := m.networks[b.Network.Value()]
+	if network == nil {
+		return wire.StatusInsufficientResources
+	}
+	if status := assignPrefixes(r, b, network.pools); status != wire.StatusAccepted {
+		return status
+	}
+	return assignHome(r, b, network.pools)
+}
+
+func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Status {
+	had := b.Prefixes
+	switch {
+	case len(r.update.HNPs) == 0:
+		b.Prefixes = nil
+		return wire.StatusAccepted
+	case len(had) > 0: // the look-up has compared them
+		return wire.StatusAccepted
+	case !r.namesPrefix():
+		prefix, err := pools.Prefix()
+		if err != nil {
+			return wire.StatusInsufficientResources
+		}
+		b.Prefixes = []netip.Prefix{prefix}
+		return wire.StatusAccepted
+	}
+	for _, hnp := range r.update.HNPs {
+		if pools.ReservePrefix(hnp.Prefix.Masked()) != nil {
+			return wire.StatusNotAuthorizedForHNP
+		}
+		b.Prefixes = append(b.Prefixes, hnp.Prefix.Masked())
+	}
+	return wire.StatusAccepted
+}
+
+func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.Status) {
+	var err error
+	switch {
+	case len(r.update.IPv4HoARequests) == 0:
+		b.Home, b.Router = netip.Prefix{}, netip.Addr{}
+	case b.Home.IsValid() && (!r.namesHome() || r.home() == b.Home.Addr()):
+	case b.Home.IsValid():
+		return wire.StatusNotAuthorizedForIPv4HoA
+	case r.namesHome():
+		b.Home, b.Router, err = pools.ReserveHome(r.home())
+		status = wire.StatusNotAuthorizedForIPv4HoA
+	default:
+		b.Home, b.Router, err = pools.HomeAddress()
+		status = wire.StatusInsufficientResources
+	}
+	if err != nil {
+		return status
+	}
+	return wire.StatusAccepted
+}
+
+// deregister ends a session, or one IP version of it, when its present MAG says so (RFC 5213 section 5.3.5, RFC 5844
+// section 3.1.2.6). The binding stays for a while, without traffic: the node may be on its way to another MAG.
+func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
+	if old.Ends.Value().CareOf != r.careOf {
+		m.drop(mobility.DropStale)
+		return
+	}
+	row := *old
+	b := &row
+	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, r.update.Timestamp.Value
+	b.Updated = mobility.At(r.now)
+	m.stats.Deregistration.Add(1)
+	switch kept := old.Service() &^ r.wants(); {
+	case kept == 0 || kept == old.Service():
+		b.State = mobility.StateDeletePending
+		b.Expires = mobility.At(r.now.Add(m.cfg.DeleteWait))
+	case kept == mobility.ServiceIPv4:
+		b.Prefixes = nil
+	default:
+		b.Home, b.Router = netip.Prefix{}, netip.Addr{}
+	}
+	m.takeBack(b, old)
+	m.table.Put(b)
+	m.table.SetAlarm(b.ID, b.Expires.Time())
+	out.Sessions = append(out.Sessions, m.session(b))
+	m.answer(r, wire.StatusAccepted, old, 0, out)
+	if b.State == mobility.StateDeletePending {
+		out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeregistered, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
+		m.resume(r.now, b.Node, out)
+	}
+}
+
+// end forgets a binding.
+func (m *Machine) end(b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+	m.release(b)
+	m.table.Delete(b.ID)
+	m.count(b.Ends.Value(), -1)
+	delete(m.unsent, b.ID)
+	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
+	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
+}
+
+// session is what the binding wants of the dataplane.
+func (m *Machine) session(b *mobility.Binding) dataplane.Change {
+	s := &dataplane.Session{
+		ID:      b.ID,
+		Side:    dataplane.Anchor,
+		Path:    b.Path(),
+		Blocked: b.State == mobility.StateDeletePending,
+		MTU:     m.cfg.TunnelMTU,
+	}
+	s.Prefixes = append(s.Prefixes, b.Prefixes...)
+	if b.Home.IsValid() {
+		s.Prefixes = append(s.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))
+	}
+	return dataplane.Change{ID: b.ID, Session: s}
+}
+
+// takeBack gives back what lost has and kept has not.
+func (m *Machine) takeBack(kept, lost *mobility.Binding) {
+	network := m.networks[lost.Network.Value()]
+	if network == nil {
+		return
+	}
+	for _, p := range lost.Prefixes {
+		if !slices.Contains(kept.Prefixes, p) {
+			network.pools.ReleasePrefix(p)
+		}
+	}
+	if lost.Home.IsValid() && lost.Home != kept.Home {
+		network.pools.ReleaseHome(lost.Home.Addr())
+	}
+}
+
+func (m *Machine) release(b *mobility.Binding) { m.takeBack(new(mobility.Binding), b) }
+
+// reserve takes the addresses of a binding from pools that know nothing of it.
+func (m *Machine) reserve(b *mobility.Binding) bool {
+	network := m.networks[b.Network.Value()]
+	if network == nil {
+		return false
+	}
+	var errs []error
+	for _, p := range b.Prefixes {
+		errs = append(errs, network.pools.ReservePrefix(p))
+	}
+	if b.Home.IsValid() {
+		_, _, err := network.pools.ReserveHome(b.Home.Addr())
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...) == nil
+}
+
+// share makes h stand for v; to find out that it does already costs less than to make it.
+func share[T comparable](h *unique.Handle[T], v T) {
+	if *h == (unique.Handle[T]{}) || h.Value() != v {
+		*h = unique.Make(v)
+	}
+}

@@ -1,0 +1,96 @@
+package lma
+
+import (
+	"bytes"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// maxWaiting bounds the requests that wait for a decision.
+const maxWaiting = 10_000
+
+// waiting holds requests of nodes of which nobody knows whether they moved or came over a second interface. Each waits for the
+// old MAG to de-register the node, MaxDelayBeforeNewBCEAssign at most (RFC 5213 section 5.4.1.2). A MAG that asks again replaces
+// what waits: it is the newest request that is answered, once.
+type waiting struct {
+	byNode map[mobility.NodeID]*held
+	queue  []*held // in the order of their ends; those taken out are left in it until their turn
+}
+
+type held struct {
+	node     mobility.NodeID
+	from, to mobility.Endpoint
+	octets   []byte
+	until    time.Time
+	taken    bool
+}
+
+// hold keeps the request and reports whether there was room for it.
+func (w *waiting) hold(r *request, wait time.Duration) bool {
+	node := mobility.NodeIDOf(r.update.MNID.Value)
+	h := w.byNode[node]
+	if h == nil {
+		if len(w.queue) >= maxWaiting {
+			return false
+		}
+		if w.byNode == nil {
+			w.byNode = map[mobility.NodeID]*held{}
+		}
+		h = &held{node: node, until: r.now.Add(wait)}
+		w.byNode[node] = h
+		w.queue = append(w.queue, h)
+	}
+	h.from, h.to, h.octets = r.in.From, r.in.To, bytes.Clone(r.in.Octets)
+	return true
+}
+
+// next returns when the first wait ends.
+func (w *waiting) next() (time.Time, bool) {
+	for len(w.queue) > 0 && w.queue[0].taken {
+		w.queue = w.queue[1:]
+	}
+	if len(w.queue) == 0 {
+		return time.Time{}, false
+	}
+	return w.queue[0].until, true
+}
+
+// due takes out the first request whose wait has ended, or returns nil.
+func (w *waiting) due(now time.Time) *held {
+	if until, ok := w.next(); !ok || until.After(now) {
+		return nil
+	}
+	return w.take(w.queue[0].node)
+}
+
+// take takes out the request of a node, or returns nil.
+func (w *waiting) take(node mobility.NodeID) *held {
+	h := w.byNode[node]
+	if h != nil {
+		h.taken = true
+		delete(w.byNode, node)
+	}
+	return h
+}
+
+// resume decides on what waited for the node, because its old MAG has de-registered it or its old binding is gone.
+func (m *Machine) resume(now time.Time, node mobility.NodeID, out *mobility.Effects) {
+	if h := m.waiting.take(node); h != nil {
+		m.replay(now, h, out)
+	}
+}
+
+// replay processes a request that waited. It was authenticated and in order when it came; everything else may have changed.
+func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
+	msg, err := m.decoder.Decode(h.octets)
+	if err != nil {
+		return // it decoded when it came
+	}
+	r := &request{now: now, update: msg.(*wire.BindingUpdate), late: true,
+		in: &mobility.Inbound{From: h.from, To: h.to, Octets: h.octets, Message: msg}}
+	if m.authenticate(r, out) && m.admit(r, out) {
+		m.decide(r, out)
+	}
+}

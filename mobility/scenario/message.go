@@ -1,0 +1,222 @@
+package scenario
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// Arrival is a message that a scenario lets arrive.
+type Arrival struct {
+	From, To netip.AddrPort
+	Message  wire.Message
+	Sign     mobility.Signature
+	Raw      []byte // in place of Message
+}
+
+// Inbound encodes the message, receives it as a transport would, and returns what the machine gets to see.
+func (a Arrival) Inbound() (*mobility.Inbound, error) {
+	octets := a.Raw
+	if octets == nil {
+		var sent mobility.Effects
+		if err := sent.Message(mobility.Endpoint{Addr: a.From}, mobility.Endpoint{Addr: a.To}, a.Message, a.Sign); err != nil {
+			return nil, err
+		}
+		octets = sent.Send[0].Octets
+	}
+	in := &mobility.Inbound{From: mobility.Endpoint{Addr: a.From}, To: mobility.Endpoint{Addr: a.To}, Octets: octets}
+	if in.Err = wire.VerifyChecksum(a.From.Addr(), a.To.Addr(), octets); in.Err == nil {
+		in.Message, in.Err = wire.Parse(octets)
+	}
+	return in, nil
+}
+
+// ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=. The addresses that
+// are signed are from and ::, unless careof= and homehash= say otherwise.
+//
+// The words of a message: seq= life= flags= status= id= hi= att= ll= hnp= hoa= home= router= lla= alt= gre= nat= refresh=
+// ts=, which counts from now, and unknown=, an option type. The word hex= gives the octets themselves.
+func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, error) {
+	a := Arrival{To: to}
+	var fields []string
+	careOf, home := netip.Addr{}, netip.IPv6Unspecified()
+	for _, word := range words {
+		key, value, ok := strings.Cut(word, "=")
+		var err error
+		switch {
+		case key == "from":
+			a.From, err = parseEndpoint(value)
+			careOf = a.From.Addr()
+		case key == "to":
+			a.To, err = parseEndpoint(value)
+		case key == "careof":
+			careOf, err = netip.ParseAddr(value)
+		case key == "homehash":
+			home, err = netip.ParseAddr(value)
+		case key == "sign":
+			a.Sign, err = parseSignature(value)
+		case key == "hex":
+			_, err = fmt.Sscanf(value, "%x", &a.Raw)
+		case !ok && word == "pbu":
+			a.Message = &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP}
+		case !ok && word == "pba":
+			a.Message = &wire.BindingAck{Flags: wire.AckP}
+		case !ok && word == "heartbeat":
+			a.Message = &wire.Heartbeat{}
+		default:
+			fields = append(fields, word)
+		}
+		if err != nil {
+			return a, fmt.Errorf("%s: %w", word, err)
+		}
+	}
+	a.Sign.CareOf, a.Sign.Home = careOf, home
+	for _, word := range fields {
+		if err := setField(a.Message, now, word); err != nil {
+			return a, fmt.Errorf("%s: %w", word, err)
+		}
+	}
+	return a, nil
+}
+
+func parseEndpoint(s string) (netip.AddrPort, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(addr, 0), nil
+	}
+	return netip.ParseAddrPort(s)
+}
+
+func parseSignature(s string) (mobility.Signature, error) {
+	spi, secret, _ := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(spi, 0, 32)
+	return mobility.Signature{By: wire.NewAuthenticator(uint32(n), []byte(secret))}, err
+}
+
+func setField(m wire.Message, now time.Time, word string) error {
+	key, value, _ := strings.Cut(word, "=")
+	switch m := m.(type) {
+	case *wire.BindingUpdate:
+		switch key {
+		case "seq":
+			return setNumber(&m.Seq, value)
+		case "life":
+			return setLifetime(&m.Lifetime, value)
+		case "flags":
+			return setFlags(&m.Flags, value)
+		}
+		return setOption(&m.Options, now, key, value)
+	case *wire.BindingAck:
+		switch key {
+		case "seq":
+			return setNumber(&m.Seq, value)
+		case "life":
+			return setLifetime(&m.Lifetime, value)
+		case "status":
+			return setNumber(&m.Status, value)
+		}
+		return setOption(&m.Options, now, key, value)
+	}
+	return fmt.Errorf("%T has no field %s", m, key)
+}
+
+func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
+	switch key {
+	case "id":
+		o.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(value)})
+	case "hi":
+		o.Handoff.Set = true
+		err = setNumber(&o.Handoff.Value, value)
+	case "att":
+		o.AccessType.Set = true
+		err = setNumber(&o.AccessType.Value, value)
+	case "ll":
+		var mac net.HardwareAddr
+		mac, err = net.ParseMAC(value)
+		o.LinkLayerID = wire.Some(wire.LinkLayerID(mac))
+	case "hnp":
+		var p netip.Prefix
+		p, err = netip.ParsePrefix(value)
+		o.HNPs = append(o.HNPs, wire.HNP{Prefix: p})
+	case "hoa":
+		var p netip.Prefix
+		p, err = netip.ParsePrefix(value)
+		o.IPv4HoARequests = append(o.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
+	case "home":
+		var p netip.Prefix
+		p, err = netip.ParsePrefix(value)
+		o.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Prefix: p})
+	case "homestatus":
+		err = setNumber(&o.IPv4HoAReply.Value.Status, value)
+	case "router":
+		err = setAddr(&o.DefaultRouter, value)
+	case "lla":
+		err = setAddr(&o.LinkLocal, value)
+	case "alt":
+		err = setAddr(&o.AltCareOf, value)
+	case "gre":
+		o.GREKey = wire.Some(wire.GREKey{})
+		if value != "" {
+			o.GREKey.Value.Keyed = true
+			err = setNumber(&o.GREKey.Value.Key, value)
+		}
+	case "nat":
+		o.NATDetection = wire.Some(wire.NATDetection{ForceUDP: true, Refresh: wire.NoKeepalive})
+	case "refresh":
+		o.RefreshAdvice.Set = true
+		err = setLifetime(&o.RefreshAdvice.Value, value)
+	case "ts":
+		var d time.Duration
+		d, err = time.ParseDuration(value)
+		o.Timestamp = wire.Some(wire.TimestampOf(now.Add(d)))
+	case "unknown":
+		raw := wire.RawOption{Data: []byte{1, 2, 3}}
+		err = setNumber(&raw.Type, value)
+		o.Extra = append(o.Extra, raw)
+	default:
+		err = fmt.Errorf("there is no such word")
+	}
+	return err
+}
+
+func setAddr(o *wire.Opt[netip.Addr], value string) (err error) {
+	o.Set = true
+	o.Value, err = netip.ParseAddr(value)
+	return err
+}
+
+func setNumber[T ~uint8 | ~uint16 | ~uint32](n *T, value string) error {
+	v, err := strconv.ParseUint(value, 0, 32)
+	*n = T(v)
+	return err
+}
+
+func setLifetime(l *wire.Lifetime, value string) error {
+	d, err := time.ParseDuration(value)
+	*l = wire.LifetimeOf(d)
+	return err
+}
+
+func setFlags(f *wire.UpdateFlags, letters string) error {
+	*f = 0
+	for _, letter := range letters {
+		switch letter {
+		case 'A':
+			*f |= wire.UpdateA
+		case 'P':
+			*f |= wire.UpdateP
+		case 'F':
+			*f |= wire.UpdateF
+		case 'T':
+			*f |= wire.UpdateT
+		default:
+			return fmt.Errorf("flag %c is not known here", letter)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package scenario
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// Render writes effects as text, in their order.
+func Render(out *strings.Builder, e *mobility.Effects) {
+	for _, change := range e.Sessions {
+		fmt.Fprintf(out, "session %s\n", sessionText(change))
+	}
+	for _, grant := range e.Grants {
+		fmt.Fprintf(out, "grant %s\n", grantText(grant))
+	}
+	for _, d := range e.Send {
+		fmt.Fprintf(out, "send %s %s\n", endpointText(d.To.Addr), messageText(d))
+	}
+	for _, event := range e.Events {
+		fmt.Fprintf(out, "event %s\n", eventText(event))
+	}
+}
+
+func sessionText(change dataplane.Change) string {
+	s := change.Session
+	if s == nil {
+		return fmt.Sprintf("%d removed", change.ID)
+	}
+	var b strings.Builder
+	side := "anchor"
+	if s.Side == dataplane.Access {
+		side = "access"
+	}
+	tunnel := s.Path.Tunnel
+	fmt.Fprintf(&b, "%d %s %s %s - %s", s.ID, side, tunnel.Encap, tunnel.Local, tunnel.Peer)
+	if tunnel.Port != 0 {
+		fmt.Fprintf(&b, " port %d", tunnel.Port)
+	}
+	for _, key := range []struct {
+		name string
+		key  dataplane.Key
+	}{{"tx", s.Path.Tx}, {"rx", s.Path.Rx}} {
+		if key.key.Set {
+			fmt.Fprintf(&b, " %s 0x%08x", key.name, key.key.Value)
+		}
+	}
+	fmt.Fprintf(&b, ":")
+	for _, p := range s.Prefixes {
+		fmt.Fprintf(&b, " %s", p)
+	}
+	if s.Link != "" {
+		fmt.Fprintf(&b, " on %s %s", s.Link, net.HardwareAddr(s.LinkAddr[:]))
+	}
+	if s.MTU != 0 {
+		fmt.Fprintf(&b, " mtu %d", s.MTU)
+	}
+	if s.Blocked {
+		fmt.Fprintf(&b, " blocked")
+	}
+	return b.String()
+}
+
+func grantText(g mobility.Grant) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s:", g.Link, net.HardwareAddr(g.MAC[:]))
+	for _, p := range g.Prefixes {
+		fmt.Fprintf(&b, " %s", p)
+	}
+	if g.Home.IsValid() {
+		fmt.Fprintf(&b, " %s router %s", g.Home, g.Router)
+	}
+	if len(g.Prefixes) == 0 && !g.Home.IsValid() {
+		return b.String() + " nothing"
+	}
+	if g.LinkLocal.IsValid() {
+		fmt.Fprintf(&b, " from %s", g.LinkLocal)
+	}
+	if g.MTU != 0 {
+		fmt.Fprintf(&b, " mtu %d", g.MTU)
+	}
+	fmt.Fprintf(&b, " until %s", since(g.Expires))
+	return b.String()
+}
+
+// messageText shows a message as its receiver would: a wrong checksum shows.
+func messageText(d mobility.Datagram) string {
+	if err := wire.VerifyChecksum(d.From.Addr.Addr(), d.To.Addr.Addr(), d.Octets); err != nil {
+		return err.Error()
+	}
+	msg, err := wire.Parse(d.Octets)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(msg)
+}
+
+func eventText(e mobility.Event) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", e.Kind, e.Node)
+	if e.Peer.IsValid() {
+		fmt.Fprintf(&b, " at %s", endpointText(e.Peer))
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " status %d(%s)", e.Status, e.Status)
+	}
+	if e.Reason != 0 {
+		fmt.Fprintf(&b, " because %s", e.Reason)
+	}
+	return strings.ReplaceAll(b.String(), "  ", " ")
+}
+
+func endpointText(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
+}
