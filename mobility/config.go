@@ -23,7 +23,6 @@ type Domain struct {
 	Profiles  Profiles
 	LinkLocal netip.Addr    // FixedMAGLinkLocalAddressOnAllAccessLinks (RFC 5213 section 9.3)
 	LinkMAC   dataplane.MAC // FixedMAGLinkLayerAddressOnAllAccessLinks (RFC 5213 section 9.3, RFC 6543)
-	Anchors   map[string][]netip.Addr
 }
 
 // Profiles is the policy store of a domain. Its methods return nil where there is none, keep no reference to the argument, may

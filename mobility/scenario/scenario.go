@@ -85,6 +85,9 @@ func Play(text string, p Player) (string, error) {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for at := 0; at < len(lines); {
 		if !strings.HasPrefix(lines[at], "> ") {
+			if lines[at] != "" && lines[at][0] != '#' {
+				return "", fmt.Errorf("line %d belongs to no step: %s", at+1, lines[at])
+			}
 			fmt.Fprintln(&out, lines[at])
 			at++
 			continue

@@ -1,0 +1,166 @@
+package mag
+
+import (
+	"slices"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/wire"
+)
+
+// Machine is a mobile access gateway. One goroutine uses it; its Table and Statistics may be read by others.
+type Machine struct {
+	cfg      *mobility.MAG
+	table    *binding.Table
+	stats    mobility.Statistics
+	present  map[place]bool // the nodes that are attached, served or not
+	places   map[place]*session
+	sessions map[dataplane.SessionID]*session
+	keys     map[*mobility.Key]*wire.Authenticator
+	lastID   dataplane.SessionID
+	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
+	update   wire.BindingUpdate // memory of the request being built
+}
+
+// New returns the gateway that cfg describes, without bindings. The machine is the owner of table.
+func New(cfg *mobility.MAG, table *binding.Table) *Machine {
+	return &Machine{
+		cfg:      cfg,
+		table:    table,
+		present:  map[place]bool{},
+		places:   map[place]*session{},
+		sessions: map[dataplane.SessionID]*session{},
+		keys:     map[*mobility.Key]*wire.Authenticator{},
+	}
+}
+
+// Statistics returns the counters; anybody may read them at any time.
+func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
+
+// Receive takes in a message that was sent to one of the gateway's addresses.
+func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+	if in.Err != nil {
+		m.drop(mobility.ReasonOf(in.Err))
+		return
+	}
+	ack, ok := in.Message.(*wire.BindingAck)
+	if !ok {
+		m.drop(mobility.DropUnexpected)
+		return
+	}
+	if ack.Flags&wire.AckP == 0 {
+		m.drop(mobility.DropNotProxy)
+		return
+	}
+	if s := m.expects(in, ack); s != nil {
+		m.stats.PBAReceived[ack.Status].Add(1)
+		m.reply(now, s, ack, out)
+	}
+}
+
+// Attached takes in what was noticed on an access link.
+func (m *Machine) Attached(now time.Time, a mobility.Attachment, out *mobility.Effects) {
+	at := place{a.Link, a.MAC}
+	switch a.Kind {
+	case mobility.NodeAttached:
+		m.present[at] = true
+		m.serve(now, at, out)
+	case mobility.NodeDetached:
+		m.leave(now, at, out)
+	case mobility.LinkLost:
+		for _, at := range m.on(a.Link) {
+			m.leave(now, at, out)
+		}
+	}
+}
+
+// Installed takes in what became of a session in the dataplane.
+func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobility.Effects) {
+	s := m.sessions[result.ID]
+	if s == nil {
+		return
+	}
+	b := m.row(s)
+	b.Install = mobility.Installed
+	if result.Err != nil {
+		b.Install = mobility.InstallFailed
+	}
+	m.table.Put(b)
+}
+
+// Deadline returns when Advance has something to do, at the latest.
+func (m *Machine) Deadline() (at time.Time, ok bool) { return m.table.NextAlarm() }
+
+// Advance does what is due: requests are repeated, bindings refreshed, those that nobody confirmed end.
+func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
+	for b := m.table.PopAlarm(now); b != nil; b = m.table.PopAlarm(now) {
+		m.ring(now, m.sessions[b.ID], b, out)
+	}
+}
+
+func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobility.Effects) {
+	if b.State == mobility.StateDisconnecting {
+		m.end(s, mobility.Deregistered, out)
+		return
+	}
+	if b.State != mobility.StateInit && !b.Expires.Time().After(now) {
+		m.lapse(s, mobility.Expired, out)
+	}
+	switch {
+	case s.denied:
+	case s.wait > 0:
+		m.again(now, s, out)
+	default:
+		m.refresh(now, s, out)
+	}
+}
+
+// Reconfigure makes the gateway obey cfg. Registrations that cfg has no room for end; nodes that were turned away get another
+// chance.
+func (m *Machine) Reconfigure(now time.Time, cfg *mobility.MAG, out *mobility.Effects) {
+	mtu := m.cfg.TunnelMTU
+	m.cfg = cfg
+	m.keys = map[*mobility.Key]*wire.Authenticator{}
+	for _, s := range m.all() {
+		b := m.table.Get(s.id)
+		switch {
+		case b.State == mobility.StateDisconnecting:
+		case !m.adopt(s, b):
+			m.dismiss(now, s, out)
+		case cfg.TunnelMTU != mtu && b.State != mobility.StateInit:
+			out.Sessions = append(out.Sessions, m.dataplane(s, b))
+			out.Grants = append(out.Grants, m.grant(s, b))
+		}
+	}
+	for _, at := range sorted(m.present) {
+		m.serve(now, at, out)
+	}
+}
+
+// Close takes leave of the anchors and ends every binding, because the gateway is no more.
+func (m *Machine) Close(now time.Time, out *mobility.Effects) {
+	for _, s := range m.all() {
+		m.dismiss(now, s, out)
+	}
+}
+
+// dismiss takes leave of the anchor of a session without waiting for its answer.
+func (m *Machine) dismiss(now time.Time, s *session, out *mobility.Effects) {
+	m.deregister(now, s, out)
+	if m.sessions[s.id] == s {
+		m.end(s, mobility.Unconfigured, out)
+	}
+}
+
+// all lists the sessions in the order of their identifiers.
+func (m *Machine) all() (list []*session) {
+	for _, s := range m.sessions {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *session) int { return int(a.id) - int(b.id) })
+	return list
+}
+
+func (m *Machine) drop(why mobility.DropReason) { m.stats.Dropped[why].Add(1) }

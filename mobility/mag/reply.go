@@ -1,0 +1,249 @@
+package mag
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// dataPort is the UDP port of user traffic, pmip6-data (RFC 5844 section 4.1.3, IANA).
+const dataPort = 5437
+
+// expects finds the session whose last request the acknowledgement answers; nil, and a counter, where nobody waits for it or it
+// cannot be trusted (RFC 5213 section 6.9.1.2).
+func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
+	s := m.asker(in, ack)
+	if s == nil {
+		m.drop(mobility.DropNoSession)
+		return nil
+	}
+	sign := m.signature(s, m.table.Get(s.id).Ends.Value())
+	if sign.By == nil {
+		if len(ack.Auth) > 0 {
+			m.drop(mobility.DropNoKey)
+			return nil
+		}
+		return s
+	}
+	if sign.By.Verify(in.Octets, sign.CareOf, s.anchor.Hash.Home(ack.HNPs)) != nil {
+		m.drop(mobility.DropUnauthenticated)
+		return nil
+	}
+	return s
+}
+
+func (m *Machine) asker(in *mobility.Inbound, ack *wire.BindingAck) *session {
+	for b := range m.table.ByMNID(ack.MNID.Value) {
+		s, ends := m.sessions[b.ID], b.Ends.Value()
+		waits := s.wait > 0 || b.State == mobility.StateDisconnecting
+		// A refused sequence number comes with the last accepted one in place of ours (RFC 6275 section 9.5.1).
+		mine := ack.Seq == s.sent.Seq || ack.Status == wire.StatusSequenceOutOfWindow
+		if waits && mine && ends.Remote.Addr() == in.From.Addr.Addr() && ends.Local == in.To.Addr.Addr() {
+			return s
+		}
+	}
+	return nil
+}
+
+// reply acts upon an acknowledgement (RFC 5213 section 6.9.1.2, RFC 5844 section 3.2.2.3).
+func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
+	b := m.table.Get(s.id)
+	switch {
+	case !m.repeats(s, b, ack):
+		// Asking again would only be misunderstood again.
+		m.drop(mobility.DropMismatch)
+		m.deny(s)
+	case b.State == mobility.StateDisconnecting:
+		m.end(s, mobility.Deregistered, out)
+	case ack.Status.Accepted() && ack.Lifetime > 0:
+		m.accepted(now, s, ack, out)
+	default:
+		m.refused(now, s, ack, out)
+	}
+}
+
+// repeats says whether the acknowledgement repeats what identified the session.
+func (m *Machine) repeats(s *session, b *mobility.Binding, ack *wire.BindingAck) bool {
+	return ack.Handoff == wire.Some(s.handoff) && ack.AccessType == wire.Some(b.Access) &&
+		bytes.Equal(ack.LinkLayerID.Value, []byte(b.LinkID))
+}
+
+// accepted takes over what the anchor gave.
+func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
+	old := m.table.Get(s.id)
+	b := m.row(s)
+	b.Prefixes = given(ack)
+	b.Home, b.Router = netip.Prefix{}, netip.Addr{}
+	if ack.IPv4HoAReply.Set && ack.IPv4HoAReply.Value.Status.Accepted() {
+		b.Home, b.Router = ack.IPv4HoAReply.Value.Prefix, ack.DefaultRouter.Value
+	}
+	if slices.Equal(old.Prefixes, b.Prefixes) {
+		b.Prefixes = old.Prefixes
+	}
+	m.agree(s, b, ack)
+	b.Lifetime = min(ack.Lifetime, s.sent.Lifetime).Duration()
+	b.Updated, b.Expires = mobility.At(now), mobility.At(s.sentAt.Add(b.Lifetime))
+	b.Sequence, b.Handoff, b.Timestamp = s.sent.Seq, s.handoff, s.stamp
+	b.State = mobility.StateActive
+	s.prefixes, s.home, s.wait = b.Prefixes, b.Home, 0
+	s.refreshAt = s.sentAt.Add(m.refreshAfter(b.Lifetime, ack.RefreshAdvice.Value.Duration()))
+
+	kind, counter := mobility.BindingRefreshed, &m.stats.Refresh
+	if old.State == mobility.StateInit {
+		kind, counter = mobility.BindingCreated, &m.stats.Initial
+	}
+	counter.Add(1)
+	if old.State == mobility.StateInit || old.Path() != b.Path() || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home {
+		b.Install = mobility.InstallPending
+		out.Sessions = append(out.Sessions, m.dataplane(s, b))
+	}
+	m.table.Put(b)
+	m.schedule(s)
+	out.Grants = append(out.Grants, m.grant(s, b))
+	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b})
+}
+
+func given(ack *wire.BindingAck) (prefixes []netip.Prefix) {
+	for _, hnp := range ack.HNPs {
+		if !hnp.IsUnspecified() {
+			prefixes = append(prefixes, hnp.Prefix.Masked())
+		}
+	}
+	return prefixes
+}
+
+// agree settles the tunnel (RFC 5844 section 4, RFC 5845 section 3.2).
+func (m *Machine) agree(s *session, b *mobility.Binding, ack *wire.BindingAck) {
+	ends := b.Ends.Value()
+	tunnel := dataplane.TunnelID{Local: ends.Local, Peer: ends.Remote.Addr(), Encap: dataplane.EncapIP}
+	b.Tx, b.Rx = dataplane.Key{}, dataplane.Key{}
+	switch {
+	case s.encap == dataplane.EncapGRE && ack.GREKey.Set:
+		tunnel.Encap = dataplane.EncapGRE
+		if ack.GREKey.Value.Keyed {
+			b.Tx, b.Rx = dataplane.Key{Value: ack.GREKey.Value.Key, Set: true}, dataplane.Key{Value: downlinkKey(s), Set: true}
+		}
+	case s.encap == dataplane.EncapGRE && ack.Status != wire.StatusGREKeyNotRequired:
+		s.encap = 0 // the anchor does not know the option: it is not sent again
+	case s.sent.Flags&wire.UpdateF != 0 && ack.NATDetection.Value.ForceUDP:
+		tunnel.Encap, tunnel.Port = dataplane.EncapUDP, dataPort
+	}
+	if ends.Tunnel != tunnel {
+		ends.Tunnel = tunnel
+		b.Ends = unique.Make(ends)
+	}
+}
+
+// The refresh leaves time for this many seconds of repetitions, as far as the lifetime allows (RFC 8127 section 3.1.1 has 40 s).
+const refreshMargin = 40 * time.Second
+
+// refreshAfter says how long after the request a registration is refreshed.
+func (m *Machine) refreshAfter(lifetime, advice time.Duration) time.Duration {
+	after := max(lifetime-refreshMargin, lifetime/2)
+	for _, limit := range []time.Duration{m.cfg.Refresh, advice} {
+		if limit > 0 {
+			after = min(after, limit)
+		}
+	}
+	return after
+}
+
+// refused decides what a refusal leaves to try.
+func (m *Machine) refused(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
+	b := m.table.Get(s.id)
+	s.answered = true
+	out.Events = append(out.Events, mobility.Event{Kind: mobility.RegistrationRefused, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status})
+	switch ack.Status {
+	case wire.StatusSequenceOutOfWindow:
+		m.seq = ack.Seq
+		m.retry(now, s, ack.Status, out)
+	case wire.StatusTimestampLowerThanPrev:
+		m.retry(now, s, ack.Status, out)
+	case wire.StatusTimestampMismatch:
+		// The clocks are apart. Ours is set by who sets it, not by the anchor (section 6.9.1.2); the request goes on being repeated.
+	case wire.StatusNotAuthorizedForHNP, wire.StatusPrefixSetMismatch:
+		named := len(s.prefixes) > 0
+		s.prefixes = nil
+		m.lapse(s, mobility.Refused, out)
+		m.retryIf(named, now, s, ack.Status, out)
+	case wire.StatusNotAuthorizedForIPv4HoA:
+		named := s.home.IsValid()
+		s.home = netip.Prefix{}
+		m.lapse(s, mobility.Refused, out)
+		m.retryIf(named, now, s, ack.Status, out)
+	case wire.StatusNotAuthorizedForIPv4:
+		m.without(mobility.ServiceIPv4, now, s, ack.Status, out)
+	case wire.StatusNotAuthorizedForIPv6:
+		m.without(mobility.ServiceIPv6, now, s, ack.Status, out)
+	case wire.StatusGREKeyRequired:
+		offered := s.encap == dataplane.EncapGRE
+		s.encap = dataplane.EncapGRE
+		m.retryIf(!offered, now, s, ack.Status, out)
+	case wire.StatusAuthFail, wire.StatusServiceNotAuthorized, wire.StatusProxyRegNotEnabled, wire.StatusNotLMAForThisMN, wire.StatusMAGNotAuthorized:
+		m.lapse(s, mobility.Refused, out)
+		m.deny(s)
+	default:
+		m.lapse(s, mobility.Refused, out)
+		m.later(s)
+	}
+}
+
+// retry asks again at once, once upon each kind of refusal: the second of a kind waits its time.
+func (m *Machine) retry(now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
+	if slices.Contains(s.tried, upon) {
+		return
+	}
+	s.tried = append(s.tried, upon)
+	m.send(now, s, wire.LifetimeOf(m.cfg.Lifetime), out)
+	m.schedule(s)
+}
+
+func (m *Machine) retryIf(sensible bool, now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
+	if sensible {
+		m.retry(now, s, upon, out)
+	} else {
+		m.later(s)
+	}
+}
+
+// without goes on with what the node may have beside an IP version.
+func (m *Machine) without(version mobility.Service, now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
+	s.wants &^= version
+	m.lapse(s, mobility.Refused, out)
+	if s.wants == 0 {
+		m.deny(s)
+		return
+	}
+	m.retry(now, s, upon, out)
+}
+
+// later lets the refused request rest for the longest interval.
+func (m *Machine) later(s *session) {
+	s.wait = m.cfg.MaxRetransmit
+	m.schedule(s)
+}
+
+// deny stops asking until the configuration changes or the node comes anew.
+func (m *Machine) deny(s *session) {
+	s.wait, s.denied = 0, true
+	m.schedule(s)
+}
+
+// lapse takes back what a registration gave that is no longer valid.
+func (m *Machine) lapse(s *session, why mobility.DeleteReason, out *mobility.Effects) {
+	b := m.row(s)
+	if b.State == mobility.StateInit {
+		return
+	}
+	m.withdraw(s, out)
+	s.handoff = wire.HandoffUnknown
+	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: m.table.Get(s.id)})
+	b.State, b.Prefixes, b.Home, b.Router, b.Expires = mobility.StateInit, nil, netip.Prefix{}, netip.Addr{}, 0
+	m.table.Put(b)
+}

@@ -1,0 +1,221 @@
+package mag
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/scenario"
+	"mooring/mobility/wire"
+)
+
+func TestScenarios(t *testing.T) {
+	scenario.Run(t, func() scenario.Player { return new(player) })
+}
+
+// player lets scenarios speak to a Machine.
+type player struct {
+	*Machine
+}
+
+func (p *player) Deadline() (time.Time, bool) {
+	if p.Machine == nil {
+		return time.Time{}, false
+	}
+	return p.Machine.Deadline()
+}
+
+func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
+	switch step.Verb {
+	case "config":
+		cfg, err := parseConfig(step.Body)
+		if err != nil {
+			return "", err
+		}
+		if p.Machine == nil {
+			p.Machine = New(cfg, binding.New())
+		} else {
+			p.Reconfigure(step.Now, cfg, out)
+		}
+		return "", nil
+	case "attach", "detach", "linklost":
+		a, err := parseAttachment(step)
+		p.Attached(step.Now, a, out)
+		return "", err
+	case "recv":
+		return p.recv(step, out)
+	case "installed", "failed":
+		id, err := strconv.Atoi(step.Args[0])
+		result := dataplane.Result{ID: dataplane.SessionID(id)}
+		if step.Verb == "failed" {
+			result.Err = errors.New("the host says no")
+		}
+		p.Installed(step.Now, result, out)
+		return "", err
+	case "close":
+		p.Close(step.Now, out)
+		return "", nil
+	case "show":
+		return p.show(step.Args[0])
+	}
+	return "", errors.New("unknown verb")
+}
+
+func parseAttachment(step scenario.Step) (mobility.Attachment, error) {
+	a := mobility.Attachment{Link: step.Args[0]}
+	a.Kind = map[string]mobility.AttachmentKind{"attach": mobility.NodeAttached, "detach": mobility.NodeDetached, "linklost": mobility.LinkLost}[step.Verb]
+	if len(step.Args) > 1 {
+		mac, err := net.ParseMAC(step.Args[1])
+		if err != nil {
+			return a, err
+		}
+		a.MAC = dataplane.MAC(mac)
+	}
+	return a, nil
+}
+
+func (p *player) recv(step scenario.Step, out *mobility.Effects) (string, error) {
+	to := netip.AddrPortFrom(p.cfg.Addresses[0], 0)
+	arrival, err := scenario.ParseArrival(step.Now, to, step.Args)
+	if err != nil {
+		return "", err
+	}
+	arrival.Sign.CareOf = arrival.To.Addr()
+	in, err := arrival.Inbound()
+	if err != nil {
+		return "", err
+	}
+	before := p.dropped()
+	p.Receive(step.Now, in, out)
+	for i, n := range p.dropped() {
+		if n != before[i] {
+			return fmt.Sprintf("dropped %s\n", mobility.DropReason(i)), nil
+		}
+	}
+	return "", nil
+}
+
+func (p *player) dropped() (n []uint64) {
+	for i := range p.stats.Dropped {
+		n = append(n, p.stats.Dropped[i].Load())
+	}
+	return n
+}
+
+func (p *player) show(what string) (string, error) {
+	var lines []string
+	switch what {
+	case "bindings":
+		for b := range p.table.All() {
+			expires := "never"
+			if b.Expires != 0 {
+				expires = b.Expires.Time().Sub(scenario.Start).String()
+			}
+			lines = append(lines, fmt.Sprintf("binding %d %s %s %v %v on %s with %s expires %s install %d", b.ID, b.Node, b.State,
+				b.Prefixes, b.Home, b.Link.Value(), b.Ends.Value().Peer, expires, b.Install))
+		}
+	case "counters":
+		s := &p.stats
+		lines = append(lines, fmt.Sprintf("pbu sent %d retransmitted %d: initial %d refresh %d deregistration %d", s.PBUSent.Load(), s.PBURetransmitted.Load(),
+			s.Initial.Load(), s.Refresh.Load(), s.Deregistration.Load()))
+		for status := range s.PBAReceived {
+			if n := s.PBAReceived[status].Load(); n > 0 {
+				lines = append(lines, fmt.Sprintf("status %03d: %d", status, n))
+			}
+		}
+	default:
+		return "", fmt.Errorf("there is no %q to show", what)
+	}
+	slices.Sort(lines)
+	if len(lines) == 0 {
+		lines = []string{"none"}
+	}
+	return strings.Join(lines, "\n") + "\n", nil
+}
+
+// parseConfig reads the gateway's configuration; what is not said has the value given here.
+func parseConfig(body []string) (*mobility.MAG, error) {
+	cfg := &mobility.MAG{
+		Name:              "mag1",
+		Domain:            &mobility.Domain{Name: "d1", Profiles: scenario.Profiles{}},
+		Addresses:         []netip.Addr{netip.MustParseAddr("2001:db8:1::1")},
+		MaxBindings:       10000,
+		Lifetime:          time.Hour,
+		Refresh:           300 * time.Second,
+		InitialRetransmit: time.Second,
+		MaxRetransmit:     32 * time.Second,
+	}
+	for _, line := range body {
+		if err := setConfig(cfg, strings.Fields(line)); err != nil {
+			return nil, fmt.Errorf("%s: %w", line, err)
+		}
+	}
+	return cfg, nil
+}
+
+func setConfig(cfg *mobility.MAG, words []string) (err error) {
+	value := ""
+	if len(words) > 1 {
+		value = words[1]
+	}
+	switch words[0] {
+	case "addresses":
+		cfg.Addresses = nil
+		for _, a := range words[1:] {
+			cfg.Addresses = append(cfg.Addresses, netip.MustParseAddr(a))
+		}
+	case "nai":
+		return cfg.Domain.Profiles.(scenario.Profiles).Add(words[1:])
+	case "key":
+		cfg.Domain.Key, err = scenario.ParseKey(value)
+	case "encap":
+		cfg.Domain.Encap = map[string]dataplane.Encap{"ip": dataplane.EncapIP, "gre": dataplane.EncapGRE, "udp": dataplane.EncapUDP}[value]
+	case "anchor": // NAME ADDRESS...
+		peer := mobility.Peer{Name: value}
+		for _, a := range words[2:] {
+			peer.Addresses = append(peer.Addresses, netip.MustParseAddr(a))
+		}
+		cfg.Anchors = append(cfg.Anchors, peer)
+	case "link": // NAME [realm=R] [MAC=NAI]...
+		link := mobility.AccessLink{Name: value, Access: wire.Access80211, Nodes: map[dataplane.MAC]mobility.NodeID{}}
+		for _, word := range words[2:] {
+			key, is, _ := strings.Cut(word, "=")
+			if key == "realm" {
+				link.Realm = is
+				continue
+			}
+			if key == "wired" {
+				link.Access = wire.Access8023
+				continue
+			}
+			mac, err := net.ParseMAC(key)
+			if err != nil {
+				return err
+			}
+			link.Nodes[dataplane.MAC(mac)] = mobility.NAI(is)
+		}
+		cfg.Links = append(cfg.Links, link)
+	case "maximum":
+		_, err = fmt.Sscan(value, &cfg.MaxBindings)
+	case "lifetime":
+		cfg.Lifetime, err = time.ParseDuration(value)
+	case "refresh":
+		cfg.Refresh, err = time.ParseDuration(value)
+	case "force-udp":
+		cfg.ForceUDP = true
+	case "mtu":
+		cfg.TunnelMTU, err = strconv.Atoi(value)
+	default:
+		err = errors.New("unknown word")
+	}
+	return err
+}

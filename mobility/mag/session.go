@@ -1,0 +1,99 @@
+package mag
+
+import (
+	"net/netip"
+	"time"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// place is where a node is attached.
+type place struct {
+	link string
+	mac  dataplane.MAC
+}
+
+// session is what the machine knows of a registration beside its row in the table.
+type session struct {
+	id      dataplane.SessionID
+	place   place
+	anchor  *mobility.Peer
+	profile *mobility.Profile
+
+	wants    mobility.Service // IP versions to ask for; an anchor may have said no to one
+	prefixes []netip.Prefix   // to name in the next request
+	home     netip.Prefix     // to name in the next request
+	encap    dataplane.Encap  // to ask for
+	wanted   dataplane.Encap  // what the configuration wants to be asked for
+
+	sent      wire.BindingUpdate // the last request, without its options
+	handoff   wire.Handoff       // of the last request
+	stamp     wire.Timestamp     // of the last request
+	sentAt    time.Time
+	wait      time.Duration // until the request is repeated; 0: no answer is awaited
+	answered  bool          // it was refused, and is repeated nevertheless
+	tried     []wire.Status // the refusals upon which it was repeated at once
+	refreshAt time.Time
+	denied    bool // no request until the configuration changes
+}
+
+// row returns a copy of the session's row to change and put back.
+func (m *Machine) row(s *session) *mobility.Binding {
+	row := *m.table.Get(s.id)
+	return &row
+}
+
+// dataplane is what the binding wants of the forwarding plane.
+func (m *Machine) dataplane(s *session, b *mobility.Binding) dataplane.Change {
+	d := &dataplane.Session{
+		ID:       b.ID,
+		Side:     dataplane.Access,
+		Path:     b.Path(),
+		Link:     s.place.link,
+		LinkAddr: s.place.mac,
+		MTU:      m.cfg.TunnelMTU,
+	}
+	d.Prefixes = append(d.Prefixes, b.Prefixes...)
+	if b.Home.IsValid() {
+		d.Prefixes = append(d.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))
+	}
+	return dataplane.Change{ID: b.ID, Session: d}
+}
+
+// grant is what the node shall be offered.
+func (m *Machine) grant(s *session, b *mobility.Binding) mobility.Grant {
+	return mobility.Grant{
+		Link:     s.place.link,
+		MAC:      s.place.mac,
+		Prefixes: b.Prefixes,
+		Home:     b.Home,
+		Router:   b.Router,
+		MTU:      m.cfg.TunnelMTU,
+		Expires:  b.Expires.Time(),
+	}
+}
+
+// withdraw takes everything back from the node and from the forwarding plane.
+func (m *Machine) withdraw(s *session, out *mobility.Effects) {
+	out.Sessions = append(out.Sessions, dataplane.Change{ID: s.id})
+	out.Grants = append(out.Grants, mobility.Grant{Link: s.place.link, MAC: s.place.mac})
+}
+
+// end forgets the session.
+func (m *Machine) end(s *session, why mobility.DeleteReason, out *mobility.Effects) {
+	b := m.table.Get(s.id)
+	if b.State != mobility.StateInit && b.State != mobility.StateDisconnecting {
+		m.withdraw(s, out)
+	}
+	m.table.Delete(s.id)
+	delete(m.sessions, s.id)
+	if m.places[s.place] == s {
+		delete(m.places, s.place)
+	}
+	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
+}
+
+var nameless = unique.Make("")
