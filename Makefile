@@ -1,0 +1,55 @@
+# make check is what CI runs. The other targets are its parts, and what takes longer.
+
+# What the tests speak to: YANG and protocol tools of others, and a dissector.
+DEBIAN_PACKAGES = libyang2-tools python3-ncclient yangcli tshark
+
+# All fuzz targets share this time in "make check", and have it each in "make fuzz".
+FUZZ_TOTAL ?= 120
+FUZZ_EACH  ?= 300
+
+GO ?= go
+
+.PHONY: check deps format vet staticcheck generate test fuzz-smoke bench-smoke fuzz bench build
+
+check: deps format vet staticcheck test fuzz-smoke bench-smoke
+
+# Debian's installer needs root; without it, what is there already has to do.
+deps:
+	@missing=$$(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(DEBIAN_PACKAGES) 2>&1 | grep -v '^installed' | grep -c . || true); \
+	if [ "$$missing" -gt 0 ]; then \
+		DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND; \
+		apt-get update -q && apt-get install -q -y --no-install-recommends $(DEBIAN_PACKAGES) || \
+		{ echo "make: cannot install $(DEBIAN_PACKAGES); run 'make deps' as root" >&2; exit 1; }; \
+	fi
+
+build:
+	$(GO) build -o build/ ./cmd/...
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+generate:
+	$(GO) generate ./...
+
+test:
+	$(GO) test -race -timeout 20m ./...
+
+fuzz-smoke:
+	tests/fuzz.sh total $(FUZZ_TOTAL)
+
+fuzz:
+	tests/fuzz.sh each $(FUZZ_EACH)
+
+# Every benchmark once, so that none rots.
+bench-smoke:
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
