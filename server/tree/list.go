@@ -217,3 +217,22 @@ func (l list) remove(def *schema.Node, key string, own *owner) (list, bool) {
 	gone.keyed, _ = l.keyed.remove(probe(def, key), byKey, own)
 	return gone, true
 }
+
+// CompareEntries orders two entries of the list n as Entries yields them: 0 when they are one.
+func (n *Node) CompareEntries(a, b *Node) int {
+	l := n.in.list
+	if l.flat != nil {
+		return l.index(a) - l.index(b)
+	}
+	if n.def.UserOrdered {
+		x, y := l.keyed.get(probe(n.def, a.text), byKey), l.keyed.get(probe(n.def, b.text), byKey)
+		if x != nil && y != nil {
+			return byRank(&rank{rank: x.rank}, &rank{rank: y.rank})
+		}
+	}
+	return compareKeys(n.def, a.text, b.text)
+}
+
+func (l list) index(of *Node) int {
+	return slices.IndexFunc(l.flat, func(n Node) bool { return n.Same(of) })
+}

@@ -295,3 +295,6 @@ func (r *pathReader) literal() (string, error) {
 func (t *Type) ParsePath(canonical string) (Path, error) {
 	return ParsePath(t.schema, canonical, t.schema.Module)
 }
+
+// JoinedKeys gives the keys as one text that no other keys give.
+func (s Step) JoinedKeys() string { return strings.Join(s.Keys, "\x00") }

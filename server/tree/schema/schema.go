@@ -299,3 +299,14 @@ func (n *Node) ModuleByNamespace(namespace string) *Module { return n.schema.nam
 
 // Schema returns the schema that n is part of.
 func (n *Node) Schema() *Schema { return n.schema }
+
+// All returns the nodes of a case, those of choices inside it included.
+func (c *Case) All() []*Node {
+	all := c.Nodes
+	for _, ch := range c.Choices {
+		for _, inner := range ch.Cases {
+			all = append(all[:len(all):len(all)], inner.All()...)
+		}
+	}
+	return all
+}

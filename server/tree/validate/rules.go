@@ -1,23 +1,212 @@
 // Package validate enforces what RFC 7950 asks of a valid configuration (section 8): mandatory nodes, numbers of elements,
 // unique, leafref and instance-identifier targets, must and when.
+//
+// Every rule knows, from its expression and the schema, which definitions its verdict depends on and how far up the way
+// there leads. A change is validated by looking at what it created, at the nodes above what it changed, and at those
+// instances whose rules read something that changed; the rest was valid and still is.
 package validate
 
 import (
-	"mooring/server/tree"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
 	"mooring/server/tree/schema"
+	"mooring/server/tree/xpath"
 )
 
 // Rules is what a schema demands, compiled once. It is safe for concurrent use.
-type Rules struct{ schema *schema.Schema }
+type Rules struct {
+	schema *schema.Schema
+	nodes  map[*schema.Node]*nodeRules
+	// readers are the rules that read a definition.
+	readers map[*schema.Node][]reader
+	// anything are the rules that may depend on any node.
+	anything []reader
 
-// Compile compiles the rules of a schema.
-func Compile(s *schema.Schema) (*Rules, error) { return &Rules{schema: s}, nil }
+	mu    sync.Mutex
+	index *index // of the configuration validated last
+}
 
-// Settle makes an edit consistent with the when conditions: what the edit itself wrote where a condition is false is an
-// error, and what an edit elsewhere made conditional on something false is removed (RFC 7950 section 8.2, 8.3.2). before is
-// the tree before the edit.
-func (r *Rules) Settle(before, edited *tree.Node) (*tree.Node, error) { return edited, nil }
+// nodeRules are the rules of instances of one definition.
+type nodeRules struct {
+	def   *schema.Node
+	musts []must
+	whens []when
+	// refs is set for a leaf or leaf-list whose type refers to instances that must exist.
+	refs bool
+	// demands are the children that the instance owes or that are limited.
+	demands []*schema.Node
+	choices []*schema.Choice // mandatory ones, outermost first
+	// visit are the children that may exist by default and have rules in or below them.
+	visit []*schema.Node
+	// ruled: there are rules in or below instances of the definition.
+	ruled bool
+	// conditional: in or below them there are nodes with a when.
+	conditional bool
+}
 
-// Check validates after, given that before is valid: only what the change can alter is looked at. A nil before validates
-// everything. The error joins a *tree.Error for every violation.
-func (r *Rules) Check(before, after *tree.Node) error { return nil }
+type must struct {
+	*schema.Must
+	expr *xpath.Expr
+}
+
+type when struct {
+	*schema.When
+	expr *xpath.Expr
+}
+
+// reader is a rule of def that must be looked at again when what it reads changes, for the instances of def below the same
+// instance of anchor.
+type reader struct {
+	def, anchor *schema.Node
+	part        part
+	// target marks the end of a leafref path, where only what goes away matters.
+	target bool
+}
+
+// part says which of the rules of a definition are meant.
+type part uint8
+
+const (
+	partMust part = iota
+	partWhen
+	partRef
+	partDemands // of the instance that holds the node
+)
+
+// Compile compiles the rules of a schema; all errors in expressions are returned, joined.
+func Compile(s *schema.Schema) (*Rules, error) {
+	r := &Rules{schema: s, nodes: map[*schema.Node]*nodeRules{}, readers: map[*schema.Node][]reader{}}
+	var errs []error
+	r.compile(s.Root, &errs)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// compile compiles the rules of n and everything below. State has no rules here: what the element reports of itself is not
+// refused.
+func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
+	nr := &nodeRules{def: n}
+	r.nodes[n] = nr
+	for i := range n.Musts {
+		e, err := xpath.Compile(n.Musts[i].Expr)
+		*errs = append(*errs, located(n, "must", err))
+		if err == nil {
+			nr.musts = append(nr.musts, must{&n.Musts[i], e})
+			r.reads(e, n, reader{def: n, part: partMust})
+		}
+	}
+	for i := range n.Whens {
+		e, err := xpath.Compile(n.Whens[i].Expr)
+		*errs = append(*errs, located(n, "when", err))
+		if err == nil {
+			nr.whens = append(nr.whens, when{&n.Whens[i], e})
+			r.reads(e, ascend(n, n.Whens[i].Up), reader{def: n, part: partWhen})
+			r.reads(e, ascend(n, n.Whens[i].Up), reader{def: n.Parent, part: partDemands})
+		}
+	}
+	if n.Type != nil {
+		nr.refs = r.references(n, n.Type)
+	}
+	for _, c := range n.Children {
+		if !c.Config {
+			continue
+		}
+		below := r.compile(c, errs)
+		if demanding(c) {
+			nr.demands = append(nr.demands, c)
+		}
+		if below.ruled && (c.Kind == schema.Container && !c.Presence || len(c.Default) > 0 && (len(below.musts) > 0 || below.refs)) {
+			nr.visit = append(nr.visit, c)
+		}
+		nr.ruled = nr.ruled || below.ruled
+		nr.conditional = nr.conditional || below.conditional
+	}
+	nr.choices = mandatory(n.Choices)
+	nr.ruled = nr.ruled || len(nr.musts)+len(nr.whens)+len(nr.demands)+len(nr.choices) > 0 || nr.refs
+	nr.conditional = nr.conditional || len(nr.whens) > 0
+	return nr
+}
+
+func located(n *schema.Node, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s: %w", n.Path(), what, err)
+}
+
+func ascend(n *schema.Node, levels int) *schema.Node {
+	for range levels {
+		n = n.Parent
+	}
+	return n
+}
+
+// demanding reports whether the node that holds c must look at c: is it there, how often, are its entries unique.
+func demanding(c *schema.Node) bool {
+	return c.Mandatory || c.MinElements > 0 || c.MaxElements > 0 || len(c.Unique) > 0
+}
+
+// mandatory collects mandatory choices, those inside cases included.
+func mandatory(list []*schema.Choice) (found []*schema.Choice) {
+	for _, ch := range list {
+		if ch.Mandatory && ch.Config {
+			found = append(found, ch)
+		}
+		for _, c := range ch.Cases {
+			found = append(found, mandatory(c.Choices)...)
+		}
+	}
+	return found
+}
+
+// reads registers a rule with everything that its expression looks at when it is evaluated at from.
+func (r *Rules) reads(e *xpath.Expr, from *schema.Node, rule reader) {
+	reads, all := e.Reads(from)
+	if all {
+		rule.anchor = r.schema.Root
+		r.anything = append(r.anything, rule)
+		return
+	}
+	for _, read := range reads {
+		rule.anchor = read.Anchor
+		r.register(read.Node, rule)
+	}
+}
+
+func (r *Rules) register(n *schema.Node, rule reader) {
+	if !slices.Contains(r.readers[n], rule) {
+		r.readers[n] = append(r.readers[n], rule)
+	}
+}
+
+// references registers the leafrefs of a type and reports whether it has any that require their target.
+func (r *Rules) references(n *schema.Node, t *schema.Type) bool {
+	switch t.Base {
+	case schema.Leafref:
+		if !t.RequireInstance {
+			return false
+		}
+		reads := xpath.LeafrefReads(n, t)
+		for i, read := range reads {
+			r.register(read.Node, reader{def: n, anchor: read.Anchor, part: partRef, target: i == len(reads)-1})
+		}
+		return true
+	case schema.InstanceID:
+		if t.RequireInstance {
+			r.anything = append(r.anything, reader{def: n, anchor: r.schema.Root, part: partRef, target: true})
+		}
+		return t.RequireInstance
+	case schema.Union:
+		found := false
+		for _, m := range t.Members {
+			found = r.references(n, m) || found
+		}
+		return found
+	}
+	return false
+}

@@ -1,0 +1,271 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xpath"
+)
+
+// checker validates one tree.
+type checker struct {
+	*Rules
+	root *xpath.Item
+	errs []error
+	// full: the whole tree is walked, so every list is looked at once and needs no index.
+	full bool
+	// unique is asked instead of comparing all entries when the walk is not full.
+	unique func(list *xpath.Item, def *schema.Node) []*tree.Error
+}
+
+// maxProblems bounds what is reported.
+const maxProblems = 1000
+
+func (c *checker) fail(e *tree.Error) {
+	if len(c.errs) < maxProblems {
+		c.errs = append(c.errs, e)
+	}
+}
+
+func (c *checker) err() error { return errors.Join(c.errs...) }
+
+func (c *checker) eval(i *xpath.Item) xpath.Eval {
+	return xpath.Eval{From: i, Visible: func(parent *xpath.Item, def *schema.Node) bool { return c.holds(parent, def) }}
+}
+
+// holds reports whether all conditions of a node in parent are true.
+func (c *checker) holds(parent *xpath.Item, def *schema.Node) bool {
+	for _, w := range c.nodes[def].whens {
+		if !c.when(w, parent, def) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *checker) when(w when, parent *xpath.Item, def *schema.Node) bool {
+	from := parent
+	if w.Up == 0 { // the node itself, or a dummy in its place (RFC 7950 section 7.21.5)
+		from = parent.Child(tree.NewLeaf(def, ""))
+		if n := parent.Node.Child(def); n != nil && !n.IsList() {
+			from = parent.Child(n)
+		}
+	}
+	return w.expr.Bool(c.eval(from))
+}
+
+// subtree validates a node and everything below it.
+func (c *checker) subtree(i *xpath.Item) {
+	nr := c.nodes[i.Node.Schema()]
+	if nr == nil || !nr.ruled {
+		return
+	}
+	c.own(i, nr)
+	if !i.Node.Schema().HasChildren() {
+		return
+	}
+	c.demands(i, nr)
+	for kid := range i.Node.Children() {
+		if !kid.IsList() {
+			c.subtree(i.Child(kid))
+			continue
+		}
+		if below := c.nodes[kid.Schema()]; below == nil || !below.ruled {
+			continue
+		}
+		for e := range kid.Entries() {
+			c.subtree(i.Child(e))
+		}
+	}
+	c.byDefault(i, nr)
+}
+
+// byDefault validates what exists in i without having been set.
+func (c *checker) byDefault(i *xpath.Item, nr *nodeRules) {
+	for _, def := range nr.visit {
+		if i.Node.Child(def) != nil {
+			continue
+		}
+		kid, _ := i.Node.EffectiveChild(def)
+		if kid == nil || !c.holds(i, def) {
+			continue
+		}
+		if !kid.IsList() {
+			c.subtree(i.Child(kid))
+			continue
+		}
+		for e := range kid.Entries() {
+			c.subtree(i.Child(e))
+		}
+	}
+}
+
+// own applies the rules of the node itself.
+func (c *checker) own(i *xpath.Item, nr *nodeRules) {
+	c.conditions(i, nr)
+	c.musts(i, nr)
+	if nr.refs {
+		c.reference(i)
+	}
+}
+
+func (c *checker) conditions(i *xpath.Item, nr *nodeRules) {
+	for _, w := range nr.whens {
+		if i.Parent != nil && !c.when(w, i.Parent, nr.def) {
+			c.fail(conditionError(i.Path(), w.Text))
+		}
+	}
+}
+
+func conditionError(path schema.Path, condition string) *tree.Error {
+	return &tree.Error{Tag: tree.UnknownElement, Path: path, Info: []tree.Info{{Name: "bad-element", Value: path.Last().Node.Name}},
+		Message: "exists only when " + condition}
+}
+
+func (c *checker) musts(i *xpath.Item, nr *nodeRules) {
+	for _, m := range nr.musts {
+		if m.expr.Bool(c.eval(i)) {
+			continue
+		}
+		e := &tree.Error{Tag: tree.OperationFailed, AppTag: m.AppTag, Path: i.Path(), Message: m.Message}
+		if e.AppTag == "" {
+			e.AppTag = "must-violation"
+		}
+		if e.Message == "" {
+			e.Message = "must satisfy " + m.Text
+		}
+		c.fail(e)
+	}
+}
+
+// reference checks that what a leafref or instance-identifier refers to is there.
+func (c *checker) reference(i *xpath.Item) {
+	def := i.Node.Schema()
+	if c.refers(i, def.Type, i.Node.Value()) {
+		return
+	}
+	where := "no instance"
+	if t := def.Type; t.Base == schema.Leafref {
+		where = "no " + t.Target.Path()
+	}
+	c.fail(&tree.Error{Tag: tree.DataMissing, AppTag: "instance-required", Path: i.Path(),
+		Message: fmt.Sprintf("%q refers to what is not there: %s has this value", i.Node.Value(), where)})
+}
+
+func (c *checker) refers(i *xpath.Item, t *schema.Type, value string) bool {
+	switch t.Base {
+	case schema.Leafref:
+		if _, err := t.ParseCanonical(value); err != nil {
+			return false
+		}
+		return !t.RequireInstance || len(xpath.Targets(i, t.Leafref, value)) > 0
+	case schema.InstanceID:
+		p, err := t.ParsePath(value)
+		return err == nil && (!t.RequireInstance || c.exists(p))
+	case schema.Union: // the first member that the value fits and whose target exists (RFC 7950 section 9.12)
+		return slices.ContainsFunc(t.Members, func(m *schema.Type) bool {
+			got, err := m.ParseCanonical(value)
+			return err == nil && got == value && c.refers(i, m, value)
+		})
+	}
+	return true
+}
+
+// exists reports whether a path leads to an instance, a default value in use included.
+func (c *checker) exists(p schema.Path) bool { return c.locate(p) != nil }
+
+// locate follows a path from the root through what is there or exists by default; nil when it leads nowhere.
+func (c *checker) locate(p schema.Path) *xpath.Item {
+	at := c.root
+	for _, s := range p {
+		n, _ := at.Node.EffectiveChild(s.Node)
+		if n != nil && at.Node.Child(s.Node) == nil && !c.holds(at, s.Node) {
+			return nil
+		}
+		if n != nil && s.Keys != nil {
+			n = n.Entry(s.Keys...)
+		}
+		if n == nil {
+			return nil
+		}
+		at = at.Child(n)
+	}
+	return at
+}
+
+// demands checks what an instance owes: mandatory nodes and choices, numbers of elements, unique.
+func (c *checker) demands(i *xpath.Item, nr *nodeRules) {
+	for _, def := range nr.demands {
+		if !c.due(i, def.Case) || !c.holds(i, def) {
+			continue
+		}
+		kid := i.Node.Child(def)
+		switch {
+		case def.Mandatory && kid == nil:
+			c.fail(&tree.Error{Tag: tree.DataMissing, Path: i.Path().Append(def), Message: "is mandatory and missing"})
+		case def.Kind == schema.List || def.Kind == schema.LeafList:
+			c.numbers(i, def, kid)
+		}
+	}
+	for _, ch := range nr.choices {
+		c.choice(i, ch)
+	}
+}
+
+func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
+	n := uint64(0)
+	if list != nil {
+		n = uint64(list.Len())
+	}
+	if n < def.MinElements {
+		c.fail(&tree.Error{Tag: tree.OperationFailed, AppTag: "too-few-elements", Path: i.Path().Append(def),
+			Message: fmt.Sprintf("has %d entries, needs at least %d", n, def.MinElements)})
+	}
+	if def.MaxElements > 0 && n > def.MaxElements {
+		c.fail(&tree.Error{Tag: tree.OperationFailed, AppTag: "too-many-elements", Path: i.Path().Append(def),
+			Message: fmt.Sprintf("has %d entries, takes at most %d", n, def.MaxElements)})
+	}
+	if list == nil || len(def.Unique) == 0 {
+		return
+	}
+	found := c.unique
+	if c.full || found == nil {
+		found = compareAll
+	}
+	for _, e := range found(i.Child(list), def) {
+		c.fail(e)
+	}
+}
+
+// due reports whether the case that a mandatory node stands in is in use: one of its nodes exists (RFC 7950 section 7.6.5).
+func (c *checker) due(i *xpath.Item, in *schema.Case) bool {
+	if in == nil {
+		return true
+	}
+	return slices.ContainsFunc(in.All(), func(n *schema.Node) bool { return i.Node.Child(n) != nil })
+}
+
+func (c *checker) choice(i *xpath.Item, ch *schema.Choice) {
+	if !c.due(i, ch.Parent) {
+		return
+	}
+	for _, w := range ch.Whens {
+		if e, err := xpath.Compile(w.Expr); err == nil && !e.Bool(c.eval(i)) {
+			return
+		}
+	}
+	if slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool { return c.due(i, k) }) {
+		return
+	}
+	names := make([]string, len(ch.Cases))
+	for at, k := range ch.Cases {
+		names[at] = k.Name
+	}
+	c.fail(&tree.Error{Tag: tree.DataMissing, AppTag: "missing-choice", Path: i.Path(),
+		Info:    []tree.Info{{Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
+		Message: fmt.Sprintf("one of %s is needed (choice %s)", strings.Join(names, ", "), ch.Name)})
+}

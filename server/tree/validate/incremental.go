@@ -1,0 +1,233 @@
+package validate
+
+import (
+	"slices"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xpath"
+)
+
+// Check validates after, given that before is valid: only what the change can alter is looked at. A nil before validates
+// everything. The error joins a *tree.Error for every violation.
+func (r *Rules) Check(before, after *tree.Node) error {
+	c := &checker{Rules: r, root: xpath.Root(after)}
+	if before == nil {
+		c.full = true
+		c.subtree(c.root)
+		return c.err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.index == nil {
+		r.index = newIndex(r)
+	}
+	r.index.follow(before)
+	in := &increment{checker: c, delta: r.index.delta(tree.Diff(before, after)), work: map[task]*values{}, above: map[string]bool{}}
+	c.unique = in.delta.conflicts
+	for ch := range tree.Diff(before, after).All() {
+		in.change(ch)
+	}
+	in.run()
+	if len(c.errs) == 0 {
+		r.index.follow(after) // most likely the next to be changed
+	}
+	return c.err()
+}
+
+// increment is the validation of one change.
+type increment struct {
+	*checker
+	delta *delta
+	// work is what rules elsewhere that read something changed; order keeps reports in the order of the changes.
+	work  map[task]*values
+	order []task
+	above map[string]bool // instances whose demands have been checked
+}
+
+// task is a rule to be looked at again, for the instances below one anchor.
+type task struct {
+	reader
+	at string // path of the anchor
+}
+
+// values narrows a task: a leafref can only have lost what went away. nil wants all instances looked at.
+type values struct {
+	anchor schema.Path
+	all    bool
+	gone   map[string]bool
+}
+
+// change validates what a change made and notes who reads it.
+func (in *increment) change(ch tree.Change) {
+	if ch.Old != nil {
+		in.notify(ch.Path, ch.Old, ch)
+	}
+	if ch.New != nil {
+		in.notify(ch.Path, ch.New, ch)
+	}
+	if ch.New != nil && !ch.Reordered {
+		if i := in.locate(ch.Path); i != nil {
+			in.subtree(i)
+		}
+	}
+	in.parents(ch.Path)
+}
+
+// parents checks the demands of all nodes above a change: a deep leaf can be part of a unique statement far up, and what
+// is gone may have taken containers without presence with it.
+func (in *increment) parents(path schema.Path) {
+	for up := path; len(up) > 0; {
+		up = up.Parent()
+		key := up.String()
+		if in.above[key] {
+			return
+		}
+		in.above[key] = true
+		if i := in.locate(up); i != nil {
+			nr := in.nodes[i.Node.Schema()]
+			in.demands(i, nr)
+			in.byDefault(i, nr)
+		}
+	}
+}
+
+// notify notes the rules that read a node which was there or is there now, or anything below it.
+func (in *increment) notify(path schema.Path, n *tree.Node, ch tree.Change) {
+	def := n.Schema()
+	for _, rule := range in.readers[def] {
+		in.note(rule, path, n, ch)
+	}
+	for _, rule := range in.anything {
+		in.note(rule, path, n, ch)
+	}
+	for kid := range n.Children() {
+		if !kid.IsList() {
+			in.notify(append(path, kid.Step()), kid, ch)
+			continue
+		}
+		for e := range kid.Entries() {
+			in.notify(append(path, e.Step()), e, ch)
+		}
+	}
+}
+
+func (in *increment) note(rule reader, path schema.Path, n *tree.Node, ch tree.Change) {
+	depth := len(rule.anchor.Ancestors())
+	if depth >= len(ch.Path) && ch.Old == nil {
+		return // inside what was created, and validated with it
+	}
+	if depth > len(path) {
+		depth = len(path)
+	}
+	gone := rule.target && rule.part == partRef
+	if gone && (n != ch.Old && ch.Old == nil || !in.lost(rule, path, n)) {
+		return
+	}
+	anchor := path[:depth]
+	t := task{rule, anchor.String()}
+	w := in.work[t]
+	if w == nil {
+		w = &values{anchor: slices.Clone(anchor), gone: map[string]bool{}}
+		in.work[t] = w
+		in.order = append(in.order, t)
+	}
+	if gone && rule.def.Type.Base == schema.Leafref {
+		w.gone[n.Value()] = true
+	} else {
+		w.all = true
+	}
+}
+
+// lost reports whether a node that was a leafref's target went away, with that value, while something may refer to it.
+func (in *increment) lost(rule reader, path schema.Path, n *tree.Node) bool {
+	if rule.def.Type.Base != schema.Leafref {
+		return true
+	}
+	if now := in.root.Node.Get(path); now != nil && now.Value() == n.Value() {
+		return false
+	}
+	return in.delta.referred(rule.def, n.Value())
+}
+
+// run looks again at the rules that were noted.
+func (in *increment) run() {
+	for _, t := range in.order {
+		w := in.work[t]
+		anchor := in.locate(w.anchor)
+		if anchor == nil {
+			continue
+		}
+		in.instances(anchor, t.def, func(i *xpath.Item) {
+			if w.all || w.gone[i.Node.Value()] {
+				in.again(i, t.part)
+			}
+		})
+	}
+}
+
+func (in *increment) again(i *xpath.Item, p part) {
+	nr := in.nodes[i.Node.Schema()]
+	before := len(in.errs)
+	switch p {
+	case partMust:
+		in.musts(i, nr)
+	case partWhen:
+		if i.Parent.Node.Child(nr.def) != nil {
+			in.conditions(i, nr)
+		}
+	case partRef:
+		in.reference(i)
+	case partDemands:
+		in.demands(i, nr)
+		in.byDefault(i, nr)
+	}
+	in.dropRepeated(before)
+}
+
+// dropRepeated drops what was reported before: a node can be reached by several ways.
+func (in *increment) dropRepeated(from int) {
+	for at := from; at < len(in.errs); {
+		e := in.errs[at].(*tree.Error)
+		if slices.ContainsFunc(in.errs[:from], func(o error) bool {
+			other := o.(*tree.Error)
+			return other.Message == e.Message && other.Path.Equal(e.Path)
+		}) {
+			in.errs = slices.Delete(in.errs, at, at+1)
+			continue
+		}
+		at++
+	}
+}
+
+// instances calls f for every instance of def below an instance of a node above it, what exists by default included.
+func (c *checker) instances(anchor *xpath.Item, def *schema.Node, f func(*xpath.Item)) {
+	var chain []*schema.Node
+	for n := def; n != anchor.Node.Schema(); n = n.Parent {
+		if n == nil {
+			return
+		}
+		chain = append(chain, n)
+	}
+	c.follow(anchor, chain, f)
+}
+
+// follow goes down a chain of definitions, the lowest first.
+func (c *checker) follow(i *xpath.Item, chain []*schema.Node, f func(*xpath.Item)) {
+	if len(chain) == 0 {
+		f(i)
+		return
+	}
+	def, rest := chain[len(chain)-1], chain[:len(chain)-1]
+	n, byDefault := i.Node.EffectiveChild(def)
+	if n == nil || (byDefault || i.Node.Child(def) == nil) && !c.holds(i, def) {
+		return
+	}
+	if !n.IsList() {
+		c.follow(i.Child(n), rest, f)
+		return
+	}
+	for e := range n.Entries() {
+		c.follow(i.Child(e), rest, f)
+	}
+}

@@ -1,0 +1,215 @@
+package validate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+func rules(t testing.TB) (*schema.Schema, *Rules) {
+	t.Helper()
+	s, err := schema.Compile(os.DirFS("testdata"), schema.Source{Name: "example-rules", Implement: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, r
+}
+
+// values are small, so that random configurations meet each other.
+func randomValue(rnd *rand.Rand, def *schema.Node) string {
+	t := def.Type.Resolved()
+	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	switch t.Base {
+	case schema.Enumeration:
+		return t.Enums[rnd.IntN(len(t.Enums))].Name
+	case schema.Bits:
+		return pick("", "a", "a b", "c")
+	case schema.IdentityRef:
+		return pick("example-rules:radio", "example-rules:lte", "example-rules:wire")
+	case schema.Empty:
+		return ""
+	case schema.Union:
+		return pick("g1", "g2", "none")
+	case schema.InstanceID:
+		return pick("/example-rules:group[name='g1']", "/example-rules:top/limit", "/example-rules:ref[id='1']/group", "/example-rules:top/port[.='1']")
+	case schema.String:
+		if def.IsKey() {
+			return pick("g1", "g2", "g3")
+		}
+		return pick("g1", "abc", "aad", "g2")
+	}
+	return fmt.Sprint(rnd.IntN(5))
+}
+
+// randomPath goes down to a random node and invents keys on the way.
+func randomPath(rnd *rand.Rand, s *schema.Schema) schema.Path {
+	var path schema.Path
+	at := s.Root
+	for {
+		n := at.Children[rnd.IntN(len(at.Children))]
+		if n.IsKey() {
+			continue
+		}
+		step := schema.Step{Node: n}
+		switch n.Kind {
+		case schema.List:
+			for _, k := range n.Keys {
+				step.Keys = append(step.Keys, randomValue(rnd, k))
+			}
+		case schema.LeafList:
+			step.Keys = []string{randomValue(rnd, n)}
+		}
+		path = append(path, step)
+		if !n.HasChildren() || rnd.IntN(6) == 0 {
+			return path
+		}
+		at = n
+	}
+}
+
+func randomEdit(rnd *rand.Rand, s *schema.Schema) tree.Edit {
+	path := randomPath(rnd, s)
+	def := path.Last().Node
+	if rnd.IntN(4) == 0 {
+		return tree.At(s, path, tree.Remove, nil)
+	}
+	var content *tree.Node
+	if def.Kind == schema.Leaf {
+		content = tree.NewLeaf(def, randomValue(rnd, def))
+	}
+	ed := tree.At(s, path, tree.Merge, content)
+	return ed
+}
+
+// start is a valid configuration to wander from.
+func start(t testing.TB, s *schema.Schema) *tree.Node {
+	t.Helper()
+	root, err := tree.DecodeJSON(strings.NewReader(`{"example-rules:top": {"port": [1], "flags": "a"},
+		"example-rules:group": [{"name": "g1", "weight": 3, "member": [{"id": 1}, {"id": 2}]}, {"name": "g2", "high": 2, "member": [{"id": 3}]}],
+		"example-rules:ref": [{"id": 1, "group": "g1"}]}`), s.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func mutate(t testing.TB, rnd *rand.Rand, s *schema.Schema, root *tree.Node, edits int) *tree.Node {
+	t.Helper()
+	for range edits {
+		var err error
+		if root, err = tree.Apply(root, randomEdit(rnd, s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func jsonOf(t testing.TB, n *tree.Node) string {
+	t.Helper()
+	var b strings.Builder
+	if err := tree.WriteJSON(&b, n, " "); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// lint asks yanglint for its verdict.
+func lint(t testing.TB, dir, config string) (valid bool, says string) {
+	t.Helper()
+	file := filepath.Join(dir, "data.json")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "yanglint", "-p", "testdata", "-t", "config", "testdata/example-rules.yang", file).CombinedOutput()
+	if err != nil {
+		if _, ok := err.(*exec.ExitError); !ok {
+			t.Fatalf("yanglint: %v (Debian package libyang2-tools)", err)
+		}
+	}
+	return err == nil, string(out)
+}
+
+// TestVerdictsAgreeWithYanglint wanders through random configurations, from valid one to valid one, and compares.
+func TestVerdictsAgreeWithYanglint(t *testing.T) {
+	s, r := rules(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	dir := t.TempDir()
+	const trees = 300
+	valid := 0
+	at := start(t, s)
+	for i := range trees {
+		next := mutate(t, rnd, s, at, 1+rnd.IntN(3))
+		config := jsonOf(t, next)
+		want, says := lint(t, dir, config)
+		err := r.Check(nil, next)
+		if (err == nil) != want {
+			t.Errorf("tree %d: we say %v, yanglint says %v:\n%s\n%s", i, err, want, says, config)
+		}
+		if err == nil {
+			valid++
+			at = next
+		}
+	}
+	if valid < trees/5 || valid > trees*4/5 {
+		t.Errorf("%d of %d trees are valid: the generator tests little", valid, trees)
+	}
+}
+
+// TestIncrementalAgreesWithFull wanders the same way, further, and compares the validation of the change with that of the
+// whole: not the verdict only but every error.
+func TestIncrementalAgreesWithFull(t *testing.T) {
+	s, r := rules(t)
+	for seed := range uint64(8) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		at := start(t, s)
+		valid := 0
+		for i := range 3000 {
+			next := mutate(t, rnd, s, at, 1+rnd.IntN(4))
+			whole, change := r.Check(nil, next), r.Check(at, next)
+			if list(whole) != list(change) {
+				t.Fatalf("seed %d step %d:\nwhole: %s\nchange: %s\nbefore %s\nafter %s", seed, i, list(whole), list(change), jsonOf(t, at), jsonOf(t, next))
+			}
+			if whole == nil {
+				at = next
+				valid++
+			}
+		}
+		if valid < 300 {
+			t.Errorf("seed %d: only %d steps were valid", seed, valid)
+		}
+	}
+}
+
+// list gives the errors in an order of their own.
+func list(err error) string {
+	var all []string
+	for _, e := range tree.Errors(err) {
+		if e.AppTag == "data-not-unique" { // which of the two entries is blamed depends on which one changed
+			e = &tree.Error{Tag: e.Tag, AppTag: e.AppTag, Node: e.Path.Last().Node, Message: strings.Split(e.Message, ":")[0]}
+		}
+		all = append(all, string(e.Tag)+" "+e.AppTag+" "+e.Error())
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
+}
+
+func mustPath(t testing.TB, s *schema.Schema, text string) schema.Path {
+	t.Helper()
+	p, err := schema.ParsePath(s, text, s.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -1,0 +1,126 @@
+package validate
+
+import (
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xpath"
+)
+
+// maxRounds bounds conditions that switch each other off in turn.
+const maxRounds = 16
+
+// Settle makes an edit consistent with the when conditions: what the edit itself wrote where a condition is false is an
+// error, and what an edit elsewhere made conditional on something false is removed (RFC 7950 sections 8.2, 8.3.2). before
+// is the tree before the edit, in which all conditions hold.
+func (r *Rules) Settle(before, edited *tree.Node) (*tree.Node, error) {
+	if !r.nodes[r.schema.Root].conditional {
+		return edited, nil
+	}
+	previous, current := before, edited
+	for range maxRounds {
+		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current)}, before: before, edited: edited, seen: map[string]bool{}}
+		for ch := range tree.Diff(previous, current).All() {
+			s.change(ch)
+		}
+		if err := s.err(); err != nil {
+			return nil, err
+		}
+		if len(s.remove) == 0 {
+			return current, nil
+		}
+		next, err := tree.Apply(current, s.remove...)
+		if err != nil {
+			return nil, err
+		}
+		previous, current = current, next
+	}
+	return nil, &tree.Error{Tag: tree.OperationFailed, Message: "conditions (when) of the model switch each other off without end"}
+}
+
+// settling is one round: conditions that the change can have made false.
+type settling struct {
+	*checker
+	before, edited *tree.Node
+	remove         []tree.Edit
+	seen           map[string]bool
+}
+
+func (s *settling) change(ch tree.Change) {
+	if ch.New != nil && !ch.Reordered {
+		if i := s.locate(ch.Path); i != nil {
+			s.below(i)
+		}
+	}
+	for _, n := range []*tree.Node{ch.Old, ch.New} {
+		if n != nil {
+			s.notify(ch.Path, n, ch)
+		}
+	}
+}
+
+// below looks at the conditions of a node that was written and of everything in it.
+func (s *settling) below(i *xpath.Item) {
+	nr := s.nodes[i.Node.Schema()]
+	if nr == nil || !nr.conditional {
+		return
+	}
+	s.verify(i, nr)
+	for kid := range i.Node.Children() {
+		if !kid.IsList() {
+			s.below(i.Child(kid))
+			continue
+		}
+		for e := range kid.Entries() {
+			s.below(i.Child(e))
+		}
+	}
+}
+
+// notify looks at the conditions elsewhere that read what changed.
+func (s *settling) notify(path schema.Path, n *tree.Node, ch tree.Change) {
+	for _, rules := range [][]reader{s.readers[n.Schema()], s.anything} {
+		for _, rule := range rules {
+			depth := min(len(rule.anchor.Ancestors()), len(path))
+			if rule.part != partWhen || ch.Old == nil && depth >= len(ch.Path) {
+				continue // another rule, or inside what was created and looked at already
+			}
+			anchor := s.locate(path[:depth])
+			if anchor == nil {
+				continue
+			}
+			s.instances(anchor, rule.def, func(i *xpath.Item) { s.verify(i, s.nodes[rule.def]) })
+		}
+	}
+	for kid := range n.Children() {
+		if !kid.IsList() {
+			s.notify(append(path[:len(path):len(path)], kid.Step()), kid, ch)
+			continue
+		}
+		for e := range kid.Entries() {
+			s.notify(append(path[:len(path):len(path)], e.Step()), e, ch)
+		}
+	}
+}
+
+// verify removes a node whose condition is false, or objects to it when the edit wrote it.
+func (s *settling) verify(i *xpath.Item, nr *nodeRules) {
+	if i.Parent == nil || i.Parent.Node.Child(nr.def) == nil || s.holds(i.Parent, nr.def) {
+		return
+	}
+	path := i.Path()
+	if key := path.String(); s.seen[key] {
+		return
+	} else {
+		s.seen[key] = true
+	}
+	was, now := s.before.Get(path), s.edited.Get(path)
+	if was.Same(now) {
+		s.remove = append(s.remove, tree.At(s.schema, path, tree.Remove, nil))
+		return
+	}
+	for _, w := range nr.whens {
+		if !s.when(w, i.Parent, nr.def) {
+			s.fail(conditionError(path, w.Text))
+		}
+	}
+}
