@@ -61,6 +61,12 @@ func TestSignAndVerifyDoNotAllocate(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	pba, buf := freshPBA(t), make([]byte, 0, 256)
+	allocations(t, "append signed", 0, func() {
+		if _, err := a.AppendSigned(buf, pba, testCoA, noHome); err != nil {
+			t.Fatal(err)
+		}
+	})
 	allocations(t, "verify", 0, func() {
 		if err := a.Verify(v.MH, testCoA, noHome); err != nil {
 			t.Fatal(err)

@@ -65,12 +65,13 @@ type Authenticator struct {
 	spi     uint32
 	hash    hash.Hash
 	scratch [32 + sha1.Size]byte // the two addresses; the sum
+	option  [1]AuthOption        // what AppendSigned reserves the place with
 }
 
 // NewAuthenticator makes an Authenticator. RFC 4285 has keys of 16 octets and reserves the SPIs below 256; neither is
 // demanded here.
 func NewAuthenticator(spi uint32, key []byte) *Authenticator {
-	return &Authenticator{spi: spi, hash: hmac.New(sha1.New, key)}
+	return &Authenticator{spi: spi, hash: hmac.New(sha1.New, key), option: [1]AuthOption{{Subtype: AuthMNHA, SPI: spi}}}
 }
 
 // SPI identifies the security association.
@@ -93,17 +94,18 @@ func (a *Authenticator) Sign(mh []byte, careOf, home netip.Addr) error {
 	return nil
 }
 
-// AppendSigned appends m to b like AppendBinary, signed. An MN-HA option is added to m if it has none. m is not an
-// Opaque message.
+// AppendSigned appends m to b like AppendBinary, with an MN-HA option in place of those that m has, and signs it. An
+// Opaque message cannot be signed.
 func (a *Authenticator) AppendSigned(b []byte, m Message, careOf, home netip.Addr) ([]byte, error) {
 	f, ok := m.(frame)
 	if !ok || f.options() == nil {
 		return b, fmt.Errorf("sign %v: %w", m.Type(), ErrNotAuthenticated)
 	}
-	if o := f.options(); len(o.Auth) == 0 {
-		o.Auth = append(o.Auth, AuthOption{Subtype: AuthMNHA, SPI: a.spi})
-	}
+	o := f.options()
+	before := o.Auth
+	o.Auth = a.option[:]
 	out, err := m.AppendBinary(b)
+	o.Auth = before
 	if err != nil {
 		return b, err
 	}

@@ -61,6 +61,9 @@ func TestSignGivesTheVector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if pbu.Auth != nil {
+		t.Errorf("signing left %v in the message", pbu.Auth)
+	}
 	SetChecksum(v.Src, v.Dst, got[len(prefix):])
 	if want := append(prefix, v.MH...); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)

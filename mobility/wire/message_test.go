@@ -262,3 +262,22 @@ func canonical(t testing.TB, m Message) string {
 	}
 	return string(b)
 }
+
+// Whoever appends to a value of a message gets other memory: the octets behind the value are the next option.
+func TestValuesEndWhereTheyEnd(t *testing.T) {
+	v := namedVector(t, "pbu-service-ani")
+	mh := append([]byte(nil), v.MH...)
+	var d Decoder
+	m, err := d.Decode(mh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := m.(*BindingUpdate).Options
+	for _, value := range [][]byte{o.MNID.Value.ID, o.ServiceSelection.Value, o.LinkLayerID.Value,
+		o.ANI.Value.Network.Value.Name, o.ANI.Value.Network.Value.AccessPoint} {
+		_ = append(value, 0xff)
+	}
+	if string(mh) != string(v.MH) {
+		t.Errorf("got  %x\nwant %x", mh, v.MH)
+	}
+}
