@@ -67,6 +67,8 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 		return true
 	case errors.Is(err, wire.ErrNotAuthenticated):
 		m.drop(mobility.DropUnauthenticated)
+	case errors.Is(err, wire.ErrUnknownSPI):
+		m.drop(mobility.DropNoKey)
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}
