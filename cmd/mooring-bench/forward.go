@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"mooring/tests/lab"
+)
+
+const forwardHelp = `Measure forwarding from a correspondent to a mobile node over LMA and MAG, four namespaces in
+a row, each variant as often as --rounds says, in turns with plain kernel forwarding over the
+same path. Of each variant the round with the median ratio is shown.
+
+  forward-tcp-*  octets that one TCP stream delivers
+  forward-pps-*  datagrams of 64 octets at the highest rate that loses at most one in a thousand,
+                 found by bisection
+
+The ends of the tunnel are processes of their own; all share the processors of this machine.`
+
+type forwardOptions struct {
+	rounds   int
+	length   time.Duration
+	variants []string
+	measures []string
+}
+
+func forwardCommand() *cobra.Command {
+	var o forwardOptions
+	cmd := &cobra.Command{
+		Use:   "forward",
+		Short: "Measure tunnels against plain kernel forwarding",
+		Long:  forwardHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := lab.Enter(); err != nil {
+				return err
+			}
+			results, err := o.run()
+			if err != nil {
+				return err
+			}
+			return printResults(cmd, results)
+		},
+	}
+	cmd.Flags().IntVar(&o.rounds, "rounds", 5, "measurements of each variant")
+	cmd.Flags().DurationVar(&o.length, "time", time.Second, "length of one measurement")
+	cmd.Flags().StringSliceVar(&o.variants, "variants", nil, "only these encapsulations (udp4, ip4, ip6, gre4, gre6)")
+	cmd.Flags().StringSliceVar(&o.measures, "measures", []string{"tcp", "pps"}, "what to measure")
+	return cmd
+}
+
+type measure struct {
+	name, unit string
+	run        func(*topology, time.Duration) (n int64, wall time.Duration, err error)
+}
+
+// measures are what is measured of every variant.
+var measures = []measure{
+	{"tcp", "B", measureTCP},
+	{"pps", "pkt", measurePackets},
+}
+
+func (o *forwardOptions) run() ([]Result, error) {
+	chosen, err := o.choose()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]Result{}
+	for range o.rounds {
+		for _, m := range o.wanted() {
+			baseline := 0.0
+			for _, v := range chosen {
+				r, err := m.measure(v, o.length)
+				if err != nil {
+					return nil, fmt.Errorf("%s over %s: %w", m.name, v.name, err)
+				}
+				r.Name, r.Unit = "forward-"+m.name+"-"+v.name, m.unit
+				if v.encap == 0 {
+					baseline = r.Rate()
+				}
+				r.Ratio = r.Rate() / baseline
+				all[r.Name] = append(all[r.Name], r)
+			}
+		}
+	}
+	var results []Result
+	for _, m := range o.wanted() {
+		for _, v := range chosen {
+			results = append(results, medianOf(all["forward-"+m.name+"-"+v.name]))
+		}
+	}
+	return results, nil
+}
+
+func (o *forwardOptions) wanted() (chosen []measure) {
+	for _, m := range measures {
+		if slices.Contains(o.measures, m.name) {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
+}
+
+// choose returns the variants that were asked for, the baseline first.
+func (o *forwardOptions) choose() ([]variant, error) {
+	if len(o.variants) == 0 {
+		return variants, nil
+	}
+	chosen := variants[:1:1]
+	for _, name := range o.variants {
+		found := false
+		for _, v := range variants[1:] {
+			if v.name == name {
+				chosen, found = append(chosen, v), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no variant %q; there are udp4, ip4, ip6, gre4 and gre6", name)
+		}
+	}
+	return chosen, nil
+}
+
+func (m measure) measure(v variant, length time.Duration) (Result, error) {
+	self, children := usageOf(unix.RUSAGE_SELF), usageOf(unix.RUSAGE_CHILDREN)
+	t, err := build(v)
+	if err != nil {
+		t.close()
+		return Result{}, err
+	}
+	n, wall, err := m.run(t, length)
+	ended := t.close()
+	if err != nil {
+		return Result{}, err
+	}
+	cpu := usageOf(unix.RUSAGE_SELF).cpu - self.cpu + ended.cpu - children.cpu
+	return Result{N: n, CPU: cpu.Seconds(), Wall: wall.Seconds(), RSS: ended.rss}, nil
+}
+
+func measureTCP(t *topology, length time.Duration) (int64, time.Duration, error) {
+	node, cn := t.hosts[0], t.hosts[3]
+	octets, err := streamTCP(cn, node, node4, length)
+	return octets, length, err
+}
+
+const (
+	tolerated  = 0.001     // part of the packets that may be lost
+	steps      = 9         // of the bisection
+	attempts   = 2         // at each step: the machine has other things to do, too
+	packetsMax = 1_600_000 // a second
+)
+
+// measurePackets finds the highest rate of small packets that arrives.
+func measurePackets(t *topology, length time.Duration) (int64, time.Duration, error) {
+	node, cn := t.hosts[0], t.hosts[3]
+	s, err := newSink(node)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.close()
+	to := netip.AddrPortFrom(netip.MustParseAddr(node4), uint16(s.port))
+	low, high := 0.0, float64(packetsMax)
+	var best int64
+	length = length / 2
+	for range steps {
+		rate := (low + high) / 2
+		if low == 0 {
+			rate = high / 8
+		}
+		arrived := int64(0)
+		for range attempts {
+			before := s.count.Load()
+			sent, err := generate(cn, to, rate, length)
+			if err != nil {
+				return 0, 0, err
+			}
+			time.Sleep(50 * time.Millisecond) // for what is under way
+			got := s.count.Load() - before
+			enough := float64(sent) >= 0.98*rate*length.Seconds() // else the generator is the limit
+			if enough && float64(got) >= (1-tolerated)*float64(sent) {
+				arrived = got
+				break
+			}
+		}
+		if arrived > 0 {
+			low, best = rate, arrived
+		} else {
+			high = rate
+		}
+	}
+	if best == 0 {
+		return 0, 0, fmt.Errorf("no rate of small packets arrives whole")
+	}
+	return best, length, nil
+}

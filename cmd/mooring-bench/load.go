@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/tests/lab"
+)
+
+// streamTCP sends as much as it can from one host to another for the given time and returns how much arrived in it.
+func streamTCP(from, to *lab.Host, addr string, length time.Duration) (octets int64, err error) {
+	var l net.Listener
+	if err := to.Do(func() (err error) { l, err = net.Listen("tcp", net.JoinHostPort(addr, "0")); return }); err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	var client net.Conn
+	dialer := net.Dialer{Timeout: 5 * time.Second, Control: unpaced}
+	err = from.Do(func() (err error) { client, err = dialer.Dial("tcp", l.Addr().String()); return })
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		return 0, err
+	}
+	defer server.Close()
+	var received atomic.Int64
+	go func() {
+		b := make([]byte, 1<<20)
+		for {
+			n, err := server.Read(b)
+			received.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		b := make([]byte, 1<<20)
+		for {
+			if _, err := client.Write(b); err != nil {
+				return
+			}
+		}
+	}()
+	const warmUp = 300 * time.Millisecond // for the window to open
+	time.Sleep(warmUp)
+	before := received.Load()
+	time.Sleep(length)
+	octets = received.Load() - before
+	if octets == 0 {
+		return 0, fmt.Errorf("nothing arrived at %s over TCP", addr)
+	}
+	return octets, nil
+}
+
+// unpaced takes the congestion control that sends as soon as the window lets it: others, like BBR, probe for a bandwidth
+// that changes from moment to moment where sender, path and receiver share processors.
+func unpaced(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+	})
+	return errors.Join(err, failed)
+}
+
+const (
+	payload = 64 // octets of UDP payload in a small packet
+	burst   = 32 // packets that the generator sends at once
+)
+
+type mmsghdr struct {
+	unix.Msghdr
+	n uint32
+}
+
+// messages are n messages of size octets each.
+func messages(n, size int) []mmsghdr {
+	b, pieces, all := make([]byte, n*size), make([]unix.Iovec, n), make([]mmsghdr, n)
+	for i := range all {
+		pieces[i].Base = &b[i*size]
+		pieces[i].SetLen(size)
+		all[i].Iov = &pieces[i]
+		all[i].SetIovlen(1)
+	}
+	return all
+}
+
+// sink counts the datagrams that arrive at a socket.
+type sink struct {
+	fd    int
+	port  int
+	count atomic.Int64
+	ended chan struct{}
+}
+
+const sinkBuffer = 8 << 20
+
+func newSink(h *lab.Host) (*sink, error) {
+	s := &sink{ended: make(chan struct{})}
+	err := h.Do(func() (err error) {
+		s.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, sinkBuffer) != nil {
+			err = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, sinkBuffer)
+		}
+		wake := unix.Timeval{Usec: 20_000}
+		return errors.Join(err, unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wake), unix.Bind(s.fd, &unix.SockaddrInet4{}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	name, err := unix.Getsockname(s.fd)
+	if err != nil {
+		return nil, err
+	}
+	s.port = name.(*unix.SockaddrInet4).Port
+	go s.run()
+	return s, nil
+}
+
+func (s *sink) run() {
+	all := messages(64, 2048)
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&all[0])), uintptr(len(all)), unix.MSG_WAITFORONE, 0, 0)
+		switch errno {
+		case 0:
+			s.count.Add(int64(n))
+		case unix.EAGAIN, unix.EINTR:
+			select {
+			case <-s.ended:
+				unix.Close(s.fd)
+				return
+			default:
+			}
+		default:
+			unix.Close(s.fd)
+			return
+		}
+	}
+}
+
+func (s *sink) close() { close(s.ended) }
+
+// generate sends small packets at a rate for the given time and returns how many it has sent.
+func generate(h *lab.Host, to netip.AddrPort, rate float64, length time.Duration) (sent int64, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var fd int
+	err = h.Do(func() (err error) {
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		return unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	all := messages(burst, payload)
+	start := time.Now()
+	for {
+		elapsed := time.Since(start)
+		if elapsed >= length {
+			return sent, nil
+		}
+		if due := time.Duration(float64(sent) / rate * float64(time.Second)); due > elapsed {
+			pause := unix.NsecToTimespec(int64(due - elapsed))
+			_ = unix.Nanosleep(&pause, nil) // woken early is no harm
+			continue
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&all[0])), uintptr(len(all)), 0, 0, 0)
+		if errno != 0 {
+			return sent, fmt.Errorf("send to %s: %w", to, errno)
+		}
+		sent += int64(n)
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"runtime/pprof"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"mooring/dataplane"
+	"mooring/dataplane/usertun"
+)
+
+// planeCommand is one end of the tunnel, in the namespace that it is started in, until its standard input ends.
+func planeCommand() *cobra.Command {
+	var name string
+	var anchor bool
+	cmd := &cobra.Command{
+		Use:    "plane",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			i := slices.IndexFunc(variants, func(v variant) bool { return v.name == name })
+			if i < 0 {
+				return fmt.Errorf("no variant %q", name)
+			}
+			return runPlane(cmd.Context(), variants[i], anchor)
+		},
+	}
+	cmd.Flags().StringVar(&name, "variant", "", "encapsulation")
+	cmd.Flags().BoolVar(&anchor, "anchor", false, "be the anchor")
+	return cmd
+}
+
+func runPlane(ctx context.Context, v variant, anchor bool) error {
+	p, err := usertun.Open(usertun.Options{})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if err := errors.Join(p.Apply(ctx, operations(v, anchor))...); err != nil {
+		return err
+	}
+	if folder := os.Getenv("MOORING_BENCH_PROFILE"); folder != "" {
+		file, err := os.Create(fmt.Sprintf("%s/%s-anchor-%t.pprof", folder, v.name, anchor))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// operations are what the binding of the node wants at one end.
+func operations(v variant, anchor bool) []dataplane.Op {
+	id := dataplane.TunnelID{Local: netip.MustParseAddr(mag4), Peer: netip.MustParseAddr(lma4), Encap: v.encap}
+	if v.v6 {
+		id.Local, id.Peer = netip.MustParseAddr(mag6), netip.MustParseAddr(lma6)
+	}
+	if anchor {
+		id.Local, id.Peer = id.Peer, id.Local
+	}
+	if v.encap == dataplane.EncapUDP {
+		id.Port = usertun.PortData
+	}
+	objects := []dataplane.Object{dataplane.Tunnel{ID: id}}
+	if !anchor {
+		objects = append(objects, dataplane.Link{Name: "access"})
+	}
+	path := dataplane.Path{Tunnel: id}
+	for _, node := range []string{node4, node6} {
+		addr := netip.MustParseAddr(node)
+		prefix := netip.PrefixFrom(addr, addr.BitLen())
+		if anchor {
+			objects = append(objects, dataplane.Route{
+				VRFPrefix: dataplane.VRFPrefix{Prefix: prefix}, Via: dataplane.Target{Path: path},
+			})
+			continue
+		}
+		objects = append(objects, dataplane.SourceRoute{Link: "access", Source: prefix, Path: path})
+	}
+	var batch []dataplane.Op
+	for _, o := range objects {
+		batch = append(batch, dataplane.Op{Object: o})
+	}
+	return batch
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+)
+
+// Result is one line of any benchmark: what was done, what it cost, and how it compares. Names are stable, so that results
+// can be compared from commit to commit.
+type Result struct {
+	Name  string  `json:"name"`
+	N     int64   `json:"n"`       // things done, of the Unit
+	CPU   float64 `json:"cpu_s"`   // seconds of processor time, all processes together
+	Wall  float64 `json:"wall_s"`  // seconds
+	RSS   float64 `json:"rss_mib"` // largest resident size of a process under test
+	Ratio float64 `json:"ratio"`   // of the rate to that of the baseline in the same run; 1 for the baseline itself
+	Unit  string  `json:"-"`
+}
+
+// Rate returns how many things were done in a second.
+func (r Result) Rate() float64 { return float64(r.N) / r.Wall }
+
+// printResults prints what a command has measured, as its --json flag says.
+func printResults(cmd *cobra.Command, results []Result) error {
+	asJSON, err := cmd.Flags().GetBool("json")
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), results)
+	}
+	return printTable(cmd.OutOrStdout(), results)
+}
+
+func printJSON(w io.Writer, results []Result) error {
+	encoder := json.NewEncoder(w)
+	for _, r := range results {
+		if err := encoder.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printTable(w io.Writer, results []Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "name\trate\tn\tcpu s\twall s\trss MiB\tratio\t")
+	for _, r := range results {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%.2f\t%.2f\t%.1f\t%.3f\t\n", r.Name, humanRate(r.Rate(), r.Unit), r.N, r.CPU, r.Wall, r.RSS, r.Ratio)
+	}
+	return t.Flush()
+}
+
+func humanRate(rate float64, unit string) string {
+	for _, scale := range []struct {
+		from   float64
+		prefix string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if rate >= scale.from {
+			return fmt.Sprintf("%.2f %s%s/s", rate/scale.from, scale.prefix, unit)
+		}
+	}
+	return fmt.Sprintf("%.2f %s/s", rate, unit)
+}
+
+// medianOf returns the result with the median ratio. It puts the results in order.
+func medianOf(results []Result) Result {
+	slices.SortFunc(results, func(a, b Result) int {
+		switch {
+		case a.Ratio < b.Ratio:
+			return -1
+		case a.Ratio > b.Ratio:
+			return 1
+		}
+		return 0
+	})
+	return results[len(results)/2]
+}
+
+// usage is the processor time and the size of this process, or of those that have ended under it.
+type usage struct {
+	cpu time.Duration
+	rss float64 // MiB, the largest so far
+}
+
+func usageOf(who int) usage {
+	var u unix.Rusage
+	if err := unix.Getrusage(who, &u); err != nil {
+		return usage{} // the kernel knows who it is
+	}
+	return usage{time.Duration(u.Utime.Nano() + u.Stime.Nano()), float64(u.Maxrss) / 1024}
+}

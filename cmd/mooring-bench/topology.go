@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+	"mooring/tests/lab"
+)
+
+// topology is a path of four hosts: node ── mag ── lma ── cn. Without a tunnel the two in the middle are plain routers.
+type topology struct {
+	hosts  [4]*lab.Host
+	planes []*plane
+}
+
+// The addresses along the path; all links have prefixes of 24 and 64.
+const (
+	node4, node6       = "10.0.0.2", "2001:db8:1::2"
+	access4, access6   = "10.0.0.1", "2001:db8:1::1"
+	mag4, mag6         = "192.0.2.1", "2001:db8:2::1"
+	lma4, lma6         = "192.0.2.2", "2001:db8:2::2"
+	gateway4, gateway6 = "203.0.113.1", "2001:db8:3::1"
+	cn4, cn6           = "203.0.113.2", "2001:db8:3::2"
+	anywhere4          = "0.0.0.0/0"
+	anywhere6          = "::/0"
+)
+
+// variant is a way of forwarding.
+type variant struct {
+	name  string
+	encap dataplane.Encap // 0: plain forwarding
+	v6    bool            // outside
+}
+
+var variants = []variant{
+	{name: "kernel"},
+	{"udp4", dataplane.EncapUDP, false},
+	{"ip4", dataplane.EncapIP, false},
+	{"ip6", dataplane.EncapIP, true},
+	{"gre4", dataplane.EncapGRE, false},
+	{"gre6", dataplane.EncapGRE, true},
+}
+
+// build makes the topology for a variant. The caller closes it, also after an error.
+func build(v variant) (*topology, error) {
+	t := &topology{}
+	for i, name := range []string{"node", "mag", "lma", "cn"} {
+		h, err := lab.NewHost(name)
+		if err != nil {
+			return t, err
+		}
+		t.hosts[i] = h
+	}
+	node, mag, lma, cn := t.hosts[0], t.hosts[1], t.hosts[2], t.hosts[3]
+	err := firstError(
+		func() error { return lab.Connect(node, "eth0", mag, "access") },
+		func() error { return lab.Connect(mag, "eth0", lma, "eth0") },
+		func() error { return lab.Connect(lma, "eth1", cn, "eth0") },
+		func() error { return addresses(node, "eth0", node4, node6) },
+		func() error { return addresses(mag, "access", access4, access6) },
+		func() error { return addresses(mag, "eth0", mag4, mag6) },
+		func() error { return addresses(lma, "eth0", lma4, lma6) },
+		func() error { return addresses(lma, "eth1", gateway4, gateway6) },
+		func() error { return addresses(cn, "eth0", cn4, cn6) },
+		func() error { return routes(node, access4, access6) },
+		func() error { return routes(cn, gateway4, gateway6) },
+		mag.Forward, lma.Forward,
+	)
+	if err != nil {
+		return t, err
+	}
+	if v.encap == 0 {
+		return t, firstError(
+			func() error { return routes(mag, lma4, lma6) },
+			func() error { return routes(lma, mag4, mag6) },
+		)
+	}
+	return t, firstError(
+		func() error { return t.start(mag, v, dataplane.Access) },
+		func() error { return t.start(lma, v, dataplane.Anchor) },
+	)
+}
+
+func firstError(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addresses(h *lab.Host, device, v4, v6 string) error {
+	return errors.Join(h.Address(device, v4+"/24"), h.Address(device, v6+"/64"))
+}
+
+func routes(h *lab.Host, via4, via6 string) error {
+	return errors.Join(h.Route(anywhere4, via4), h.Route(anywhere6, via6))
+}
+
+func (t *topology) close() usage {
+	for _, p := range t.planes {
+		p.stop()
+	}
+	for _, h := range t.hosts {
+		if h != nil {
+			h.Close()
+		}
+	}
+	return usageOf(unix.RUSAGE_CHILDREN)
+}
+
+// plane is a forwarding plane that runs as a process of its own, as it does in an element.
+type plane struct {
+	cmd   *exec.Cmd
+	stdin *os.File
+}
+
+func (t *topology) start(h *lab.Host, v variant, side dataplane.Side) error {
+	stdin, ours, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	cmd := exec.Command("/proc/self/exe", "plane", "--variant", v.name, fmt.Sprintf("--anchor=%t", side == dataplane.Anchor))
+	cmd.Stdin, cmd.Stderr, cmd.Env = stdin, os.Stderr, os.Environ()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := h.Start(cmd); err != nil {
+		return err
+	}
+	t.planes = append(t.planes, &plane{cmd, ours})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		return fmt.Errorf("plane of %s did not start: %q, %w", h.Name, line, err)
+	}
+	return nil
+}
+
+func (p *plane) stop() {
+	p.stdin.Close()
+	_ = p.cmd.Wait() // what it had to say is on standard error
+}

@@ -1,0 +1,98 @@
+package netlink
+
+import (
+	"fmt"
+	"net/netip"
+
+	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+)
+
+// AccessLink is what an interface has of what SetLink gives it.
+type AccessLink struct {
+	Up        bool
+	MAC       dataplane.MAC // of the interface
+	LinkLocal netip.Addr    // of ours
+	Rules     int           // of two
+	Uplinks   int           // of two: default routes of its table, to Uplink
+	Uplink    string
+}
+
+// Links lists the interfaces that have anything of what SetLink gives them, whoever gave it.
+func (h *Host) Links() (map[string]AccessLink, error) {
+	links, err := dump(h.handle.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	found := map[string]*AccessLink{}
+	at := func(name string) *AccessLink {
+		if found[name] == nil {
+			found[name] = &AccessLink{}
+		}
+		return found[name]
+	}
+	if err := h.findRules(at); err != nil {
+		return nil, err
+	}
+	names := map[int]string{}
+	for _, link := range links {
+		names[link.Attrs().Index] = link.Attrs().Name
+	}
+	if err := h.findUplinks(names, at); err != nil {
+		return nil, err
+	}
+	addresses, err := h.linkLocals()
+	if err != nil {
+		return nil, err
+	}
+	for index, all := range addresses {
+		at(names[index]).LinkLocal = all[0]
+	}
+	for _, link := range links {
+		if a := found[link.Attrs().Name]; a != nil {
+			a.Up = link.Attrs().RawFlags&unix.IFF_UP != 0
+			copy(a.MAC[:], link.Attrs().HardwareAddr)
+		}
+	}
+	result := map[string]AccessLink{}
+	for name, a := range found {
+		result[name] = *a
+	}
+	return result, nil
+}
+
+func (h *Host) findRules(at func(string) *AccessLink) error {
+	for _, family := range families {
+		rules, err := h.rules(family)
+		if err != nil {
+			return err
+		}
+		for _, rule := range rules {
+			at(rule.IifName).Rules++
+		}
+	}
+	return nil
+}
+
+func (h *Host) findUplinks(names map[int]string, at func(string) *AccessLink) error {
+	for _, family := range families {
+		filter := &netlib.Route{Protocol: Protocol, Table: unix.RT_TABLE_UNSPEC}
+		routes, err := dump(func() ([]netlib.Route, error) {
+			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
+		})
+		if err != nil {
+			return fmt.Errorf("list routes: %w", err)
+		}
+		for _, r := range routes {
+			name := names[r.Table-TableAccess]
+			if name == "" || r.Type == unix.RTN_BLACKHOLE {
+				continue
+			}
+			at(name).Uplinks++
+			at(name).Uplink = names[r.LinkIndex]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Package netlink programs one Linux network namespace: routes, policy rules, neighbours, addresses and interfaces. All of
+// it is marked as ours (reserved.go), is made and removed idempotently, and can be listed and watched.
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	netlib "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// Host is a network namespace. Its methods may be called concurrently, from any thread.
+type Host struct {
+	ns     *Namespace
+	handle *netlib.Handle
+	raw    map[int]*nl.SocketHandle // for what the library cannot say
+}
+
+// Open connects to a namespace, and makes it forward both families. The namespace must stay open as long as the Host.
+func Open(ns *Namespace) (*Host, error) {
+	at := netns.None()
+	if ns != nil {
+		at = netns.NsHandle(ns.FD())
+	}
+	handle, err := netlib.NewHandleAt(at, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE)
+	if err != nil {
+		handle.Close()
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	h := &Host{ns, handle, map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}
+	if err := h.forward(); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Close disconnects. What was made stays.
+func (h *Host) Close() {
+	h.handle.Close()
+	for _, socket := range h.raw {
+		socket.Close()
+	}
+}
+
+// Do runs f with the calling thread inside the namespace; see Namespace.Do.
+func (h *Host) Do(f func() error) error { return h.ns.Do(f) }
+
+// dump lists something until a list is complete: the host breaks one off when what it lists changes meanwhile.
+func dump[T any](list func() ([]T, error)) ([]T, error) {
+	const tries = 30
+	for try := 1; ; try++ {
+		all, err := list()
+		if !errors.Is(err, netlib.ErrDumpInterrupted) || try == tries {
+			return all, err
+		}
+		time.Sleep(time.Duration(try) * time.Millisecond)
+	}
+}
+
+// LinkIndex returns the index of an interface.
+func (h *Host) LinkIndex(name string) (int, error) {
+	link, err := h.link(name)
+	if err != nil {
+		return 0, err
+	}
+	return link.Attrs().Index, nil
+}
+
+func (h *Host) link(name string) (netlib.Link, error) {
+	link, err := h.handle.LinkByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", name, err)
+	}
+	return link, nil
+}
+
+// linkNames maps interface indexes to names.
+func (h *Host) linkNames() (map[int]string, error) {
+	links, err := dump(h.handle.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	names := map[int]string{}
+	for _, link := range links {
+		names[link.Attrs().Index] = link.Attrs().Name
+	}
+	return names, nil
+}

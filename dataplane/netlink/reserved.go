@@ -1,0 +1,14 @@
+package netlink
+
+// What is ours on a host that others configure, too. Everything that we make carries Protocol; nothing without it is
+// touched. Operators may want the name in /etc/iproute2/rt_protos.d, and ManageForeignRoutes=no where systemd-networkd runs.
+const (
+	Protocol     = 192 // rtnetlink protocol of our routes, rules, neighbours and addresses
+	ProtocolName = "mooring"
+
+	Metric = 20 // of our routes: foreign routes of another metric to the same prefix stay
+
+	RulePriority = 5900 // of the one rule that each access interface has: before the main table's 32766
+	TableAccess  = 19_200_000
+	tableLast    = TableAccess + 1<<20 // TableAccess + interface index is the table of an access interface
+)

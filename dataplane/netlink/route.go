@@ -1,0 +1,118 @@
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Route leads packets for a prefix to an interface, or nowhere. There is one of ours for a prefix and a table.
+type Route struct {
+	Prefix netip.Prefix
+	Table  int    // 0 for the main one
+	Device string // empty: packets are discarded
+}
+
+var families = []int{netlib.FAMILY_V4, netlib.FAMILY_V6}
+
+// SetRoute makes or replaces a route.
+func (h *Host) SetRoute(r Route) error {
+	route := wire(r)
+	if r.Device == "" {
+		route.Type = unix.RTN_BLACKHOLE
+	} else {
+		index, err := h.LinkIndex(r.Device)
+		if err != nil {
+			return err
+		}
+		route.LinkIndex = index
+		if r.Prefix.Addr().Is4() {
+			route.Scope = netlib.SCOPE_LINK
+		}
+	}
+	if err := h.handle.RouteReplace(route); err != nil {
+		return fmt.Errorf("set route %s: %w", r.Prefix, explain(err))
+	}
+	return nil
+}
+
+// DeleteRoute removes our route for the prefix, wherever it leads. One that is not there is no error.
+func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
+	route := wire(Route{Prefix: prefix, Table: table})
+	route.Scope = netlib.SCOPE_NOWHERE
+	err := h.handle.RouteDel(route)
+	if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("delete route %s: %w", prefix, explain(err))
+	}
+	return nil
+}
+
+// Routes lists our routes in the main table.
+func (h *Host) Routes() ([]Route, error) {
+	names, err := h.linkNames()
+	if err != nil {
+		return nil, err
+	}
+	filter := &netlib.Route{Protocol: Protocol, Table: unix.RT_TABLE_MAIN}
+	var routes []Route
+	for _, family := range families {
+		found, err := dump(func() ([]netlib.Route, error) {
+			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list routes: %w", err)
+		}
+		for _, f := range found {
+			r := Route{Prefix: prefixOf(f.Dst, family)}
+			if f.Type != unix.RTN_BLACKHOLE {
+				r.Device = names[f.LinkIndex]
+			}
+			routes = append(routes, r)
+		}
+	}
+	return routes, nil
+}
+
+func wire(r Route) *netlib.Route {
+	family := netlib.FAMILY_V4
+	if r.Prefix.Addr().Is6() {
+		family = netlib.FAMILY_V6
+	}
+	if r.Table == 0 {
+		r.Table = unix.RT_TABLE_MAIN
+	}
+	return &netlib.Route{Family: family, Dst: ipNet(r.Prefix), Table: r.Table, Protocol: Protocol, Priority: Metric}
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// prefixOf is the reverse; the library leaves out some default destinations.
+func prefixOf(n *net.IPNet, family int) netip.Prefix {
+	if n == nil {
+		if family == netlib.FAMILY_V6 {
+			return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	addr, _ := netip.AddrFromSlice(n.IP)
+	if family == netlib.FAMILY_V4 {
+		addr = addr.Unmap()
+	}
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(addr, bits)
+}
+
+// explain adds what can be done about an error.
+func explain(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w; changing the network needs CAP_NET_ADMIN (setcap cap_net_admin,cap_net_raw+ep, or "+
+			"AmbientCapabilities= in the systemd unit)", err)
+	}
+	return err
+}

@@ -1,0 +1,100 @@
+package netlink
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+var defaults = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+
+// steer leads what arrives on an interface to the device uplink, whatever it is bound for. The rule's table says "discard"
+// behind that, so that nothing leaks out when the device is gone.
+func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
+	table := TableAccess + link.Index
+	if table > tableLast {
+		return fmt.Errorf("interface %s: index %d is beyond our range of routing tables", link.Name, link.Index)
+	}
+	for i, family := range families {
+		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: uplink}); err != nil {
+			return err
+		}
+		backstop := wire(Route{Prefix: defaults[i], Table: table})
+		backstop.Type, backstop.Priority = unix.RTN_BLACKHOLE, Metric+1
+		if err := h.handle.RouteReplace(backstop); err != nil {
+			return fmt.Errorf("table %d: %w", table, explain(err))
+		}
+		if err := h.handle.RuleAdd(accessRule(family, link.Name, table)); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("policy rule for %s: %w", link.Name, explain(err))
+		}
+	}
+	return nil
+}
+
+// unsteer removes the rules of an interface and the routes of its table.
+func (h *Host) unsteer(name string, index int) error {
+	var errs []error
+	for _, family := range families {
+		rules, err := h.rules(family)
+		errs = append(errs, err)
+		for _, rule := range rules {
+			if rule.IifName != name {
+				continue
+			}
+			errs = append(errs, h.deleteRule(rule), h.emptyTable(family, rule.Table))
+		}
+		if index != 0 {
+			errs = append(errs, h.emptyTable(family, TableAccess+index))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Host) deleteRule(rule netlib.Rule) error {
+	err := h.handle.RuleDel(accessRule(rule.Family, rule.IifName, rule.Table))
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("delete policy rule for %s: %w", rule.IifName, explain(err))
+	}
+	return nil
+}
+
+func (h *Host) emptyTable(family, table int) error {
+	filter := &netlib.Route{Protocol: Protocol, Table: table}
+	routes, err := dump(func() ([]netlib.Route, error) {
+		return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
+	})
+	for _, route := range routes {
+		if e := h.handle.RouteDel(&route); e != nil && !errors.Is(e, unix.ESRCH) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("empty table %d: %w", table, explain(err))
+	}
+	return nil
+}
+
+// rules lists our rules of a family.
+func (h *Host) rules(family int) ([]netlib.Rule, error) {
+	all, err := dump(func() ([]netlib.Rule, error) { return h.handle.RuleList(family) })
+	if err != nil {
+		return nil, fmt.Errorf("list policy rules: %w", err)
+	}
+	var ours []netlib.Rule
+	for _, rule := range all {
+		if rule.Protocol == Protocol {
+			rule.Family = family
+			ours = append(ours, rule)
+		}
+	}
+	return ours, nil
+}
+
+func accessRule(family int, link string, table int) *netlib.Rule {
+	rule := netlib.NewRule()
+	rule.Family, rule.IifName, rule.Table, rule.Priority, rule.Protocol = family, link, table, RulePriority, Protocol
+	return rule
+}

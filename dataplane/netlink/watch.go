@@ -1,0 +1,200 @@
+package netlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+
+	netlib "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+)
+
+// watchBuffer is how many octets of notifications the host keeps for us before it loses some, and says so.
+const watchBuffer = 4 << 20
+
+// Watch yields what happens in the namespace until ctx ends, after a LinkUp or LinkDown for every interface there is. Keys of
+// lost objects name routes (in VRF vrf), neighbours and access links. An error ends it.
+func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
+	return func(yield func(dataplane.Event, error) bool) {
+		socket, err := h.subscribe()
+		if err != nil {
+			yield(dataplane.Event{}, err)
+			return
+		}
+		defer context.AfterFunc(ctx, socket.Close)()
+		defer socket.Close()
+		w := watcher{vrf: vrf, names: map[int]string{}, up: map[string]bool{}, yield: yield}
+		links, err := dump(h.handle.LinkList)
+		if err != nil {
+			yield(dataplane.Event{}, fmt.Errorf("list interfaces: %w", err))
+			return
+		}
+		for _, link := range links {
+			if !w.link(link.Attrs(), false) {
+				return
+			}
+		}
+		for ctx.Err() == nil {
+			messages, _, err := socket.Receive()
+			switch {
+			case ctx.Err() != nil:
+				return
+			case errors.Is(err, unix.ENOBUFS):
+				w.send(dataplane.Event{Kind: dataplane.Overrun})
+			case err != nil:
+				yield(dataplane.Event{}, fmt.Errorf("netlink notifications: %w", err))
+				return
+			}
+			for _, m := range messages {
+				w.message(m.Header.Type, m.Data)
+			}
+			if w.done {
+				return
+			}
+		}
+	}
+}
+
+func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
+	at := netns.None()
+	if h.ns != nil {
+		at = netns.NsHandle(h.ns.FD())
+	}
+	socket, err := nl.SubscribeAt(at, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_IPV6_IFADDR)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
+	}
+	if unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) != nil {
+		_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
+	}
+	return socket, nil
+}
+
+// watcher turns notifications into events.
+type watcher struct {
+	vrf   string
+	names map[int]string // of interfaces, by index
+	up    map[string]bool
+	yield func(dataplane.Event, error) bool
+	done  bool
+}
+
+func (w *watcher) send(e dataplane.Event) bool {
+	w.done = w.done || !w.yield(e, nil)
+	return !w.done
+}
+
+func (w *watcher) lost(key any) { w.send(dataplane.Event{Kind: dataplane.ObjectLost, Key: key}) }
+
+func (w *watcher) message(kind uint16, b []byte) {
+	switch kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		if link, err := netlib.LinkDeserialize(&unix.NlMsghdr{Type: kind}, b); err == nil {
+			w.link(link.Attrs(), kind == unix.RTM_DELLINK)
+		}
+	case unix.RTM_DELROUTE:
+		w.route(b)
+	case unix.RTM_DELRULE:
+		if link, ours := parseRule(b); ours {
+			w.lost(dataplane.LinkKey(link))
+		}
+	case unix.RTM_DELADDR:
+		if _, index, ours := parseAddress(b); ours {
+			w.lost(dataplane.LinkKey(w.names[index]))
+		}
+	case unix.RTM_DELNEIGH:
+		if n, index, ours := parseNeighbour(b); ours {
+			w.lost(dataplane.NeighbourKey{Link: w.names[index], Addr: n.Addr})
+		}
+	}
+}
+
+// link reports an interface whose state has changed.
+func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
+	if old := w.names[a.Index]; old != "" && old != a.Name { // renamed
+		delete(w.up, old)
+		w.send(dataplane.Event{Kind: dataplane.LinkDown, Link: old})
+	}
+	w.names[a.Index] = a.Name
+	up := !gone && isUp(a)
+	if was, known := w.up[a.Name]; known && was == up && !gone {
+		return !w.done
+	}
+	w.up[a.Name] = up
+	e := dataplane.Event{Kind: dataplane.LinkDown, Link: a.Name}
+	if up {
+		e.Kind = dataplane.LinkUp
+		copy(e.MAC[:], a.HardwareAddr)
+	}
+	if gone {
+		delete(w.names, a.Index)
+		delete(w.up, a.Name)
+	}
+	return w.send(e)
+}
+
+// isUp reports whether an interface is up and has carrier.
+func isUp(a *netlib.LinkAttrs) bool {
+	const want = unix.IFF_UP | unix.IFF_LOWER_UP
+	return a.RawFlags&want == want
+}
+
+// route reports a route of ours that was removed: one of the main table, or the way out of an access link's.
+func (w *watcher) route(b []byte) {
+	if len(b) < unix.SizeofRtMsg {
+		return
+	}
+	m := nl.DeserializeRtMsg(b)
+	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:])
+	if err != nil || m.Protocol != Protocol {
+		return
+	}
+	table, prefix := int(m.Table), defaults[0]
+	if m.Family == unix.AF_INET6 {
+		prefix = defaults[1]
+	}
+	for _, a := range attributes {
+		switch a.Attr.Type {
+		case unix.RTA_TABLE:
+			table = int(nl.NativeEndian().Uint32(a.Value))
+		case unix.RTA_DST:
+			addr, _ := netip.AddrFromSlice(a.Value)
+			prefix = netip.PrefixFrom(addr, int(m.Dst_len))
+		}
+	}
+	switch {
+	case table == unix.RT_TABLE_MAIN:
+		w.lost(dataplane.RouteKey{VRF: w.vrf, Prefix: prefix})
+	case table > TableAccess && table <= tableLast:
+		if name := w.names[table-TableAccess]; name != "" {
+			w.lost(dataplane.LinkKey(name))
+		}
+	}
+}
+
+// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the interface it is for.
+func parseRule(b []byte) (link string, ours bool) {
+	if len(b) < unix.SizeofRtMsg {
+		return "", false
+	}
+	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:]) // struct fib_rule_hdr is as long as struct rtmsg
+	if err != nil {
+		return "", false
+	}
+	for _, a := range attributes {
+		switch a.Attr.Type {
+		case nl.FRA_IIFNAME:
+			link = unix.ByteSliceToString(a.Value)
+		case nl.FRA_PROTOCOL:
+			ours = len(a.Value) > 0 && a.Value[0] == Protocol
+		}
+	}
+	return link, ours && link != ""
+}

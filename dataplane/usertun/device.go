@@ -1,0 +1,106 @@
+package usertun
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gaissmai/bart"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// device is a TUN interface that packets pass on their way into and out of tunnels. An anchor has one for each VRF, where
+// the destination says which tunnel a packet goes into; a gateway has one for each access interface, where the source says
+// so. That keeps the two directions apart where one element is both.
+type device struct {
+	*tun
+	side   dataplane.Side
+	vrf    string
+	alias  string
+	host   *netlink.Host
+	number int // order of making
+	errors *icmpSender
+	routes atomic.Pointer[bart.Table[*route]] // by the node's prefix; replaced as a whole
+	drops  drops
+	dead   atomic.Bool // somebody deleted the interface
+}
+
+const (
+	devicePattern = "mooring%d"
+	deviceMTU     = maxSize // what is too big for a tunnel is for us to say
+	deviceQueue   = 1024    // packets that wait for us
+)
+
+// openDevice makes an interface in the namespace of host.
+func openDevice(host *netlink.Host, side dataplane.Side, vrf, alias string) (*device, error) {
+	d := &device{side: side, vrf: vrf, alias: alias, host: host}
+	d.routes.Store(new(bart.Table[*route]))
+	err := host.Do(func() (err error) {
+		if d.errors, err = openICMP(); err != nil {
+			return err
+		}
+		d.tun, err = openTun(devicePattern)
+		return err
+	})
+	if err == nil {
+		err = d.up()
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	if _, err := fmt.Sscanf(strings.TrimPrefix(d.name, strings.TrimSuffix(devicePattern, "%d")), "%d", &d.number); err != nil {
+		d.close()
+		return nil, fmt.Errorf("device %s: %w", d.name, err)
+	}
+	return d, nil
+}
+
+func (d *device) up() error { return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue) }
+
+func (d *device) close() {
+	if d.tun != nil {
+		d.tun.file.Close()
+	}
+	if d.errors != nil {
+		d.errors.close()
+	}
+}
+
+// insert, remove and empty change the routes. Packets see the table before or after.
+func (d *device) insert(prefix netip.Prefix, r *route) {
+	table := d.routes.Load()
+	old, replaced := table.Get(prefix)
+	r.tunnel.use(d, 1) // before packets can find the route
+	d.routes.Store(table.InsertPersist(prefix, r))
+	if replaced {
+		old.tunnel.use(d, -1)
+	}
+}
+
+func (d *device) remove(prefix netip.Prefix) {
+	table := d.routes.Load()
+	if old, ok := table.Get(prefix); ok {
+		d.routes.Store(table.DeletePersist(prefix))
+		old.tunnel.use(d, -1)
+	}
+}
+
+func (d *device) empty() {
+	for _, r := range d.routes.Swap(new(bart.Table[*route])).All() {
+		r.tunnel.use(d, -1)
+	}
+}
+
+// write hands a packet, made of pieces, to the host.
+func (d *device) write(pieces []unix.Iovec) {
+	var failed error
+	closed := d.conn.Control(func(fd uintptr) { failed = writev(fd, pieces) })
+	if failed != nil || closed != nil {
+		d.drops.send.Add(1)
+	}
+}

@@ -1,0 +1,100 @@
+package usertun
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// pathInterval is how long a narrower path may go unnoticed. Meanwhile the host fragments what has become too big.
+const pathInterval = time.Second
+
+// prober asks the host for the MTU of paths. The host knows it from ICMP messages about what our other sockets sent (RFC
+// 1191, RFC 8201), but tells it for connected sockets only; connecting sends nothing.
+type prober struct {
+	fd int
+	v6 bool
+}
+
+// openProber opens the socket in the namespace of the calling thread.
+func openProber(local netip.Addr) (*prober, error) {
+	family := unix.AF_INET
+	if local.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open socket for path MTUs: %w", err)
+	}
+	deafen(fd)
+	p := &prober{fd, local.Is6()}
+	if err := p.call(unix.SYS_BIND, netip.AddrPortFrom(local, 0)); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("local address %s: %w; it must be an address of this host", local, err)
+	}
+	return p, nil
+}
+
+// mtu returns the MTU of the path to the peer.
+func (p *prober) mtu(peer netip.Addr) (int, error) {
+	if err := p.call(unix.SYS_CONNECT, netip.AddrPortFrom(peer, PortData)); err != nil {
+		return 0, fmt.Errorf("no way to the peer %s: %w", peer, err)
+	}
+	if p.v6 {
+		return unix.GetsockoptInt(p.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU)
+	}
+	return unix.GetsockoptInt(p.fd, unix.IPPROTO_IP, unix.IP_MTU)
+}
+
+func (p *prober) call(number uintptr, to netip.AddrPort) error {
+	s := newSockaddr(to)
+	_, _, errno := unix.Syscall(number, uintptr(p.fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.length))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func (p *prober) close() { unix.Close(p.fd) }
+
+// lookAgain has the paths of all tunnels looked up soon.
+func (p *Plane) lookAgain() {
+	select {
+	case p.narrowed <- struct{}{}:
+	default:
+	}
+}
+
+// watchPaths keeps the path MTUs of tunnels in use up to date until the plane is closed.
+func (p *Plane) watchPaths() {
+	ticker := time.NewTicker(pathInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.closing:
+			return
+		case <-p.narrowed:
+		case <-ticker.C:
+		}
+		p.mu.Lock()
+		for _, t := range p.tunnels {
+			if sent := t.tx.packets.Load(); sent != t.sent || t.segmentLimit.Load() == 0 {
+				t.sent = sent
+				t.lookUpPath()
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+// lookUpPath refreshes the MTU of the path. While there is none, the last one known stays in force.
+func (t *tunnel) lookUpPath() error {
+	mtu, err := t.endpoint.prober.mtu(t.id.Peer)
+	if err == nil {
+		t.setPath(mtu)
+	}
+	return err
+}
