@@ -159,6 +159,15 @@ type MAG struct {
 
 	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
 	TunnelMTU int  // octets; 0 derives it from the path
+
+	Poll Poll // of attached nodes
+}
+
+// Poll says how nodes are asked whether they are still there (feature row EXT-28).
+type Poll struct {
+	Interval time.Duration // between two polls of a node; 0: nodes are not polled
+	Timeout  time.Duration // for an answer
+	Retries  int           // unanswered repetitions before the node counts as gone
 }
 
 // AccessLink is an interface where mobile nodes attach.
@@ -168,11 +177,12 @@ type AccessLink struct {
 	Nodes     map[dataplane.MAC]NodeID // identities by link-layer address
 	Realm     string                   // identity of the others: address@realm; empty: they are not served
 	DHCP      bool                     // answer DHCPv4
+	Lease     time.Duration            // given to DHCPv4 clients, but no more than the binding has left; 0: all of that
 	Advertise Advertise
 }
 
 // Advertise are the parameters of router advertisements on an access link (RFC 4861 section 6.2.1).
 type Advertise struct {
-	MinInterval, MaxInterval time.Duration
-	RouterLifetime           time.Duration
+	MinInterval, MaxInterval time.Duration // between two to one node; MaxInterval 0: there are none
+	RouterLifetime           time.Duration // 0: the gateway is not a default router
 }

@@ -29,7 +29,9 @@ type AttachmentKind uint8
 const (
 	NodeAttached AttachmentKind = iota + 1
 	NodeDetached
-	LinkLost // every node of the link has gone
+	LinkLost     // every node of the link has gone
+	HomeWanted   // a node without an IPv4 home address asks for one by DHCP (RFC 5844 section 3.4.1)
+	HomeReleased // a node has given its IPv4 home address up, or found it unusable (DHCPRELEASE, DHCPDECLINE)
 )
 
 // Attachment is what the access side noticed.
