@@ -68,7 +68,7 @@ func (w *XMLWriter) Leaf(def *schema.Node, value string, isDefault bool) {
 		return
 	}
 	text := value
-	if t := def.Type.Encoding(value); t.Base == schema.IdentityRef || t.Base == schema.InstanceID {
+	if t := def.Type.Encoding(value); t.Base == schema.IdentityRef || t.Base == schema.InstanceID || t.HoldsNames {
 		var modules []*schema.Module
 		text, modules = XMLValue(t, value)
 		for _, m := range modules {
@@ -115,24 +115,33 @@ func (w *XMLWriter) line() {
 	}
 }
 
-// XMLValue gives the text of an identity or instance-identifier with prefixes, and the modules whose prefixes it uses and
+// XMLValue gives the text of an identity, an instance-identifier or a path with prefixes, and the modules whose prefixes it uses and
 // that must be declared: "p:name" for "module:name".
 func XMLValue(t *schema.Type, canonical string) (text string, modules []*schema.Module) {
 	if t.Base == schema.IdentityRef {
 		id := t.Identity(canonical)
 		return id.Module.Prefix + ":" + id.Name, []*schema.Module{id.Module}
 	}
-	path, err := t.ParsePath(canonical)
-	if err != nil {
-		return canonical, nil
-	}
-	text = path.Format(func(m *schema.Module) string {
+	prefix := func(m *schema.Module) string {
 		if !slices.Contains(modules, m) {
 			modules = append(modules, m)
 		}
 		return m.Prefix
-	})
-	return text, modules
+	}
+	if t.HoldsNames {
+		text, _ = schema.Rename(canonical, func(name string) (string, bool) {
+			if m := t.SchemaModule(name); m != nil {
+				return prefix(m), true
+			}
+			return name, true
+		})
+		return text, modules
+	}
+	path, err := t.ParsePath(canonical)
+	if err != nil {
+		return canonical, nil
+	}
+	return path.Format(prefix), modules
 }
 
 // WriteXML writes everything below n as a sequence of elements, in surroundings whose default namespace is namespace.

@@ -61,6 +61,8 @@ type Type struct {
 	// Target is the leaf or leaf-list that a leafref leads to; its type is the type of the values.
 	Target          *Node
 	RequireInstance bool // of leafref and instance-identifier
+	// HoldsNames: values are XPath text, in which names carry the names of modules for prefixes.
+	HoldsNames bool
 
 	path           *leafrefText
 	normalise      func(string) string // canonical form that a standard typedef adds (RFC 6991)
@@ -155,6 +157,7 @@ func (c *compiler) typedef(def *statement) (*Type, error) {
 	if f := normalisers[name{t.Module.Name, t.Typedef}]; f != nil {
 		t.normalise = f
 	}
+	t.HoldsNames = t.HoldsNames || holdsNames[name{t.Module.Name, t.Typedef}]
 	c.typedefs[def] = t
 	return t, nil
 }

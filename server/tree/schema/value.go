@@ -73,6 +73,9 @@ func (t *Type) parse(text string, lex Lexical) (string, error) {
 	}
 	switch t.Base {
 	case String:
+		if t.HoldsNames {
+			text = moduleNames(text, lex)
+		}
 		return text, t.checkString(text)
 	case Boolean:
 		if text != "true" && text != "false" {
@@ -106,6 +109,17 @@ func (t *Type) parse(text string, lex Lexical) (string, error) {
 		return t.parseUnion(text, lex)
 	}
 	return t.parseInteger(text, lex)
+}
+
+// moduleNames puts module names in the place of prefixes. Text whose prefixes mean nothing is kept: it may be no path.
+func moduleNames(text string, lex Lexical) string {
+	renamed, _ := Rename(text, func(prefix string) (string, bool) {
+		if m := lex.Module(prefix); m != nil {
+			return m.Name, true
+		}
+		return "", false
+	})
+	return renamed
 }
 
 // checkToken refuses a JSON token of the wrong kind (RFC 7951 section 6).
@@ -159,7 +173,7 @@ func (t *Type) setEncoding() (plain bool) {
 	t = t.Resolved()
 	if t.Base != Union {
 		t.encoding = t
-		return t.JSONToken() == JSONString && t.Base != IdentityRef && t.Base != InstanceID
+		return t.JSONToken() == JSONString && t.Base != IdentityRef && t.Base != InstanceID && !t.HoldsNames
 	}
 	plain = true
 	for _, m := range t.Members {

@@ -1,0 +1,48 @@
+package schema
+
+import "strings"
+
+// holdsNames are the standard types whose values are XPath text: their prefixes mean something only where the value is
+// written, so they are kept as module names.
+var holdsNames = map[name]bool{
+	{"ietf-yang-types", "xpath1.0"}:                  true,
+	{"ietf-netconf-acm", "node-instance-identifier"}: true,
+}
+
+// Rename replaces every prefix of a name in XPath text by what to gives for it. Literals and the :: of axes stay as they
+// are; ok is false when to does not know one of the prefixes.
+func Rename(text string, to func(prefix string) (string, bool)) (renamed string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		switch ch := text[i]; {
+		case ch == '\'' || ch == '"':
+			end := strings.IndexByte(text[i+1:], ch)
+			if end < 0 {
+				end = len(text) - i - 2
+			}
+			b.WriteString(text[i : i+end+2])
+			i += end + 2
+		case isNameByte(ch):
+			end := i
+			for end < len(text) && isNameByte(text[end]) {
+				end++
+			}
+			word := text[i:end]
+			if strings.HasPrefix(text[end:], ":") && !strings.HasPrefix(text[end:], "::") {
+				if word, ok = to(word); !ok {
+					return text, false
+				}
+			}
+			b.WriteString(word)
+			i = end
+		default:
+			b.WriteByte(ch)
+			i++
+		}
+	}
+	return b.String(), true
+}
+
+func isNameByte(ch byte) bool {
+	return ch == '_' || ch == '-' || ch == '.' || ch >= '0' && ch <= '9' || ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= 0x80
+}
