@@ -80,10 +80,11 @@ func expand(path string) string {
 // find says which part of path, /MODULE/NODE/NODE..., does not exist.
 func find(modules *goyang.Modules, path string) error {
 	names := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	entry, errs := modules.GetModule(names[0])
-	if len(errs) > 0 {
-		return errs[0]
+	module := modules.Modules[names[0]]
+	if module == nil {
+		return fmt.Errorf("there is no module %s", names[0])
 	}
+	entry := goyang.ToEntry(module) // cached, unlike Modules.GetModule
 	for _, name := range names[1:] {
 		if entry = child(entry, name); entry == nil {
 			return fmt.Errorf("there is no %s", name)

@@ -140,6 +140,7 @@ func TestRules(t *testing.T) {
 			t.Fatalf("rules.txt: cannot read %q", line)
 		}
 		t.Run(strings.Join(field[:3], " "), func(t *testing.T) {
+			t.Parallel()
 			file := filepath.Join(t.TempDir(), "instance.json")
 			if err := os.WriteFile(file, inside(t, field[1], field[2]), 0o600); err != nil {
 				t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	goyang "github.com/openconfig/goyang/pkg/yang"
+
 	"mooring/yang"
 )
 
@@ -105,6 +107,29 @@ func TestYanglintAcceptsEveryModule(t *testing.T) {
 		} {
 			t.Run(moduleName(file)+"/"+set, func(t *testing.T) {
 				if said := yanglint(t, args...); said != "" {
+					t.Error(said)
+				}
+			})
+		}
+	}
+}
+
+// A feature needs no other than those that it names: nothing outside its nodes refers to them.
+func TestYanglintAcceptsEachFeatureAlone(t *testing.T) {
+	needs := map[string]string{}
+	ours(t, func(s, _ *goyang.Statement) {
+		if s.Keyword == "feature" {
+			needs[s.Argument] = value(s, "if-feature")
+		}
+	})
+	for _, module := range []string{"mooring-pmipv6", "mooring-system"} {
+		for _, feature := range features(t)[module] {
+			t.Run(feature, func(t *testing.T) {
+				on := []string{feature}
+				for i := 0; i < len(on); i++ {
+					on = append(on, strings.Fields(strings.ReplaceAll(needs[on[i]], " and ", " "))...)
+				}
+				if said := yanglint(t, load(t, map[string][]string{module: on}, fileOf(t, module))...); said != "" {
 					t.Error(said)
 				}
 			})
