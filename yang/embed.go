@@ -44,6 +44,7 @@ var Modules = []Module{
 	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
+	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
 	{Name: "mooring-system", Revision: "2026-11-22", Implement: true},
 }
