@@ -58,7 +58,7 @@ func (e *editor) node(old *Node, ed *Edit) *Node {
 		}
 		now = old
 	case None:
-		if now = e.none(old, ed.Node); now == nil && len(ed.Below) == 0 {
+		if now = e.none(old, ed.Node); now == nil && (len(ed.Below) == 0 || holds(ed.Node.def)) {
 			return nil
 		}
 	}

@@ -1,0 +1,139 @@
+package datastore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"mooring/server/tree"
+)
+
+// part is a consumer that writes down what happens to it.
+type part struct {
+	name   string
+	log    *[]string
+	refuse bool
+}
+
+func (p *part) Prepare(_ context.Context, old, new string) (Prepared, error) {
+	if p.refuse {
+		*p.log = append(*p.log, p.name+" refuses")
+		return nil, &tree.Error{Tag: tree.InUse, Message: p.name + " is busy"}
+	}
+	*p.log = append(*p.log, p.name+" prepares "+old+" -> "+new)
+	return &ready{p}, nil
+}
+
+type ready struct{ p *part }
+
+func (r *ready) Apply() { *r.p.log = append(*r.p.log, r.p.name+" applies") }
+func (r *ready) Abort() { *r.p.log = append(*r.p.log, r.p.name+" aborts") }
+
+// name is the native configuration of these tests: the name of the system.
+func name(_ string, c Change) (string, []*tree.Error, error) {
+	system := c.New.ChildNamed("system")
+	if system == nil {
+		return "-", nil, nil
+	}
+	v, _ := system.Leaf("name")
+	var warnings []*tree.Error
+	if v == "odd" {
+		warnings = append(warnings, &tree.Error{Warning: true, Message: "an odd name"})
+	}
+	if v == "untranslatable" {
+		return "", nil, errors.New("no such thing")
+	}
+	return v, warnings, nil
+}
+
+func TestConsumers(t *testing.T) {
+	var log []string
+	first, second, third := &part{name: "first", log: &log}, &part{name: "second", log: &log}, &part{name: "third", log: &log}
+	s := open(t, "", Options{Pipeline: &Consumers[string]{Translator: name, List: []Consumer[string]{first, second, third}}})
+	x := s.NewSession(admin, 1)
+	try := func(value string) (*Result, error) {
+		log = nil
+		c := x.Private()
+		setLeaf(t, c, "/example-system:system/name", value)
+		return c.Commit(t.Context(), CommitOptions{})
+	}
+	want := func(when string, entries ...string) {
+		t.Helper()
+		if !slices.Equal(log, entries) {
+			t.Errorf("%s: %q, want %q", when, log, entries)
+		}
+	}
+	if _, err := try("a"); err != nil {
+		t.Fatal(err)
+	}
+	want("a commit", "first prepares - -> a", "second prepares - -> a", "third prepares - -> a", "first applies", "second applies", "third applies")
+
+	third.refuse = true
+	before := s.Running()
+	if _, err := try("b"); tagOf(err) != tree.InUse {
+		t.Errorf("a refused commit: %v", err)
+	}
+	want("a refusal", "first prepares a -> b", "second prepares a -> b", "third refuses", "second aborts", "first aborts")
+	if s.Running() != before {
+		t.Error("a refused commit changed running")
+	}
+	third.refuse = false
+
+	if result, err := try("odd"); err != nil || len(result.Warnings) != 1 {
+		t.Errorf("a warning: %+v, %v", result, err)
+	}
+	want("after a refusal", "first prepares a -> odd", "second prepares a -> odd", "third prepares a -> odd", "first applies", "second applies", "third applies")
+
+	if _, err := try("untranslatable"); err == nil {
+		t.Error("what cannot be translated was committed")
+	}
+	want("no translation")
+}
+
+func TestDiskFailureAborts(t *testing.T) {
+	var log []string
+	dir := t.TempDir()
+	s := open(t, dir, Options{Pipeline: &Consumers[string]{Translator: name, List: []Consumer[string]{&part{name: "one", log: &log}}}})
+	s.disk.dir.Close() // every write fails from now on
+	log = nil
+	c := s.NewSession(admin, 1).Private()
+	setLeaf(t, c, "/example-system:system/name", "a")
+	if _, err := c.Commit(t.Context(), CommitOptions{}); tagOf(err) != tree.OperationFailed {
+		t.Errorf("a commit that cannot be written: %v", err)
+	}
+	if !slices.Equal(log, []string{"one prepares - -> a", "one aborts"}) || s.Running().ID != 0 {
+		t.Errorf("%q, running is commit %d", log, s.Running().ID)
+	}
+}
+
+func TestInvalidCommitListsEverything(t *testing.T) {
+	s := open(t, "", Options{})
+	c := s.NewSession(admin, 1).Private()
+	setLeaf(t, c, "/example-system:system/name", "same")
+	setLeaf(t, c, "/example-system:system/backup", "same")
+	setLeaf(t, c, "/example-system:user[realm='1'][id='a']/friend", "nobody")
+	_, err := c.Commit(t.Context(), CommitOptions{})
+	errs := tree.Errors(err)
+	if len(errs) != 2 || errs[0].AppTag != "same-name" || errs[1].AppTag != "instance-required" {
+		t.Errorf("want the must and the leafref, got %v", err)
+	}
+	if s.Running().ID != 0 {
+		t.Error("an invalid commit went through")
+	}
+}
+
+func TestCommitOfNothing(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	x := s.NewSession(admin, 1)
+	setLeaf(t, x.Candidate(), "/example-system:system/name", "a")
+	first, err := x.Candidate().Commit(t.Context(), CommitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setLeaf(t, x.Candidate(), "/example-system:system/name", "a")
+	second, err := x.Candidate().Commit(t.Context(), CommitOptions{})
+	if err != nil || second.Snapshot != first.Snapshot {
+		t.Errorf("a commit without a change made commit %d, %v", second.Snapshot.ID, err)
+	}
+}

@@ -1,0 +1,32 @@
+package validate
+
+import (
+	"testing"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/yang"
+)
+
+// TestOwnModulesCompile keeps the modules of this element free of expressions and types that we would not understand, and
+// the empty configuration valid.
+func TestOwnModulesCompile(t *testing.T) {
+	var sources []schema.Source
+	for _, m := range yang.Modules {
+		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
+	}
+	s, err := schema.Compile(yang.FS, sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Check(nil, tree.NewRoot(s)); err != nil {
+		t.Errorf("the empty configuration: %v", err)
+	}
+	if r.nodes[s.Root] == nil || !r.nodes[s.Root].ruled {
+		t.Error("our modules seem to have no rules")
+	}
+}
