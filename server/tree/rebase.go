@@ -51,7 +51,10 @@ func Rebase(base, mine, theirs *Node) (root *Node, conflicts []schema.Path, err 
 	}
 	own := Diff(base, mine)
 	for ch := range own.All() {
-		if !unchanged(base, theirs, ch.Path) && !agree(mine, theirs, ch.Path) {
+		if agree(mine, theirs, ch.Path) {
+			continue
+		}
+		if !unchanged(base, theirs, ch.Path) || ch.New != nil && otherCase(base, theirs, ch.Path) {
 			conflicts = append(conflicts, ch.Path)
 		}
 	}
@@ -71,6 +74,21 @@ func unchanged(base, theirs *Node, path schema.Path) bool {
 		}
 	}
 	return agree(base, theirs, path)
+}
+
+// otherCase reports whether theirs chose a case of a choice that excludes what is at path.
+func otherCase(base, theirs *Node, path schema.Path) bool {
+	for i, s := range path {
+		if s.Node.Case == nil {
+			continue
+		}
+		for _, kid := range theirs.Get(path[:i]).kids() {
+			if kid.def.Excludes(s.Node) && base.Get(path[:i]).childOrNil(kid.def) == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // agree reports whether two trees hold the same at path.
