@@ -11,6 +11,7 @@ type editor struct {
 	path schema.Path // to the node being worked on
 	own  *owner
 	errs problems
+	done map[*Edit]bool // deletions that have been made ahead of their turn
 }
 
 func (e *editor) fail(tag Tag, message string) *Error {
@@ -47,7 +48,7 @@ func (e *editor) node(old *Node, ed *Edit) *Node {
 	case Replace:
 		now = e.replace(old, ed.Node)
 	case Merge:
-		now = e.merge(old, ed.Node)
+		now = e.merge(e.deletions(old, ed), ed.Node)
 	case Ensure:
 		if now = old; now == nil {
 			now = ed.Node
@@ -104,25 +105,65 @@ func (n *Node) childEntry(entry *Node) *Node {
 	return nil
 }
 
-// below applies the edits below n, deletions first: a case that is deleted and one that is written in its place do not
-// meet.
+// below applies the edits below n.
 func (e *editor) below(n *Node, ed *Edit) *Node {
-	for _, deleting := range []bool{true, false} {
-		for i := range ed.Below {
-			b := &ed.Below[i]
-			if (b.Op == Delete || b.Op == Remove) != deleting {
-				continue
-			}
-			if n == nil {
-				n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
-			}
-			e.at(b.Node.Step(), func() { n = e.child(n, b) })
+	n = e.deletions(n, ed)
+	for i := range ed.Below {
+		b := &ed.Below[i]
+		if b.deletes() {
+			continue
 		}
+		if n == nil {
+			n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
+		}
+		e.at(b.Node.Step(), func() { n = e.child(n, b) })
 	}
 	if n != nil && n.empty() && n.def.Kind != schema.Root {
 		return nil
 	}
 	return n
+}
+
+func (ed *Edit) deletes() bool { return ed.Op == Delete || ed.Op == Remove }
+
+// passes reports whether ed is only a way to what is below it.
+func (ed *Edit) passes() bool { return ed.Op == Ensure || ed.Op == Seek || ed.Op == None }
+
+// deletions makes the deletions below n, at any depth, before anything is written: the case of a choice that is deleted
+// and the one that is written in its place do not meet.
+func (e *editor) deletions(n *Node, ed *Edit) *Node {
+	for i := range ed.Below {
+		b := &ed.Below[i]
+		if e.done[b] || !b.deletes() && !(b.passes() && slices.ContainsFunc(b.Below, func(d Edit) bool { return d.deletes() || d.passes() })) {
+			continue
+		}
+		held := n.childOrNil(b.Node.def)
+		if b.Node.IsEntry() {
+			held = n.childEntry(b.Node)
+		}
+		if held == nil && !b.deletes() {
+			continue // what leads to nothing is seen to in its turn
+		}
+		if n == nil {
+			n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
+		}
+		e.at(b.Node.Step(), func() {
+			if b.deletes() {
+				n = e.child(n, b)
+				e.mark(b)
+			} else if now := e.deletions(held, b); !now.Same(held) {
+				n = e.child(n, &Edit{Op: Replace, Node: now})
+			}
+		})
+	}
+	return n
+}
+
+func (e *editor) mark(ed *Edit) {
+	if e.done == nil {
+		e.done = map[*Edit]bool{}
+	}
+	e.done[ed] = true
 }
 
 // child applies an edit to a child of n, or to an entry of one of n's lists, and returns n with the result.

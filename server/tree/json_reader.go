@@ -117,11 +117,7 @@ func (d *jsonDecoder) top(step schema.Step) (*Node, error) {
 
 // object reads an object with what is below def into the open node. keys are those that the path has given already.
 func (d *jsonDecoder) object(def *schema.Node, keys []string) error {
-	if d.dec.PeekKind() != '{' {
-		d.fail(InvalidValue, "an object is expected here")
-		return d.dec.SkipValue()
-	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if ok, err := d.begins('{', "an object is expected here"); !ok {
 		return err
 	}
 	for d.dec.PeekKind() != '}' {
@@ -144,6 +140,17 @@ func (d *jsonDecoder) object(def *schema.Node, keys []string) error {
 	}
 	_, err := d.dec.ReadToken()
 	return err
+}
+
+// begins reads the token that opens an object or array; when another value stands there, that is noted and passed over.
+func (d *jsonDecoder) begins(kind jsontext.Kind, otherwise string) (bool, error) {
+	switch d.dec.PeekKind() {
+	case kind, 0: // 0 is an error, which reading returns
+		_, err := d.dec.ReadToken()
+		return err == nil, err
+	}
+	d.fail(InvalidValue, otherwise)
+	return false, d.dec.SkipValue()
 }
 
 // keyIndex is the place of child among the keys of def, or more than any key has.
@@ -248,11 +255,7 @@ func nameEntry(path schema.Path, b *Builder) {
 }
 
 func (d *jsonDecoder) array(def *schema.Node) error {
-	if d.dec.PeekKind() != '[' {
-		d.fail(InvalidValue, fmt.Sprintf("a %s is written as an array", def.Kind))
-		return d.dec.SkipValue()
-	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if ok, err := d.begins('[', fmt.Sprintf("a %s is written as an array", def.Kind)); !ok {
 		return err
 	}
 	for d.dec.PeekKind() != ']' {

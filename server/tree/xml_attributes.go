@@ -7,9 +7,10 @@ import (
 	"mooring/server/tree/xmlio"
 )
 
-// attributes reads what the attributes of an element say of the edit; op is that of the surroundings.
-func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (Edit, error) {
-	own := Edit{Op: op}
+// attributes reads what the attributes of an element say of the edit; op is that of the surroundings. ok is false when the
+// operation cannot be told.
+func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (own Edit, ok bool) {
+	own, ok = Edit{Op: op}, true
 	insert, anchor, anchorIs := "", "", ""
 	for _, a := range el.Attrs {
 		switch {
@@ -19,6 +20,7 @@ func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (Edi
 			i := slices.Index(opNames[:None], a.Value)
 			if i < 0 {
 				d.attribute(BadAttribute, def, "operation", "operation "+a.Value+" is none of merge, replace, create, delete and remove")
+				ok = false
 				continue
 			}
 			own.Op = Op(i)
@@ -33,7 +35,7 @@ func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (Edi
 	if insert != "" || anchorIs != "" {
 		d.place(def, &own, insert, anchor, anchorIs)
 	}
-	return own, nil
+	return own, ok
 }
 
 func (d *xmlDecoder) attribute(tag Tag, def *schema.Node, name, message string) {

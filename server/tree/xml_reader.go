@@ -77,15 +77,16 @@ func (d *xmlDecoder) content(b *Builder, def *schema.Node, op Op) ([]Edit, error
 			return below, err
 		}
 		child := d.child(def, el)
-		if child == nil {
+		var own Edit
+		ok := child != nil
+		if ok {
+			own, ok = d.attributes(child, el, op)
+		}
+		if !ok {
 			if err := d.r.Skip(); err != nil {
 				return nil, err
 			}
 			continue
-		}
-		own, err := d.attributes(child, el, op)
-		if err != nil {
-			return nil, err
 		}
 		if child.Case != nil && own.Op != Delete && own.Op != Remove {
 			d.oneCase(cases, child)
