@@ -64,8 +64,10 @@ func (d *decapsulator) run() error {
 		if err := d.socket.conn.Read(d.receive); err != nil {
 			return err
 		}
-		if d.err != nil {
-			continue // an error about an earlier packet, such as an ICMP message; the host has cleared it
+		if d.err != nil { // about an earlier packet, such as an ICMP message
+			d.socket.drainErrors()
+			d.endpoint.plane.lookAgain()
+			continue
 		}
 		for i := range d.n {
 			d.message(i)

@@ -42,7 +42,7 @@ func openEndpoint(p *Plane, local netip.Addr, encap dataplane.Encap) (_ *endpoin
 	}
 	switch encap {
 	case dataplane.EncapUDP:
-		e.inner4, err = openSocket(local, encap, 0)
+		e.inner4, err = openSocket(local, encap, protoUDP)
 	case dataplane.EncapGRE:
 		e.inner4, err = openSocket(local, encap, protoGRE)
 	case dataplane.EncapIP:

@@ -39,10 +39,10 @@ type held struct {
 func (j *joiner) add(d *device, b []byte) {
 	p := held{device: d, first: b}
 	p.parse()
-	if p.ip > 0 {
-		if h := j.find(&p); h != nil && h.join(&p) {
-			return
-		}
+	if p.ip == 0 {
+		j.fence(&p)
+	} else if h := j.find(&p); h != nil && h.join(&p) {
+		return
 	}
 	if j.used == len(j.held) {
 		j.held = append(j.held, held{})
@@ -62,6 +62,20 @@ func (j *joiner) find(p *held) *held {
 		}
 	}
 	return nil
+}
+
+// fence keeps what comes after p from being joined to what came before it from the same node: p may be of any flow.
+func (j *joiner) fence(p *held) {
+	from, to := 12, 20
+	if p.first[0]>>4 == 6 {
+		from, to = 8, 40
+	}
+	for i := j.used - 1; i >= max(0, j.used-joinLookBack); i-- {
+		h := &j.held[i]
+		if h.first[0]>>4 == p.first[0]>>4 && string(h.first[from:to]) == string(p.first[from:to]) {
+			h.closed = true
+		}
+	}
 }
 
 // sameFlow compares addresses and ports, which stand next to each other where there are no IP options.

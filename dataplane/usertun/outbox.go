@@ -147,38 +147,30 @@ func (c *control) put(at int, level, kind, size int, value uint32) int {
 	return unix.CmsgSpace(size)
 }
 
-// refused deals with a message that the host would not send.
+// refused deals with a message that the host would not send: its packets are tried once more, one by one.
 func (o *outbox) refused(m *outMessage, err error) {
-	narrow := errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EMSGSIZE)
-	if narrow {
-		m.tunnel.pathChanged()
-	}
-	if errors.Is(err, unix.EIO) {
+	switch {
+	case errors.Is(err, unix.EIO):
 		o.segments = 1 // the interface cannot complete the checksums of segments
+	case errors.Is(err, unix.EMSGSIZE), errors.Is(err, unix.EINVAL):
+		if m.tunnel.fits(m.size) {
+			m.tunnel.pathChanged()
+		}
 	}
-	if m.packets > 1 && (narrow || o.segments == 1) {
-		o.sendSingly(m)
-		return
-	}
-	m.tunnel.drops.send.Add(uint64(m.packets))
-}
-
-// sendSingly sends the segments of a message as messages of their own.
-func (o *outbox) sendSingly(m *outMessage) {
 	var all []byte
 	for _, p := range m.pieces {
 		all = append(all, unsafe.Slice(p.Base, p.Len)...)
 	}
+	var class control
+	n := 0
+	if m.class != 0 {
+		n = class.put(0, o.socket.classLevel, o.socket.classType, 4, uint32(m.class))
+	}
 	for len(all) > 0 {
-		n := min(m.size, len(all))
-		var single control
-		length := 0
-		if m.class != 0 {
-			length = single.put(0, o.socket.classLevel, o.socket.classType, 4, uint32(m.class))
-		}
-		if o.socket.sendOne(m.tunnel.sockaddr.Load(), all[:n], single[:length]) != nil {
+		size := min(m.size, len(all))
+		if o.socket.sendOne(m.tunnel.sockaddr.Load(), all[:size], class[:n]) != nil {
 			m.tunnel.drops.send.Add(1)
 		}
-		all = all[n:]
+		all = all[size:]
 	}
 }

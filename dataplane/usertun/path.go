@@ -1,6 +1,7 @@
 package usertun
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -29,9 +30,8 @@ func openProber(local netip.Addr) (*prober, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket for path MTUs: %w", err)
 	}
-	deafen(fd)
 	p := &prober{fd, local.Is6()}
-	if err := p.call(unix.SYS_BIND, netip.AddrPortFrom(local, 0)); err != nil {
+	if err := errors.Join(deafen(fd), bind(fd, netip.AddrPortFrom(local, 0))); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("local address %s: %w; it must be an address of this host", local, err)
 	}
@@ -40,22 +40,15 @@ func openProber(local netip.Addr) (*prober, error) {
 
 // mtu returns the MTU of the path to the peer.
 func (p *prober) mtu(peer netip.Addr) (int, error) {
-	if err := p.call(unix.SYS_CONNECT, netip.AddrPortFrom(peer, PortData)); err != nil {
-		return 0, fmt.Errorf("no way to the peer %s: %w", peer, err)
+	to := newSockaddr(netip.AddrPortFrom(peer, PortData))
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(p.fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
+	if errno != 0 {
+		return 0, fmt.Errorf("no way to the peer %s: %w", peer, errno)
 	}
 	if p.v6 {
 		return unix.GetsockoptInt(p.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU)
 	}
 	return unix.GetsockoptInt(p.fd, unix.IPPROTO_IP, unix.IP_MTU)
-}
-
-func (p *prober) call(number uintptr, to netip.AddrPort) error {
-	s := newSockaddr(to)
-	_, _, errno := unix.Syscall(number, uintptr(p.fd), uintptr(unsafe.Pointer(&s.raw)), uintptr(s.length))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }
 
 func (p *prober) close() { unix.Close(p.fd) }

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -256,13 +255,10 @@ func (p *Plane) removeTunnel(id dataplane.TunnelID) error {
 }
 
 // route makes a route into a path.
-func (p *Plane) route(path dataplane.Path, prefix netip.Prefix) (*route, error) {
+func (p *Plane) route(path dataplane.Path) (*route, error) {
 	t := p.tunnels[path.Tunnel]
 	if t == nil {
 		return nil, fmt.Errorf("there is no tunnel %s", path.Tunnel)
-	}
-	if prefix.Contains(path.Tunnel.Peer) {
-		return nil, fmt.Errorf("the tunnel's own packets to %s would be led into it", path.Tunnel.Peer)
 	}
 	if (path.Tx.Set || path.Rx.Set) && path.Tunnel.Encap == dataplane.EncapIP {
 		return nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
@@ -285,7 +281,10 @@ func (p *Plane) putRoute(o dataplane.Route) error {
 		}
 		return nil
 	}
-	r, err := p.route(path, o.Prefix)
+	if path.Tunnel.VRF == o.VRF && o.Prefix.Contains(path.Tunnel.Peer) {
+		return fmt.Errorf("the tunnel's own packets to %s would be led into it", path.Tunnel.Peer)
+	}
+	r, err := p.route(path)
 	if err != nil {
 		return err
 	}
@@ -316,7 +315,7 @@ func (p *Plane) putSourceRoute(o dataplane.SourceRoute) error {
 	if a == nil {
 		return fmt.Errorf("%s is not an access interface", o.Link)
 	}
-	r, err := p.route(o.Path, o.Source)
+	r, err := p.route(o.Path)
 	if err != nil {
 		return err
 	}

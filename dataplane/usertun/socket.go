@@ -27,19 +27,33 @@ type socket struct {
 	file     *os.File
 	conn     syscall.RawConn
 	closed   atomic.Bool
+	wide     *socket // IPv4: for what must be fragmented; it receives nothing
 
 	classLevel, classType int // of the ancillary datum for the traffic class
 }
 
-// openSocket opens a socket in the namespace of the calling thread. Protocol 0 stands for UDP.
+// openSocket opens a socket in the namespace of the calling thread. The protocol is that of the outer IP header.
 func openSocket(local netip.Addr, encap dataplane.Encap, protocol int) (*socket, error) {
-	s := &socket{encap: encap, v6: local.Is6(), classLevel: unix.IPPROTO_IP, classType: unix.IP_TOS}
-	family, kind, port := unix.AF_INET, unix.SOCK_RAW, 0
+	kind, port := unix.SOCK_RAW, uint16(0)
+	if protocol == protoUDP {
+		kind, port = unix.SOCK_DGRAM, PortData
+	}
+	s, err := bindSocket(netip.AddrPortFrom(local, port), encap, kind, protocol, false)
+	if err != nil || s.v6 {
+		return s, err
+	}
+	if s.wide, err = bindSocket(netip.AddrPortFrom(local, 0), encap, unix.SOCK_RAW, protocol, true); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int, wide bool) (*socket, error) {
+	s := &socket{encap: encap, v6: local.Addr().Is6(), classLevel: unix.IPPROTO_IP, classType: unix.IP_TOS}
+	family := unix.AF_INET
 	if s.v6 {
 		family, s.classLevel, s.classType = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_TCLASS
-	}
-	if encap == dataplane.EncapUDP {
-		kind, protocol, port = unix.SOCK_DGRAM, unix.IPPROTO_UDP, PortData
 	}
 	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
@@ -48,7 +62,15 @@ func openSocket(local netip.Addr, encap dataplane.Encap, protocol int) (*socket,
 		}
 		return nil, fmt.Errorf("open socket for %s tunnels: %w", encap, err)
 	}
-	if err := s.set(fd, netip.AddrPortFrom(local, uint16(port))); err != nil {
+	if wide {
+		err = errors.Join(deafen(fd), unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT))
+	} else {
+		err = s.set(fd, kind)
+	}
+	if err == nil {
+		err = bind(fd, local)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("socket for %s tunnels at %s: %w", encap, local, err)
 	}
@@ -56,30 +78,45 @@ func openSocket(local netip.Addr, encap dataplane.Encap, protocol int) (*socket,
 	return s, err
 }
 
-func (s *socket) set(fd int, local netip.AddrPort) error {
-	// The host sets DF on what fits the path, learns the path's MTU, and fragments what does not fit: of inner packets
-	// only those that must not be refused (RFC 2473 section 7.1) and those on their way while the path became narrower.
-	level, discover, want, class := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_WANT, unix.IP_RECVTOS
-	if s.v6 {
-		level, discover, want, class = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_WANT, unix.IPV6_RECVTCLASS
-	}
-	if err := unix.SetsockoptInt(fd, level, discover, want); err != nil {
-		return fmt.Errorf("path MTU discovery: %w", err)
-	}
-	if err := unix.SetsockoptInt(fd, level, class, 1); err != nil {
-		return fmt.Errorf("receive traffic class: %w", err)
-	}
-	if s.encap == dataplane.EncapUDP {
-		s.segments = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) == nil
-	}
-	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
-	setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+func bind(fd int, local netip.AddrPort) error {
 	to := newSockaddr(local)
 	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
 	if errno != 0 {
 		return errno
 	}
 	return nil
+}
+
+// set prepares a socket. The host learns the MTU of paths from what comes back. Over IPv4 packets have DF, and what is too
+// big for the path but must not be refused goes by the socket wide. Over IPv6 the host fragments such packets.
+func (s *socket) set(fd, kind int) error {
+	type option struct{ level, name, value int }
+	options := []option{{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO}, {unix.IPPROTO_IP, unix.IP_RECVTOS, 1}}
+	if s.v6 {
+		options = []option{
+			{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_WANT}, {unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1}}
+		if kind == unix.SOCK_RAW { // else the host does not learn from packets that these sockets sent
+			options = append(options, option{unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1})
+		}
+	}
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			return err
+		}
+	}
+	if kind == unix.SOCK_DGRAM {
+		s.segments = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) == nil
+	}
+	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
+	setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	return nil
+}
+
+// deafen keeps everything out of a socket that only sends.
+func deafen(fd int) error {
+	nothing := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+	program := unix.SockFprog{Len: 1, Filter: &nothing[0]}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program)
 }
 
 // setBuffer asks for as much as the host gives: inside a user namespace that is its configured maximum.
@@ -114,8 +151,15 @@ func (s *socket) awaitRoom() error {
 	})
 }
 
-// sendOne sends one datagram.
+// sendOne sends one packet of any size.
 func (s *socket) sendOne(to *sockaddr, b, control []byte) error {
+	if s.wide != nil {
+		if s.encap == dataplane.EncapUDP {
+			b = s.behindUDP(to, b)
+			to = newSockaddr(netip.AddrPortFrom(to.addrPort().Addr(), 0))
+		}
+		s = s.wide
+	}
 	var h [1]mmsghdr
 	iov := piece(b)
 	h[0].Name, h[0].Namelen, h[0].Iov = (*byte)(unsafe.Pointer(&to.raw)), to.length, &iov
@@ -128,7 +172,30 @@ func (s *socket) sendOne(to *sockaddr, b, control []byte) error {
 	return err
 }
 
+// behindUDP puts a UDP header in front of b. It has no checksum, which IPv4 allows: the inner packet has its own.
+func (s *socket) behindUDP(to *sockaddr, b []byte) []byte {
+	datagram := make([]byte, udpLen, udpLen+len(b))
+	be.PutUint16(datagram, PortData)
+	be.PutUint16(datagram[2:], to.port())
+	be.PutUint16(datagram[4:], uint16(udpLen+len(b)))
+	return append(datagram, b...)
+}
+
+// drainErrors takes ICMP errors about what was sent off the socket; the host has learnt from them already.
+func (s *socket) drainErrors() {
+	_ = s.conn.Control(func(fd uintptr) {
+		for {
+			if _, _, _, _, err := unix.Recvmsg(int(fd), nil, nil, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT); err != nil {
+				return
+			}
+		}
+	})
+}
+
 func (s *socket) close() {
 	s.closed.Store(true)
 	s.file.Close()
+	if s.wide != nil {
+		s.wide.close()
+	}
 }

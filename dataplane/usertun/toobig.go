@@ -70,20 +70,17 @@ func openICMP() (*icmpSender, error) {
 			s.close()
 			return nil, fmt.Errorf("open ICMP socket (needs CAP_NET_RAW): %w", err)
 		}
-		deafen(fd)
+		if err := deafen(fd); err != nil {
+			unix.Close(fd)
+			s.close()
+			return nil, fmt.Errorf("ICMP socket: %w", err)
+		}
 		if s.files[i], s.conns[i], err = pollable(fd, "icmp"); err != nil {
 			s.close()
 			return nil, err
 		}
 	}
 	return s, nil
-}
-
-// deafen keeps copies of what the host receives out of a socket that only sends.
-func deafen(fd int) {
-	nothing := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
-	program := unix.SockFprog{Len: 1, Filter: &nothing[0]}
-	_ = unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program) // else its buffer fills, no more
 }
 
 func (s *icmpSender) close() {

@@ -78,6 +78,9 @@ func (t *tunnel) pathChanged() {
 	t.endpoint.plane.lookAgain()
 }
 
+// fits reports whether a packet of this size should go through the path as it was when last looked up.
+func (t *tunnel) fits(size int) bool { return size+outerLen(t.id) <= int(t.path.Load()) }
+
 func (t *tunnel) setPath(mtu int) {
 	t.path.Store(int32(mtu))
 	t.segmentLimit.Store(int32(mtu - outerLen(t.id)))
