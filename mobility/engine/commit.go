@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/lma"
+	"mooring/mobility/mag"
+	"mooring/mobility/transport"
+)
+
+// Commit is a configuration that the engine is ready to obey. Either Apply or Abort is called, once; neither can fail.
+type Commit struct {
+	engine    *Engine
+	config    *mobility.Config
+	addresses transport.Prepared
+	done      chan struct{}
+}
+
+// Prepare gets ready to obey config, which is nil for none: it opens the sockets of new addresses and disturbs nothing. It is compared with
+// what the machines obey, so the configuration before it is not looked at. It fails, with every reason, when
+// an address or an access link has two owners, or a socket cannot be opened for good. One commit may be under way at a time.
+func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit, error) {
+	if config == nil {
+		config = new(mobility.Config)
+	}
+	addresses, err := claims(config)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := e.Transport.Prepare(addresses)
+	if err != nil {
+		return nil, err
+	}
+	return &Commit{e, config, prepared, make(chan struct{})}, nil
+}
+
+// Abort gives the commit up.
+func (c *Commit) Abort() { c.addresses.Abort() }
+
+// Apply makes the machines obey, and waits until they do. New ones begin, those that are gone take leave of their peers. Run has to have been
+// called; when it has ended, nothing happens.
+func (c *Commit) Apply() {
+	if !c.engine.post(c) {
+		c.addresses.Abort()
+		return
+	}
+	select {
+	case <-c.done:
+	case <-c.engine.stopped:
+		select {
+		case <-c.done:
+		default:
+			c.addresses.Abort()
+		}
+	}
+}
+
+func (c *Commit) handle(e *Engine, now time.Time) {
+	if e.tracing {
+		e.trace(now, Name{}, c.String())
+	}
+	c.addresses.Open()
+	e.closeMissing(now, c.config)
+	e.reconfigure(now, c.config)
+	e.element.index()
+	e.registry.Store(e.newRegistry())
+	e.carryOut(now) // from the old addresses too
+	c.addresses.Retire()
+	close(c.done)
+}
+
+// closeMissing closes the machines that config does not have.
+func (e *Engine) closeMissing(now time.Time, config *mobility.Config) {
+	for name, a := range e.element.anchors {
+		if config.LMAs[name] == nil {
+			a.Close(now, e.element.mark(&a.unit))
+			delete(e.element.anchors, name)
+		}
+	}
+	for name, g := range e.element.gateways {
+		if config.MAGs[name] == nil {
+			g.Close(now, e.element.mark(&g.unit))
+			delete(e.element.gateways, name)
+		}
+	}
+}
+
+// reconfigure makes the machines of config, and tells those that are there already of changes.
+func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
+	for name, cfg := range config.LMAs {
+		switch a := e.element.anchors[name]; {
+		case a == nil:
+			table := binding.New()
+			m := lma.New(cfg, table)
+			e.element.anchors[name] = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
+		case a.cfg != cfg:
+			a.cfg = cfg
+			a.lma.Reconfigure(now, cfg, e.element.mark(&a.unit))
+		}
+	}
+	for name, cfg := range config.MAGs {
+		switch g := e.element.gateways[name]; {
+		case g == nil:
+			table := binding.New()
+			m := mag.New(cfg, table)
+			e.element.gateways[name] = &gateway{unit: e.element.newUnit(Name{RoleMAG, name}, m, table), mag: m, cfg: cfg}
+		case g.cfg != cfg:
+			g.cfg = cfg
+			g.mag.Reconfigure(now, cfg, e.element.mark(&g.unit))
+		}
+	}
+}
+
+func (e *element) newUnit(name Name, m machine, table *binding.Table) unit {
+	e.last++
+	return unit{machine: m, Name: name, table: table, number: e.last}
+}
+
+// index finds the machines by what messages name.
+func (e *element) index() {
+	e.units = e.units[:0]
+	e.owners, e.links, e.numbers = map[transport.Address]owner{}, map[string]*gateway{}, map[dataplane.SessionID]*unit{}
+	for _, name := range slices.Sorted(maps.Keys(e.anchors)) {
+		a := e.anchors[name]
+		e.units = append(e.units, &a.unit)
+		for _, addr := range a.cfg.Addresses {
+			e.owners[transport.Address{Addr: addr}] = owner{anchor: a}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.gateways)) {
+		g := e.gateways[name]
+		e.units = append(e.units, &g.unit)
+		for _, addr := range g.cfg.Addresses {
+			at := transport.Address{Addr: addr}
+			e.owners[at] = owner{e.owners[at].anchor, g}
+		}
+		for _, link := range g.cfg.Links {
+			e.links[link.Name] = g
+		}
+	}
+	for _, u := range e.units {
+		e.numbers[u.number] = u
+	}
+}
+
+// claims lists the addresses of a configuration. Two machines of one role cannot have the same address, nor two MAGs the same
+// access link: nobody could tell which of them a message or a node is for.
+func claims(config *mobility.Config) ([]transport.Address, error) {
+	var errs []error
+	addresses := map[transport.Address]bool{}
+	claim := func(role Role, owners map[netip.Addr]string, name string, of []netip.Addr) {
+		for _, addr := range of {
+			if other, taken := owners[addr]; taken && other != name {
+				errs = append(errs, fmt.Errorf("%v %s and %v %s have the same address %v; give one of them another", role, other, role, name, addr))
+			}
+			owners[addr] = name
+			addresses[transport.Address{Addr: addr}] = true
+		}
+	}
+	owners := map[netip.Addr]string{}
+	for _, name := range slices.Sorted(maps.Keys(config.LMAs)) {
+		claim(RoleLMA, owners, name, config.LMAs[name].Addresses)
+	}
+	owners, links := map[netip.Addr]string{}, map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(config.MAGs)) {
+		claim(RoleMAG, owners, name, config.MAGs[name].Addresses)
+		for _, link := range config.MAGs[name].Links {
+			if other, taken := links[link.Name]; taken {
+				errs = append(errs, fmt.Errorf("mag %s and mag %s have the same access link %s; take it from one of them", other, name, link.Name))
+			}
+			links[link.Name] = name
+		}
+	}
+	sorted := slices.SortedFunc(maps.Keys(addresses), func(a, b transport.Address) int {
+		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Addr.Compare(b.Addr))
+	})
+	return sorted, errors.Join(errs...)
+}

@@ -1,0 +1,26 @@
+// Package engine runs the machines of an element: any number of LMAs and MAGs, in one goroutine. It reads the clock, tells the
+// machines what happened, and does what they ask for. All protocol is in packages lma and mag, all I/O behind interfaces.
+//
+//	                    transport.Batches()                        Events
+//	socket readers ────────────────────────┐            ┌──────> queue ─> goroutine ─> notifications
+//	                                       v            │ 4      (a full one drops, and counts)
+//	commit   Prepare..Apply ──┐      ┌───────────┐      │
+//	access   Attached ────────┤ inbox│  Run:     │ 3    ├──────> Transport.Send
+//	dataplane Installed ──────┼─────>│  one loop ├──────┤ 2
+//	state    Do, Peers, .. ───┘      │           │      ├──────> Grants
+//	                                 └───────────┘      │ 1
+//	           one timer for ───────────┘    ^          └──────> Dataplane.Want
+//	           the earliest deadline         └─ while Dataplane.Room is closed for us, no batch is read
+//
+// A step of the loop is one inbox message: the time is read once, the machines concerned are called, and then their Effects
+// are carried out, kind by kind in the order that mobility.Effects defines (1 to 4 above). Answers to a batch of requests leave
+// as a batch.
+//
+// Nothing that the loop calls may wait for the loop: not Grants, not Dataplane.Want, not Transport.Send.
+//
+// Every input can be written down and played again: at debug level each goes into the log as a step of a text scenario, with
+// its time and machine (text.go, package scenario).
+//
+// Stopping Run changes nothing: bindings stay, tunnels carry traffic, peers learn nothing, and another process may go on. Who
+// wants to take leave of the peers commits a configuration without machines first.
+package engine

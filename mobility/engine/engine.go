@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/transport"
+)
+
+// Transport carries signalling: *transport.Sockets, or *transport.Host in tests. The loop alone calls Send, Open and Retire.
+type Transport interface {
+	Prepare(addresses []transport.Address) (transport.Prepared, error)
+	Batches() <-chan *transport.Batch
+	Send(datagrams []mobility.Datagram) // the datagrams are the caller's again when it returns
+}
+
+// Dataplane takes over what sessions want: *reconcile.Reconciler. The identifiers of sessions are those of Session.
+type Dataplane interface {
+	Want(changes []dataplane.Change) // does not block; the slice is the caller's again when it returns
+	Room() <-chan struct{}           // closed while more changes are welcome
+}
+
+// Options of an Engine. Transport and Dataplane have to be given.
+type Options struct {
+	Log       *slog.Logger
+	Transport Transport
+	Dataplane Dataplane
+	Grants    func([]mobility.Grant) // called from the loop, which it may not wait for; the slice is valid during the call
+	Events    func([]Event)          // called from a goroutine of its own, and may take its time; the slice is valid during the call
+	Backlog   int                    // events that may wait for Events; 0 means 65536
+}
+
+// Engine runs the machines of an element. Its methods may be called concurrently.
+type Engine struct {
+	Options
+	inbox    chan message
+	stopped  chan struct{}
+	events   events
+	registry atomic.Pointer[registry]
+	meter    meter
+
+	// The loop's own.
+	element element
+	tracing bool // the present step
+	stalled bool // nothing is read, because the dataplane is full
+}
+
+// message is what the inbox takes.
+type message interface {
+	// handle tells the machines concerned.
+	handle(e *Engine, now time.Time)
+}
+
+// inboxSize bounds what may wait beside the batches of the transport. Whoever comes later waits himself.
+const inboxSize = 64
+
+// New returns an engine without machines. Nothing happens before Run.
+func New(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Grants == nil {
+		o.Grants = func([]mobility.Grant) {}
+	}
+	if o.Backlog == 0 {
+		o.Backlog = 65536
+	}
+	e := &Engine{Options: o, inbox: make(chan message, inboxSize), stopped: make(chan struct{}), element: newElement()}
+	e.events.init(o.Backlog)
+	e.registry.Store(new(registry))
+	return e
+}
+
+// Run is the loop. It returns nil when ctx has ended, and may be called once.
+func (e *Engine) Run(ctx context.Context) error {
+	var sink sync.WaitGroup
+	defer sink.Wait()
+	if e.Events != nil {
+		defer e.events.close()
+		sink.Go(func() { e.events.deliver(e.Events) })
+	}
+	defer close(e.stopped)
+
+	alarm := newAlarm()
+	defer alarm.stop()
+	for ctx.Err() == nil {
+		alarm.set(e.element.deadline())
+		e.wait(ctx, alarm)
+	}
+	return nil
+}
+
+// wait takes one step as soon as there is one to take.
+func (e *Engine) wait(ctx context.Context, alarm *alarm) {
+	batches, room := e.Transport.Batches(), e.Dataplane.Room()
+	select {
+	case <-room:
+		room, e.stalled = nil, false
+	default:
+		if !e.stalled {
+			e.meter.stalls.Add(1)
+		}
+		batches, e.stalled = nil, true
+	}
+	select {
+	case <-ctx.Done():
+	case <-room:
+	case b := <-batches:
+		e.step(arrival{b})
+	case m := <-e.inbox:
+		e.step(m)
+	case <-alarm.timer.C:
+		alarm.rang()
+		e.step(tick{})
+	}
+}
+
+// step handles one message and carries out what the machines ask for.
+func (e *Engine) step(m message) {
+	now := time.Now()
+	e.tracing = e.Log.Enabled(context.Background(), slog.LevelDebug)
+	e.meter.waiting(len(e.inbox) + len(e.Transport.Batches()))
+	m.handle(e, now)
+	e.carryOut(now)
+	e.meter.step(time.Since(now))
+}
+
+// post puts a message into the inbox, and says whether the engine runs.
+func (e *Engine) post(m message) bool {
+	select {
+	case <-e.stopped:
+		return false
+	default:
+	}
+	select {
+	case e.inbox <- m:
+		return true
+	case <-e.stopped:
+		return false
+	}
+}
+
+// alarm is the one timer of the loop.
+type alarm struct {
+	timer *time.Timer
+	at    time.Time // zero: it is not set
+}
+
+func newAlarm() *alarm {
+	a := &alarm{timer: time.NewTimer(time.Hour)}
+	a.timer.Stop()
+	return a
+}
+
+// set makes the timer ring at an instant. Most steps do not change it.
+func (a *alarm) set(at time.Time, ok bool) {
+	switch {
+	case !ok && !a.at.IsZero():
+		a.timer.Stop()
+		a.at = time.Time{}
+	case ok && !at.Equal(a.at):
+		a.timer.Reset(time.Until(at))
+		a.at = at
+	}
+}
+
+func (a *alarm) rang() { a.at = time.Time{} }
+
+func (a *alarm) stop() { a.timer.Stop() }

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/lma"
+	"mooring/mobility/pool"
+)
+
+// LMA is read access to an anchor of the element, for as long as one likes: when the anchor is gone, its table is empty.
+type LMA struct {
+	Name       string
+	Table      *binding.Table
+	Statistics *mobility.Statistics
+
+	engine *Engine
+	anchor *anchor
+}
+
+// Peers returns the MAGs, configured and learned.
+func (l *LMA) Peers(ctx context.Context) (peers []lma.PeerState, err error) {
+	err = l.engine.Do(ctx, func() { peers = slices.Collect(l.anchor.lma.Peers) })
+	return peers, err
+}
+
+// Networks returns the usage of the pools of each network, by its name.
+func (l *LMA) Networks(ctx context.Context) (networks map[string][]pool.Usage, err error) {
+	networks = map[string][]pool.Usage{}
+	err = l.engine.Do(ctx, func() {
+		for name, usage := range l.anchor.lma.Networks {
+			networks[name] = usage
+		}
+	})
+	return networks, err
+}
+
+// Session returns the identifier that the session of a binding has in the dataplane.
+func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
+
+// MAG is read access to a gateway of the element, as LMA is to an anchor.
+type MAG struct {
+	Name       string
+	Table      *binding.Table
+	Statistics *mobility.Statistics
+
+	gateway *gateway
+}
+
+// Session returns the identifier that the session of a binding has in the dataplane.
+func (m *MAG) Session(id dataplane.SessionID) dataplane.SessionID { return m.gateway.session(id) }
+
+// registry is the machines for readers. It is replaced, never changed.
+type registry struct {
+	lmas []*LMA
+	mags []*MAG
+}
+
+// newRegistry lists the machines; readers of those that were there before keep what they have.
+func (e *Engine) newRegistry() *registry {
+	r := new(registry)
+	for _, u := range e.element.units {
+		if u.Role == RoleLMA {
+			r.lmas = append(r.lmas, &LMA{u.Name.Name, u.table, u.Statistics(), e, e.element.anchors[u.Name.Name]})
+		} else {
+			r.mags = append(r.mags, &MAG{u.Name.Name, u.table, u.Statistics(), e.element.gateways[u.Name.Name]})
+		}
+	}
+	return r
+}
+
+// LMAs returns the anchors, sorted by name. The slice may not be changed.
+func (e *Engine) LMAs() []*LMA { return e.registry.Load().lmas }
+
+// MAGs returns the gateways, sorted by name. The slice may not be changed.
+func (e *Engine) MAGs() []*MAG { return e.registry.Load().mags }
+
+// LMA returns the anchor of that name, or nil.
+func (e *Engine) LMA(name string) *LMA {
+	for _, l := range e.LMAs() {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// MAG returns the gateway of that name, or nil.
+func (e *Engine) MAG(name string) *MAG {
+	for _, m := range e.MAGs() {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// Status is how the loop is doing.
+type Status struct {
+	Steps         uint64        // inbox messages handled
+	Messages      uint64        // Mobility Headers handled
+	LastStep      time.Duration // how long the last step took
+	LongestStep   time.Duration
+	Waiting       int    // messages that waited in the inbox when the last step began
+	MostWaiting   int    // at most so far
+	Stalls        uint64 // times that nothing was read because the dataplane was full
+	Unclaimed     uint64 // messages and attachments for an address or a link that no machine has any more
+	EventsDropped uint64 // that the sink was too slow for
+}
+
+// Status returns how the loop is doing.
+func (e *Engine) Status() Status {
+	m := &e.meter
+	return Status{
+		Steps:         m.steps.Load(),
+		Messages:      m.messages.Load(),
+		LastStep:      time.Duration(m.lastStep.Load()),
+		LongestStep:   time.Duration(m.longestStep.Load()),
+		Waiting:       int(m.depth.Load()),
+		MostWaiting:   int(m.deepest.Load()),
+		Stalls:        m.stalls.Load(),
+		Unclaimed:     m.unclaimed.Load(),
+		EventsDropped: e.events.dropped.Load(),
+	}
+}
+
+// meter is written by the loop and read by anybody.
+type meter struct {
+	steps, messages, stalls, unclaimed atomic.Uint64
+	lastStep, longestStep              atomic.Int64 // nanoseconds
+	depth, deepest                     atomic.Int64
+}
+
+func (m *meter) waiting(n int) {
+	m.depth.Store(int64(n))
+	m.deepest.Store(max(m.deepest.Load(), int64(n)))
+}
+
+func (m *meter) step(took time.Duration) {
+	m.steps.Add(1)
+	m.lastStep.Store(int64(took))
+	m.longestStep.Store(max(m.longestStep.Load(), int64(took)))
+}

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+)
+
+// trace writes an input of a machine into the log, as a step of a scenario. Callers look at Engine.tracing first.
+func (e *Engine) trace(now time.Time, machine Name, step string) {
+	e.Log.LogAttrs(context.Background(), slog.LevelDebug, "input",
+		slog.String("at", now.Format(time.RFC3339Nano)), slog.String("machine", machine.String()), slog.String("step", step))
+}
+
+// inboundText gives the octets as they came, so that a decoder that is wrong is wrong again, and then what it made of them.
+func inboundText(in *mobility.Inbound) string {
+	saw := any(in.Err)
+	if in.Err == nil {
+		saw = in.Message
+	}
+	return fmt.Sprintf("recv from=%s to=%s hex=%x # %v", endpointText(in.From), endpointText(in.To), in.Octets, saw)
+}
+
+func endpointText(e mobility.Endpoint) string {
+	if e.Addr.Port() == 0 {
+		return e.Addr.Addr().String()
+	}
+	return e.Addr.String()
+}
+
+func attachmentText(a mobility.Attachment) string {
+	switch a.Kind {
+	case mobility.NodeAttached:
+		return fmt.Sprintf("attach %s %s", a.Link, net.HardwareAddr(a.MAC[:]))
+	case mobility.NodeDetached:
+		return fmt.Sprintf("detach %s %s", a.Link, net.HardwareAddr(a.MAC[:]))
+	}
+	return "linklost " + a.Link
+}
+
+func resultText(r dataplane.Result) string {
+	if r.Err != nil {
+		return fmt.Sprintf("failed %d # %v", r.ID, r.Err)
+	}
+	return fmt.Sprintf("installed %d", r.ID)
+}
+
+// String names the machines; their configuration is in the history of the datastore.
+func (c *Commit) String() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(c.config.LMAs)) {
+		names = append(names, Name{RoleLMA, name}.String())
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.config.MAGs)) {
+		names = append(names, Name{RoleMAG, name}.String())
+	}
+	return "config # " + strings.Join(names, ", ")
+}

@@ -1,0 +1,180 @@
+package transport
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/ipv4"
+
+	"mooring/mobility"
+)
+
+// socket is one local address. Its reader goroutine has reads, answers and limiter; whoever sends has outbox.
+type socket struct {
+	Address
+	endpoint mobility.Endpoint
+	conn     batchConn
+	raw      syscall.RawConn
+	problems *net.IPConn // ICMPv6, to send Parameter Problems; nil over IPv4
+	free     chan *Batch
+	closed   chan struct{}
+
+	reads   []ipv4.Message
+	answers mobility.Effects
+	problem []byte
+	limiter limiter
+
+	outbox outbox
+
+	received, unreadable, checksum, sent, unsent, answered atomic.Uint64
+}
+
+// batchConn is an ipv4.PacketConn or an ipv6.PacketConn, whose messages are of one type.
+type batchConn interface {
+	ReadBatch(messages []ipv4.Message, flags int) (int, error)
+	WriteBatch(messages []ipv4.Message, flags int) (int, error)
+	SetWriteDeadline(t time.Time) error
+	Close() error
+}
+
+// batchesPerSocket are one to read into and one that is being worked at.
+const batchesPerSocket = 2
+
+func (s *socket) init() {
+	s.endpoint = s.Address.Endpoint()
+	s.free, s.closed = make(chan *Batch, batchesPerSocket), make(chan struct{})
+	for range batchesPerSocket {
+		s.free <- newBatch(batchSize, s.free)
+	}
+	s.reads = make([]ipv4.Message, batchSize)
+	for i := range s.reads {
+		s.reads[i].Buffers = make([][]byte, 1)
+	}
+	s.outbox.udp = s.Addr.Is4()
+}
+
+func (s *socket) close() {
+	close(s.closed)
+	s.conn.Close()
+	if s.problems != nil {
+		s.problems.Close()
+	}
+}
+
+// read hands over what arrives until the socket is closed.
+func (s *socket) read(batches chan<- *Batch, log *slog.Logger) {
+	for {
+		var b *Batch
+		select {
+		case b = <-s.free:
+		case <-s.closed:
+			return
+		}
+		n, err := s.fill(b)
+		if err != nil || n == 0 {
+			s.free <- b
+			if !s.pause(err, log) {
+				return
+			}
+			continue
+		}
+		select {
+		case batches <- b:
+		case <-s.closed:
+			return
+		}
+	}
+}
+
+// pause waits after a failed read, and reports whether to go on.
+func (s *socket) pause(err error, log *slog.Logger) bool {
+	if err == nil {
+		return true
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	log.Warn("cannot read signalling, will try again", "address", s.Address, "error", err)
+	select {
+	case <-s.closed:
+		return false
+	case <-time.After(time.Second):
+		return true
+	}
+}
+
+// fill reads one batch, and answers what is answered here.
+func (s *socket) fill(b *Batch) (int, error) {
+	b.In = b.In[:0]
+	for i := range s.reads {
+		s.reads[i].Buffers[0] = b.slots[i].octets[:]
+	}
+	n, err := s.conn.ReadBatch(s.reads, syscall.MSG_TRUNC) // N is then the length on the wire
+	if err != nil {
+		return 0, err
+	}
+	for i := range s.reads[:n] {
+		in := b.take(mobility.Endpoint{VRF: s.VRF, Addr: source(s.reads[i].Addr)}, s.endpoint, s.reads[i].N)
+		if in.Err != nil {
+			s.refuse(in)
+		}
+	}
+	s.received.Add(uint64(n))
+	return n, nil
+}
+
+func source(a net.Addr) netip.AddrPort {
+	switch a := a.(type) {
+	case *net.UDPAddr:
+		return a.AddrPort()
+	case *net.IPAddr:
+		addr, _ := netip.AddrFromSlice(a.IP)
+		return netip.AddrPortFrom(addr.WithZone(a.Zone), 0)
+	}
+	return netip.AddrPort{}
+}
+
+// refuse counts a message that cannot be read, and tells the sender where that is asked for.
+func (s *socket) refuse(in *mobility.Inbound) {
+	s.unreadable.Add(1)
+	if mobility.ReasonOf(in.Err) == mobility.DropChecksum {
+		s.checksum.Add(1)
+	}
+	answer := answerTo(in)
+	if answer.kind == silence || !s.limiter.allow(time.Now()) {
+		return
+	}
+	if s.reply(in, answer) {
+		s.answered.Add(1)
+	}
+}
+
+func (s *socket) reply(in *mobility.Inbound, a answer) (sent bool) {
+	if a.kind == parameterProblem {
+		s.problem = appendParameterProblem(s.problem[:0], in, a.pointer)
+		_, err := s.problems.WriteToIP(s.problem, &net.IPAddr{IP: in.From.Addr.Addr().AsSlice(), Zone: in.From.Addr.Addr().Zone()})
+		return err == nil
+	}
+	s.answers.Reset()
+	appendBindingError(&s.answers, in)
+	out := outbox{udp: s.Addr.Is4()}
+	out.add(&s.answers.Send[0])
+	return s.write(out.messages) == 1
+}
+
+func (s *socket) counters() Counters {
+	return Counters{
+		Received:   s.received.Load(),
+		Unreadable: s.unreadable.Load(),
+		Checksum:   s.checksum.Load(),
+		Overrun:    overrun(s.raw),
+		Sent:       s.sent.Load(),
+		Unsent:     s.unsent.Load(),
+		Answered:   s.answered.Load(),
+	}
+}
