@@ -18,6 +18,9 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 	if table > tableLast {
 		return fmt.Errorf("interface %s: index %d is beyond our range of routing tables", link.Name, link.Index)
 	}
+	if err := h.clearRules(link.Name, table); err != nil { // an interface of that name may have come and gone before
+		return err
+	}
 	for i, family := range families {
 		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: uplink}); err != nil {
 			return err
@@ -36,18 +39,25 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 
 // unsteer removes the rules of an interface and the routes of its table.
 func (h *Host) unsteer(name string, index int) error {
+	err := h.clearRules(name, 0)
+	for _, family := range families {
+		if index != 0 {
+			err = errors.Join(err, h.emptyTable(family, TableAccess+index))
+		}
+	}
+	return err
+}
+
+// clearRules removes the rules of an interface, and what is in their tables, but for the table keep.
+func (h *Host) clearRules(name string, keep int) error {
 	var errs []error
 	for _, family := range families {
 		rules, err := h.rules(family)
 		errs = append(errs, err)
 		for _, rule := range rules {
-			if rule.IifName != name {
-				continue
+			if rule.IifName == name && rule.Table != keep {
+				errs = append(errs, h.deleteRule(rule), h.emptyTable(family, rule.Table))
 			}
-			errs = append(errs, h.deleteRule(rule), h.emptyTable(family, rule.Table))
-		}
-		if index != 0 {
-			errs = append(errs, h.emptyTable(family, TableAccess+index))
 		}
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"testing"
 
 	netlib "github.com/vishvananda/netlink"
@@ -14,7 +15,12 @@ import (
 	"mooring/tests/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(planeToKill) != "" {
+		runPlaneToKill()
+	}
+	lab.Main(m)
+}
 
 // domain is a mobility domain of five hosts:
 //

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -73,10 +74,15 @@ func Open(o Options) (*Plane, error) {
 	return p, nil
 }
 
-// Close ends all forwarding. Devices and the routes into them vanish; everything else that was made on the host stays.
+// Close ends all forwarding. Devices and the routes into them vanish; everything else that was made on the host stays. The
+// plane is of no use afterwards.
 func (p *Plane) Close() error {
-	close(p.closing)
 	p.mu.Lock()
+	if p.closed() {
+		p.mu.Unlock()
+		return nil
+	}
+	close(p.closing)
 	for _, d := range p.devices() {
 		d.close()
 	}
@@ -91,18 +97,29 @@ func (p *Plane) Close() error {
 	return nil
 }
 
+func (p *Plane) closed() bool {
+	select {
+	case <-p.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Apply implements dataplane.Plane.
 func (p *Plane) Apply(ctx context.Context, batch []dataplane.Op) []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	errs := make([]error, len(batch))
 	for i, op := range batch {
-		if errs[i] = ctx.Err(); errs[i] != nil {
-			continue
-		}
-		if op.Delete {
+		switch {
+		case ctx.Err() != nil:
+			errs[i] = ctx.Err()
+		case p.closed():
+			errs[i] = os.ErrClosed
+		case op.Delete:
 			errs[i] = p.remove(op.Object)
-		} else {
+		default:
 			errs[i] = p.put(op.Object)
 		}
 	}
@@ -348,13 +365,9 @@ func (p *Plane) openDevice(host *netlink.Host, side dataplane.Side, vrf, alias s
 // encapsulate forwards until the device is closed, or somebody deletes the interface.
 func (p *Plane) encapsulate(d *device) {
 	err := newEncapsulator(d).run()
-	select {
-	case <-p.closing:
-	default:
-		if d.dead.CompareAndSwap(false, true) {
-			p.Log.Warn("tunnel device is gone, will make another", "device", d.name, "error", err)
-			p.notify(dataplane.Event{Kind: dataplane.Overrun})
-		}
+	if !p.closed() && d.dead.CompareAndSwap(false, true) {
+		p.Log.Warn("tunnel device is gone, will make another", "device", d.name, "error", err)
+		p.notify(dataplane.Event{Kind: dataplane.Overrun})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -72,6 +73,9 @@ func (p *Plane) Dump(context.Context) iter.Seq2[dataplane.Object, error] {
 func (p *Plane) collect() (objects []dataplane.Object, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed() {
+		return nil, os.ErrClosed
+	}
 	if err := p.mend(); err != nil {
 		return nil, err
 	}
