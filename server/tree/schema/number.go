@@ -82,7 +82,7 @@ func parseNumber(text string, base int) (Number, error) {
 // parseDecimal reads a decimal64 with at most digits places and scales it to an integer.
 func parseDecimal(text string, digits int) (Number, error) {
 	whole, fraction, point := strings.Cut(text, ".")
-	if point && fraction == "" || strings.Trim(fraction, "0123456789") != "" {
+	if strings.TrimLeft(whole, "+-") == "" || point && fraction == "" || strings.Trim(fraction, "0123456789") != "" {
 		return Number{}, fmt.Errorf("%q is no decimal number", text)
 	}
 	fraction = strings.TrimRight(fraction, "0")

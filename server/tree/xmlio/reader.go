@@ -56,6 +56,7 @@ type Reader struct {
 	elem   Element
 	ended  int       // length of scope once the element that ended last is out of force; -1 when it is
 	held   xml.Token // a token read ahead
+	lead   string    // white space read before it
 }
 
 type binding struct{ prefix, space string }
@@ -118,6 +119,7 @@ func (r *Reader) token() (xml.Token, error) {
 	if r.ended >= 0 {
 		r.scope, r.ended = r.scope[:r.ended], -1
 	}
+	r.lead = ""
 	if t := r.held; t != nil {
 		r.held = nil
 		return t, nil
@@ -186,7 +188,7 @@ func shorten(text string) string {
 // Text reads the rest of the open element, which must hold nothing but text, and closes it. What the element declared
 // can still be resolved with Namespace until the next token is read: its value may use it.
 func (r *Reader) Text() (string, error) {
-	text := ""
+	text := r.lead
 	for {
 		t, err := r.token()
 		if err != nil {
@@ -228,14 +230,17 @@ func (r *Reader) Skip() error {
 
 // HasElements reports whether the open element has a child element before any text; the Reader does not move.
 func (r *Reader) HasElements() (bool, error) {
+	lead := r.lead
 	for {
 		t, err := r.token()
 		if err != nil {
 			return false, err
 		}
-		if text, ok := t.(xml.CharData); ok && strings.Trim(string(text), " \t\r\n") == "" {
+		if text, ok := t.(xml.CharData); ok && strings.Trim(string(text), " \t\r\n") == "" && len(lead) < r.limits.Text {
+			lead += string(text)
 			continue
 		}
+		r.lead = lead
 		r.held = xml.CopyToken(t)
 		_, start := t.(xml.StartElement)
 		return start, nil
