@@ -26,6 +26,7 @@ type Memory struct {
 	rnd        *rand.Rand
 	owners     map[Address]*Host
 	lost       uint64
+	latest     time.Time // when the last message arrives
 }
 
 // NewMemory returns a network without hosts.
@@ -66,12 +67,22 @@ func (m *Memory) Inject(d mobility.Datagram) {
 	}
 	d.Octets = slices.Clone(d.Octets)
 	for range copies {
-		delay := m.conditions.Delay
-		if m.conditions.Jitter > 0 {
-			delay += time.Duration(m.rnd.Int64N(int64(m.conditions.Jitter)))
-		}
-		time.AfterFunc(delay, func() { m.deliver(d) })
+		time.AfterFunc(m.delay(), func() { m.deliver(d) })
 	}
+}
+
+// delay says how long the next message takes: without jitter none overtakes another.
+func (m *Memory) delay() time.Duration {
+	delay := m.conditions.Delay
+	if m.conditions.Jitter > 0 {
+		return delay + time.Duration(m.rnd.Int64N(int64(m.conditions.Jitter)))
+	}
+	if at := time.Now().Add(delay); at.After(m.latest) {
+		m.latest = at
+	} else {
+		m.latest = m.latest.Add(1)
+	}
+	return time.Until(m.latest)
 }
 
 func (m *Memory) deliver(d mobility.Datagram) {
