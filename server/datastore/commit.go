@@ -54,17 +54,31 @@ func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	if root, err = rebased(base, root, old); err != nil {
-		return nil, err
-	}
-	result, err := s.commit(ctx, c.session, old, root, o)
+	onTop, err := rebased(base, root, old)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	*c.content() = content{}
-	s.mu.Unlock()
+	result, err := s.commit(ctx, c.session, old, onTop, o)
+	if err != nil {
+		return nil, err
+	}
+	c.follow(root, result.Snapshot)
 	return result, nil
+}
+
+// follow lets the candidate follow running again, with what another session edited while committed was being committed.
+func (c *Candidate) follow(committed *tree.Node, now *Snapshot) {
+	s := c.session.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := c.content()
+	if at.base == nil || at.root.Same(committed) {
+		*at = content{}
+		return
+	}
+	if root, conflicts, err := tree.Rebase(committed, at.root, now.Root); err == nil && len(conflicts) == 0 {
+		*at = content{base: now, root: root}
+	}
 }
 
 // commitable checks locks and a pending commit; mu is held.

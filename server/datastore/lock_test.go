@@ -107,6 +107,31 @@ func TestCandidateFollowsRunning(t *testing.T) {
 	}
 }
 
+// TestEditDuringCommit: what one session edits while another commits the shared candidate is not lost.
+func TestEditDuringCommit(t *testing.T) {
+	var during func()
+	s := open(t, "", Options{Pipeline: &Consumers[string]{Translator: func(_ string, c Change) (string, []*tree.Error, error) {
+		if during != nil {
+			during()
+		}
+		return "", nil, nil
+	}}})
+	x, y := s.NewSession(admin, 1), s.NewSession(admin, 2)
+	setLeaf(t, x.Candidate(), "/example-system:system/name", "a")
+	during = func() { setLeaf(t, y.Candidate(), "/example-system:system/load", "9") }
+	if _, err := x.Candidate().Commit(t.Context(), CommitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if running, candidate := text(t, s.Running().Root), text(t, y.Candidate().Root()); running != `{"example-system:system":{"name":"a"}}` ||
+		candidate != `{"example-system:system":{"name":"a","load":9}}` {
+		t.Errorf("running %s, candidate %s", running, candidate)
+	}
+	during = nil
+	if _, err := y.Candidate().Commit(t.Context(), CommitOptions{}); err != nil || text(t, s.Running().Root) != `{"example-system:system":{"name":"a","load":9}}` {
+		t.Errorf("the second commit: %v", err)
+	}
+}
+
 func TestFailedEditChangesNothing(t *testing.T) {
 	s := open(t, "", Options{})
 	c := s.NewSession(admin, 1).Candidate()

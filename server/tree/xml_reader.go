@@ -206,15 +206,13 @@ func (d *xmlDecoder) value(def *schema.Node) (value string, ok bool, err error) 
 		d.fail(NotSupported, nil, "%s cannot be configured here: the content of an anydata has no schema", def.Name)
 		return "", false, d.r.Skip()
 	}
-	if nested, err := d.r.HasElements(); err != nil {
-		return "", false, err
-	} else if nested {
-		d.fail(BadElement, badElement(def.Name), "a value is expected here, not elements")
-		return "", false, d.r.Skip()
-	}
-	text, err := d.r.Text()
+	text, ok, err := d.r.Value()
 	if err != nil {
 		return "", false, err
+	}
+	if !ok {
+		d.fail(BadElement, badElement(def.Name), "a value is expected here, not elements")
+		return "", false, nil
 	}
 	value, err = def.Type.Parse(text, schema.Lexical{Module: d.module(def)})
 	if err != nil {

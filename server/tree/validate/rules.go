@@ -126,7 +126,7 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 		nr.ruled = nr.ruled || below.ruled
 		nr.conditional = nr.conditional || below.conditional
 	}
-	nr.choices = mandatory(n.Choices)
+	nr.choices = slices.DeleteFunc(mandatoryChoices(n.Choices), func(ch *schema.Choice) bool { return !ch.Config })
 	nr.ruled = nr.ruled || len(nr.musts)+len(nr.whens)+len(nr.demands)+len(nr.choices) > 0 || nr.refs
 	nr.conditional = nr.conditional || len(nr.whens) > 0
 	return nr
@@ -149,19 +149,6 @@ func ascend(n *schema.Node, levels int) *schema.Node {
 // demanding reports whether the node that holds c must look at c: is it there, how often, are its entries unique.
 func demanding(c *schema.Node) bool {
 	return c.Mandatory || c.MinElements > 0 || c.MaxElements > 0 || len(c.Unique) > 0
-}
-
-// mandatory collects mandatory choices, those inside cases included.
-func mandatory(list []*schema.Choice) (found []*schema.Choice) {
-	for _, ch := range list {
-		if ch.Mandatory && ch.Config {
-			found = append(found, ch)
-		}
-		for _, c := range ch.Cases {
-			found = append(found, mandatory(c.Choices)...)
-		}
-	}
-	return found
 }
 
 // reads registers a rule with everything that its expression looks at when it is evaluated at from.

@@ -188,20 +188,37 @@ func shorten(text string) string {
 // Text reads the rest of the open element, which must hold nothing but text, and closes it. What the element declared
 // can still be resolved with Namespace until the next token is read: its value may use it.
 func (r *Reader) Text() (string, error) {
-	text := r.lead
+	name := r.open[len(r.open)-1].Local
+	text, ok, err := r.Value()
+	if err == nil && !ok {
+		err = r.fail("an element stands inside <%s>, which holds a value", name)
+	}
+	return text, err
+}
+
+// Value is Text for an element that may turn out to hold elements: then it is passed over, closed all the same, and ok is
+// false.
+func (r *Reader) Value() (text string, ok bool, err error) {
+	text = r.lead
 	for {
 		t, err := r.token()
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			return "", r.fail("element <%s> stands inside <%s>, which holds a value", t.Name.Local, r.open[len(r.open)-1].Local)
+			if _, err := r.start(t); err != nil {
+				return "", false, err
+			}
+			if err := r.Skip(); err != nil {
+				return "", false, err
+			}
+			return "", false, r.Skip()
 		case xml.EndElement:
-			return text, r.end(t)
+			return text, true, r.end(t)
 		case xml.CharData:
 			if len(text)+len(t) > r.limits.Text {
-				return "", r.fail("a value is longer than %d octets", r.limits.Text)
+				return "", false, r.fail("a value is longer than %d octets", r.limits.Text)
 			}
 			text += string(t)
 		}

@@ -1,0 +1,178 @@
+package apply
+
+import (
+	"hash/maphash"
+	"iter"
+	"math/bits"
+)
+
+// trie is a persistent map: with and without return another one that shares everything but one path with it. It is a hash
+// array mapped trie, 32 ways a level. The zero value is empty.
+type trie[V any] struct{ root *branch[V] }
+
+// branch holds the slots that are in use, in the order of the bits that are set.
+type branch[V any] struct {
+	used  uint32
+	slots []slot[V]
+}
+
+// slot is an entry, or the branch where several hashes go on alike.
+type slot[V any] struct {
+	entry *entry[V]
+	below *branch[V]
+}
+
+type entry[V any] struct {
+	hash  uint64
+	key   string
+	value V
+	same  *entry[V] // another key of the same hash
+}
+
+const (
+	levelBits = 5
+	hashBits  = 64
+)
+
+var seed = maphash.MakeSeed()
+
+func (t trie[V]) get(key string) (value V, ok bool) {
+	for e := t.root.find(maphash.String(seed, key)); e != nil; e = e.same {
+		if e.key == key {
+			return e.value, true
+		}
+	}
+	return value, false
+}
+
+// getBytes is get that makes no string of the key.
+func (t trie[V]) getBytes(key []byte) (value V, ok bool) {
+	for e := t.root.find(maphash.Bytes(seed, key)); e != nil; e = e.same {
+		if e.key == string(key) {
+			return e.value, true
+		}
+	}
+	return value, false
+}
+
+// all yields the entries in no particular order.
+func (t trie[V]) all() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) { t.root.walk(yield) }
+}
+
+// with returns t with the value in the place of that of key, or added.
+func (t trie[V]) with(key string, value V) trie[V] {
+	return trie[V]{t.root.put(&entry[V]{hash: maphash.String(seed, key), key: key, value: value}, 0)}
+}
+
+// without returns t without key.
+func (t trie[V]) without(key string) trie[V] {
+	if _, ok := t.get(key); !ok {
+		return t
+	}
+	return trie[V]{t.root.remove(maphash.String(seed, key), key, 0)}
+}
+
+// find returns the first entry of that hash, or nil.
+func (b *branch[V]) find(hash uint64) *entry[V] {
+	for shift := 0; b != nil; shift += levelBits {
+		i, used := b.place(hash, shift)
+		if !used {
+			return nil
+		}
+		if e := b.slots[i].entry; e != nil {
+			if e.hash == hash {
+				return e
+			}
+			return nil
+		}
+		b = b.slots[i].below
+	}
+	return nil
+}
+
+// place returns where the slot of a hash is, or would be.
+func (b *branch[V]) place(hash uint64, shift int) (i int, used bool) {
+	bit := bitOf(hash, shift)
+	return bits.OnesCount32(b.used & (bit - 1)), b.used&bit != 0
+}
+
+func bitOf(hash uint64, shift int) uint32 { return 1 << (hash >> shift & (1<<levelBits - 1)) }
+
+func (b *branch[V]) put(e *entry[V], shift int) *branch[V] {
+	if b == nil {
+		return &branch[V]{bitOf(e.hash, shift), []slot[V]{{entry: e}}}
+	}
+	i, used := b.place(e.hash, shift)
+	if !used {
+		grown := &branch[V]{b.used | bitOf(e.hash, shift), make([]slot[V], len(b.slots)+1)}
+		copy(grown.slots, b.slots[:i])
+		grown.slots[i].entry = e
+		copy(grown.slots[i+1:], b.slots[i:])
+		return grown
+	}
+	changed := &branch[V]{b.used, append([]slot[V](nil), b.slots...)}
+	switch s := &changed.slots[i]; {
+	case s.below != nil:
+		s.below = s.below.put(e, shift+levelBits)
+	case s.entry.hash == e.hash:
+		e.same = s.entry.drop(e.key)
+		s.entry = e
+	default:
+		*s = slot[V]{below: (*branch[V])(nil).put(s.entry, shift+levelBits).put(e, shift+levelBits)}
+	}
+	return changed
+}
+
+// remove takes out a key that is there. It returns nil when nothing is left.
+func (b *branch[V]) remove(hash uint64, key string, shift int) *branch[V] {
+	i, _ := b.place(hash, shift)
+	left := b.slots[i]
+	if left.below != nil {
+		left.below = left.below.remove(hash, key, shift+levelBits)
+		if below := left.below; below != nil && len(below.slots) == 1 && below.slots[0].entry != nil {
+			left = below.slots[0] // no need for a branch any more
+		}
+	} else {
+		left.entry = left.entry.drop(key)
+	}
+	if left != (slot[V]{}) {
+		changed := &branch[V]{b.used, append([]slot[V](nil), b.slots...)}
+		changed.slots[i] = left
+		return changed
+	}
+	if len(b.slots) == 1 {
+		return nil
+	}
+	return &branch[V]{b.used &^ bitOf(hash, shift), append(append([]slot[V](nil), b.slots[:i]...), b.slots[i+1:]...)}
+}
+
+// drop returns the entries of a hash without the one of key.
+func (e *entry[V]) drop(key string) *entry[V] {
+	switch {
+	case e == nil:
+		return nil
+	case e.key == key:
+		return e.same
+	}
+	kept := *e
+	kept.same = e.same.drop(key)
+	return &kept
+}
+
+func (b *branch[V]) walk(yield func(string, V) bool) bool {
+	if b == nil {
+		return true
+	}
+	for _, s := range b.slots {
+		if s.below != nil && !s.below.walk(yield) {
+			return false
+		}
+		for e := s.entry; e != nil; e = e.same {
+			if !yield(e.key, e.value) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,164 @@
+package apply
+
+import (
+	"encoding/base64"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/openconfig/ygot/ygot"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// view fills generated structs of type T with what instances of a definition hold: leaves with the values in use, defaults
+// included, and containers. Lists below are left out; their entries have views of their own.
+type view[T any] struct{ fields []field }
+
+// field says how a child gets into the struct; the zero value leaves it out.
+type field struct {
+	index  int                               // of the struct's field
+	set    func(reflect.Value, string) error // of a leaf or leaf-list entry
+	fields []field                           // of a container
+}
+
+// viewOf compiles a view. It fails when the struct has no place for a configuration node of the schema.
+func viewOf[T any](def *schema.Node) (view[T], error) {
+	fields, err := fieldsOf(def, reflect.TypeFor[T]())
+	return view[T]{fields}, err
+}
+
+func (v view[T]) of(n *tree.Node) (*T, error) {
+	x := new(T)
+	return x, fill(reflect.ValueOf(x).Elem(), v.fields, n)
+}
+
+func fill(dst reflect.Value, fields []field, n *tree.Node) error {
+	for kid := range n.Effective() {
+		f := &fields[kid.Schema().Position]
+		switch {
+		case f.set == nil && f.fields == nil:
+		case f.set == nil:
+			inner := reflect.New(dst.Field(f.index).Type().Elem())
+			dst.Field(f.index).Set(inner)
+			if err := fill(inner.Elem(), f.fields, kid); err != nil {
+				return err
+			}
+		case kid.IsList():
+			for e := range kid.Entries() {
+				if err := f.set(dst.Field(f.index), e.Value()); err != nil {
+					return fmt.Errorf("%s: %w", kid.Schema(), err)
+				}
+			}
+		default:
+			if err := f.set(dst.Field(f.index), kid.Value()); err != nil {
+				return fmt.Errorf("%s: %w", kid.Schema(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// fieldsOf binds the children of a definition to the fields of a struct, by position in the schema.
+func fieldsOf(def *schema.Node, t reflect.Type) ([]field, error) {
+	byPath := map[string]int{}
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		byPath[tag.Get("module")+":"+tag.Get("path")] = i
+	}
+	fields := make([]field, len(def.Children))
+	for i, child := range def.Children {
+		if !child.Config || child.Kind == schema.List {
+			continue
+		}
+		index, ok := byPath[child.QualifiedName()]
+		if !ok {
+			return nil, fmt.Errorf("%s is not in struct %s: generate the structs anew", child, t)
+		}
+		f := &fields[i]
+		f.index = index
+		var err error
+		if child.Kind == schema.Container {
+			f.fields, err = fieldsOf(child, t.Field(index).Type.Elem())
+		} else {
+			f.set, err = setter(t.Field(index).Type)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", child, err)
+		}
+	}
+	return fields, nil
+}
+
+// setter returns what sets a field of a leaf to a canonical value, or adds one to a leaf-list.
+func setter(t reflect.Type) (func(reflect.Value, string) error, error) {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		set, err := setter(t.Elem())
+		return func(dst reflect.Value, text string) error {
+			value := reflect.New(t.Elem())
+			dst.Set(value)
+			return set(value.Elem(), text)
+		}, err
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return setBinary, nil
+	case t.Kind() == reflect.Slice:
+		set, err := setter(t.Elem())
+		return func(dst reflect.Value, text string) error {
+			value := reflect.New(t.Elem()).Elem()
+			err := set(value, text)
+			dst.Set(reflect.Append(dst, value))
+			return err
+		}, err
+	case t.Implements(reflect.TypeFor[ygot.GoEnum]()):
+		return enumSetter(t), nil
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return setString, nil
+	case reflect.Bool:
+		return setBool, nil
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return setUint, nil
+	}
+	return nil, fmt.Errorf("values of type %s are not known here", t)
+}
+
+func setString(dst reflect.Value, text string) error {
+	dst.SetString(text)
+	return nil
+}
+
+func setBool(dst reflect.Value, text string) error {
+	v, err := strconv.ParseBool(text)
+	dst.SetBool(v)
+	return err
+}
+
+func setUint(dst reflect.Value, text string) error {
+	v, err := strconv.ParseUint(text, 10, dst.Type().Bits())
+	dst.SetUint(v)
+	return err
+}
+
+func setBinary(dst reflect.Value, text string) error {
+	v, err := base64.StdEncoding.DecodeString(text)
+	dst.SetBytes(v)
+	return err
+}
+
+func enumSetter(t reflect.Type) func(reflect.Value, string) error {
+	values := map[string]int64{}
+	for value, def := range reflect.Zero(t).Interface().(ygot.GoEnum).ΛMap()[t.Name()] {
+		values[def.Name] = value
+	}
+	return func(dst reflect.Value, text string) error {
+		value, ok := values[text]
+		if !ok {
+			return fmt.Errorf("%q is none of the values of %s", text, t)
+		}
+		dst.SetInt(value)
+		return nil
+	}
+}

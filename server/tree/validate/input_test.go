@@ -1,0 +1,45 @@
+package validate
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
+)
+
+func TestInput(t *testing.T) {
+	s, err := schema.Compile(fstest.MapFS{"m.yang": {Data: []byte(`module m { yang-version 1.1; namespace "urn:m"; prefix m;
+		rpc act { input { leaf what { type string; mandatory true; } leaf-list when { type string; min-elements 1; max-elements 2; }
+			container deep { leaf must { type uint8; mandatory true; } } container on { presence "p"; leaf x { type uint8; mandatory true; } }
+			choice how { mandatory true; leaf fast { type empty; } case slow { leaf s1 { type empty; } leaf s2 { type uint8; mandatory true; } } } } } }`)}},
+		schema.Source{Name: "m", Implement: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := s.RPC("m", "act").Input
+	for _, c := range []struct{ xml, want string }{
+		{`<what>a</what><when>1</when><deep><must>1</must></deep><fast/>`, ""},
+		{``, "parameter what, parameter when, parameter must, one of the parameters of choice how"},
+		{`<what>a</what><when>1</when><when>2</when><when>3</when><deep><must>1</must></deep><fast/>`, "is given 3 times"},
+		{`<what>a</what><when>1</when><deep><must>1</must></deep><s1/><on/>`, "parameter x, parameter s2"},
+	} {
+		r := xmlio.NewReader(strings.NewReader(`<act xmlns="urn:m">`+c.xml+`</act>`), xmlio.Limits{})
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := tree.DecodeXML(r, def, tree.DecodeOptions{State: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range tree.Errors(Input(def, n)) {
+			got = append(got, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(e.Message, " is missing"), " is needed"), ", at most 2 are taken"))
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %q, want %q", c.xml, got, c.want)
+		}
+	}
+}
