@@ -34,6 +34,22 @@ const (
 	HomeReleased // a node has given its IPv4 home address up, or found it unusable (DHCPRELEASE, DHCPDECLINE)
 )
 
+func (k AttachmentKind) String() string {
+	switch k {
+	case NodeAttached:
+		return "attached"
+	case NodeDetached:
+		return "detached"
+	case LinkLost:
+		return "link-lost"
+	case HomeWanted:
+		return "home-wanted"
+	case HomeReleased:
+		return "home-released"
+	}
+	return "unknown"
+}
+
 // Attachment is what the access side noticed.
 type Attachment struct {
 	Kind AttachmentKind

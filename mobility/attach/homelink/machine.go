@@ -83,12 +83,13 @@ func (m *Machine) Down(out *Effects) {
 	out.Attachments = append(out.Attachments, mobility.Attachment{Kind: mobility.LinkLost, Link: m.link.Name})
 }
 
-// Close takes everything back from the nodes, because the link is not an access link any more.
+// Close takes everything back from the nodes, because the link is not an access link any more. It reports nothing: the core knows.
 func (m *Machine) Close(now time.Time, out *Effects) {
 	for _, n := range m.sorted() {
 		m.Grant(now, mobility.Grant{MAC: n.mac}, out)
 	}
-	m.Down(out)
+	m.up = false
+	clear(m.nodes)
 }
 
 // Receive takes in a frame. It belongs to the caller and is not used after the call.

@@ -122,19 +122,19 @@ func (n *node) forgetAt() time.Time {
 	return n.heardAt.Add(strangerTime)
 }
 
-// lose reports that a node has gone.
+// lose gives a node up.
 func (m *Machine) lose(n *node, out *Effects) {
 	if !n.reportedAt.IsZero() {
 		m.report(mobility.NodeDetached, n, out)
 	}
-	m.Forget(n.mac, out)
+	delete(m.nodes, n.mac)
+	out.Known = true
 }
 
-// Forget drops a node without a report: the core knows that it has moved to another link.
-func (m *Machine) Forget(mac dataplane.MAC, out *Effects) {
-	if m.nodes[mac] != nil {
-		delete(m.nodes, mac)
-		out.Known = true
+// Moved says that a node was noticed on another link.
+func (m *Machine) Moved(mac dataplane.MAC, out *Effects) {
+	if n := m.nodes[mac]; n != nil {
+		m.lose(n, out)
 	}
 }
 

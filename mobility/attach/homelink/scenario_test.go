@@ -112,8 +112,8 @@ func (p *player) do(verb string, args, body []string) (err error) {
 		p.Down(&out)
 	case "close":
 		p.Close(p.now, &out)
-	case "forget":
-		p.Forget(mac(args[0]), &out)
+	case "moved":
+		p.Moved(mac(args[0]), &out)
 	case "recv":
 		b, err := build(args)
 		if err != nil {
@@ -166,10 +166,8 @@ func (p *player) advance(until time.Time) {
 }
 
 func (p *player) print(out *Effects) {
-	kinds := map[mobility.AttachmentKind]string{mobility.NodeAttached: "attached", mobility.NodeDetached: "detached", mobility.LinkLost: "link lost",
-		mobility.HomeWanted: "home wanted", mobility.HomeReleased: "home released"}
 	for _, a := range out.Attachments {
-		fmt.Fprintf(&p.out, "%s %s", kinds[a.Kind], a.Link)
+		fmt.Fprintf(&p.out, "%s %s", a.Kind, a.Link)
 		if a.Kind != mobility.LinkLost {
 			fmt.Fprintf(&p.out, " %s", a.MAC)
 		}
