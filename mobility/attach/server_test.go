@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,10 +18,12 @@ import (
 	"mooring/mobility"
 )
 
-// A house has the sockets of all links, for tests in a synctest bubble.
+// A house has the sockets of all links, for tests in a synctest bubble. What the test changes and the loop looks at is behind mu;
+// the other way, synctest.Wait is enough.
 type house struct {
 	*Server
 	t        *testing.T
+	mu       sync.Mutex
 	sockets  map[string]*socket // the last one of each link
 	opened   int
 	fail     error
@@ -29,6 +32,7 @@ type house struct {
 }
 
 type socket struct {
+	mu      *sync.Mutex
 	frames  chan []byte
 	ended   chan error
 	sent    []string // in hexadecimal digits
@@ -48,9 +52,12 @@ func (s *socket) Receive(b []byte) (int, error) {
 	}
 }
 func (s *socket) Send(frame []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.sent = append(s.sent, hex.EncodeToString(frame))
 	return nil
 }
+
 func (s *socket) Watch(known []dataplane.MAC) error { s.watched = known; return nil }
 func (s *socket) MTU() int                          { return 1500 }
 func (s *socket) Close() error {
@@ -67,16 +74,20 @@ func run(t *testing.T, play func(h *house)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &house{t: t, sockets: map[string]*socket{}}
 		h.report = func(a mobility.Attachment) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
 			h.reported = append(h.reported, strings.TrimSuffix(fmt.Sprintf("%s %s %s", a.Kind, a.Link, a.MAC), " 00:00:00:00:00:00"))
 		}
 		h.Server = New(Options{
 			Attached: func(a mobility.Attachment) { h.report(a) },
 			Open: func(link string) (Socket, error) {
+				h.mu.Lock()
+				defer h.mu.Unlock()
 				if h.fail != nil {
 					return nil, h.fail
 				}
 				h.opened++
-				h.sockets[link] = &socket{frames: make(chan []byte), ended: make(chan error, 1)}
+				h.sockets[link] = &socket{mu: &h.mu, frames: make(chan []byte), ended: make(chan error, 1)}
 				return h.sockets[link], nil
 			},
 		})
@@ -94,6 +105,13 @@ func run(t *testing.T, play func(h *house)) {
 			}
 		}
 	})
+}
+
+// failing sets what opening a socket comes to.
+func (h *house) failing(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fail = err
 }
 
 // commit configures links, each of the gateway before the slash: "mag1/eth1".
@@ -146,6 +164,8 @@ func (h *house) grant(link string, node byte, prefixes ...string) {
 
 func (h *house) expect(want ...string) {
 	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if !slices.Equal(h.reported, want) {
 		h.t.Errorf("reported %q, want %q", h.reported, want)
 	}
@@ -154,6 +174,8 @@ func (h *house) expect(want ...string) {
 
 // sent counts the frames that a link's socket has sent since the last call, whose digits contain what.
 func (h *house) sent(link, what string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, frame := range h.sockets[link].sent {
 		if strings.Contains(frame, what) {
 			n++
@@ -244,9 +266,9 @@ func TestInterfaceIsReplaced(t *testing.T) {
 func TestSocketIsTriedAgain(t *testing.T) {
 	run(t, func(h *house) {
 		h.commit("mag1/eth1")
-		h.fail = errors.New("not now")
+		h.failing(errors.New("not now"))
 		h.link(dataplane.LinkUp, "eth1")
-		h.fail = nil
+		h.failing(nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if h.opened != 1 || !h.Links()[0].Up {
@@ -261,10 +283,10 @@ func TestSocketIsTriedAgain(t *testing.T) {
 		if h.opened != 2 {
 			t.Error("not opened again")
 		}
-		h.fail = errors.New("not now")
+		h.failing(errors.New("not now"))
 		h.link(dataplane.LinkUp, "eth1")
 		h.link(dataplane.LinkDown, "eth1")
-		h.fail = nil
+		h.failing(nil)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if h.opened != 2 || h.Links()[0].Up {
