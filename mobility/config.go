@@ -2,6 +2,7 @@ package mobility
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"mooring/dataplane"
@@ -20,10 +21,21 @@ type Domain struct {
 	Name      string
 	Key       *Key            // nil: signalling is not authenticated unless a nearer key says so
 	Encap     dataplane.Encap // 0: follows from the signalling transport
+	Transport Transport       // that Encap is for
 	Profiles  Profiles
 	LinkLocal netip.Addr    // FixedMAGLinkLocalAddressOnAllAccessLinks (RFC 5213 section 9.3)
 	LinkMAC   dataplane.MAC // FixedMAGLinkLayerAddressOnAllAccessLinks (RFC 5213 section 9.3, RFC 6543)
 }
+
+// Transport is the IP version that carries signalling and tunnels.
+type Transport uint8
+
+// The transports. An encapsulation that is for one of them (gre-ipv4, gre-ipv6) is not used over the other.
+const (
+	AnyTransport Transport = iota
+	OverIPv4
+	OverIPv6
+)
 
 // Profiles is the policy store of a domain. Its methods return nil where there is none, keep no reference to the argument, may
 // be called by several goroutines and return the same answers for ever: a change of the configuration makes another Profiles.
@@ -94,11 +106,22 @@ func (h HomeAddressHash) Home(prefixes []wire.HNP) netip.Addr {
 
 // Peer is a configured LMA or MAG.
 type Peer struct {
-	Name      string
+	Name      string // unique; that of a peer in another domain ends in % and the domain
+	Domain    string
 	Addresses []netip.Addr
 	Key       *Key
 	Hash      HomeAddressHash
 	Encap     dataplane.Encap // 0: the domain's
+	Transport Transport       // that Encap is for
+}
+
+// Usable says whether the peer has an address that its encapsulation, or that of the domain, can be used with.
+func (p *Peer) Usable(d *Domain) bool {
+	over := p.Transport
+	if p.Encap == 0 {
+		over = d.Transport
+	}
+	return over == AnyTransport || slices.ContainsFunc(p.Addresses, func(a netip.Addr) bool { return a.Is4() == (over == OverIPv4) })
 }
 
 // LMA is a local mobility anchor.

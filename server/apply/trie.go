@@ -29,10 +29,7 @@ type entry[V any] struct {
 	same  *entry[V] // another key of the same hash
 }
 
-const (
-	levelBits = 5
-	hashBits  = 64
-)
+const levelBits = 5
 
 var seed = maphash.MakeSeed()
 

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -27,6 +28,26 @@ type field struct {
 func viewOf[T any](def *schema.Node) (view[T], error) {
 	fields, err := fieldsOf(def, reflect.TypeFor[T]())
 	return view[T]{fields}, err
+}
+
+// binder collects what does not fit between schema and structs.
+type binder struct {
+	schema *schema.Schema
+	errs   []error
+}
+
+func (b *binder) err() error { return errors.Join(b.errs...) }
+
+func bind[T any](b *binder, v *view[T], path string) {
+	def := b.schema.Find(path)
+	if def == nil {
+		b.errs = append(b.errs, fmt.Errorf("the schema has no node %s", path))
+		return
+	}
+	var err error
+	if *v, err = viewOf[T](def); err != nil {
+		b.errs = append(b.errs, err)
+	}
 }
 
 func (v view[T]) of(n *tree.Node) (*T, error) {

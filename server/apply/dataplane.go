@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"mooring/dataplane"
+)
+
+// dataplane is what the configuration wants of forwarding by itself: access links dressed like any other of the domain, and
+// pools whose free addresses lead nowhere (feature row LMA-28).
+func (j *job) dataplane() *dataplane.Config {
+	c := &dataplane.Config{Links: j.dataplaneLinks(), Blackholes: j.blackholes()}
+	if was := j.old.Dataplane; was != nil {
+		same := true
+		if slices.Equal(was.Links, c.Links) {
+			c.Links = was.Links
+		} else {
+			same = false
+		}
+		if slices.Equal(was.Blackholes, c.Blackholes) {
+			c.Blackholes = was.Blackholes
+		} else {
+			same = false
+		}
+		if same {
+			return was
+		}
+	}
+	return c
+}
+
+func (j *job) dataplaneLinks() (links []dataplane.Link) {
+	for _, name := range sortedKeys(j.new.Mobility.MAGs) {
+		m := j.new.Mobility.MAGs[name]
+		for _, link := range m.Links {
+			l := dataplane.Link{Name: link.Name, MAC: m.Domain.LinkMAC}
+			if !m.Domain.LinkLocal.IsUnspecified() {
+				l.LinkLocal = m.Domain.LinkLocal
+			}
+			links = append(links, l)
+		}
+	}
+	return links
+}
+
+func (j *job) blackholes() (holes []dataplane.VRFPrefix) {
+	for _, m := range j.new.Mobility.LMAs {
+		for _, network := range m.Networks {
+			for _, p := range network.Pools {
+				holes = append(holes, dataplane.VRFPrefix{Prefix: netip.PrefixFrom(p.Start, p.Bits).Masked()})
+			}
+		}
+	}
+	slices.SortFunc(holes, func(a, b dataplane.VRFPrefix) int {
+		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
+	})
+	return slices.Compact(holes)
+}
+
+// checkOwners refuses addresses and access interfaces that two LMAs or two MAGs claim: nobody could tell whose a message or a
+// node is.
+func (j *job) checkOwners() {
+	owners := map[string]string{}
+	claim := func(name, what string, at place) {
+		if other, taken := owners[what]; taken && other != name {
+			j.refuse(at, notUnique, "%s is that of %s already", what, other)
+		}
+		owners[what] = name
+	}
+	for _, name := range sortedKeys(j.new.lmas) {
+		for _, version := range []string{"ipv6", "ipv4"} {
+			list := j.new.lmas[name].at.below("address", version)
+			for e := range list.node.Entries() {
+				claim("LMA "+name, "address "+e.Value(), list.entry(e))
+			}
+		}
+	}
+	clear(owners)
+	for _, name := range sortedKeys(j.new.mags) {
+		for _, version := range []string{"ipv6", "ipv4"} {
+			if leaf := j.new.mags[name].at.below("address", version); leaf.node != nil {
+				claim("MAG "+name, "address "+leaf.node.Value(), leaf)
+			}
+		}
+		for link, at := range j.new.mags[name].at.child("interface").entries() {
+			claim("MAG "+name, "interface "+link, at)
+		}
+	}
+}

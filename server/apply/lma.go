@@ -1,0 +1,161 @@
+package apply
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"mooring/gen"
+	"mooring/mobility"
+	"mooring/server/tree"
+)
+
+// anchor is an LMA of the configuration.
+type anchor struct {
+	at       place
+	domain   *domain
+	enabled  bool
+	native   *mobility.LMA
+	peers    []peer // those of native with what was to be said of them
+	warnings []*tree.Error
+}
+
+func (j *job) translateLMAs() {
+	for name, at := range j.list("lma").entries() {
+		was := j.old.lmas[name]
+		d := j.domainOf(at)
+		if d == nil {
+			continue
+		}
+		if was != nil && was.at.node.Same(at.node) && was.domain == d && !j.domainsCame {
+			j.new.lmas[name] = was
+			continue
+		}
+		j.new.lmas[name] = j.lma(was, d, at)
+	}
+	for name := range j.old.lmas {
+		if j.new.lmas[name] == nil {
+			j.networksChanged = true
+		}
+	}
+}
+
+// domainOf returns the domain that the leaf domain of an LMA or MAG refers to.
+func (j *job) domainOf(at place) *domain {
+	name, _ := at.node.Leaf("domain")
+	d := j.new.domains[name]
+	if d == nil {
+		j.refuse(at.child("domain"), "instance-required", "there is no domain %q", name)
+	}
+	return d
+}
+
+func (j *job) lma(was *anchor, d *domain, at place) *anchor {
+	sameDomain := was != nil && was.domain.settings == d.settings
+	if was == nil {
+		was = &anchor{native: &mobility.LMA{}}
+	}
+	if was.domain == nil || was.domain.native.Name != d.native.Name {
+		j.networksChanged = true // names are looked up in other LMAs than before
+	}
+	a := &anchor{at: at, domain: d}
+	if sameDomain && sameOutsideLists(was.at.node, at.node) {
+		native := *was.native
+		a.native, a.enabled = &native, was.enabled
+	} else {
+		a.native, a.enabled = j.lmaSettings(d, at)
+	}
+	a.native.Domain = d.native
+	j.lmaPeers(was, sameDomain && !j.domainsCame, a)
+	j.networks(was, a)
+	a.warnings = j.lmaWarnings(a)
+	j.warnings = append(j.warnings, fresh(a.warnings, was.warnings)...)
+	return a
+}
+
+func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
+	x, err := j.lmaView.of(at.node)
+	j.check(at, err)
+	addresses := at.child("address")
+	m := &mobility.LMA{
+		Name:        x.GetName(),
+		Addresses:   append(j.addrs(addresses, x.Address.Ipv6...), j.addrs(addresses, x.Address.Ipv4...)...),
+		MaxPrefixes: int(x.Hnp.GetMaximum()),
+		MaxBindings: x.Bce.GetMaximum(),
+		Lifetime:    seconds(x.Bce.GetLifetime()),
+		Refresh:     seconds(x.Bce.GetRefreshTime()),
+		DeleteWait:  milliseconds(x.Bce.GetDeleteWaitTime()),
+		CreateWait:  milliseconds(x.Bce.GetCreateWaitTime()),
+
+		IgnoreTimestamps: d.settings.ignoreTimestamps,
+		TimestampWindow:  cmp.Or(window(x.ReplayProtection.Window, x.ReplayProtection.WindowMilliseconds), d.settings.window),
+
+		DefaultProfile:  x.GetDefaultProfile(),
+		LearnPeers:      x.GetDynamicMagLearning(),
+		AcceptForcedUDP: x.GetAcceptForcedUdpEncapsulation(),
+		AwaitInstall:    x.GetAcknowledgeAfterInstall(),
+		TunnelMTU:       int(x.Tunnel.GetMtu()),
+	}
+	if mode := x.ReplayProtection.GetMode(); mode != gen.MooringPmipv6Types_ReplayMode_UNSET {
+		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
+	}
+	return m, x.GetEnabled()
+}
+
+func seconds[N uint16 | uint32](n N) time.Duration { return time.Duration(n) * time.Second }
+
+func milliseconds(n uint16) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// lmaPeers translates the MAGs that the LMA knows. may says that those that have not changed can be taken over.
+func (j *job) lmaPeers(was *anchor, may bool, a *anchor) {
+	list := a.at.child("mag")
+	old := childOf(was.at.node, list.path.Last().Node)
+	if may && old.Same(list.node) {
+		a.peers, a.native.Peers = was.peers, was.native.Peers
+		return
+	}
+	if !may {
+		old = nil
+	}
+	a.peers = carry(was.peers, old, list.node, func(e *tree.Node) peer {
+		p := j.lmaPeer(a.domain, list.entry(e))
+		j.warnings = append(j.warnings, p.warnings...)
+		return p
+	})
+	a.native.Peers = nativePeers(a.peers)
+}
+
+// leastIPv6MTU is what every link carries that IPv6 is used on (RFC 8200 section 5).
+const leastIPv6MTU = 1280
+
+// lmaWarnings says what does not fit within an LMA, and which names lead nowhere.
+func (j *job) lmaWarnings(a *anchor) []*tree.Error {
+	var p problems
+	m := a.native
+	if m.DefaultProfile != "" && a.domain.store.Named(m.DefaultProfile) == nil {
+		p.warn(a.at.child("default-profile"), BadReference,
+			"domain %s has neither a profile nor an NAI entry %s; nodes without an entry are refused", a.domain.native.Name, m.DefaultProfile)
+	}
+	if m.TunnelMTU > 0 && m.TunnelMTU < leastIPv6MTU && servesIPv6(m) {
+		p.warn(a.at.below("tunnel", "mtu"), Mismatch, "nodes use IPv6, which needs links of %d octets", leastIPv6MTU)
+	}
+	for _, name := range sortedKeys(m.Networks) {
+		for _, pool := range m.Networks[name].Pools {
+			if i := slices.IndexFunc(m.Addresses, spanOf(pool).holds); i >= 0 {
+				p.warn(poolPlace(a.at, name, pool), Mismatch, "the pool hands out %s, an address of the LMA itself", m.Addresses[i])
+			}
+		}
+	}
+	return p.warnings
+}
+
+func servesIPv6(m *mobility.LMA) bool {
+	for _, network := range m.Networks {
+		for _, pool := range network.Pools {
+			if pool.Start.Is6() {
+				return true
+			}
+		}
+	}
+	return false
+}

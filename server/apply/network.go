@@ -1,0 +1,159 @@
+package apply
+
+import (
+	"net/netip"
+	"slices"
+
+	"mooring/gen"
+	"mooring/mobility"
+	"mooring/mobility/pool"
+)
+
+// nodePrefix is the length of the home network prefix that one interface of a node is given.
+const nodePrefix = 64
+
+// networks translates the networks of an LMA, and takes over those that have not changed.
+func (j *job) networks(was, a *anchor) {
+	list := a.at.child("network")
+	old := childOf(was.at.node, list.path.Last().Node)
+	if old.Same(list.node) && (list.node != nil || was.at.node != nil) {
+		a.native.Networks = was.native.Networks
+		return
+	}
+	j.networksChanged = true
+	a.native.Networks = map[string]*mobility.Network{}
+	for name, at := range list.entries() {
+		if before := old.Entry(name); before != nil && before.Same(at.node) {
+			a.native.Networks[name] = was.native.Networks[name]
+			continue
+		}
+		a.native.Networks[name] = j.network(at)
+	}
+}
+
+func (j *job) network(at place) *mobility.Network {
+	x, err := j.networkView.of(at.node)
+	j.check(at, err)
+	n := &mobility.Network{Name: x.GetName()}
+	nodes := at.below("pool", "mobile-node")
+	if v4 := x.Pool.MobileNode.Ipv4; v4 != nil {
+		n.Pools = append(n.Pools, j.homePool(nodes.child("ipv4"), v4))
+	}
+	if v6 := x.Pool.MobileNode.Ipv6; v6 != nil {
+		at := nodes.child("ipv6")
+		n.Pools = append(n.Pools, mobility.Pool{Start: j.addr(at, v6.GetStartAddress()), Bits: int(v6.GetPoolPrefix()), Unit: nodePrefix})
+	}
+	for _, p := range n.Pools {
+		j.checkPool(poolPlace(place{path: at.path.Parent()}, n.Name, p), p)
+	}
+	return n
+}
+
+func (j *job) homePool(at place, x *gen.MooringPmipv6_Pmipv6_Lma_Network_Pool_MobileNode_Ipv4) mobility.Pool {
+	p := mobility.Pool{Start: j.addr(at, x.GetStartAddress()), Bits: int(x.GetPoolPrefix()), Unit: 32}
+	p.Router = j.addr(at, x.GetDefaultRouter())
+	if !p.Router.IsValid() {
+		p.Router = defaultRouter(p)
+		return p
+	}
+	subnet := spanOf(p).subnet()
+	switch p.Router {
+	case subnet.last:
+		j.refuse(at.child("default-router"), mustViolation, "default-router must not be the broadcast address of %v", subnet.prefix)
+	case subnet.first:
+		j.refuse(at.child("default-router"), mustViolation, "default-router must not be the network address of %v", subnet.prefix)
+	default:
+		if !subnet.prefix.Contains(p.Router) {
+			j.refuse(at.child("default-router"), mustViolation, "default-router must be in %v, the subnet of the pool", subnet.prefix)
+		}
+	}
+	return p
+}
+
+// defaultRouter is the first host address of the subnet or, when the pool starts there, the last one.
+func defaultRouter(p mobility.Pool) netip.Addr {
+	subnet := spanOf(p).subnet()
+	if host := subnet.first.Next(); host.Less(p.Start) {
+		return host
+	}
+	return subnet.last.Prev()
+}
+
+func (j *job) checkPool(at place, p mobility.Pool) {
+	made, err := pool.New(p)
+	switch {
+	case err != nil:
+		j.refuse(at, mustViolation, "%v", err)
+	case made.Usage().Total == 0:
+		j.refuse(at, mustViolation, "no address is left to hand out between %v and the end of %v", p.Start, spanOf(p).prefix)
+	}
+}
+
+// span is the addresses of a pool: from its start to the end of its prefix.
+type span struct {
+	prefix      netip.Prefix
+	first, last netip.Addr
+}
+
+func spanOf(p mobility.Pool) span {
+	s := span{prefix: netip.PrefixFrom(p.Start, p.Bits).Masked()}
+	s.first = netip.PrefixFrom(p.Start, p.Unit).Masked().Addr()
+	octets := s.prefix.Addr().AsSlice()
+	for bit := p.Bits; bit < len(octets)*8; bit++ {
+		octets[bit/8] |= 0x80 >> (bit % 8)
+	}
+	s.last, _ = netip.AddrFromSlice(octets)
+	return s
+}
+
+// subnet is the whole prefix.
+func (s span) subnet() span {
+	s.first = s.prefix.Addr()
+	return s
+}
+
+func (s span) holds(a netip.Addr) bool { return s.first.Compare(a) <= 0 && a.Compare(s.last) <= 0 }
+
+// poolPlace is the start address of a pool of a network of the LMA at.
+func poolPlace(at place, network string, p mobility.Pool) place {
+	version := "ipv6"
+	if p.Start.Is4() {
+		version = "ipv4"
+	}
+	list := at.child("network")
+	entry := place{list.node.Entry(network), at.path.Append(list.path.Last().Node, network)}
+	return entry.below("pool", "mobile-node", version, "start-address")
+}
+
+// checkPools refuses pools that overlap: all networks of all LMAs hand out addresses of the default VRF.
+func (j *job) checkPools() {
+	if !j.networksChanged {
+		return
+	}
+	type owned struct {
+		span
+		lma, network string
+		pool         mobility.Pool
+	}
+	var pools []owned
+	for _, name := range sortedKeys(j.new.lmas) {
+		networks := j.new.lmas[name].native.Networks
+		for _, network := range sortedKeys(networks) {
+			for _, p := range networks[network].Pools {
+				pools = append(pools, owned{spanOf(p), name, network, p})
+			}
+		}
+	}
+	slices.SortStableFunc(pools, func(a, b owned) int { return a.first.Compare(b.first) })
+	longest := 0 // of those so far, the one that goes furthest
+	for i := 1; i < len(pools); i++ {
+		p, other := &pools[i], &pools[longest]
+		if other.holds(p.first) {
+			j.refuse(poolPlace(j.new.lmas[p.lma].at, p.network, p.pool), mustViolation,
+				"the pool overlaps that of network %s of LMA %s, which goes from %v to %v", other.network, other.lma, other.first, other.last)
+		}
+		if other.last.Less(p.last) {
+			longest = i
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package apply
+
+import (
+	"net/netip"
+
+	"mooring/gen"
+	"mooring/mobility"
+	"mooring/server/tree"
+)
+
+// peer is an entry of an LMA's mag list or of a MAG's lma list.
+type peer struct {
+	native   mobility.Peer
+	warnings []*tree.Error
+}
+
+func nativePeers(list []peer) (peers []mobility.Peer) {
+	for i := range list {
+		peers = append(peers, list[i].native)
+	}
+	return peers
+}
+
+// lmaPeer translates a MAG that an LMA knows.
+func (j *job) lmaPeer(home *domain, at place) peer {
+	x, err := j.lmaPeerView.of(at.node)
+	j.check(at, err)
+	return j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
+}
+
+// magPeer translates an LMA that a MAG knows. Without addresses of its own it has those that its domain gives.
+func (j *job) magPeer(home *domain, at place) peer {
+	x, err := j.magPeerView.of(at.node)
+	j.check(at, err)
+	addresses := append(j.addrs(at, x.Ipv6Address...), j.addrs(at, x.Ipv4Address...)...)
+	if len(addresses) == 0 {
+		addresses = j.new.domains[x.GetDomain()].addressesOf(x.GetId())
+	}
+	return j.peer(home, at, x, x.AuthOption, addresses)
+}
+
+// peerStruct is what the structs of the two lists have in common.
+type peerStruct interface {
+	GetId() string
+	GetDomain() string
+	GetEncap() gen.E_MooringPmipv6Types_Encapsulation
+	GetAuthScope() gen.E_MooringPmipv6_Pmipv6_Lma_Mag_AuthScope
+	GetAuthHomeAddress() gen.E_MooringPmipv6_Pmipv6_Lma_Mag_AuthHomeAddress
+}
+
+// peer translates an entry in a list of an LMA or MAG of domain home.
+func (j *job) peer(home *domain, at place, x peerStruct, key authOption, addresses []netip.Addr) peer {
+	var found problems
+	n := mobility.Peer{Name: x.GetId(), Domain: x.GetDomain(), Addresses: addresses}
+	foreign := n.Domain != home.native.Name
+	if foreign {
+		n.Name += "%" + n.Domain
+	}
+	n.Encap, n.Transport = encapsulation(x.GetEncap())
+	if option := at.child("auth-option"); option.node != nil {
+		n.Key = found.key(option, key)
+	}
+	n.Key = narrow(n.Key, home.settings.domain.Key, x.GetAuthScope() == gen.MooringPmipv6_Pmipv6_Lma_Mag_AuthScope_registration)
+	if x.GetAuthHomeAddress() == gen.MooringPmipv6_Pmipv6_Lma_Mag_AuthHomeAddress_first_prefix {
+		n.Hash = mobility.HashFirstPrefix
+	}
+	switch {
+	case j.new.domains[n.Domain] == nil:
+		found.warn(at.child("domain"), BadReference, "there is no domain %s; the peer is called %s", n.Domain, n.Name)
+	case foreign:
+		found.warn(at.child("domain"), Mismatch, "domain %s is not that of the list; the peer is called %s", n.Domain, n.Name)
+	}
+	if !n.Usable(&home.settings.domain) {
+		found.warn(at.child("encap"), Mismatch, "the peer has no address of the IP version that the encapsulation is for; it cannot be used")
+	}
+	j.errs = append(j.errs, found.errs...)
+	return peer{n, found.warnings}
+}
+
+// narrow gives the key of a peer the scope that the peer asks for. It may be the domain's key that counts.
+func narrow(own, domain *mobility.Key, registrationOnly bool) *mobility.Key {
+	if !registrationOnly || own == nil && domain == nil {
+		return own
+	}
+	if own == nil {
+		own = domain
+	}
+	narrowed := *own
+	narrowed.BindingOnly = true
+	return &narrowed
+}

@@ -1,0 +1,122 @@
+package apply
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+
+	"mooring/gen"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Management is how the element is managed. Users, their keys and what they may do are not here: package access reads them
+// from the configuration whenever somebody logs in.
+type Management struct {
+	HostName string // empty: that of the host
+	NETCONF  Listener
+	GNMI     Listener
+	Backend  Backend
+
+	node *tree.Node
+}
+
+// Listener is where a server listens.
+type Listener struct {
+	Enabled   bool
+	Port      uint16 // 0: any that is free
+	Addresses []netip.Addr
+}
+
+// Backend says which dataplane is wanted.
+type Backend uint8
+
+// The choices.
+const (
+	AnyBackend Backend = iota
+	KernelBackend
+	UserspaceBackend
+)
+
+func (j *job) translateSystem() {
+	at := place{path: schema.Path{{Node: j.system}}}
+	at.node, _ = j.new.root.EffectiveChild(j.system)
+	if was := j.old.Manage; was != nil && was.node.Same(at.node) {
+		j.new.Manage = was
+		return
+	}
+	x, err := j.systemView.of(at.node)
+	j.check(at, err)
+	ssh, gnmi := x.Netconf.Ssh, x.Gnmi
+	m := &Management{
+		HostName: x.GetHostName(),
+		NETCONF:  Listener{ssh.GetEnabled(), ssh.GetPort(), j.addrs(at.below("netconf", "ssh"), ssh.Address...)},
+		GNMI:     Listener{gnmi.GetEnabled(), gnmi.GetPort(), j.addrs(at.child("gnmi"), gnmi.Address...)},
+		node:     at.node,
+	}
+	switch x.Dataplane.GetBackend() {
+	case gen.MooringSystem_System_Dataplane_Backend_kernel:
+		m.Backend = KernelBackend
+	case gen.MooringSystem_System_Dataplane_Backend_userspace:
+		m.Backend = UserspaceBackend
+	}
+	if m.NETCONF.collides(m.GNMI) {
+		j.refuse(at.below("gnmi", "port"), mustViolation, "port %d is that of NETCONF already", m.GNMI.Port)
+	}
+	j.checkUserKeys(at)
+	j.checkFingerprints(at)
+	j.new.Manage = m
+}
+
+// collides reports whether two servers want the same socket.
+func (l Listener) collides(other Listener) bool {
+	if !l.Enabled || !other.Enabled || l.Port != other.Port || l.Port == 0 {
+		return false
+	}
+	for _, a := range l.Addresses {
+		for _, b := range other.Addresses {
+			if a == b || a.Is4() == b.Is4() && (a.IsUnspecified() || b.IsUnspecified()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkUserKeys refuses SSH keys that are not of the type that stands beside them.
+func (j *job) checkUserKeys(at place) {
+	for _, user := range at.child("user").entries() {
+		for _, key := range user.child("authorized-key").entries() {
+			x, err := j.userKeyView.of(key.node)
+			j.check(key, err)
+			if kind := keyType(x.KeyData); kind != x.GetAlgorithm() {
+				j.refuse(key.child("key-data"), mustViolation, "this is not a key of type %s; give the first two words of a line of a public key file", x.GetAlgorithm())
+			}
+		}
+	}
+}
+
+// keyType reads the name that a public key begins with (RFC 4253 section 6.6); "" is none.
+func keyType(key []byte) string {
+	if len(key) < 4 {
+		return ""
+	}
+	n := binary.BigEndian.Uint32(key)
+	if uint64(n) > uint64(len(key)-4) {
+		return ""
+	}
+	return string(key[4 : 4+n])
+}
+
+// checkFingerprints refuses to map one certificate to two users: case does not matter in a fingerprint, as it does in a key of a
+// list.
+func (j *job) checkFingerprints(at place) {
+	seen := map[string]string{}
+	for fingerprint, e := range at.child("client-certificate").entries() {
+		lower := strings.ToLower(fingerprint)
+		if other, twice := seen[lower]; twice {
+			j.refuse(e, notUnique, "certificate %s is listed already, written as %s", fingerprint, other)
+		}
+		seen[lower] = fingerprint
+	}
+}

@@ -1,0 +1,207 @@
+package apply
+
+import (
+	"iter"
+
+	"mooring/dataplane"
+	"mooring/gen"
+	"mooring/mobility"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Config is a committed configuration in native types. Nothing in it is ever changed. Two Configs, of which one was
+// translated after the other, share whatever did not change in between: equal pointers mean that there is nothing to do.
+type Config struct {
+	Mobility  *mobility.Config
+	Dataplane *dataplane.Config
+	Manage    *Management
+
+	// What the translation of the next change goes back to.
+	root     *tree.Node
+	domains  map[string]*domain
+	dangling map[string]map[string]bool // by domain: networks that profiles name and no LMA of the domain has
+	lmas     map[string]*anchor
+	mags     map[string]*gateway
+}
+
+// Translator translates the configurations of one schema. It may be used by several goroutines.
+type Translator struct {
+	pmipv6, system *schema.Node
+
+	settingsView view[gen.MooringPmipv6_Pmipv6_Domain]
+	knownLMAView view[gen.MooringPmipv6_Pmipv6_Domain_Lma]
+	naiView      view[gen.MooringPmipv6_Pmipv6_Domain_Nai]
+	profileView  view[gen.MooringPmipv6_Pmipv6_Domain_Profile]
+	lmaView      view[gen.MooringPmipv6_Pmipv6_Lma]
+	lmaPeerView  view[gen.MooringPmipv6_Pmipv6_Lma_Mag]
+	networkView  view[gen.MooringPmipv6_Pmipv6_Lma_Network]
+	magView      view[gen.MooringPmipv6_Pmipv6_Mag]
+	magPeerView  view[gen.MooringPmipv6_Pmipv6_Mag_Lma]
+	linkView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface]
+	nodeView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface_Node]
+	systemView   view[gen.MooringSystem_System]
+	userKeyView  view[gen.MooringSystem_System_User_AuthorizedKey]
+}
+
+// New returns a translator for a schema that holds mooring-pmipv6 and mooring-system. It fails when the generated structs do
+// not fit the schema.
+func New(s *schema.Schema) (*Translator, error) {
+	t := &Translator{pmipv6: s.Root.Child("mooring-pmipv6", "pmipv6"), system: s.Root.Child("mooring-system", "system")}
+	b := binder{schema: s}
+	bind(&b, &t.settingsView, "/mooring-pmipv6:pmipv6/domain")
+	bind(&b, &t.knownLMAView, "/mooring-pmipv6:pmipv6/domain/lma")
+	bind(&b, &t.naiView, "/mooring-pmipv6:pmipv6/domain/nai")
+	bind(&b, &t.profileView, "/mooring-pmipv6:pmipv6/domain/profile")
+	bind(&b, &t.lmaView, "/mooring-pmipv6:pmipv6/lma")
+	bind(&b, &t.lmaPeerView, "/mooring-pmipv6:pmipv6/lma/mag")
+	bind(&b, &t.networkView, "/mooring-pmipv6:pmipv6/lma/network")
+	bind(&b, &t.magView, "/mooring-pmipv6:pmipv6/mag")
+	bind(&b, &t.magPeerView, "/mooring-pmipv6:pmipv6/mag/lma")
+	bind(&b, &t.linkView, "/mooring-pmipv6:pmipv6/mag/interface")
+	bind(&b, &t.nodeView, "/mooring-pmipv6:pmipv6/mag/interface/node")
+	bind(&b, &t.systemView, "/mooring-system:system")
+	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
+	return t, b.err()
+}
+
+// Translate makes the native form of the configuration below root. old is what an earlier configuration was translated to,
+// nil at first; only what differs from that is translated. The warnings are those that the difference brings, each with its
+// Path and with W-REF or W-MIX as AppTag; the error joins a *tree.Error for everything that makes no sense.
+func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.Error, error) {
+	if old == nil {
+		old = &Config{}
+	}
+	j := &job{
+		Translator: t, old: old, changes: tree.Diff(old.root, root),
+		new:      &Config{root: root, domains: map[string]*domain{}, lmas: map[string]*anchor{}, mags: map[string]*gateway{}},
+		mentions: map[string]mentions{},
+	}
+	j.translateDomains()
+	j.translateLMAs()
+	j.translateMAGs()
+	j.translateSystem()
+	j.checkPools()
+	j.checkOwners()
+	j.checkNetworkNames()
+	if err := j.err(); err != nil {
+		return nil, j.warnings, err
+	}
+	j.new.Mobility = j.mobility()
+	j.new.Dataplane = j.dataplane()
+	return j.new, j.warnings, nil
+}
+
+// Warnings yields everything that the configuration accepts though it does not work as it stands.
+func (c *Config) Warnings() iter.Seq[*tree.Error] {
+	return func(yield func(*tree.Error) bool) {
+		for _, list := range c.warningLists() {
+			for _, w := range list {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+		for _, name := range sortedKeys(c.domains) {
+			if !c.domains[name].danglingProfiles(c.dangling[name], yield) {
+				return
+			}
+		}
+	}
+}
+
+// warningLists are the warnings that were kept with what was translated.
+func (c *Config) warningLists() (lists [][]*tree.Error) {
+	for _, name := range sortedKeys(c.domains) {
+		lists = append(lists, c.domains[name].settings.warnings)
+	}
+	for _, name := range sortedKeys(c.lmas) {
+		lists = append(lists, c.lmas[name].warnings)
+		for i := range c.lmas[name].peers {
+			lists = append(lists, c.lmas[name].peers[i].warnings)
+		}
+	}
+	for _, name := range sortedKeys(c.mags) {
+		lists = append(lists, c.mags[name].warnings)
+	}
+	return lists
+}
+
+// job is one translation.
+type job struct {
+	*Translator
+	problems
+	old, new *Config
+	changes  tree.Changes
+
+	domainsCame, knownLMAsChanged, networksChanged bool // what others look at
+	mentions                                       map[string]mentions
+}
+
+// mobility assembles the configuration of the mobility core from what is enabled.
+func (j *job) mobility() *mobility.Config {
+	c := &mobility.Config{LMAs: map[string]*mobility.LMA{}, MAGs: map[string]*mobility.MAG{}}
+	for name, a := range j.new.lmas {
+		if a.enabled {
+			c.LMAs[name] = a.native
+		}
+	}
+	for name, g := range j.new.mags {
+		if g.enabled {
+			c.MAGs[name] = g.native
+		}
+	}
+	if was := j.old.Mobility; was != nil && sameEntries(was.LMAs, c.LMAs) && sameEntries(was.MAGs, c.MAGs) {
+		return was
+	}
+	return c
+}
+
+// list is a list below the container pmipv6.
+func (j *job) list(name string) place {
+	root := place{j.new.root, schema.Path{{Node: j.pmipv6}}}
+	root.node = root.node.Child(j.pmipv6)
+	return root.child(name)
+}
+
+// entries yields the entries of a list by their keys.
+func (p place) entries() iter.Seq2[string, place] {
+	return func(yield func(string, place) bool) {
+		for e := range p.node.Entries() {
+			if !yield(e.Keys()[0], p.entry(e)) {
+				return
+			}
+		}
+	}
+}
+
+// sameOutsideLists reports whether two nodes have the same leaves and containers.
+func sameOutsideLists(a, b *tree.Node) bool {
+	for _, def := range b.Schema().Children {
+		if def.Kind != schema.List && !childOf(a, def).Same(childOf(b, def)) {
+			return false
+		}
+	}
+	return true
+}
+
+// carry translates the entries of the list now, but takes over what was made of those that the list was had already.
+func carry[T any](old []T, was, now *tree.Node, translate func(*tree.Node) T) []T {
+	var before []*tree.Node
+	for e := range was.Entries() {
+		before = append(before, e)
+	}
+	var list []T
+	at := 0
+	for e := range now.Entries() {
+		for at < len(before) && now.CompareEntries(before[at], e) < 0 {
+			at++
+		}
+		if at < len(before) && before[at].Same(e) {
+			list = append(list, old[at])
+		} else {
+			list = append(list, translate(e))
+		}
+	}
+	return list
+}
