@@ -141,6 +141,7 @@ func (a *Access) Changes(changes tree.Changes) error {
 	for ch := range changes.All() {
 		w.path = append(w.path[:0], ch.Path...)
 		switch {
+		case ch.Implied:
 		case ch.Reordered:
 			w.check(opUpdate)
 		case ch.Old == nil:

@@ -7,7 +7,9 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"mooring/server/access"
 	"mooring/server/tree"
@@ -66,6 +68,8 @@ func BenchmarkLoad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
 				s := subscribers(b)
 				data := population(kind, n)
+				began := cpu(b)
+				defer func() { reportCPU(b, began) }()
 				for b.Loop() {
 					store := open(b, b.TempDir(), Options{Schema: s})
 					c := store.NewSession(access.Element, 0).Private()
@@ -81,6 +85,20 @@ func BenchmarkLoad(b *testing.B) {
 			})
 		}
 	}
+}
+
+// cpu is the processor time that the process has used: what a commit costs, whatever the disk and the neighbours do.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// reportCPU reports processor time per operation since start.
+func reportCPU(b *testing.B, start time.Duration) {
+	b.ReportMetric(float64((cpu(b)-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 func loaded(b *testing.B, kind string, n int) (*Store, *schema.Schema) {
@@ -102,6 +120,8 @@ func BenchmarkCommitLeaf(b *testing.B) {
 				session := store.NewSession(admin, 1)
 				i := 0
 				b.ReportAllocs()
+				began := cpu(b)
+				defer func() { reportCPU(b, began) }()
 				for b.Loop() {
 					i++
 					c := session.Candidate()
@@ -124,6 +144,8 @@ func BenchmarkCommitNew(b *testing.B) {
 			store, s := loaded(b, "rich", n)
 			session := store.NewSession(admin, 1)
 			i := n
+			began := cpu(b)
+			defer func() { reportCPU(b, began) }()
 			for b.Loop() {
 				i++
 				one := decode(b, s, []byte(fmt.Sprintf(`{"example-subscribers:rich": {"subscriber": [{"id": "new%d", "serial": "%d", "of": "net-1"}]}}`, i, i)))

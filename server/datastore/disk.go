@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path"
 	"slices"
@@ -35,6 +36,7 @@ const smallFile = 64 << 10
 type disk struct {
 	dir    *os.Root
 	schema *schema.Schema
+	log    *slog.Logger
 	base   int64  // size of running.json
 	baseID uint64 // the commit that it holds
 	grown  int64  // octets of records since
@@ -42,13 +44,13 @@ type disk struct {
 	step func(string)
 }
 
-func openDisk(dir *os.Root, s *schema.Schema) (*disk, error) {
+func openDisk(dir *os.Root, s *schema.Schema, log *slog.Logger) (*disk, error) {
 	for _, d := range []string{configDir, historyDir} {
 		if err := dir.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 	}
-	return &disk{dir: dir, schema: s, step: stepHook}, nil
+	return &disk{dir: dir, schema: s, log: log, step: stepHook}, nil
 }
 
 // stepHook is replaced by the test that ends the process at every step.
@@ -176,7 +178,7 @@ func (d *disk) append(old, next *Snapshot, keep int) error {
 	}
 	if d.grown += size; d.base <= smallFile || d.grown > d.base {
 		if err := d.checkpoint(next); err != nil {
-			return nil // the record stands; the next commit tries again
+			d.log.Error("the configuration file is not up to date; the history is, and the next commit tries again", "file", runningFile, "error", err)
 		}
 	}
 	d.trim(next.ID, keep)

@@ -15,13 +15,10 @@ type Session struct {
 	store *Store
 }
 
-// NewSession begins a session. Its zero-cost use is one private candidate for one transaction.
+// NewSession begins a session; id is the NETCONF session-id, or 0. It costs nothing: a gNMI Set makes one for its private
+// candidate.
 func (s *Store) NewSession(user access.User, id uint32) *Session {
-	session := &Session{User: user, ID: id, store: s}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sessions[session] = true
-	return session
+	return &Session{User: user, ID: id, store: s}
 }
 
 // Close gives back the locks of the session, discards the candidate if it held that lock (RFC 6241 section 8.3.5.2), and
@@ -34,7 +31,6 @@ func (x *Session) Close() {
 			s.unlock(target)
 		}
 	}
-	delete(s.sessions, x)
 	lost := s.pending != nil && s.pending.owner == x && s.pending.persist == ""
 	s.mu.Unlock()
 	if lost {

@@ -56,14 +56,13 @@ type Store struct {
 
 	commitMu sync.Mutex // held over a whole commit: one at a time
 
-	mu       sync.Mutex // guards what follows; never held while calling out
-	shared   content
-	locks    map[Target]*Session
-	recent   []*Snapshot // newest last, running among them
-	keep     int
-	woken    chan struct{} // closed at each commit
-	pending  *pending
-	sessions map[*Session]bool
+	mu      sync.Mutex // guards what follows; never held while calling out
+	shared  content
+	locks   map[Target]*Session
+	recent  []*Snapshot // newest last, running among them
+	keep    int
+	woken   chan struct{} // closed at each commit
+	pending *pending
 }
 
 // Target names a datastore that can be locked.
@@ -84,7 +83,7 @@ const recentLimit = 64
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100),
-		locks: map[Target]*Session{}, woken: make(chan struct{}), sessions: map[*Session]bool{},
+		locks: map[Target]*Session{}, woken: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -100,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	loaded := &Snapshot{Root: tree.NewRoot(o.Schema)}
 	if o.Dir != nil {
-		if s.disk, err = openDisk(o.Dir, o.Schema); err != nil {
+		if s.disk, err = openDisk(o.Dir, o.Schema, s.log); err != nil {
 			return nil, err
 		}
 		if loaded, err = s.disk.load(); err != nil {

@@ -17,6 +17,9 @@ type Change struct {
 	Path      schema.Path
 	Old, New  *Node
 	Reordered bool
+	// Implied: deleted because a node of another case of its choice took the place (RFC 7950 section 8.2). Access control
+	// does not ask about it (RFC 8341 section 3.2.5).
+	Implied bool
 }
 
 // Diff returns what leads from old to new, which must be trees of one schema. It costs nothing; walking All costs the change.
@@ -67,12 +70,13 @@ func changesBetween(old, new *Node) iter.Seq[Change] {
 
 // differ walks two trees side by side and passes over what they share.
 type differ struct {
-	path  schema.Path
-	yield func(Change) bool
+	path    schema.Path
+	implied bool // what is deleted now made way for another case
+	yield   func(Change) bool
 }
 
 func (d *differ) report(old, new *Node, reordered bool) bool {
-	return d.yield(Change{Path: slices.Clone(d.path), Old: old, New: new, Reordered: reordered})
+	return d.yield(Change{Path: slices.Clone(d.path), Old: old, New: new, Reordered: reordered, Implied: d.implied && new == nil})
 }
 
 // pair compares what is at d.path in both trees.
@@ -101,6 +105,7 @@ func cmpNil(a, b *Node) *Node {
 }
 
 func (d *differ) children(old, new []Node) bool {
+	now := new
 	for len(old) > 0 || len(new) > 0 {
 		var a, b *Node
 		switch {
@@ -111,8 +116,11 @@ func (d *differ) children(old, new []Node) bool {
 		default:
 			a, b, old, new = &old[0], &new[0], old[1:], new[1:]
 		}
-		d.path = append(d.path, schema.Step{Node: cmpNil(a, b).def})
+		def := cmpNil(a, b).def
+		d.path = append(d.path, schema.Step{Node: def})
+		d.implied = b == nil && def.Case != nil && slices.ContainsFunc(now, func(k Node) bool { return k.def.Excludes(def) })
 		ok := d.pair(a, b)
+		d.implied = false
 		d.path = d.path[:len(d.path)-1]
 		if !ok {
 			return false

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -145,6 +146,23 @@ func TestReplaceShares(t *testing.T) {
 	}
 	if len(paths) != 1 || paths[0] != "/example-system:user[realm='10'][id='a']/mail" {
 		t.Errorf("changes: %q", paths)
+	}
+}
+
+// TestImpliedDeletion: what makes way for another case is told apart from what was deleted.
+func TestImpliedDeletion(t *testing.T) {
+	s := example(t)
+	root := mustJSON(t, s, `{"example-system:system":{"name":"a","drift":3}}`)
+	next, err := editXML(t, root, Merge, `<system xmlns="urn:example:system"><ntp>x</ntp><name nc:operation="delete"/></system>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	implied := map[string]bool{}
+	for ch := range Diff(root, next).All() {
+		implied[ch.Path.Last().Node.Name] = ch.Implied
+	}
+	if want := map[string]bool{"name": false, "drift": true, "ntp": false}; !maps.Equal(implied, want) {
+		t.Errorf("implied: %v, want %v", implied, want)
 	}
 }
 
