@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +30,7 @@ func openProber(local netip.Addr) (*prober, error) {
 		return nil, fmt.Errorf("open socket for path MTUs: %w", err)
 	}
 	p := &prober{fd, local.Is6()}
-	if err := errors.Join(deafen(fd), bind(fd, netip.AddrPortFrom(local, 0))); err != nil {
+	if err := errors.Join(deafen(fd), call(unix.SYS_BIND, fd, netip.AddrPortFrom(local, 0))); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("local address %s: %w; it must be an address of this host", local, err)
 	}
@@ -40,10 +39,8 @@ func openProber(local netip.Addr) (*prober, error) {
 
 // mtu returns the MTU of the path to the peer.
 func (p *prober) mtu(peer netip.Addr) (int, error) {
-	to := newSockaddr(netip.AddrPortFrom(peer, PortData))
-	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(p.fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
-	if errno != 0 {
-		return 0, fmt.Errorf("no way to the peer %s: %w", peer, errno)
+	if err := call(unix.SYS_CONNECT, p.fd, netip.AddrPortFrom(peer, PortData)); err != nil {
+		return 0, fmt.Errorf("no way to the peer %s: %w", peer, err)
 	}
 	if p.v6 {
 		return unix.GetsockoptInt(p.fd, unix.IPPROTO_IPV6, unix.IPV6_MTU)

@@ -68,7 +68,10 @@ func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int,
 		err = s.set(fd, kind)
 	}
 	if err == nil {
-		err = bind(fd, local)
+		err = call(unix.SYS_BIND, fd, local)
+	}
+	if err == nil && wide {
+		err = call(unix.SYS_CONNECT, fd, local) // or the host would offer it a copy of every packet
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -78,9 +81,10 @@ func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int,
 	return s, err
 }
 
-func bind(fd int, local netip.AddrPort) error {
-	to := newSockaddr(local)
-	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
+// call makes a system call that takes a socket and an address.
+func call(number uintptr, fd int, addr netip.AddrPort) error {
+	to := newSockaddr(addr)
+	_, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
 	if errno != 0 {
 		return errno
 	}
