@@ -50,6 +50,7 @@ func (c *context) from(i *Item, s *step) NodeSet {
 	} else {
 		out = c.along(i, s)
 	}
+	c.spend(1 + len(out))
 	for _, p := range predicates {
 		out = c.filter(out, p, s.axis.reverse())
 	}
@@ -267,7 +268,9 @@ func (c *context) along(i *Item, s *step) NodeSet {
 }
 
 func (c *context) descend(i *Item, add func(*Item)) {
-	for _, k := range c.children(i) {
+	children := c.children(i)
+	c.spend(len(children))
+	for _, k := range children {
 		add(k)
 		c.descend(k, add)
 	}

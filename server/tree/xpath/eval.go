@@ -1,6 +1,8 @@
 package xpath
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -25,6 +27,19 @@ type Eval struct {
 	Readable func(*Item) bool
 	// Plain leaves out what exists by default.
 	Plain bool
+	// Budget bounds the nodes that Select may meet, 0 does not: clients send expressions that nest walks of everything.
+	Budget int
+	spent  int
+}
+
+// ErrBudget says that an expression of a client costs more than it may.
+var ErrBudget = errors.New("the expression takes too long: name the keys of lists, and do without // inside predicates")
+
+// spend counts nodes met.
+func (v *Eval) spend(nodes int) {
+	if v.spent += nodes; v.Budget > 0 && v.spent > v.Budget {
+		panic(ErrBudget) // only Select sets a budget, and catches this
+	}
 }
 
 // context is the context of one part of an expression (XPath 1.0 section 1).
@@ -41,6 +56,24 @@ func (e *Expr) Evaluate(v Eval) Value {
 
 // Bool gives the value of e as a boolean, as must and when want it.
 func (e *Expr) Bool(v Eval) bool { return toBool(e.Evaluate(v)) }
+
+// Select gives the nodes that an expression of a client selects, within v.Budget. The error is ErrBudget, or says that the
+// expression does not select nodes.
+func (e *Expr) Select(v Eval) (set NodeSet, err error) {
+	if !e.IsNodeSet() {
+		return nil, fmt.Errorf("%q does not select nodes", e)
+	}
+	defer func() {
+		switch caught := recover(); caught {
+		case nil:
+		case ErrBudget:
+			set, err = nil, ErrBudget
+		default:
+			panic(caught)
+		}
+	}()
+	return e.Nodes(v), nil
+}
 
 // Nodes gives the nodes that e selects; nil when its value is no node-set.
 func (e *Expr) Nodes(v Eval) NodeSet {

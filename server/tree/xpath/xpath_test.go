@@ -154,6 +154,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestBudget(t *testing.T) {
+	s, root := fixture(t)
+	for _, c := range []struct {
+		expr string
+		want error
+	}{{"/group[name = 'g1']/member", nil}, {"//*[//*[//*[//*]]]", ErrBudget}} {
+		e, err := compile(s, c.expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set, err := e.Select(Eval{From: root, Budget: 10_000}); err != c.want || err == nil && len(set) != 2 {
+			t.Errorf("%s: %d nodes, %v", c.expr, len(set), err)
+		}
+	}
+	e, err := compile(s, "1 + 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Select(Eval{From: root}); err == nil {
+		t.Error("a number was selected")
+	}
+}
+
 // TestKeyLookUp: all keys given, a list is not walked.
 func TestKeyLookUp(t *testing.T) {
 	s, _ := fixture(t)
