@@ -53,7 +53,7 @@ func must(t testing.TB, errs ...error) {
 func newHost(t testing.TB, name string) *lab.Host {
 	t.Helper()
 	h, err := lab.NewHost(name)
-	must(t, err)
+	must(t, err, h.Sysctl("ipv6/conf/default/accept_dad", "0")) // nobody else is there, and it takes two seconds
 	t.Cleanup(func() { h.Close() })
 	return h
 }
