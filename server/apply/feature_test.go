@@ -1,0 +1,144 @@
+package apply
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"mooring/mobility"
+	"mooring/server/access"
+	"mooring/server/datastore"
+	"mooring/server/tree"
+)
+
+// What the machines can do already, and the manifest does not promise yet, is translated too.
+func TestFeaturesToCome(t *testing.T) {
+	e := newElement(t, "node-auth-option", "detach-detection")
+	c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {
+		"domain": [{"name": "d", "nai": [{"id": "n@d", "auth-option": {"spi": 300, "hex-key": "0102"}}]}],
+		"lma": [{"name": "l", "domain": "d"}],
+		"mag": [{"name": "m", "domain": "d", "detach-detection": {"interval": 20, "retries": 3}}]}}`))
+	key := c.Mobility.LMAs["l"].Domain.Profiles.Node([]byte("n@d")).Key
+	if key == nil || key.SPI != 300 || string(key.Secret) != "\x01\x02" {
+		t.Errorf("the key of a node is %+v", key)
+	}
+	want := mobility.Poll{Interval: 20 * time.Second, Timeout: 2 * time.Second, Retries: 3}
+	if got := c.Mobility.MAGs["m"].Poll; got != want {
+		t.Errorf("nodes are polled with %+v, want %+v", got, want)
+	}
+}
+
+func TestDisabledIsAbsent(t *testing.T) {
+	e := shared()
+	root := e.parse(t, base)
+	for path, absent := range map[string]func(*Config) bool{
+		lmaL + "/enabled": func(c *Config) bool { return c.Mobility.LMAs["l"] == nil && len(c.Dataplane.Blackholes) == 0 },
+		magM + "/enabled": func(c *Config) bool { return c.Mobility.MAGs["m"] == nil && len(c.Dataplane.Links) == 0 },
+		magM + "/interface[name='access0']/enabled": func(c *Config) bool {
+			return len(c.Mobility.MAGs["m"].Links) == 0 && len(c.Dataplane.Links) == 0
+		},
+	} {
+		on := e.translate(t, nil, root)
+		off := e.translate(t, on, e.set(t, root, path, "false"))
+		if absent(on) || !absent(off) {
+			t.Errorf("%s: absent before %t and after %t", path, absent(on), absent(off))
+		}
+		if absent(e.translate(t, off, root)) {
+			t.Errorf("%s: still absent when it is enabled again", path)
+		}
+	}
+}
+
+// The default router is the first host of the subnet or, where the pool begins there, the last.
+func TestDefaultRouter(t *testing.T) {
+	e := shared()
+	for start, want := range map[string]string{"10.0.0.0": "10.0.0.254", "10.0.0.1": "10.0.0.254", "10.0.0.2": "10.0.0.1", "10.0.0.200": "10.0.0.1"} {
+		c := e.translate(t, nil, e.merge(t, e.parse(t, base), pools(`{"ipv4": {"start-address": "`+start+`", "pool-prefix": 24}}`)))
+		if got := c.Mobility.LMAs["l"].Networks["more"].Pools[0].Router.String(); got != want {
+			t.Errorf("a pool from %s on has the router %s, want %s", start, got, want)
+		}
+	}
+}
+
+func TestProfileLookUps(t *testing.T) {
+	e := shared()
+	c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d",
+		"nai": [{"id": "n@d"}, {"id": "@d"}], "profile": [{"name": "guest"}, {"name": "@d"}]}], "lma": [{"name": "l", "domain": "d"}]}}`))
+	p := c.Mobility.LMAs["l"].Domain.Profiles
+	for _, c := range []struct {
+		what  string
+		found *mobility.Profile
+		want  string
+	}{
+		{"Node(n@d)", p.Node([]byte("n@d")), "n@d"},
+		{"Node(x@d)", p.Node([]byte("x@d")), ""},
+		{"Node(@d)", p.Node([]byte("@d")), ""}, // a realm is no node
+		{"Node()", p.Node(nil), ""},
+		{"Realm(@d)", p.Realm([]byte("@d")), "@d"},
+		{"Realm(n@d)", p.Realm([]byte("n@d")), ""},
+		{"Realm()", p.Realm(nil), ""},
+		{"Named(guest)", p.Named("guest"), "guest"},
+		{"Named(n@d)", p.Named("n@d"), "n@d"}, // LMA-09: an NAI entry will do
+		{"Named(lost)", p.Named("lost"), ""},
+	} {
+		if name := nameOf(c.found); name != c.want {
+			t.Errorf("%s is %q, want %q", c.what, name, c.want)
+		}
+	}
+}
+
+func nameOf(p *mobility.Profile) string {
+	if p == nil {
+		return ""
+	}
+	return p.Name
+}
+
+// TestInTheStore commits through a store: what is refused leaves the native configuration as it was, warnings come back.
+func TestInTheStore(t *testing.T) {
+	e := shared()
+	seen := &consumer{}
+	pipeline := &datastore.Consumers[*Config]{
+		Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) { return e.Translate(old, c.New) },
+		List:       []datastore.Consumer[*Config]{seen},
+	}
+	store, err := datastore.Open(t.Context(), datastore.Options{Schema: e.schema, Rules: e.rules, Pipeline: pipeline, Startup: e.parse(t, base)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(document string) ([]*tree.Error, error) {
+		c := store.NewSession(access.Element, 0).Private()
+		if err := c.Replace(e.merge(t, store.Running().Root, document)); err != nil {
+			t.Fatal(err)
+		}
+		result, err := c.Commit(t.Context(), datastore.CommitOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return result.Warnings, nil
+	}
+	if len(seen.running.Mobility.LMAs) != 1 || len(seen.running.Dataplane.Blackholes) != 2 {
+		t.Fatalf("at start: %s", dump(seen.running))
+	}
+	before := seen.running
+	if _, err := commit(pools(`{"ipv4": {"start-address": "192.0.2.20", "pool-prefix": 24}}`)); err == nil || seen.running != before {
+		t.Errorf("overlapping pools were committed: %v", err)
+	}
+	warnings, err := commit(`{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "default-profile": "lost"}]}}`)
+	if err != nil || len(warnings) != 1 || warnings[0].AppTag != BadReference {
+		t.Errorf("a name that leads nowhere: %v, %v", said(warnings), err)
+	}
+	if seen.running.Mobility.LMAs["l"].DefaultProfile != "lost" || seen.running.Dataplane != before.Dataplane {
+		t.Error("the consumer does not have what was committed, and what stayed")
+	}
+}
+
+type consumer struct{ running, next *Config }
+
+func (c *consumer) Prepare(_ context.Context, _, next *Config) (datastore.Prepared, error) {
+	c.next = next
+	return c, nil
+}
+
+func (c *consumer) Apply() { c.running = c.next }
+func (c *consumer) Abort() {}
