@@ -26,9 +26,10 @@ type Commit struct {
 	done      chan struct{}
 }
 
-// Prepare gets ready to obey config, which is nil for none: it opens the sockets of new addresses and disturbs nothing. It is compared with
-// what the machines obey, so the configuration before it is not looked at. It fails, with every reason, when
-// an address or an access link has two owners, or a socket cannot be opened for good. One commit may be under way at a time.
+// Prepare gets ready to obey config, which is nil for none: it opens the sockets of new addresses and disturbs nothing. What
+// changes is found by comparison with what the machines obey, so the configuration before it is not looked at. It fails, with
+// every reason, when an address or an access link has two owners, or a socket cannot be opened for good. One commit may be
+// under way at a time.
 func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit, error) {
 	if config == nil {
 		config = new(mobility.Config)
@@ -47,8 +48,8 @@ func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit
 // Abort gives the commit up.
 func (c *Commit) Abort() { c.addresses.Abort() }
 
-// Apply makes the machines obey, and waits until they do. New ones begin, those that are gone take leave of their peers. Run has to have been
-// called; when it has ended, nothing happens.
+// Apply makes the machines obey, and waits until they do. New ones begin, those that are gone take leave of their peers. Run
+// has to have been called; when it has ended, nothing happens.
 func (c *Commit) Apply() {
 	if !c.engine.post(c) {
 		c.addresses.Abort()

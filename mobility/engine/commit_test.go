@@ -23,7 +23,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"lma a and lma b have the same address " + lma6, &mobility.Config{LMAs: map[string]*mobility.LMA{
 			"a": anchorConfig("a", lma6), "b": anchorConfig("b", lma4, lma6)}}},
 		{"mag a and mag b have the same address " + mag16, twoMAGs(gatewayConfig("a", nil, nil, mag16), gatewayConfig("b", nil, nil, mag16))},
-		{"mag a and mag b have the same access link x", twoMAGs(gatewayConfig("a", nil, []string{"x"}, mag16), gatewayConfig("b", nil, []string{"x"}, mag26))},
+		{"mag a and mag b have the same access link x", twoMAGs(
+			gatewayConfig("a", nil, []string{"x"}, mag16), gatewayConfig("b", nil, []string{"x"}, mag26))},
 		{"ff02::1 is no address to listen at", justLMA(anchorConfig("a", "ff02::1"))},
 	} {
 		_, err := s.Prepare(t.Context(), nil, test.config)

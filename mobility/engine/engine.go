@@ -76,7 +76,7 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Run is the loop. It returns nil when ctx has ended, and may be called once.
+// Run is the loop. It returns nil when ctx has ended and Events has been given what was left for it, and may be called once.
 func (e *Engine) Run(ctx context.Context) error {
 	var sink sync.WaitGroup
 	defer sink.Wait()

@@ -48,8 +48,8 @@ func (tick) handle(e *Engine, now time.Time) {
 // attached is what was noticed on an access link.
 type attached struct{ mobility.Attachment }
 
-// Attached tells the MAG of a link what was noticed there, and waits while the inbox is full. On a link that no MAG has it is counted and
-// forgotten: whoever watches links is configured after the engine, and says then who is there.
+// Attached tells the MAG of a link what was noticed there, and waits while the inbox is full. On a link that no MAG has it is
+// counted and forgotten: whoever watches links is configured after the engine, and says then who is there.
 func (e *Engine) Attached(a mobility.Attachment) { e.post(attached{a}) }
 
 func (a attached) handle(e *Engine, now time.Time) {

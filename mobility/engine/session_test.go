@@ -47,7 +47,8 @@ func TestSession(t *testing.T) {
 
 		mag.detach("access0", node1)
 		pass(3 * oneWay)
-		same(t, "the anchor after the node left", lma.rows(), []string{"lma1: 0200000000aa@example.com delete-pending [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:1::1, install 1"})
+		same(t, "the anchor after the node left", lma.rows(), []string{
+			"lma1: 0200000000aa@example.com delete-pending [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:1::1, install 1"})
 		same(t, "the gateway after the node left", mag.rows(), nil)
 		pass(11 * time.Second)
 		same(t, "the anchor some time later", lma.rows(), nil)

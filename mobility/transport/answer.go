@@ -63,9 +63,9 @@ const (
 	problemSize      = 8 // type, code, checksum, pointer
 )
 
-// appendParameterProblem appends an ICMPv6 message about an octet of the Mobility Header; the host adds the checksum. A raw socket does not
-// show the IPv6 header of what it receives, so the packet in question is quoted as if it had no extension headers, and the
-// pointer counts accordingly.
+// appendParameterProblem appends an ICMPv6 message about an octet of the Mobility Header; the host adds the checksum. A raw
+// socket does not show the IPv6 header of what it receives, so the packet in question is quoted as if it had no extension
+// headers, and the pointer counts accordingly.
 func appendParameterProblem(b []byte, in *mobility.Inbound, pointer int) []byte {
 	b = append(b, typeParamProblem, codeErroneous, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, uint32(ipv6HeaderSize+pointer))

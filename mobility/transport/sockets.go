@@ -15,12 +15,13 @@ import (
 // Options of Sockets. The zero value works.
 type Options struct {
 	Log *slog.Logger
-	// Enter runs open with the calling thread in the network of a VRF. nil: there is only the default VRF, which is the network of the caller
-	// of Prepare.
+	// Enter runs open with the calling thread in the network of a VRF. nil: there is only the default VRF, which is the network
+	// of the caller of Prepare.
 	Enter func(vrf string, open func() error) error
 }
 
-// Sockets is signalling over the network of the host. One goroutine calls Send, Open and Retire; the rest may be called concurrently.
+// Sockets is signalling over the network of the host. One goroutine calls Send, Open and Retire; the rest may be called
+// concurrently.
 type Sockets struct {
 	Options
 	batches chan *Batch
@@ -138,8 +139,9 @@ func (c *change) Abort() {
 	}
 }
 
-// Send sends the datagrams, in their order between any two endpoints, each from the socket of its From. What cannot be sent is counted: signalling is
-// repeated by those who need it. It blocks at most a tenth of a second per socket, when the host has no room.
+// Send sends the datagrams, in their order between any two endpoints, each from the socket of its From. What cannot be sent is
+// counted: signalling is repeated by those who need it. It blocks at most a tenth of a second per socket, when the host has no
+// room.
 func (s *Sockets) Send(datagrams []mobility.Datagram) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

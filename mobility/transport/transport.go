@@ -50,8 +50,9 @@ func (a Address) check() error {
 	return nil
 }
 
-// Prepared is a change of the addresses that are listened at. Open and then Retire make it happen, or Abort gives it up;
-// none of them can fail. Between Open and Retire both the old and the new addresses can be sent from, so that an address can say good-bye.
+// Prepared is a change of the addresses that are listened at. Open and then Retire make it happen, or Abort gives it up; none
+// of them can fail. Between Open and Retire both the old and the new addresses can be sent from, so that who leaves an
+// address can say good-bye.
 type Prepared interface {
 	Open()   // the new addresses are listened at
 	Retire() // those that are not wanted any more are not

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/transport"
+	"mooring/mobility/wire"
+	"mooring/tests/lab"
+)
+
+// These tests run elements on hosts with real sockets.
+
+// hosts are an anchor's and a gateway's, joined by a cable.
+func hosts(t *testing.T) (anchor, gateway *lab.Host) {
+	t.Helper()
+	anchor, err := lab.NewHost("lma")
+	must(t, err)
+	t.Cleanup(func() { anchor.Close() })
+	gateway, err = lab.NewHost("mag")
+	must(t, err)
+	t.Cleanup(func() { gateway.Close() })
+	must(t, lab.Connect(anchor, "eth0", gateway, "eth0"),
+		anchor.Address("eth0", lma6+"/32"), anchor.Address("eth0", "192.0.2.254/24"),
+		gateway.Address("eth0", mag16+"/32"), gateway.Address("eth0", mag14+"/24"))
+	return anchor, gateway
+}
+
+const cabled4 = "192.0.2.254" // of the anchor
+
+func sockets(t *testing.T, h *lab.Host) *transport.Sockets {
+	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// eventually waits for something that real time brings.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// A node is registered and leaves, over raw IPv6 and over UDP.
+func TestRegistrationOverSockets(t *testing.T) {
+	for _, family := range []struct{ name, anchor, gateway string }{{"IPv6", lma6, mag16}, {"IPv4", cabled4, mag14}} {
+		t.Run(family.name, func(t *testing.T) {
+			anchorHost, gatewayHost := hosts(t)
+			config := anchorConfig("lma1", family.anchor)
+			config.TimestampWindow = 10 * time.Second // the test may be slow
+			config.DeleteWait = time.Millisecond
+			lma, mag := start(t, sockets(t, anchorHost), nil), start(t, sockets(t, gatewayHost), nil)
+			lma.commit(justLMA(config))
+			mag.commit(justMAG(gatewayConfig("mag1", []string{family.anchor}, []string{"access0"}, family.gateway)))
+			mag.attach("access0", node1)
+			eventually(t, "the node is registered", func() bool { return strings.Contains(strings.Join(mag.rows(), ""), "active") })
+			same(t, "the anchor", lma.rows(), []string{
+				"lma1: 0200000000aa@example.com active [2001:db8:a::/64] 10.1.0.2/16 to " + family.gateway + ", install 0"})
+			mag.detach("access0", node1)
+			eventually(t, "the node is gone", func() bool { return len(mag.rows()) == 0 && len(lma.rows()) == 0 })
+		})
+	}
+}
+
+type vector struct {
+	File, Name, Src, Dst string
+	MH                   string `json:"mh_hex"`
+}
+
+func negativeVectors(t *testing.T) (list []vector) {
+	t.Helper()
+	text, err := os.ReadFile("../wire/testdata/vectors.json")
+	must(t, err)
+	var all struct{ Packets []vector }
+	must(t, json.Unmarshal(text, &all))
+	list = slices.DeleteFunc(all.Packets, func(v vector) bool { return v.File != "pmipv6-negative.pcap" })
+	if len(list) != 16 {
+		t.Fatalf("%d vectors, want 16", len(list))
+	}
+	return list
+}
+
+// What a bad packet changes: one counter, and an answer where the sheet says so.
+var outcomes = map[string]string{
+	"bad-checksum":     "dropped checksum",
+	"payload-proto":    "dropped malformed, parameter problem at 40",
+	"hdrlen-too-short": "dropped malformed, parameter problem at 41",
+	"unknown-mh-type":  "dropped unknown-type, BE status 2(unrecognized-mh-type)",
+	"hdrlen-too-long":  "dropped malformed",
+	"option-overrun":   "dropped malformed",
+	"hnp-bad-length":   "dropped malformed",
+	"hnp-bad-plen":     "dropped malformed",
+	"no-hi":            "PBA status 161",
+	"no-att":           "PBA status 162",
+	"no-hnp":           "PBA status 158",
+	"no-mnid":          "PBA status 160",
+	"not-proxy":        "dropped not-proxy",
+	"two-hareq":        "PBA status 173",
+	"unknown-option":   "PBA status 0",
+	"trailing-pad1":    "PBA status 135", // it has the number of the one before
+}
+
+// Bad packets are counted and answered, and change nothing else.
+func TestBadPacketsOverSockets(t *testing.T) {
+	anchorHost, gatewayHost := hosts(t)
+	config := anchorConfig("lma1", lma6)
+	config.IgnoreTimestamps = true // the packets are old
+	lma := start(t, sockets(t, anchorHost), nil)
+	lma.commit(justLMA(config))
+	sender := sockets(t, gatewayHost)
+	c, err := sender.Prepare([]transport.Address{{Addr: netip.MustParseAddr(mag16)}})
+	must(t, err)
+	c.Open()
+	c.Retire()
+	problems := listenICMP(t, gatewayHost)
+	stats := lma.LMA("lma1").Statistics
+
+	before := counters(stats)
+	for _, v := range negativeVectors(t) {
+		octets, err := hex.DecodeString(v.MH)
+		must(t, err)
+		n := lma.Status().Messages
+		sender.Send([]mobility.Datagram{{From: endpoint(v.Src), To: endpoint(v.Dst), Octets: octets}})
+		eventually(t, v.Name+" arrives", func() bool { return lma.Status().Messages == n+1 })
+		after := counters(stats)
+		var got []string
+		for what, count := range after {
+			if count != before[what] && strings.HasPrefix(what, "dropped") {
+				got = append(got, what)
+			}
+		}
+		switch want := outcomes[v.Name]; {
+		case strings.Contains(want, "problem"):
+			got = append(got, <-problems)
+		case strings.Contains(want, "BE"), strings.Contains(want, "PBA"):
+			got = append(got, answer(t, sender))
+		}
+		if all := strings.Join(got, ", "); all != outcomes[v.Name] {
+			t.Errorf("%s: %s, want %s", v.Name, all, outcomes[v.Name])
+		}
+		if accepted := before["initial"] > 0 || after["initial"] > 0; !accepted && (len(lma.rows()) > 0 || len(lma.plane.wanted()) > 0) {
+			t.Fatalf("%s left %v and %v", v.Name, lma.rows(), lma.plane.wanted())
+		}
+		before = after
+	}
+	if got := before["initial"]; got != 1 {
+		t.Errorf("%d registrations, want 1", got)
+	}
+}
+
+func endpoint(s string) mobility.Endpoint {
+	return transport.Address{Addr: netip.MustParseAddr(s)}.Endpoint()
+}
+
+func counters(s *mobility.Statistics) map[string]uint64 {
+	all := map[string]uint64{"initial": s.Initial.Load()}
+	for _, reason := range mobility.DropReasons() {
+		all["dropped "+reason.String()] = s.Dropped[reason].Load()
+	}
+	return all
+}
+
+// answer returns what comes back, in short.
+func answer(t *testing.T, s *transport.Sockets) string {
+	t.Helper()
+	select {
+	case b := <-s.Batches():
+		defer b.Release()
+		switch m := b.In[0].Message.(type) {
+		case *wire.BindingAck:
+			return fmt.Sprintf("PBA status %d", m.Status)
+		case *wire.BindingError:
+			return fmt.Sprintf("BE status %d(%v)", m.Status, m.Status)
+		}
+		return fmt.Sprint(b.In[0])
+	case <-time.After(10 * time.Second):
+		t.Fatal("no answer")
+		return ""
+	}
+}
+
+// listenICMP delivers the Parameter Problems that arrive.
+func listenICMP(t *testing.T, h *lab.Host) <-chan string {
+	t.Helper()
+	var conn net.PacketConn
+	must(t, h.Do(func() (err error) { conn, err = net.ListenPacket("ip6:ipv6-icmp", "::"); return err }))
+	t.Cleanup(func() { conn.Close() })
+	problems := make(chan string, 10)
+	go func() {
+		b := make([]byte, 2000)
+		for {
+			n, _, err := conn.ReadFrom(b)
+			if err != nil {
+				close(problems)
+				return
+			}
+			if n > 8 && b[0] == 4 && b[1] == 0 {
+				problems <- fmt.Sprintf("parameter problem at %d", b[7])
+			}
+		}
+	}()
+	return problems
+}
+
+// Commits that are applied and given up leave no goroutine, no file and no memory.
+func TestNothingLeaks(t *testing.T) {
+	anchorHost, _ := hosts(t)
+	s := start(t, sockets(t, anchorHost), nil)
+	both := justLMA(anchorConfig("lma1", lma6, cabled4))
+	both.MAGs = justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, cabled4)).MAGs
+	cycle := func() {
+		c, err := s.Prepare(t.Context(), nil, both)
+		must(t, err)
+		c.Abort()
+		s.commit(both)
+		s.attach("access0", node1)
+		c, err = s.Prepare(t.Context(), nil, justLMA(both.LMAs["lma1"]))
+		must(t, err)
+		c.Abort()
+		s.commit(nil)
+		must(t, s.Do(t.Context(), func() {}))
+		clear(s.grants)
+		s.plane.results()
+	}
+	for range 3 {
+		cycle()
+	}
+	use := func() (goroutines, files int, heap uint64) {
+		open, err := os.ReadDir("/proc/self/fd")
+		must(t, err)
+		runtime.GC()
+		runtime.GC() // the first one only gets rid of what pools hold
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return runtime.NumGoroutine(), len(open), m.HeapAlloc
+	}
+	goroutines, files, heap := use()
+	const cycles = 20
+	for range cycles {
+		cycle()
+	}
+	const perCycle = 1 << 10 // octets: far less than the least that a forgotten socket or machine would cost
+	eventually(t, "as little is in use as before", func() bool {
+		g, f, h := use()
+		return g <= goroutines && f <= files && h <= heap+cycles*perCycle
+	})
+}
