@@ -75,7 +75,8 @@ func TestFilterAssembles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if const4096 := 4096; len(program) > const4096 { // BPF_MAXINSNS
+	const most = 4096 // BPF_MAXINSNS
+	if len(program) > most {
 		t.Errorf("%d instructions", len(program))
 	}
 }

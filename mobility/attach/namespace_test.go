@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,13 +75,16 @@ func newGateway(t *testing.T, name string) *gateway {
 	must(t, err)
 	done := make(chan error, 2)
 	go func() { done <- g.Run(ctx) }()
+	watching := make(chan struct{}) // from the first event on: before, an interface may be listed and then be told of as it was earlier
 	go func() {
+		first := sync.OnceFunc(func() { close(watching) })
 		for event, err := range events.Watch(ctx, "") {
 			if err != nil {
 				done <- err
 				return
 			}
 			g.Link(event)
+			first()
 		}
 		done <- nil
 	}()
@@ -96,6 +100,7 @@ func newGateway(t *testing.T, name string) *gateway {
 	commit, err := g.Prepare(ctx, nil, config("mag1/access"))
 	must(t, err)
 	commit.Apply()
+	<-watching
 	return g
 }
 
