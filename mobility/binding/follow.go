@@ -21,15 +21,18 @@ type Mark struct {
 }
 
 // Follow returns a mark before the first row.
-func (t *Table) Follow() *Mark {
-	m := &Mark{table: t, ready: make(chan struct{}, 1)}
+func (t *Table) Follow() *Mark { return t.FollowOn(make(chan struct{}, 1)) }
+
+// FollowOn is Follow with a channel for Ready that has a capacity of 1. Several marks, of other tables too, may share it.
+func (t *Table) FollowOn(ready chan struct{}) *Mark {
+	m := &Mark{table: t, ready: ready}
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
 		s.marks[m] = 0
 		s.mu.Unlock()
 	}
-	m.ready <- struct{}{}
+	m.wake()
 	return m
 }
 
@@ -102,10 +105,14 @@ func (s *shard) touch(e *entry) {
 	s.changes++
 	e.change = s.changes
 	for m := range s.marks {
-		select {
-		case m.ready <- struct{}{}:
-		default:
-		}
+		m.wake()
+	}
+}
+
+func (m *Mark) wake() {
+	select {
+	case m.ready <- struct{}{}:
+	default:
 	}
 }
 
