@@ -115,6 +115,19 @@ type Peer struct {
 	Transport Transport       // that Encap is for
 }
 
+// For returns the encapsulation to use with the peer over IPv4 or IPv6: its own, or that of the domain; 0 where neither is for
+// that transport.
+func (p *Peer) For(d *Domain, ipv4 bool) dataplane.Encap {
+	encap, over := d.Encap, d.Transport
+	if p != nil && p.Encap != 0 {
+		encap, over = p.Encap, p.Transport
+	}
+	if over == OverIPv4 && !ipv4 || over == OverIPv6 && ipv4 {
+		return 0
+	}
+	return encap
+}
+
 // Usable says whether the peer has an address that its encapsulation, or that of the domain, can be used with.
 func (p *Peer) Usable(d *Domain) bool {
 	over := p.Transport

@@ -36,14 +36,16 @@ func endpointText(e mobility.Endpoint) string {
 	return e.Addr.String()
 }
 
+// attachmentText speaks the words of the MAG's scenarios.
 func attachmentText(a mobility.Attachment) string {
-	switch a.Kind {
-	case mobility.NodeAttached:
-		return fmt.Sprintf("attach %s %s", a.Link, net.HardwareAddr(a.MAC[:]))
-	case mobility.NodeDetached:
-		return fmt.Sprintf("detach %s %s", a.Link, net.HardwareAddr(a.MAC[:]))
+	verb := map[mobility.AttachmentKind]string{
+		mobility.NodeAttached: "attach", mobility.NodeDetached: "detach", mobility.LinkLost: "linklost",
+		mobility.HomeWanted: "homewanted", mobility.HomeReleased: "homereleased",
+	}[a.Kind]
+	if a.Kind == mobility.LinkLost {
+		return verb + " " + a.Link
 	}
-	return "linklost " + a.Link
+	return fmt.Sprintf("%s %s %s", verb, a.Link, net.HardwareAddr(a.MAC[:]))
 }
 
 func resultText(r dataplane.Result) string {

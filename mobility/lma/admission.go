@@ -170,10 +170,11 @@ func (m *Machine) check(r *request) wire.Status {
 // agreeOnTunnel settles the encapsulation (RFC 5844 section 4, RFC 5845 section 3.3). A de-registration needs none.
 func (m *Machine) agreeOnTunnel(r *request) wire.Status {
 	u := r.update
-	demanded := m.cfg.Domain.Encap
-	if r.peer != nil && r.peer.cfg != nil && r.peer.cfg.Encap != 0 {
-		demanded = r.peer.cfg.Encap
+	var configured *mobility.Peer
+	if r.peer != nil {
+		configured = r.peer.cfg
 	}
+	demanded := configured.For(m.cfg.Domain, r.overIPv4())
 	forced := u.Flags&wire.UpdateF != 0 && r.overIPv4()
 	r.encap = dataplane.EncapIP
 	switch {

@@ -102,6 +102,34 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	m.request(now, s, handoff, out)
 }
 
+// releaseHome gives up the IPv4 home address of a node, and keeps the rest (RFC 5844 section 3.4.1).
+func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) {
+	b := m.row(s)
+	if !b.Home.IsValid() || b.State == mobility.StateDisconnecting {
+		return
+	}
+	if len(b.Prefixes) == 0 {
+		m.deregister(now, s, out)
+		return
+	}
+	s.wants &^= mobility.ServiceIPv4
+	s.home = netip.Prefix{}
+	m.request(now, s, wire.HandoffUnchanged, out)
+}
+
+// wantHome asks for an IPv4 home address that the node did without.
+func (m *Machine) wantHome(now time.Time, at place, out *mobility.Effects) {
+	s := m.places[at]
+	if s == nil || m.table.Get(s.id).State == mobility.StateDisconnecting {
+		m.serve(now, at, out)
+		return
+	}
+	if missing := s.profile.Service &^ s.wants &^ s.refused; missing&mobility.ServiceIPv4 != 0 && !s.denied {
+		s.wants |= mobility.ServiceIPv4
+		m.request(now, s, wire.HandoffUnchanged, out)
+	}
+}
+
 // leave de-registers the node at a place (RFC 5213 section 6.9.1.4).
 func (m *Machine) leave(now time.Time, at place, out *mobility.Effects) {
 	delete(m.present, at)
@@ -171,17 +199,26 @@ func (m *Machine) route(profile *mobility.Profile) (way, bool) {
 		if profile.Anchor != "" && profile.Anchor != w.anchor.Name {
 			continue
 		}
-		w.encap = cmp.Or(w.anchor.Encap, m.cfg.Domain.Encap)
-		if m.cfg.ForceUDP {
-			w.encap = dataplane.EncapUDP
-		}
-		for _, ipv4 := range []bool{w.encap == dataplane.EncapUDP, w.encap != dataplane.EncapUDP} {
+		for _, ipv4 := range m.preference(w.anchor) {
 			if m.pair(&w, ipv4) {
+				w.encap = w.anchor.For(m.cfg.Domain, ipv4)
+				if ipv4 && m.cfg.ForceUDP {
+					w.encap = dataplane.EncapUDP
+				}
 				return w, true
 			}
 		}
 	}
 	return way{}, false
+}
+
+// preference orders IPv4 (true) and IPv6: first the one that the encapsulation is for.
+func (m *Machine) preference(anchor *mobility.Peer) [2]bool {
+	ipv6, ipv4 := anchor.For(m.cfg.Domain, false), anchor.For(m.cfg.Domain, true)
+	if m.cfg.ForceUDP || ipv4 == dataplane.EncapUDP || ipv4 != 0 && ipv6 == 0 {
+		return [2]bool{true, false}
+	}
+	return [2]bool{false, true}
 }
 
 // pair finds an address of ours and one of the anchor, of one IP version.

@@ -69,6 +69,12 @@ func (m *Machine) Attached(now time.Time, a mobility.Attachment, out *mobility.E
 		m.serve(now, at, out)
 	case mobility.NodeDetached:
 		m.leave(now, at, out)
+	case mobility.HomeWanted:
+		m.wantHome(now, at, out)
+	case mobility.HomeReleased:
+		if s := m.places[at]; s != nil {
+			m.releaseHome(now, s, out)
+		}
 	case mobility.LinkLost:
 		for _, at := range m.on(a.Link) {
 			m.leave(now, at, out)

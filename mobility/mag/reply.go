@@ -215,6 +215,7 @@ func (m *Machine) retryIf(sensible bool, now time.Time, s *session, upon wire.St
 // without goes on with what the node may have beside an IP version.
 func (m *Machine) without(version mobility.Service, now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
 	s.wants &^= version
+	s.refused |= version
 	m.lapse(s, mobility.Refused, out)
 	if s.wants == 0 {
 		m.deny(s)

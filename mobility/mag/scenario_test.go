@@ -47,7 +47,7 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 			p.Reconfigure(step.Now, cfg, out)
 		}
 		return "", nil
-	case "attach", "detach", "linklost":
+	case "attach", "detach", "linklost", "homewanted", "homereleased":
 		a, err := parseAttachment(step)
 		p.Attached(step.Now, a, out)
 		return "", err
@@ -72,7 +72,8 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 
 func parseAttachment(step scenario.Step) (mobility.Attachment, error) {
 	a := mobility.Attachment{Link: step.Args[0]}
-	a.Kind = map[string]mobility.AttachmentKind{"attach": mobility.NodeAttached, "detach": mobility.NodeDetached, "linklost": mobility.LinkLost}[step.Verb]
+	a.Kind = map[string]mobility.AttachmentKind{"attach": mobility.NodeAttached, "detach": mobility.NodeDetached, "linklost": mobility.LinkLost,
+		"homewanted": mobility.HomeWanted, "homereleased": mobility.HomeReleased}[step.Verb]
 	if len(step.Args) > 1 {
 		mac, err := net.ParseMAC(step.Args[1])
 		if err != nil {

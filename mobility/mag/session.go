@@ -23,7 +23,8 @@ type session struct {
 	anchor  *mobility.Peer
 	profile *mobility.Profile
 
-	wants    mobility.Service // IP versions to ask for; an anchor may have said no to one
+	wants    mobility.Service // IP versions to ask for
+	refused  mobility.Service // IP versions that the anchor said no to
 	prefixes []netip.Prefix   // to name in the next request
 	home     netip.Prefix     // to name in the next request
 	encap    dataplane.Encap  // to ask for
