@@ -9,6 +9,13 @@ import (
 )
 
 func main() {
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "mooring-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "mooring-bench",
 		Short:         "Measure Mooring against baselines of the same run",
@@ -17,8 +24,5 @@ func main() {
 	}
 	root.PersistentFlags().Bool("json", false, "print one JSON object a line instead of a table")
 	root.AddCommand(forwardCommand(), planeCommand())
-	if err := root.Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, "mooring-bench:", err)
-		os.Exit(1)
-	}
+	return root
 }

@@ -71,6 +71,8 @@ func build(v variant) (*topology, error) {
 		func() error { return routes(node, access4, access6) },
 		func() error { return routes(cn, gateway4, gateway6) },
 		mag.Forward, lma.Forward,
+		func() error { return cn.Sysctl("ipv4/tcp_wmem", "4096 1048576 33554432") }, // as large as the receiver's
+		func() error { return node.Sysctl("ipv4/tcp_rmem", "4096 1048576 33554432") },
 	)
 	if err != nil {
 		return t, err

@@ -9,7 +9,7 @@ import (
 
 const (
 	readRoom    = virtioLen + maxSize // that one packet may need
-	readOctets  = 2 * 65536           // read before they are sent on
+	readOctets  = 4 * 65536           // read before they are sent on
 	readPackets = 128
 	headerRoom  = 32 * 1024 // for headers that we write, until they are sent
 

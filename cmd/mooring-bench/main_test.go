@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"mooring/tests/lab"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "plane" { // an end of the tunnel, started by the test
+		main()
+		return
+	}
+	lab.Main(m)
+}
+
+// One short round of everything: each variant forwards, and its line has what every benchmark's line has.
+func TestForward(t *testing.T) {
+	cmd := command()
+	out := new(bytes.Buffer)
+	cmd.SetOut(out)
+	cmd.SetArgs([]string{"forward", "--json", "--rounds", "1", "--time", "100ms", "--measures", "tcp"})
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(out.String()) {
+		var r Result
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&r); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.Ratio <= 0 || (r.Name == "forward-tcp-kernel") != (r.Ratio == 1) {
+			t.Errorf("%+v", r)
+		}
+		names = append(names, r.Name)
+	}
+	want := "forward-tcp-kernel forward-tcp-udp4 forward-tcp-ip4 forward-tcp-ip6 forward-tcp-gre4 forward-tcp-gre6"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("lines %s, want %s", got, want)
+	}
+}
+
+func TestPackets(t *testing.T) {
+	o := forwardOptions{rounds: 1, length: 20_000_000, variants: []string{"udp4"}, measures: []string{"pps"}}
+	results, err := o.run()
+	if err != nil || len(results) != 2 || results[1].Name != "forward-pps-udp4" || results[1].N <= 0 {
+		t.Fatalf("%+v, %v", results, err)
+	}
+}
+
+func TestUnknownVariantIsRefused(t *testing.T) {
+	o := forwardOptions{rounds: 1, variants: []string{"udp5"}}
+	if _, err := o.run(); err == nil || !strings.Contains(err.Error(), "udp5") {
+		t.Fatal(err)
+	}
+}
+
+func TestTable(t *testing.T) {
+	out := new(bytes.Buffer)
+	if err := printTable(out, []Result{{Name: "forward-tcp-udp4", N: 3_000_000_000, Wall: 2, CPU: 1.5, RSS: 10, Ratio: 0.25, Unit: "B"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "              name       rate           n  cpu s  wall s  rss MiB  ratio\n" +
+		"  forward-tcp-udp4  1.50 GB/s  3000000000   1.50    2.00     10.0  0.250\n"
+	if out.String() != want {
+		t.Errorf("table\n%q\nwant\n%q", out, want)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if r := medianOf([]Result{{Ratio: 3}, {Ratio: 1}, {Ratio: 2}}); r.Ratio != 2 {
+		t.Errorf("median %v", r.Ratio)
+	}
+}
