@@ -3,7 +3,6 @@ package usertun
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,9 +30,9 @@ func checkCapability(bit int, name, purpose string) error {
 }
 
 func checkTun() error {
-	file, err := os.OpenFile(tunPath, os.O_RDWR, 0)
+	fd, err := unix.Open(tunPath, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return explainTun(err)
 	}
-	return file.Close()
+	return unix.Close(fd)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -265,5 +266,19 @@ func TestDeletedDeviceIsMadeAgain(t *testing.T) {
 func TestCheck(t *testing.T) {
 	if err := Check(); err != nil {
 		t.Fatalf("these tests run with every privilege, but: %v", err)
+	}
+	runtime.LockOSThread() // privileges are a thread's
+	defer runtime.UnlockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var all, some [2]unix.CapUserData
+	must(t, unix.Capget(&header, &all[0]))
+	some = all
+	some[0].Effective &^= 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW
+	must(t, unix.Capset(&header, &some[0]))
+	err := Check()
+	must(t, unix.Capset(&header, &all[0]))
+	if err == nil || !strings.Contains(err.Error(), "CAP_NET_ADMIN is missing") || !strings.Contains(err.Error(), "CAP_NET_RAW is missing") ||
+		!strings.Contains(err.Error(), "setcap") {
+		t.Fatalf("without privileges: %v", err)
 	}
 }
