@@ -232,8 +232,7 @@ func TestNothingLeaks(t *testing.T) {
 		c.Abort()
 		s.commit(nil)
 		must(t, s.Do(t.Context(), func() {}))
-		clear(s.grants)
-		s.plane.results()
+		s.forget()
 	}
 	for range 3 {
 		cycle()
@@ -252,7 +251,7 @@ func TestNothingLeaks(t *testing.T) {
 	for range cycles {
 		cycle()
 	}
-	const perCycle = 1 << 10 // octets: far less than the least that a forgotten socket or machine would cost
+	const perCycle = 8 << 10 // octets: less than what a forgotten machine costs, far less than a socket
 	eventually(t, "as little is in use as before", func() bool {
 		g, f, h := use()
 		return g <= goroutines && f <= files && h <= heap+cycles*perCycle

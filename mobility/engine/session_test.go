@@ -1,11 +1,16 @@
 package engine
 
 import (
+	"context"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/fake"
+	"mooring/dataplane/reconcile"
 	"mooring/mobility/transport"
 )
 
@@ -162,5 +167,45 @@ func TestBothRolesInOneElement(t *testing.T) {
 		same(t, "rows", s.rows(), []string{
 			"lma1: 0200000000aa@example.com active [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:ffff::1, install 1",
 			"mag1: 0200000000aa@example.com active [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:ffff::1, install 0"})
+	})
+}
+
+// With the reconciler between them, what the anchor wants stands on the host, and the row says so.
+func TestSessionReachesTheHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		kernel, host := fake.New(), net.Host()
+		var engine *Engine
+		keeper := reconcile.New(kernel, reconcile.Options{Results: func(list []dataplane.Result) { engine.Installed(list) }})
+		lma := start(t, host, func(o *Options) { o.Dataplane = keeper })
+		t.Cleanup(func() { host.Close() })
+		engine = lma.Engine
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { keeper.Run(ctx) })
+		t.Cleanup(func() { cancel(); running.Wait() })
+
+		lma.commit(justLMA(anchorConfig("lma1", lma6)))
+		mag := on(t, net, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
+		mag.attach("access0", node1)
+		pass(time.Second)
+		same(t, "the anchor", lma.rows(), []string{
+			"lma1: 0200000000aa@example.com active [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:1::1, install 1"})
+		picture, err := dataplane.Picture(ctx, kernel)
+		must(t, err)
+		same(t, "the host", strings.Split(strings.TrimSpace(picture), "\n"), []string{
+			"route 10.1.0.2/32: ip 2001:db8:ffff::1 > 2001:db8:1::1",
+			"route 2001:db8:a::/64: ip 2001:db8:ffff::1 > 2001:db8:1::1",
+			"tunnel ip 2001:db8:ffff::1 > 2001:db8:1::1"})
+		if status, ok := keeper.Session(lma.LMA("lma1").Session(1)); !ok || status.State != reconcile.Installed {
+			t.Errorf("the session is %+v", status)
+		}
+		mag.detach("access0", node1)
+		pass(time.Minute)
+		picture, err = dataplane.Picture(ctx, kernel)
+		must(t, err)
+		if picture != "" {
+			t.Errorf("left on the host:\n%s", picture)
+		}
 	})
 }

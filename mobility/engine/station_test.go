@@ -101,6 +101,15 @@ func (s *station) event(list []Event) {
 	s.events = append(s.events, list...)
 }
 
+// forget drops what was noted so far.
+func (s *station) forget() {
+	s.plane.results()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.grants)
+	s.events = nil
+}
+
 // attach lets a node appear.
 func (s *station) attach(link string, mac dataplane.MAC) {
 	s.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: link, MAC: mac})
