@@ -85,12 +85,14 @@ type Binding struct {
 	Network   unique.Handle[string] // LMA: whose pools it draws from
 	Profile   unique.Handle[string]
 	Handovers uint32
+	Refresh   uint32 // seconds: on a MAG between the last request and its repetition to prolong it, on an LMA what it advised; 0: none
 	Sequence  uint16 // of the last PBU
 	State     State
 	Access    wire.AccessType
 	Handoff   wire.Handoff // of the last PBU
 	Source    ProfileSource
 	Install   InstallState
+	Status    wire.Status // MAG: of the last PBA
 }
 
 // Path is the binding's way through the tunnel.

@@ -3,6 +3,7 @@ package lma
 import (
 	"bytes"
 	"net/netip"
+	"time"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -106,8 +107,8 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 	case r.encap == dataplane.EncapUDP:
 		ack.NATDetection = wire.Some(wire.NATDetection{ForceUDP: true, Refresh: wire.NoKeepalive})
 	}
-	if m.cfg.Refresh > 0 && m.cfg.Refresh < b.Lifetime {
-		ack.RefreshAdvice = wire.Some(wire.LifetimeOf(m.cfg.Refresh))
+	if b.Refresh > 0 {
+		ack.RefreshAdvice = wire.Some(wire.LifetimeOf(time.Duration(b.Refresh) * time.Second))
 	}
 }
 

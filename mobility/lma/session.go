@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"time"
 	"unique"
 
 	"mooring/dataplane"
@@ -109,6 +110,10 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	share(&b.Profile, r.profile.Name)
 	b.Source = r.source
 	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.cfg.Lifetime)).Duration()
+	b.Refresh = 0
+	if m.cfg.Refresh < b.Lifetime {
+		b.Refresh = uint32(m.cfg.Refresh / time.Second)
+	}
 	b.Updated, b.Expires = mobility.At(r.now), mobility.At(r.now.Add(b.Lifetime))
 }
 

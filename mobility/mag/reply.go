@@ -53,7 +53,11 @@ func (m *Machine) asker(in *mobility.Inbound, ack *wire.BindingAck) *session {
 
 // reply acts upon an acknowledgement (RFC 5213 section 6.9.1.2, RFC 5844 section 3.2.2.3).
 func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
-	b := m.table.Get(s.id)
+	b := m.row(s)
+	if b.Status != ack.Status {
+		b.Status = ack.Status
+		m.table.Put(b)
+	}
 	switch {
 	case !m.repeats(s, b, ack):
 		// Asking again would only be misunderstood again.
@@ -92,7 +96,8 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	b.Sequence, b.Handoff, b.Timestamp = s.sent.Seq, s.handoff, s.stamp
 	b.State = mobility.StateActive
 	s.prefixes, s.home, s.wait = b.Prefixes, b.Home, 0
-	s.refreshAt = s.sentAt.Add(m.refreshAfter(b.Lifetime, ack.RefreshAdvice.Value.Duration()))
+	refresh := m.refreshAfter(b.Lifetime, ack.RefreshAdvice.Value.Duration())
+	s.refreshAt, b.Refresh = s.sentAt.Add(refresh), uint32(refresh/time.Second)
 
 	kind, counter := mobility.BindingRefreshed, &m.stats.Refresh
 	if old.State == mobility.StateInit {
