@@ -26,9 +26,6 @@ type decapsulator struct {
 	pieces   []unix.Iovec
 	froms    []sockaddr
 	joined   joiner
-	receive  func(fd uintptr) bool
-	n        int
-	err      error
 }
 
 func newDecapsulator(e *endpoint, s *socket) *decapsulator {
@@ -46,34 +43,32 @@ func newDecapsulator(e *endpoint, s *socket) *decapsulator {
 		h.Iov, h.Name, h.Control = &d.pieces[i], (*byte)(unsafe.Pointer(&d.froms[i].raw)), &d.controls[i*inControl]
 		h.SetIovlen(1)
 	}
-	d.receive = func(fd uintptr) bool {
-		d.n, d.err = recvmmsg(fd, d.messages)
-		return d.err != errAgain
-	}
 	return d
 }
 
 // run forwards until the socket is closed.
 func (d *decapsulator) run() error {
-	for {
+	return d.socket.each(func(fd uintptr) (idle bool, err error) {
 		for i := range d.messages {
 			h := &d.messages[i].Msghdr
 			h.Namelen = unix.SizeofSockaddrInet6
 			h.SetControllen(inControl)
 		}
-		if err := d.socket.conn.Read(d.receive); err != nil {
-			return err
+		n, err := recvmmsg(fd, d.messages)
+		if err == errAgain {
+			return true, nil
 		}
-		if d.err != nil { // about an earlier packet, such as an ICMP message
+		if err != nil { // about an earlier packet, such as an ICMP message
 			d.socket.drainErrors()
 			d.endpoint.plane.lookAgain()
-			continue
+			return false, nil
 		}
-		for i := range d.n {
+		for i := range n {
 			d.message(i)
 		}
 		d.joined.flush()
-	}
+		return n < len(d.messages), nil
+	})
 }
 
 // message forwards the packets of one message.

@@ -23,8 +23,6 @@ type encapsulator struct {
 	packets [][]byte
 	headers []byte // written for the packets that wait in boxes
 	boxes   []*outbox
-	fill    func(fd uintptr) bool // fillArena, bound once
-	err     error                 // of reading
 
 	super     superpacket // the one in hand
 	fragments fragments   // of the one in hand
@@ -38,48 +36,41 @@ type pieces interface {
 }
 
 func newEncapsulator(d *device) *encapsulator {
-	e := &encapsulator{
+	return &encapsulator{
 		device: d, arena: make([]byte, readOctets+readRoom),
 		packets: make([][]byte, 0, readPackets), headers: make([]byte, 0, headerRoom),
 	}
-	e.fill = e.fillArena
-	return e
 }
 
-// run forwards until the device is closed.
+// run forwards until the device is closed, or gone.
 func (e *encapsulator) run() error {
-	for {
-		e.packets = e.packets[:0]
-		if err := e.device.conn.Read(e.fill); err != nil {
-			return err
-		}
-		if e.err != nil {
-			return e.err
-		}
+	return e.device.each(func(fd uintptr) (idle bool, err error) {
+		idle, err = e.read(fd)
 		for _, p := range e.packets {
 			e.forward(parseVirtio(p), p[virtioLen:])
 		}
 		e.flush()
-	}
+		return idle, err
+	})
 }
 
-// fillArena reads packets until there is none left, or enough. It asks to be called again where there was none at all.
-func (e *encapsulator) fillArena(fd uintptr) bool {
+// read reads packets until there is none left, or enough.
+func (e *encapsulator) read(fd uintptr) (idle bool, err error) {
+	e.packets = e.packets[:0]
 	for at := 0; at < readOctets && len(e.packets) < readPackets; {
 		n, err := rawRead(fd, e.arena[at:at+readRoom])
 		if err == errAgain {
-			return len(e.packets) > 0
+			return true, nil
 		}
 		if err != nil {
-			e.err = err
-			return true
+			return false, err
 		}
 		if n > virtioLen {
 			e.packets = append(e.packets, e.arena[at:at+n])
 			at += (n + 7) &^ 7
 		}
 	}
-	return true
+	return false, nil
 }
 
 func (e *encapsulator) forward(v virtioHeader, b []byte) {

@@ -3,8 +3,6 @@ package usertun
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -49,8 +47,7 @@ func (e *encapsulator) tooBigSegments(r *route, mtu int) {
 // icmpSender tells senders of packets that are too big. The host chooses its own address by the way back to them, and for
 // the answer's sake takes that way.
 type icmpSender struct {
-	files  [2]*os.File // IPv4, IPv6
-	conns  [2]syscall.RawConn
+	socket [2]descriptor // IPv4, IPv6
 	tokens int
 	filled time.Time
 }
@@ -75,7 +72,7 @@ func openICMP() (*icmpSender, error) {
 			s.close()
 			return nil, fmt.Errorf("ICMP socket: %w", err)
 		}
-		if s.files[i], s.conns[i], err = pollable(fd, "icmp"); err != nil {
+		if s.socket[i], err = newDescriptor(fd, "icmp"); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -84,10 +81,8 @@ func openICMP() (*icmpSender, error) {
 }
 
 func (s *icmpSender) close() {
-	for _, file := range s.files {
-		if file != nil {
-			file.Close()
-		}
+	for _, d := range s.socket {
+		d.close()
 	}
 }
 
@@ -96,9 +91,9 @@ func (s *icmpSender) tooBig(b []byte, mtu int) {
 	if !answerable(b) || !s.allowed(time.Now()) {
 		return
 	}
-	message, conn := unreachable4(b, mtu), s.conns[0]
+	message, conn := unreachable4(b, mtu), s.socket[0].conn
 	if b[0]>>4 == 6 {
-		message, conn = tooBig6(b, mtu), s.conns[1]
+		message, conn = tooBig6(b, mtu), s.socket[1].conn
 	}
 	to := newSockaddr(netip.AddrPortFrom(source(b), 0))
 	_ = conn.Control(func(fd uintptr) {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,8 +13,7 @@ const tunPath = "/dev/net/tun"
 // tun is a TUN interface whose packets are preceded by a virtio header, so that TCP and UDP super-packets of up to 64 KiB
 // pass it whole. It is gone when it is closed, or when the process ends.
 type tun struct {
-	file *os.File
-	conn syscall.RawConn
+	*worker
 	name string
 	uso  bool // the kernel takes UDP super-packets (Linux 6.2)
 }
@@ -32,7 +29,7 @@ func openTun(pattern string) (*tun, error) {
 		unix.Close(fd)
 		return nil, explainTun(err)
 	}
-	t.file, t.conn, err = pollable(fd, tunPath)
+	t.worker, err = newWorker(fd, tunPath)
 	return t, err
 }
 
