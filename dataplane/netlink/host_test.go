@@ -1,0 +1,131 @@
+package netlink_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+	"mooring/tests/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+func newHost(t *testing.T) (*lab.Host, *netlink.Host) {
+	t.Helper()
+	h, err := lab.NewHost("host")
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	other, err := lab.NewHost("other")
+	must(t, err)
+	t.Cleanup(func() { other.Close() })
+	must(t, lab.Connect(h, "access1", other, "eth0"))
+	n, err := netlink.Open(h.Namespace)
+	must(t, err)
+	t.Cleanup(n.Close)
+	return h, n
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The host forwards, and the reverse path filter of an access interface is as open as the host's own setting lets it be.
+func TestSysctls(t *testing.T) {
+	h, n := newHost(t)
+	for all, want := range map[string]string{"0": "0", "1": "2", "2": "2"} {
+		must(t, h.Sysctl("ipv4/conf/all/rp_filter", all), n.SetLink(dataplane.Link{Name: "access1"}, "lo"))
+		got, err := h.ReadSysctl("ipv4/conf/access1/rp_filter")
+		if err != nil || got != want {
+			t.Errorf("with %s for all interfaces it is %s, want %s (%v)", all, got, want, err)
+		}
+	}
+	for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/access1/forwarding"} {
+		if got, err := h.ReadSysctl(name); err != nil || got != "1" {
+			t.Errorf("%s is %s, %v", name, got, err)
+		}
+	}
+}
+
+// Names lead to other interfaces over time; the rules of one that was there before do not stay.
+func TestLinkOfSameName(t *testing.T) {
+	h, n := newHost(t)
+	must(t, n.SetLink(dataplane.Link{Name: "access1", LinkLocal: netip.MustParseAddr("fe80::1")}, "lo"))
+	other, err := lab.NewHost("another")
+	must(t, err)
+	defer other.Close()
+	must(t, h.Delete("access1"), lab.Connect(h, "access1", other, "eth0"), n.SetLink(dataplane.Link{Name: "access1"}, "lo"))
+	links, err := n.Links()
+	must(t, err)
+	if got := links["access1"]; got.Rules != 2 || got.Uplinks != 2 || got.LinkLocal.IsValid() {
+		t.Errorf("access1 has %+v", got)
+	}
+	must(t, h.Delete("access1"), n.DeleteLink("access1"))
+	if links, err := n.Links(); err != nil || len(links) != 0 {
+		t.Errorf("left: %+v, %v", links, err)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	h, n := newHost(t)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	events := make(chan dataplane.Event, 100)
+	go func() {
+		defer close(events)
+		for e, err := range n.Watch(ctx, "red") {
+			if err != nil {
+				t.Error(err)
+			}
+			events <- e
+		}
+	}()
+	expect := func(want dataplane.Event) {
+		t.Helper()
+		for e := range events {
+			e.MAC = dataplane.MAC{}
+			if e == want {
+				return
+			}
+		}
+		t.Fatalf("no event %+v", want)
+	}
+	expect(dataplane.Event{Kind: dataplane.LinkUp, Link: "access1"})
+	route := netip.MustParsePrefix("10.0.0.0/24")
+	node := dataplane.Neighbour{Link: "access1", Addr: netip.MustParseAddr("10.0.0.1"), MAC: dataplane.MAC{2}}
+	must(t, n.SetLink(dataplane.Link{Name: "access1", LinkLocal: netip.MustParseAddr("fe80::1")}, "lo"),
+		n.SetRoute(netlink.Route{Prefix: route}), n.DeleteRoute(route, 0))
+	expect(dataplane.Event{Kind: dataplane.ObjectLost, Key: dataplane.RouteKey{VRF: "red", Prefix: route}})
+	must(t, n.SetNeighbour(node), n.DeleteNeighbour(node.Link, node.Addr))
+	expect(dataplane.Event{Kind: dataplane.ObjectLost, Key: node.Key()})
+	must(t, h.Down("access1"))
+	expect(dataplane.Event{Kind: dataplane.LinkDown, Link: "access1"})
+	must(t, h.Up("access1"))
+	expect(dataplane.Event{Kind: dataplane.LinkUp, Link: "access1"})
+	must(t, n.DeleteLink("access1"))
+	expect(dataplane.Event{Kind: dataplane.ObjectLost, Key: dataplane.LinkKey("access1")})
+}
+
+// A namespace is entered for a call and left again, also after a failure.
+func TestNamespaceDo(t *testing.T) {
+	h, _ := newHost(t)
+	here := func() string { name, _ := os.Readlink("/proc/thread-self/ns/net"); return name }
+	before, inside := here(), ""
+	err := h.Do(func() error { inside = here(); return os.ErrInvalid })
+	if err != os.ErrInvalid || inside == before || inside == "" || here() != before {
+		t.Errorf("before %s, inside %s, after %s, %v", before, inside, here(), err)
+	}
+	var none *netlink.Namespace
+	must(t, none.Do(func() error { inside = here(); return nil }))
+	if inside != before {
+		t.Errorf("no namespace led to %s", inside)
+	}
+}
