@@ -1,0 +1,321 @@
+package state
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/server/tree/schema"
+)
+
+// bindings are the binding lists of all LMAs, or of all MAGs. The rows are those of the binding tables: looking at one costs a look-up,
+// following them a mark.
+type bindings struct {
+	def      *schema.Node
+	nodes    bindingNodes
+	gateways bool             // of MAGs
+	machines func() []machine // that run
+	plane    Dataplane        // nil: there is none
+	access   [256]string
+	handoff  [256]string
+}
+
+// machine is what an LMA and a MAG have in common.
+type machine struct {
+	name    string
+	table   *binding.Table
+	session func(dataplane.SessionID) dataplane.SessionID
+}
+
+// bindingNodes are the leaves of a binding.
+type bindingNodes struct {
+	ID                *schema.Node `yang:"id"`
+	MNID              *schema.Node `yang:"mn-id"`
+	MNIDType          *schema.Node `yang:"mn-id-type"`
+	LinkLayerID       *schema.Node `yang:"link-layer-id"`
+	AccessTechnology  *schema.Node `yang:"access-technology"`
+	HandoffIndicator  *schema.Node `yang:"handoff-indicator"`
+	Peer              *schema.Node `yang:"peer"`
+	CareOfAddress     *schema.Node `yang:"care-of-address"`
+	LMAAddress        *schema.Node `yang:"lma-address"`
+	Tunnel            *schema.Node `yang:"tunnel"`
+	HoA               *schema.Node `yang:"hoa"`
+	HoAPrefixLength   *schema.Node `yang:"hoa-prefix-length"`
+	DefaultRouter     *schema.Node `yang:"default-router"`
+	HNP               *schema.Node `yang:"hnp"`
+	Lifetime          *schema.Node `yang:"lifetime"`
+	RemainingLifetime *schema.Node `yang:"remaining-lifetime"`
+	Expires           *schema.Node `yang:"expires"`
+	RefreshTime       *schema.Node `yang:"refresh-time"`
+	Created           *schema.Node `yang:"created"`
+	LastRegistration  *schema.Node `yang:"last-registration"`
+	Sequence          *schema.Node `yang:"sequence"`
+	HandoffCount      *schema.Node `yang:"handoff-count"`
+	Forwarding        *schema.Node `yang:"forwarding"`
+	ForwardingError   *schema.Node `yang:"forwarding-error"`
+	State             *schema.Node `yang:"state"`
+	Interface         *schema.Node `yang:"interface,optional"` // of a MAG, like the two below
+	NextRefresh       *schema.Node `yang:"next-refresh,optional"`
+	LastStatus        *schema.Node `yang:"last-status,optional"`
+	Network           *schema.Node `yang:"network,optional"` // of an LMA, like those below
+	Profile           *schema.Node `yang:"profile,optional"`
+	ProfileSource     *schema.Node `yang:"profile-source,optional"`
+}
+
+func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
+	t := &bindings{def: def, gateways: gateways, machines: machines, plane: plane}
+	r.resolve(&t.nodes, def)
+	t.access, t.handoff = enumNames(t.nodes.AccessTechnology.Type), enumNames(t.nodes.HandoffIndicator.Type)
+	return t
+}
+
+func (t *bindings) node() *schema.Node    { return t.def }
+func (t *bindings) parts() []*schema.Node { return t.def.Children }
+func (t *bindings) wake()                 {} // followers are woken by the binding tables, and by State.Wake
+
+// bindingsOf are the rows of one machine.
+type bindingsOf struct {
+	*bindings
+	machine
+}
+
+func (o *bindingsOf) appendKeys(keys []string, value any) []string {
+	id, ok := value.(dataplane.SessionID)
+	if !ok {
+		id = value.(*mobility.Binding).ID
+	}
+	return append(keys, o.name, bindingID(id))
+}
+
+// bindingID is how a binding is called in state.
+func bindingID(id dataplane.SessionID) string { return strconv.FormatUint(uint64(id), 16) }
+
+// parseBindingID is the inverse of bindingID.
+func parseBindingID(text string) (dataplane.SessionID, bool) {
+	id, err := strconv.ParseUint(text, 16, 64)
+	return dataplane.SessionID(id), err == nil && bindingID(dataplane.SessionID(id)) == text
+}
+
+func (t *bindings) rows(_ context.Context, want Keys) Rows {
+	return func(yield func(Row, error) bool) {
+		for _, m := range t.machines() {
+			if want.Wants(0, m.name) && !t.walk(m, want, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (t *bindings) walk(m machine, want Keys, yield func(Row, error) bool) bool {
+	of := &bindingsOf{t, m}
+	if text, exact := want.Exact(1); exact {
+		id, ok := parseBindingID(text)
+		if !ok {
+			return true
+		}
+		b := m.table.Get(id)
+		return b == nil || yield(Row{of: of, value: b}, nil)
+	}
+	for b := range m.table.All() {
+		if !yield(Row{of: of, value: b}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// render writes the leaves in the order of the schema.
+func (o *bindingsOf) render(s *Sink, value any) {
+	b := value.(*mobility.Binding)
+	n, ends := &o.nodes, b.Ends.Value()
+	s.Text(n.MNID, b.Node.String())
+	if b.Node != "" {
+		s.Uint(n.MNIDType, uint64(b.Node[0]))
+	}
+	s.Octets(n.LinkLayerID, string(b.LinkID))
+	named(s, n.AccessTechnology, &o.access, uint8(b.Access))
+	if b.Updated != 0 { // else nothing was accepted yet
+		named(s, n.HandoffIndicator, &o.handoff, uint8(b.Handoff))
+	}
+	if ends.Peer != "" {
+		s.Text(n.Peer, ends.Peer)
+	} else {
+		s.Addr(n.Peer, ends.Remote.Addr())
+	}
+	s.Addr(n.CareOfAddress, ends.CareOf)
+	if o.gateways {
+		s.Addr(n.LMAAddress, ends.Remote.Addr())
+	} else {
+		s.Addr(n.LMAAddress, ends.Local)
+	}
+	if ends.Tunnel.Encap != 0 {
+		s.append(n.Tunnel, appendTunnelID(s.text, ends.Tunnel))
+	}
+	if b.Home.IsValid() {
+		s.Addr(n.HoA, b.Home.Addr())
+		s.Uint(n.HoAPrefixLength, uint64(b.Home.Bits()))
+	}
+	s.Addr(n.DefaultRouter, b.Router)
+	for _, p := range b.Prefixes {
+		s.Prefix(n.HNP, p)
+	}
+	o.renderTimes(s, b)
+	if b.Updated != 0 {
+		s.Uint(n.Sequence, uint64(b.Sequence))
+	}
+	s.Uint(n.HandoffCount, uint64(b.Handovers))
+	o.renderForwarding(s, b)
+	s.Text(n.State, b.State.String())
+	s.Text(n.Interface, textOf(b.Link))
+	if b.Updated != 0 || b.Status != 0 { // else nothing was answered yet
+		s.Uint(n.LastStatus, uint64(b.Status))
+	}
+	s.Text(n.Network, textOf(b.Network))
+	s.Text(n.Profile, textOf(b.Profile))
+	s.Text(n.ProfileSource, profileSources[b.Source])
+}
+
+var profileSources = [...]string{mobility.ProfileExact: "exact", mobility.ProfileRealm: "realm", mobility.ProfileDefault: "default"}
+
+func (o *bindingsOf) renderTimes(s *Sink, b *mobility.Binding) {
+	n := &o.nodes
+	if b.Expires != 0 {
+		s.Seconds(n.Lifetime, b.Lifetime)
+		s.Seconds(n.RemainingLifetime, b.Expires.Time().Sub(s.now))
+		s.Instant(n.Expires, b.Expires)
+	}
+	if b.Refresh > 0 {
+		s.Uint(n.RefreshTime, uint64(b.Refresh))
+		if b.State == mobility.StateActive { // the lifetime counts from the same request
+			s.Time(n.NextRefresh, b.Expires.Time().Add(time.Duration(b.Refresh)*time.Second-b.Lifetime))
+		}
+	}
+	s.Instant(n.Created, b.Created)
+	s.Instant(n.LastRegistration, b.Updated)
+}
+
+// renderForwarding says nothing of a binding that the dataplane has not been told of, or not any more.
+func (o *bindingsOf) renderForwarding(s *Sink, b *mobility.Binding) {
+	if b.State == mobility.StateInit || b.State == mobility.StateDisconnecting {
+		return
+	}
+	n := &o.nodes
+	switch b.Install {
+	case mobility.InstallPending:
+		s.Text(n.Forwarding, "pending")
+	case mobility.Installed:
+		s.Text(n.Forwarding, "installed")
+	case mobility.InstallFailed:
+		s.Text(n.Forwarding, "failed")
+		if o.plane == nil {
+			return
+		}
+		if status, ok := o.plane.Session(o.session(b.ID)); ok && status.Err != nil {
+			s.Text(n.ForwardingError, status.Err.Error())
+		}
+	}
+}
+
+// named writes a number of the wire by its name where it has one.
+func named(s *Sink, def *schema.Node, names *[256]string, value uint8) {
+	if name := names[value]; name != "" {
+		s.Text(def, name)
+		return
+	}
+	s.Uint(def, uint64(value))
+}
+
+func textOf(h unique.Handle[string]) string {
+	if h == (unique.Handle[string]{}) {
+		return ""
+	}
+	return h.Value()
+}
+
+// bindingCursor is a place in the changes of several binding tables, which come and go with their machines.
+type bindingCursor struct {
+	of    *bindings
+	want  Keys
+	ready chan struct{}
+	marks []followed
+	buf   []binding.Change
+}
+
+type followed struct {
+	*bindingsOf
+	mark *binding.Mark
+}
+
+func (t *bindings) follow(want Keys, ready chan struct{}) cursor {
+	return &bindingCursor{of: t, want: want, ready: ready}
+}
+
+// next looks at the tables of machines that are gone first: one of the same name may have taken over, and its rows have the same keys.
+func (c *bindingCursor) next(buf []Row) []Row {
+	running := c.of.machines()
+	before := len(buf)
+	for i := 0; i < len(c.marks); {
+		f := c.marks[i]
+		if slices.ContainsFunc(running, func(m machine) bool { return m.table == f.table }) {
+			i++
+			continue
+		}
+		if buf = c.drain(f, buf); len(buf) > before {
+			return buf
+		}
+		if f.table.Len() > 0 {
+			i++ // it is being emptied
+			continue
+		}
+		f.mark.Close()
+		c.marks = slices.Delete(c.marks, i, i+1)
+	}
+	for _, m := range running {
+		known := slices.ContainsFunc(c.marks, func(f followed) bool { return f.table == m.table })
+		if !known && c.want.Wants(0, m.name) {
+			c.marks = append(c.marks, followed{&bindingsOf{c.of, m}, m.table.FollowOn(c.ready)})
+		}
+	}
+	for _, f := range c.marks {
+		if buf = c.drain(f, buf); len(buf) > before {
+			return buf
+		}
+	}
+	return buf
+}
+
+// drain appends the changes of one table, those of one shard after the other until there is one that is wanted.
+func (c *bindingCursor) drain(f followed, buf []Row) []Row {
+	id, exact := c.want.Exact(1)
+	for {
+		c.buf = f.mark.Next(c.buf[:0])
+		if len(c.buf) == 0 {
+			return buf
+		}
+		before := len(buf)
+		for _, change := range c.buf {
+			switch {
+			case exact && bindingID(change.ID) != id:
+			case change.Binding == nil:
+				buf = append(buf, Row{of: f.bindingsOf, value: change.ID, gone: true})
+			default:
+				buf = append(buf, Row{of: f.bindingsOf, value: change.Binding})
+			}
+		}
+		clear(c.buf) // a slow reader shall not keep rows alive
+		if len(buf) > before {
+			return buf
+		}
+	}
+}
+
+func (c *bindingCursor) close() {
+	for _, f := range c.marks {
+		f.mark.Close()
+	}
+}

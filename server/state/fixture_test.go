@@ -1,0 +1,266 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/dataplane/reconcile"
+	"mooring/mobility"
+	"mooring/mobility/attach"
+	"mooring/mobility/binding"
+	"mooring/mobility/lma"
+	"mooring/mobility/mag"
+	"mooring/mobility/pool"
+	"mooring/mobility/transport"
+	"mooring/mobility/wire"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/yang"
+)
+
+// element compiles the schema that an element serves. It takes a while.
+var element = sync.OnceValue(func() *schema.Schema {
+	var sources []schema.Source
+	for _, m := range yang.Modules {
+		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
+	}
+	s, err := schema.Compile(yang.FS, sources...)
+	if err != nil {
+		panic(err)
+	}
+	return s
+})
+
+func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
+
+// domain is an LMA and two MAGs, real machines whose messages reach each other at once.
+type domain struct {
+	t      testing.TB
+	now    time.Time
+	config *mobility.Config
+	lma    *lma.Machine
+	mag    *mag.Machine
+	away   *mag.Machine // the gateway that nodes move to; it is not part of the element
+	tables struct{ lma, mag *binding.Table }
+	state  *State
+	plane  *plane
+	src    Sources
+}
+
+var start = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+func newDomain(t testing.TB) *domain {
+	t.Helper()
+	d := &domain{t: t, now: start, plane: &plane{}}
+	common := &mobility.Domain{
+		Name: "example.net", LinkLocal: addr("fe80::1"), Profiles: store{
+			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
+			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
+		},
+	}
+	peers := []mobility.Peer{{Name: "mag1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::11")}},
+		{Name: "mag3%other", Domain: "other", Addresses: []netip.Addr{addr("198.51.100.3")}, Encap: dataplane.EncapGRE, Transport: mobility.OverIPv6}}
+	anchor := &mobility.LMA{
+		Name: "lma1", Domain: common, Addresses: []netip.Addr{addr("2001:db8::1"), addr("198.51.100.1")}, MaxPrefixes: 1, MaxBindings: 2_000_000,
+		Lifetime: 600 * time.Second, Refresh: 300 * time.Second, DeleteWait: 10 * time.Second, CreateWait: time.Second, TimestampWindow: 7 * time.Second,
+		LearnPeers: true, AcceptForcedUDP: true, Peers: peers, Networks: map[string]*mobility.Network{"home": {Name: "home", Pools: []mobility.Pool{
+			{Start: addr("10.0.0.2"), Bits: 8, Unit: 32, Router: addr("10.0.0.1")}, {Start: addr("2001:db8:8000::"), Bits: 33, Unit: 64}}}},
+	}
+	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
+	d.tables.lma, d.tables.mag = binding.New(), binding.New()
+	d.lma, d.mag = lma.New(anchor, d.tables.lma), mag.New(d.config.MAGs["mag1"], d.tables.mag)
+	d.away = mag.New(gateway(common, "mag2", "2001:db8::12"), binding.New())
+	d.src = d.sources()
+	d.state = New(element(), 10*time.Millisecond)
+	if err := d.state.MountElement(d.src); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// store is a policy store.
+type store map[string]*mobility.Profile
+
+func (s store) Node(nai []byte) *mobility.Profile    { return s[string(nai)] }
+func (s store) Realm(realm []byte) *mobility.Profile { return s[string(realm)] }
+func (s store) Named(name string) *mobility.Profile  { return s[name] }
+
+func gateway(in *mobility.Domain, name, address string) *mobility.MAG {
+	return &mobility.MAG{
+		Name: name, Domain: in, Addresses: []netip.Addr{addr(address)}, MaxBindings: 1000, Lifetime: 600 * time.Second, Refresh: 200 * time.Second,
+		InitialRetransmit: time.Second, MaxRetransmit: 32 * time.Second,
+		Anchors: []mobility.Peer{{Name: "lma1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::1")}}},
+		Links:   []mobility.AccessLink{{Name: "access0", Access: wire.Access80211, Realm: "example.net", Nodes: map[dataplane.MAC]mobility.NodeID{{2, 0, 0, 0, 0, 1}: mobility.NAI("n1@example.net")}}},
+	}
+}
+
+// sources are the machines and, around them, an element that says something of everything.
+func (d *domain) sources() Sources {
+	anchor := LMA{Name: "lma1", Table: d.tables.lma, Statistics: d.lma.Statistics(),
+		Peers: func(context.Context) ([]lma.PeerState, error) { return slices.Collect(d.lma.Peers), nil },
+		Networks: func(context.Context) (map[string][]pool.Usage, error) {
+			usage := map[string][]pool.Usage{}
+			d.lma.Networks(func(name string, pools []pool.Usage) bool {
+				usage[name] = pools
+				return true
+			})
+			return usage, nil
+		},
+		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 }}
+	return Sources{
+		LMAs: func() []LMA { return []LMA{anchor} },
+		MAGs: func() []MAG {
+			return []MAG{{"mag1", d.tables.mag, d.mag.Statistics(), func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}}
+		},
+		Configured: func() *mobility.Config { return d.config },
+		Signalling: func() []transport.Status {
+			return []transport.Status{
+				{Address: transport.Address{Addr: addr("198.51.100.1")}, Err: errors.New("the host does not have it"), Counters: transport.Counters{Received: 1, Overrun: 2, Unreadable: 3, Answered: 1, Checksum: 1, Sent: 5, Unsent: 6}},
+				{Address: transport.Address{Addr: addr("2001:db8::1")}, Counters: transport.Counters{Received: 7, Sent: 8}},
+				{Address: transport.Address{Addr: addr("2001:db8::11")}, Counters: transport.Counters{Received: 9}},
+				{Address: transport.Address{Addr: addr("2001:db8::1"), VRF: "other"}, Counters: transport.Counters{Received: 1000}},
+			}
+		},
+		Links:     func() []attach.State { return []attach.State{{Link: "access0", Up: true}} },
+		Dataplane: d.plane,
+		Capabilities: func() Capabilities {
+			return Capabilities{[]string{"local-mobility-anchor", "mobile-access-gateway"}, []string{"ipv4", "ipv6"}, []string{"ip-in-ip", "udptunnel"}}
+		},
+		Version: "0.1.0", Started: start,
+		NETCONF: func() Listener {
+			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:830")}, "[::1]:830: address in use"}
+		},
+		HostKeys: func() []HostKey { return []HostKey{{"ssh-ed25519", "SHA256:abc"}} },
+		GNMI: func() Listener {
+			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("[::1]:9339")}, "127.0.0.1:9339: address in use"}
+		},
+		Certificate: func() Certificate {
+			return Certificate{strings.Repeat("ab:", 31) + "ab", true, start.AddDate(10, 0, 0)}
+		},
+		Backend: func() Backend { return Backend{"userspace", "the kernel has no tunnel driver"} },
+		Commit:  func() Commit { return Commit{"17", start, "admin", d.warnings()} },
+		Denied:  func() Denied { return Denied{1, 2, 3} },
+	}
+}
+
+func (d *domain) warnings() iter.Seq[*tree.Error] {
+	path, err := schema.ParsePath(element(), "/mooring-pmipv6:pmipv6/lma[name='lma1']/default-profile", element().Module)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return slices.Values([]*tree.Error{{AppTag: "W-REF", Path: path, Message: "no profile guest"}})
+}
+
+// plane is the dataplane: what tests put into it.
+type plane struct {
+	mu       sync.Mutex
+	tunnels  []reconcile.TunnelStatus
+	sessions map[dataplane.SessionID]error
+}
+
+func (p *plane) Status() reconcile.Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return reconcile.Status{Tunnels: slices.Clone(p.tunnels)}
+}
+
+func (p *plane) Session(id dataplane.SessionID) (reconcile.SessionStatus, bool) {
+	err, ok := p.sessions[id]
+	return reconcile.SessionStatus{State: reconcile.Failed, Err: err}, ok
+}
+
+func (p *plane) set(tunnels ...reconcile.TunnelStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tunnels = tunnels
+}
+
+// attach lets a node appear at a gateway, and leave lets it go; all messages that follow are exchanged.
+func (d *domain) attach(at *mag.Machine, node byte) { d.notice(at, mobility.NodeAttached, node) }
+func (d *domain) leave(at *mag.Machine, node byte)  { d.notice(at, mobility.NodeDetached, node) }
+
+func (d *domain) notice(at *mag.Machine, kind mobility.AttachmentKind, node byte) {
+	d.now = d.now.Add(time.Millisecond)
+	var out mobility.Effects
+	at.Attached(d.now, mobility.Attachment{Kind: kind, Link: "access0", MAC: dataplane.MAC{2, 0, 0, 0, 0, node}}, &out)
+	d.exchange(at, &out)
+}
+
+// reach lets the MAG of the element speak IPv4 with an LMA.
+func (d *domain) reach(anchor, theirs, ours string) {
+	m := *d.config.MAGs["mag1"]
+	m.Addresses = []netip.Addr{addr(ours)}
+	m.Anchors = []mobility.Peer{{Name: anchor, Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::1"), addr(theirs)}}}
+	both := m
+	both.Addresses = []netip.Addr{addr("2001:db8::11"), addr(ours)}
+	both.ForceUDP = true // what asks for UDP goes over IPv4
+	d.config.MAGs["mag1"] = &both
+	var out mobility.Effects
+	d.mag.Reconfigure(d.now, &both, &out)
+	d.exchange(d.mag, &out)
+}
+
+// exchange carries requests to the LMA, and its answers back.
+func (d *domain) exchange(from *mag.Machine, out *mobility.Effects) {
+	for _, request := range out.Send {
+		var answers, more mobility.Effects
+		d.lma.Receive(d.now, inbound(request), &answers)
+		for _, answer := range answers.Send {
+			from.Receive(d.now, inbound(answer), &more)
+		}
+		d.exchange(from, &more)
+	}
+}
+
+func inbound(sent mobility.Datagram) *mobility.Inbound {
+	in := &mobility.Inbound{From: sent.From, To: sent.To, Octets: sent.Octets}
+	in.Message, in.Err = wire.Parse(sent.Octets)
+	return in
+}
+
+// advance lets time pass for the LMA.
+func (d *domain) advance(by time.Duration) {
+	d.now = d.now.Add(by)
+	var out mobility.Effects
+	d.lma.Advance(d.now, &out)
+}
+
+// get reads everything that a path is about, as one JSON text for each row, sorted.
+func (d *domain) get(path string) []string {
+	d.t.Helper()
+	p, err := schema.ParsePath(element(), path, element().Module)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var texts []string
+	for _, v := range d.state.At(p) {
+		for row, err := range v.Rows(d.t.Context()) {
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			texts = append(texts, d.text(row))
+		}
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// text renders a row at the domain's time, with its path before it.
+func (d *domain) text(row Row) string {
+	r := NewRenderer()
+	path := strings.ReplaceAll(strings.ReplaceAll(row.Path().String(), "mooring-pmipv6:pmipv6/", ""), "mooring-system:", "")
+	if row.Gone() {
+		return path + " gone"
+	}
+	n := r.Render(row, d.now)
+	return fmt.Sprintf("%s %s", path, tree.AppendJSON(nil, n, n.Schema().Module))
+}

@@ -1,0 +1,152 @@
+package state
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/server/tree/schema"
+)
+
+// gateways says of every MAG whether it can register nodes.
+func gateways(r *resolver, def *schema.Node, src *Sources) Table {
+	var n struct {
+		OperStatus *schema.Node `yang:"oper-status"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.OperStatus}, Read: func(_ context.Context, want Keys, out *Out) error {
+		for _, m := range src.mags() {
+			if cfg := src.mag(m.Name); cfg != nil && src.Signalling != nil && want.Wants(0, m.Name) {
+				out.Row(m.Name).Text(n.OperStatus, works(src.listening(cfg.Addresses)))
+			}
+		}
+		return nil
+	}}
+}
+
+// accessLinks says of every access interface whether nodes are looked for on it.
+func accessLinks(r *resolver, def *schema.Node, src *Sources) Table {
+	var n struct {
+		OperStatus *schema.Node `yang:"oper-status"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.OperStatus}, Read: func(_ context.Context, want Keys, out *Out) error {
+		up := map[string]bool{}
+		if src.Links != nil {
+			for _, link := range src.Links() {
+				up[link.Link] = link.Up
+			}
+		}
+		for _, m := range src.mags() {
+			cfg := src.mag(m.Name)
+			if cfg == nil || src.Links == nil || !want.Wants(0, m.Name) {
+				continue
+			}
+			for _, link := range cfg.Links {
+				status := "down"
+				if up[link.Name] {
+					status = "up"
+				}
+				out.Row(m.Name, link.Name).Text(n.OperStatus, status)
+			}
+		}
+		return nil
+	}}
+}
+
+// way is one way from a MAG to an LMA.
+type way struct {
+	anchor        *mobility.Peer
+	local, remote netip.Addr
+	port          uint16
+	tunnels       []dataplane.TunnelID // agreed on by sessions
+	registered    int                  // bindings
+}
+
+// ways puts together how a MAG can reach its LMAs and which bindings are registered over which way. It walks the bindings, of which a MAG has
+// few; an LMA counts its own.
+func ways(cfg *mobility.MAG, table *binding.Table) (list []*way) {
+	for i := range cfg.Anchors {
+		anchor := &cfg.Anchors[i]
+		for _, local := range cfg.Addresses {
+			j := slices.IndexFunc(anchor.Addresses, func(a netip.Addr) bool { return a.Is4() == local.Is4() })
+			if j >= 0 {
+				list = append(list, &way{anchor: anchor, local: local, remote: anchor.Addresses[j]})
+			}
+		}
+	}
+	for b := range table.All() {
+		ends := b.Ends.Value()
+		i := slices.IndexFunc(list, func(w *way) bool { return w.anchor.Name == ends.Peer && w.local == ends.CareOf })
+		if i < 0 || b.State != mobility.StateActive && b.State != mobility.StateRefreshing {
+			continue
+		}
+		w := list[i]
+		w.remote, w.port = ends.Remote.Addr(), ends.Remote.Port()
+		w.registered++
+		if ends.Tunnel.Encap != 0 && !slices.Contains(w.tunnels, ends.Tunnel) {
+			w.tunnels = append(w.tunnels, ends.Tunnel)
+		}
+	}
+	return list
+}
+
+// paths is the path list of all MAGs.
+func paths(r *resolver, def *schema.Node, src *Sources) Table {
+	var n pathNodes
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
+		for _, m := range src.mags() {
+			cfg := src.mag(m.Name)
+			if cfg == nil || !want.Wants(0, m.Name) {
+				continue
+			}
+			for _, w := range ways(cfg, m.Table) {
+				s := out.Row(m.Name, w.anchor.Name, w.local.String())
+				s.Addr(n.LocalAddress, w.local)
+				s.Addr(n.RemoteAddress, w.remote)
+				if w.port != 0 {
+					s.Uint(n.RemotePort, uint64(w.port))
+				}
+				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered))
+				if len(w.tunnels) == 1 {
+					s.append(n.Tunnel, appendTunnelID(s.text, w.tunnels[0]))
+				}
+				s.Uint(n.Bindings, uint64(w.registered))
+			}
+		}
+		return nil
+	}}
+}
+
+// knownLMAs says of every LMA of a MAG whether it can be reached, and how many bindings it has of the MAG.
+func knownLMAs(r *resolver, def *schema.Node, src *Sources) Table {
+	var n struct {
+		OperStatus *schema.Node `yang:"oper-status"`
+		Bindings   *schema.Node `yang:"bindings"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Bindings}, Read: func(_ context.Context, want Keys, out *Out) error {
+		for _, m := range src.mags() {
+			cfg := src.mag(m.Name)
+			if cfg == nil || !want.Wants(0, m.Name) {
+				continue
+			}
+			registered := map[*mobility.Peer]int{}
+			for _, w := range ways(cfg, m.Table) {
+				registered[w.anchor] += w.registered
+			}
+			for i := range cfg.Anchors {
+				anchor := &cfg.Anchors[i]
+				s := out.Row(m.Name, strings.TrimSuffix(anchor.Name, "%"+anchor.Domain), anchor.Domain)
+				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor]))
+				s.Uint(n.Bindings, uint64(registered[anchor]))
+			}
+		}
+		return nil
+	}}
+}

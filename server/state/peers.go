@@ -1,0 +1,181 @@
+package state
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/lma"
+	"mooring/server/tree/schema"
+)
+
+// peerNodes are the leaves of a MAG as an LMA sees it.
+type peerNodes struct {
+	ID         *schema.Node `yang:"id"`
+	Name       *schema.Node `yang:"name"`
+	Domain     *schema.Node `yang:"domain"`
+	Origin     *schema.Node `yang:"origin"`
+	OperStatus *schema.Node `yang:"oper-status"`
+	Bindings   *schema.Node `yang:"bindings"`
+	Path       struct {
+		Self    *schema.Node `yang:"."`
+		Address *schema.Node `yang:"address"`
+		pathNodes
+	} `yang:"path"`
+}
+
+// pathNodes are the leaves of one way between two ends.
+type pathNodes struct {
+	LocalAddress  *schema.Node `yang:"local-address"`
+	RemoteAddress *schema.Node `yang:"remote-address"`
+	RemotePort    *schema.Node `yang:"remote-port"`
+	OperStatus    *schema.Node `yang:"oper-status"`
+	Tunnel        *schema.Node `yang:"tunnel"`
+	Bindings      *schema.Node `yang:"bindings"`
+}
+
+// knownMAG is a MAG with the addresses that it has, or that it was learned by.
+type knownMAG struct {
+	id    string
+	cfg   *mobility.Peer // nil: learned
+	paths []lma.PeerState
+}
+
+// peers is the peer list of all LMAs.
+func peers(r *resolver, def *schema.Node, src *Sources) Table {
+	var n peerNodes
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
+		for _, l := range src.lmas() {
+			cfg := src.lma(l.Name)
+			if cfg == nil || !want.Wants(0, l.Name) {
+				continue
+			}
+			states, err := l.Peers(ctx)
+			if err != nil {
+				return err
+			}
+			ways := src.waysFrom(cfg.Addresses)
+			for _, peer := range group(cfg, states) {
+				n.render(out.Row(l.Name, peer.id), cfg, &peer, ways)
+			}
+		}
+		return nil
+	}}
+}
+
+// group puts the addresses of each MAG together, sorted by its id.
+func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
+	byID := map[string]*knownMAG{}
+	for i := range cfg.Peers {
+		byID[cfg.Peers[i].Name] = &knownMAG{id: cfg.Peers[i].Name, cfg: &cfg.Peers[i]}
+	}
+	for _, state := range states {
+		id := cmp.Or(state.Name, state.Address.String())
+		if byID[id] == nil {
+			byID[id] = &knownMAG{id: id}
+		}
+		byID[id].paths = append(byID[id].paths, state)
+	}
+	var list []knownMAG
+	for _, m := range byID {
+		slices.SortFunc(m.paths, func(a, b lma.PeerState) int { return a.Address.Compare(b.Address) })
+		list = append(list, *m)
+	}
+	slices.SortFunc(list, func(a, b knownMAG) int { return strings.Compare(a.id, b.id) })
+	return list
+}
+
+func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[netip.Addr][]dataplane.TunnelID) {
+	usable, bindings := true, 0
+	if m.cfg != nil {
+		s.Text(n.Name, strings.TrimSuffix(m.cfg.Name, "%"+m.cfg.Domain))
+		s.Text(n.Domain, m.cfg.Domain)
+		s.Text(n.Origin, "configured")
+		usable = m.cfg.Usable(cfg.Domain)
+	} else {
+		s.Text(n.Origin, "learned")
+	}
+	for _, path := range m.paths {
+		bindings += path.Bindings
+	}
+	s.Text(n.OperStatus, reachable(usable, bindings))
+	s.Uint(n.Bindings, uint64(bindings))
+	for _, path := range m.paths {
+		s.Open(n.Path.Self)
+		s.Addr(n.Path.Address, path.Address)
+		n.Path.renderTunnel(s, ways[path.Address])
+		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings))
+		s.Uint(n.Path.Bindings, uint64(path.Bindings))
+		s.Close()
+	}
+}
+
+// reachable says what is known of a way: where registrations are kept up over it, it works. Without them nothing is known; heartbeats would
+// tell.
+func reachable(usable bool, bindings int) string {
+	switch {
+	case !usable:
+		return "encap-mismatch"
+	case bindings > 0:
+		return "up"
+	}
+	return "unknown"
+}
+
+// renderTunnel writes what the tunnel of a way tells, where there is only one.
+func (n *pathNodes) renderTunnel(s *Sink, ways []dataplane.TunnelID) {
+	if len(ways) != 1 {
+		return
+	}
+	id := ways[0]
+	s.Addr(n.LocalAddress, id.Local)
+	s.Addr(n.RemoteAddress, id.Peer)
+	s.append(n.Tunnel, appendTunnelID(s.text, id))
+}
+
+// waysFrom gives the tunnels from local addresses by the address that they lead to.
+func (src *Sources) waysFrom(local []netip.Addr) map[netip.Addr][]dataplane.TunnelID {
+	ways := map[netip.Addr][]dataplane.TunnelID{}
+	if src.Dataplane == nil {
+		return ways
+	}
+	for _, t := range src.Dataplane.Status().Tunnels {
+		if t.ID.VRF == "" && slices.Contains(local, t.ID.Local) {
+			ways[t.ID.Peer] = append(ways[t.ID.Peer], t.ID)
+		}
+	}
+	return ways
+}
+
+// lmas, mags, lma and mag bear with sources that are nil.
+func (src *Sources) lmas() []LMA {
+	if src.LMAs == nil {
+		return nil
+	}
+	return src.LMAs()
+}
+
+func (src *Sources) mags() []MAG {
+	if src.MAGs == nil {
+		return nil
+	}
+	return src.MAGs()
+}
+
+func (src *Sources) configured() *mobility.Config {
+	if src.Configured != nil {
+		if c := src.Configured(); c != nil {
+			return c
+		}
+	}
+	return &mobility.Config{}
+}
+
+func (src *Sources) lma(name string) *mobility.LMA { return src.configured().LMAs[name] }
+
+func (src *Sources) mag(name string) *mobility.MAG { return src.configured().MAGs[name] }

@@ -1,0 +1,84 @@
+package state
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"mooring/mobility/pool"
+	"mooring/server/tree/schema"
+)
+
+// poolNodes are the leaves that say how full the pools of a network are. They stand beside its configuration.
+type poolNodes struct {
+	Pool struct {
+		Self       *schema.Node `yang:"."`
+		MobileNode struct {
+			Self *schema.Node  `yang:"."`
+			IPv4 poolContainer `yang:"ipv4"`
+			IPv6 poolContainer `yang:"ipv6"`
+		} `yang:"mobile-node"`
+	} `yang:"pool"`
+}
+
+type poolContainer struct {
+	Self  *schema.Node `yang:"."`
+	Usage usageNodes   `yang:"usage"`
+}
+
+type usageNodes struct {
+	Self      *schema.Node `yang:"."`
+	Total     *schema.Node `yang:"total"`
+	Used      *schema.Node `yang:"used"`
+	Free      *schema.Node `yang:"free"`
+	HighWater *schema.Node `yang:"high-water"`
+}
+
+// pools is the usage of the pools of all networks of all LMAs.
+func pools(r *resolver, def *schema.Node, src *Sources) Table {
+	var n poolNodes
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.Pool.Self}, Read: func(ctx context.Context, want Keys, out *Out) error {
+		for _, l := range src.lmas() {
+			if !want.Wants(0, l.Name) {
+				continue
+			}
+			networks, err := l.Networks(ctx)
+			if err != nil {
+				return err
+			}
+			for _, name := range slices.Sorted(maps.Keys(networks)) {
+				if len(networks[name]) > 0 {
+					n.render(out.Row(l.Name, name), networks[name])
+				}
+			}
+		}
+		return nil
+	}}
+}
+
+func (n *poolNodes) render(s *Sink, pools []pool.Usage) {
+	nodes := &n.Pool.MobileNode
+	s.Open(n.Pool.Self)
+	s.Open(nodes.Self)
+	for _, u := range pools {
+		version := &nodes.IPv6
+		if u.Pool.Start.Is4() {
+			version = &nodes.IPv4
+		}
+		s.Open(version.Self)
+		version.Usage.render(s, u)
+		s.Close()
+	}
+	s.Close()
+	s.Close()
+}
+
+func (n *usageNodes) render(s *Sink, u pool.Usage) {
+	s.Open(n.Self)
+	s.Uint(n.Total, u.Total)
+	s.Uint(n.Used, u.Used)
+	s.Uint(n.Free, u.Total-min(u.Used, u.Total))
+	s.Uint(n.HighWater, u.HighWater)
+	s.Close()
+}

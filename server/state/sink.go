@@ -1,0 +1,135 @@
+package state
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"mooring/mobility"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Sink takes the leaves of a row. A definition that is nil belongs to a feature that the element lacks: its leaf is left out. So is a
+// value that is none: the zero time, an invalid address, an empty text.
+//
+// All texts of a row become one string, so that a row costs one piece of memory and not one for each leaf.
+type Sink struct {
+	now  time.Time
+	ops  []op
+	text []byte
+}
+
+// op is a step in making a tree: a leaf with a text of its own or a part of Sink.text, or (leaf false) the beginning or, with def nil, the
+// end of a container or list entry.
+type op struct {
+	def        *schema.Node
+	leaf       bool
+	start, end int
+	fixed      string
+}
+
+// Now is the time that the row is rendered at.
+func (s *Sink) Now() time.Time { return s.now }
+
+func (s *Sink) reset(now time.Time) { s.now, s.ops, s.text = now, s.ops[:0], s.text[:0] }
+
+// row begins a row and writes the keys of its entry.
+func (s *Sink) row(def *schema.Node, keys []string) {
+	s.Open(def)
+	for i, key := range ownKeys(def, keys) {
+		s.Text(def.Keys[i], key)
+	}
+}
+
+// build ends the row and makes it.
+func (s *Sink) build(b *tree.Builder) *tree.Node {
+	text := string(s.text)
+	for i := range s.ops {
+		switch o := &s.ops[i]; {
+		case o.leaf && o.fixed == "":
+			b.Leaf(o.def, text[o.start:o.end])
+		case o.leaf:
+			b.Leaf(o.def, o.fixed)
+		case o.def != nil:
+			b.Open(o.def)
+		default:
+			b.Close()
+		}
+	}
+	n, _ := b.Close()
+	return n
+}
+
+// Open begins a container or list entry, which Close ends.
+func (s *Sink) Open(def *schema.Node) { s.ops = append(s.ops, op{def: def}) }
+
+// Close ends what was opened last.
+func (s *Sink) Close() { s.ops = append(s.ops, op{}) }
+
+// Text writes a leaf or an entry of a leaf-list.
+func (s *Sink) Text(def *schema.Node, text string) {
+	if def != nil && text != "" {
+		s.ops = append(s.ops, op{def: def, leaf: true, fixed: text})
+	}
+}
+
+// Uint writes a leaf of an unsigned type.
+func (s *Sink) Uint(def *schema.Node, v uint64) {
+	s.append(def, strconv.AppendUint(s.text, v, 10))
+}
+
+// Bool writes a leaf of type boolean.
+func (s *Sink) Bool(def *schema.Node, v bool) { s.Text(def, strconv.FormatBool(v)) }
+
+// Addr writes a leaf that holds an address.
+func (s *Sink) Addr(def *schema.Node, a netip.Addr) {
+	if a.IsValid() {
+		s.append(def, a.AppendTo(s.text))
+	}
+}
+
+// Prefix writes a leaf that holds a prefix.
+func (s *Sink) Prefix(def *schema.Node, p netip.Prefix) {
+	if p.IsValid() {
+		s.append(def, p.AppendTo(s.text))
+	}
+}
+
+// Octets writes a leaf that holds octets as colon-separated hexadecimal digits, such as a link-layer address.
+func (s *Sink) Octets(def *schema.Node, octets string) {
+	if octets == "" {
+		return
+	}
+	text := s.text
+	for i := range len(octets) {
+		if i > 0 {
+			text = append(text, ':')
+		}
+		text = hex.AppendEncode(text, []byte{octets[i]})
+	}
+	s.append(def, text)
+}
+
+// Time writes a leaf of type yang:date-and-time, in UTC and to the millisecond.
+func (s *Sink) Time(def *schema.Node, t time.Time) {
+	if !t.IsZero() {
+		s.append(def, t.UTC().Truncate(time.Millisecond).AppendFormat(s.text, time.RFC3339Nano))
+	}
+}
+
+// Instant is Time for an instant.
+func (s *Sink) Instant(def *schema.Node, at mobility.Instant) { s.Time(def, at.Time()) }
+
+// Seconds writes a leaf that counts whole seconds.
+func (s *Sink) Seconds(def *schema.Node, d time.Duration) { s.Uint(def, uint64(max(0, d/time.Second))) }
+
+// append takes text, which continues s.text, for the value of a leaf.
+func (s *Sink) append(def *schema.Node, text []byte) {
+	if def == nil {
+		return
+	}
+	s.ops = append(s.ops, op{def: def, leaf: true, start: len(s.text), end: len(text)})
+	s.text = text
+}

@@ -1,0 +1,115 @@
+package state
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/dataplane/reconcile"
+	"mooring/mobility"
+	"mooring/mobility/attach"
+	"mooring/mobility/binding"
+	"mooring/mobility/engine"
+	"mooring/mobility/lma"
+	"mooring/mobility/pool"
+	"mooring/mobility/transport"
+	"mooring/server/tree"
+)
+
+// Sources are where the state of an element comes from. What is nil has nothing to say. All may be called concurrently and at any
+// time.
+type Sources struct {
+	LMAs func() []LMA // those that run
+	MAGs func() []MAG
+	// Configured is what the machines obey.
+	Configured func() *mobility.Config
+	Signalling func() []transport.Status // the addresses listened at
+	Links      func() []attach.State     // the access interfaces
+	Dataplane  Dataplane
+
+	Capabilities func() Capabilities
+	Version      string
+	Started      time.Time
+	NETCONF      func() Listener
+	HostKeys     func() []HostKey
+	GNMI         func() Listener
+	Certificate  func() Certificate
+	Backend      func() Backend
+	Commit       func() Commit
+	Denied       func() Denied
+}
+
+// Dataplane is *reconcile.Reconciler.
+type Dataplane interface {
+	Status() reconcile.Status
+	Session(id dataplane.SessionID) (reconcile.SessionStatus, bool)
+}
+
+// LMA is a running anchor.
+type LMA struct {
+	Name       string
+	Table      *binding.Table
+	Statistics *mobility.Statistics
+	Peers      func(context.Context) ([]lma.PeerState, error)
+	Networks   func(context.Context) (map[string][]pool.Usage, error)
+	Session    func(dataplane.SessionID) dataplane.SessionID // of a binding, in the dataplane
+}
+
+// MAG is a running gateway.
+type MAG struct {
+	Name       string
+	Table      *binding.Table
+	Statistics *mobility.Statistics
+	Session    func(dataplane.SessionID) dataplane.SessionID
+}
+
+// FromEngine fills in LMAs and MAGs.
+func (s *Sources) FromEngine(e *engine.Engine) {
+	s.LMAs = func() (list []LMA) {
+		for _, l := range e.LMAs() {
+			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session})
+		}
+		return list
+	}
+	s.MAGs = func() (list []MAG) {
+		for _, m := range e.MAGs() {
+			list = append(list, MAG{m.Name, m.Table, m.Statistics, m.Session})
+		}
+		return list
+	}
+}
+
+// Listener is what became of a server's sockets.
+type Listener struct {
+	Bound []netip.AddrPort
+	Error string // why an address is not listened at; empty: all are
+}
+
+// HostKey is an SSH host key.
+type HostKey struct{ Algorithm, Fingerprint string }
+
+// Certificate is what the element shows in TLS. The zero value is none.
+type Certificate struct {
+	Fingerprint string
+	SelfSigned  bool
+	NotAfter    time.Time
+}
+
+// Backend is the dataplane in use, in the words of the leaf backend-in-use, and why it is that one.
+type Backend struct{ InUse, Reason string }
+
+// Capabilities are what the element can be, in the words of the container capabilities.
+type Capabilities struct{ Roles, Transports, Encapsulations []string }
+
+// Commit is the running configuration as a whole.
+type Commit struct {
+	ID       string
+	Time     time.Time
+	User     string
+	Warnings iter.Seq[*tree.Error] // nil: none
+}
+
+// Denied counts what access control refused.
+type Denied struct{ Operations, DataWrites, Notifications uint64 }

@@ -1,0 +1,104 @@
+package state
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"mooring/server/tree/schema"
+)
+
+// State is the operational state of an element. Its methods may be called concurrently.
+type State struct {
+	Schema *schema.Schema
+	tick   time.Duration
+	tables []table
+	woken  func() // called by Wake before anything else
+
+	mu        sync.Mutex
+	followers map[*Follower]bool
+}
+
+// table is where rows come from: a small one (table.go) or the bindings (bindings.go).
+type table interface {
+	node() *schema.Node
+	parts() []*schema.Node // the children of node that its rows hold
+	rows(ctx context.Context, want Keys) Rows
+	follow(want Keys, ready chan struct{}) cursor
+	wake()
+}
+
+// defaultTick is how often small tables are looked at while somebody follows them.
+const defaultTick = time.Second
+
+// New returns a State without tables. tick is how often small tables are compared with what they were while somebody follows them;
+// 0 takes one second.
+func New(s *schema.Schema, tick time.Duration) *State {
+	if tick == 0 {
+		tick = defaultTick
+	}
+	return &State{Schema: s, tick: tick, woken: func() {}, followers: map[*Follower]bool{}}
+}
+
+// Mount adds a table. All are mounted before anything is asked for.
+func (s *State) Mount(t Table) { s.tables = append(s.tables, newSmall(t, s.tick)) }
+
+// View is what a path wants of a table.
+type View struct {
+	table table
+	keys  Keys
+}
+
+// At finds the tables that path is about: those mounted above it that hold what it leads to, and those mounted at it or below. A step
+// without keys stands for all entries of a list, and so does a key that is Any.
+func (s *State) At(path schema.Path) (views []View) {
+	for _, t := range s.tables {
+		if keys, ok := wanted(t, path); ok {
+			views = append(views, View{t, keys})
+		}
+	}
+	return views
+}
+
+func wanted(t table, path schema.Path) (keys Keys, ok bool) {
+	nodes, _ := chain(t.node())
+	for i, step := range path {
+		if i == len(nodes) { // the path goes on below the rows
+			return keys, slices.Contains(t.parts(), step.Node)
+		}
+		if step.Node != nodes[i] {
+			return nil, false
+		}
+		switch {
+		case step.Node.Kind != schema.List:
+		case step.Keys == nil:
+			keys = append(keys, slices.Repeat([]string{Any}, len(step.Node.Keys))...)
+		default:
+			keys = append(keys, step.Keys...)
+		}
+	}
+	return keys, true
+}
+
+// Node is the list or container that the rows are instances of.
+func (v View) Node() *schema.Node { return v.table.node() }
+
+// Parts are the children of Node that the rows hold, besides keys.
+func (v View) Parts() []*schema.Node { return v.table.parts() }
+
+// Rows yields the rows that there are. A row that changes meanwhile is seen as it was or as it became; there is no snapshot of all.
+func (v View) Rows(ctx context.Context) Rows { return v.table.rows(ctx, v.keys) }
+
+// Wake makes followers look at once instead of at the next tick. Call it when LMAs or MAGs have come or gone, and after a commit.
+func (s *State) Wake() {
+	s.woken()
+	for _, t := range s.tables {
+		t.wake()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.followers {
+		f.wake()
+	}
+}

@@ -1,0 +1,161 @@
+package state
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/dataplane/reconcile"
+	"mooring/mobility"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+var update = flag.Bool("update", false, "write the expected results anew")
+
+// populated is a domain in which something has happened to everything that there is to show.
+func populated(t testing.TB) *domain {
+	d := newDomain(t)
+	d.attach(d.mag, 1)  // n1@example.net
+	d.attach(d.mag, 2)  // one that is derived
+	d.attach(d.away, 3) // a gateway that is learned
+	d.leave(d.mag, 2)
+	d.reach("lma1", "198.51.100.1", "198.51.100.11")
+	d.attach(d.mag, 4) // over IPv4
+	installed := func(id dataplane.SessionID, err error) {
+		var out mobility.Effects
+		d.lma.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
+		d.mag.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
+	}
+	installed(1, nil)
+	installed(3, errors.New("no"))
+	d.plane.sessions = map[dataplane.SessionID]error{3 | 1<<40: errors.New("the kernel refused it"), 3 | 2<<40: errors.New("there is no link")}
+	v6 := dataplane.TunnelID{Local: addr("2001:db8::1"), Peer: addr("2001:db8::11"), Encap: dataplane.EncapIP}
+	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
+		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, TooBig: 7, Malformed: 8}}}
+	d.plane.set(
+		reconcile.TunnelStatus{ID: v6, Sessions: 2, State: reconcile.Installed, Since: start, TunnelState: state},
+		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.1"), Peer: addr("198.51.100.3"), Port: 40000, Encap: dataplane.EncapUDP, VRF: "red"},
+			State: reconcile.Failed, Err: errors.New("no route"), Since: start.Add(time.Second)},
+		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("2001:db8::11"), Peer: addr("2001:db8::1"), Encap: dataplane.EncapGRE}, State: reconcile.Pending},
+		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.11"), Peer: addr("198.51.100.1"), Port: 5437, Encap: dataplane.EncapUDP}, Sessions: 1,
+			State: reconcile.Installed, Since: start, TunnelState: state},
+		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.11"), Peer: addr("198.51.100.9"), Encap: dataplane.EncapGRE, VRF: "red"}, State: reconcile.Failed,
+			Err: errors.New("no route"), Since: start},
+	)
+	d.config.MAGs["mag1"].Domain.Profiles = nil // nothing here looks at it
+	return d
+}
+
+var discontinuity = regexp.MustCompile(`"discontinuity-time":"[^"]*"`)
+
+// TestEverything renders a populated element. The expected result is to be read.
+func TestEverything(t *testing.T) {
+	d := populated(t)
+	var got string
+	for _, line := range d.get("/") {
+		if strings.Contains(line, "/statistics {") { // these counters began when the test did
+			line = discontinuity.ReplaceAllString(line, `"discontinuity-time":"..."`)
+		}
+		got += line + "\n"
+	}
+	const file = "testdata/everything.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("run the test with -update and read the difference; got\n%s", got)
+	}
+}
+
+// notRendered are nodes of state that no table here renders, with everything below them.
+var notRendered = map[string]string{
+	"/ietf-netconf-monitoring:netconf-state": "server/netconf mounts what it knows of its sessions",
+
+	"/mooring-pmipv6:pmipv6/lma/peers/peer/statistics":  "an LMA counts as a whole, not by peer",
+	"/mooring-pmipv6:pmipv6/mag/lma/statistics":         "a MAG counts as a whole, not by LMA",
+	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped": "the sockets count what could not be sent, and not of which kind it was",
+	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped": "the sockets count what could not be sent, and not of which kind it was",
+
+	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv4/usage/last-exhausted": "a pool counts refusals and knows no time",
+	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv6/usage/last-exhausted": "a pool counts refusals and knows no time",
+
+	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/remote-port": "an LMA keeps the address of a peer, and not its port",
+	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/last-change": "nobody remembers when the first binding came and the last one went",
+	"/mooring-pmipv6:pmipv6/mag/paths/path/last-change":      "nobody remembers when the first binding came and the last one went",
+
+	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA does not keep what it answered",
+	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",
+
+	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
+	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
+	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/null-link": "belongs to mobile maps, which are to come",
+	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/null-link": "belongs to mobile maps, which are to come",
+}
+
+// TestStateCoverage renders a populated element: every leaf of state of the schema is there, and has a value of its type.
+func TestStateCoverage(t *testing.T) {
+	d := populated(t)
+	rendered := map[*schema.Node]bool{}
+	var visit func(n *tree.Node)
+	visit = func(n *tree.Node) {
+		def := n.Schema()
+		if def.Type != nil && !n.IsList() {
+			rendered[def] = true
+			if canonical, err := def.Type.ParseCanonical(n.Value()); err != nil || canonical != n.Value() {
+				t.Errorf("%s is %q, which is %q: %v", def, n.Value(), canonical, err)
+			}
+		}
+		for kid := range n.Children() {
+			visit(kid)
+		}
+		for e := range n.Entries() {
+			visit(e)
+		}
+	}
+	r := NewRenderer()
+	for _, v := range d.state.At(schema.Path{}) {
+		for row, err := range v.Rows(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(r.Render(row, d.now))
+		}
+	}
+	excused := map[string]bool{}
+	var check func(def *schema.Node)
+	check = func(def *schema.Node) {
+		if _, ok := notRendered[def.Path()]; ok {
+			excused[def.Path()] = true
+			return
+		}
+		if def.Type != nil && !def.Config && !rendered[def] {
+			t.Errorf("%s is rendered by nothing", def)
+		}
+		for _, child := range def.Children {
+			check(child)
+		}
+	}
+	check(element().Root)
+	for path := range notRendered {
+		if !excused[path] {
+			t.Errorf("%s is excused, and not in the schema", path)
+		}
+	}
+	for def := range rendered {
+		if excused[def.Path()] {
+			t.Errorf("%s is excused, and rendered", def)
+		}
+	}
+}

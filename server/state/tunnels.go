@@ -1,0 +1,144 @@
+package state
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"mooring/dataplane"
+	"mooring/dataplane/reconcile"
+	"mooring/server/tree/schema"
+)
+
+// tunnelNodes are the leaves of a tunnel.
+type tunnelNodes struct {
+	Self          *schema.Node `yang:"."`
+	ID            *schema.Node `yang:"id"`
+	Encap         *schema.Node `yang:"encap"`
+	LocalAddress  *schema.Node `yang:"local-address"`
+	RemoteAddress *schema.Node `yang:"remote-address"`
+	RemotePort    *schema.Node `yang:"remote-port"`
+	VRF           *schema.Node `yang:"vrf"`
+	MTU           *schema.Node `yang:"mtu"`
+	Interface     *schema.Node `yang:"interface"`
+	OperStatus    *schema.Node `yang:"oper-status"`
+	StatusReason  *schema.Node `yang:"status-reason"`
+	LastChange    *schema.Node `yang:"last-change"`
+	Bindings      *schema.Node `yang:"bindings"`
+	Statistics    struct {
+		Self              *schema.Node `yang:"."`
+		DiscontinuityTime *schema.Node `yang:"discontinuity-time"`
+		InPackets         *schema.Node `yang:"in-packets"`
+		InOctets          *schema.Node `yang:"in-octets"`
+		OutPackets        *schema.Node `yang:"out-packets"`
+		OutOctets         *schema.Node `yang:"out-octets"`
+		Drops             struct {
+			Self          *schema.Node `yang:"."`
+			Malformed     *schema.Node `yang:"malformed"`
+			NoBinding     *schema.Node `yang:"no-binding"`
+			SpoofedSource *schema.Node `yang:"spoofed-source"`
+			MTU           *schema.Node `yang:"mtu"`
+		} `yang:"drops"`
+	} `yang:"statistics"`
+}
+
+// owner is an LMA or MAG with the addresses that its tunnels end at.
+type owner struct {
+	name      string
+	addresses []netip.Addr
+}
+
+// tunnels is the tunnel list of all LMAs, or of all MAGs: every tunnel stands at those that have its own address.
+func tunnels(r *resolver, def *schema.Node, owners func() []owner, plane Dataplane) Table {
+	var n tunnelNodes
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
+		if plane == nil {
+			return nil
+		}
+		all := plane.Status().Tunnels
+		for _, o := range owners() {
+			if !want.Wants(0, o.name) {
+				continue
+			}
+			for i := range all {
+				if slices.Contains(o.addresses, all[i].ID.Local) {
+					n.render(out.Row(o.name, tunnelID(all[i].ID)), &all[i])
+				}
+			}
+		}
+		return nil
+	}}
+}
+
+// appendTunnelID appends how a tunnel is called in state: what it is and where it goes.
+func appendTunnelID(text []byte, id dataplane.TunnelID) []byte {
+	text = append(text, id.Encap.String()...)
+	text = id.Local.AppendTo(append(text, '-'))
+	text = id.Peer.AppendTo(append(text, '-'))
+	if id.Port != 0 {
+		text = strconv.AppendUint(append(text, '-'), uint64(id.Port), 10)
+	}
+	if id.VRF != "" {
+		text = append(append(text, '%'), id.VRF...)
+	}
+	return text
+}
+
+func tunnelID(id dataplane.TunnelID) string { return string(appendTunnelID(nil, id)) }
+
+func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
+	s.Text(n.Encap, encapsulation(t.ID))
+	s.Addr(n.LocalAddress, t.ID.Local)
+	s.Addr(n.RemoteAddress, t.ID.Peer)
+	if t.ID.Encap == dataplane.EncapUDP && t.ID.Port != 0 {
+		s.Uint(n.RemotePort, uint64(t.ID.Port))
+	}
+	s.Text(n.VRF, t.ID.VRF)
+	if t.MTU > 0 {
+		s.Uint(n.MTU, uint64(t.MTU))
+	}
+	s.Text(n.Interface, t.Device)
+	s.Text(n.OperStatus, tunnelStatuses[t.State])
+	if t.Err != nil {
+		s.Text(n.StatusReason, t.Err.Error())
+	}
+	s.Time(n.LastChange, t.Since)
+	s.Uint(n.Bindings, uint64(t.Sessions))
+	n.renderStatistics(s, t)
+}
+
+var tunnelStatuses = [...]string{reconcile.Pending: "unknown", reconcile.Installed: "up", reconcile.Failed: "down"}
+
+func (n *tunnelNodes) renderStatistics(s *Sink, t *reconcile.TunnelStatus) {
+	c := &n.Statistics
+	s.Open(c.Self)
+	if t.State == reconcile.Installed {
+		s.Time(c.DiscontinuityTime, t.Since) // the counters begin anew when the tunnel is made, which Since follows
+	}
+	s.Uint(c.InPackets, t.RxPackets)
+	s.Uint(c.InOctets, t.RxOctets)
+	s.Uint(c.OutPackets, t.TxPackets)
+	s.Uint(c.OutOctets, t.TxOctets)
+	s.Open(c.Drops.Self)
+	s.Uint(c.Drops.Malformed, t.Drops.Malformed)
+	s.Uint(c.Drops.NoBinding, t.Drops.NoSession)
+	s.Uint(c.Drops.SpoofedSource, t.Drops.Spoofed)
+	s.Uint(c.Drops.MTU, t.Drops.TooBig)
+	s.Close()
+	s.Close()
+}
+
+// encapsulation is the name of a tunnel's encapsulation in the model, where GRE has one for each IP version.
+func encapsulation(id dataplane.TunnelID) string {
+	switch {
+	case id.Encap == dataplane.EncapUDP:
+		return "udptunnel"
+	case id.Encap == dataplane.EncapGRE && id.Local.Is4():
+		return "gre-ipv4"
+	case id.Encap == dataplane.EncapGRE:
+		return "gre-ipv6"
+	}
+	return "ip-in-ip"
+}
