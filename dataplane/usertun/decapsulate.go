@@ -26,6 +26,9 @@ type decapsulator struct {
 	pieces   []unix.Iovec
 	froms    []sockaddr
 	joined   joiner
+	receive  func(fd uintptr) bool
+	n        int
+	err      error
 }
 
 func newDecapsulator(e *endpoint, s *socket) *decapsulator {
@@ -43,32 +46,34 @@ func newDecapsulator(e *endpoint, s *socket) *decapsulator {
 		h.Iov, h.Name, h.Control = &d.pieces[i], (*byte)(unsafe.Pointer(&d.froms[i].raw)), &d.controls[i*inControl]
 		h.SetIovlen(1)
 	}
+	d.receive = func(fd uintptr) bool {
+		d.n, d.err = recvmmsg(fd, d.messages)
+		return d.err != errAgain
+	}
 	return d
 }
 
 // run forwards until the socket is closed.
 func (d *decapsulator) run() error {
-	return d.socket.each(func(fd uintptr) (idle bool, err error) {
+	for {
 		for i := range d.messages {
 			h := &d.messages[i].Msghdr
 			h.Namelen = unix.SizeofSockaddrInet6
 			h.SetControllen(inControl)
 		}
-		n, err := recvmmsg(fd, d.messages)
-		if err == errAgain {
-			return true, nil
+		if err := d.socket.conn.Read(d.receive); err != nil {
+			return err
 		}
-		if err != nil { // about an earlier packet, such as an ICMP message
+		if d.err != nil { // about an earlier packet, such as an ICMP message
 			d.socket.drainErrors()
 			d.endpoint.plane.lookAgain()
-			return false, nil
+			continue
 		}
-		for i := range n {
+		for i := range d.n {
 			d.message(i)
 		}
 		d.joined.flush()
-		return n < len(d.messages), nil
-	})
+	}
 }
 
 // message forwards the packets of one message.

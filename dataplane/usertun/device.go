@@ -64,7 +64,7 @@ func (d *device) up() error { return d.host.SetDevice(d.name, d.alias, deviceMTU
 
 func (d *device) close() {
 	if d.tun != nil {
-		d.tun.close()
+		d.tun.file.Close()
 	}
 	if d.errors != nil {
 		d.errors.close()

@@ -23,6 +23,8 @@ type encapsulator struct {
 	packets [][]byte
 	headers []byte // written for the packets that wait in boxes
 	boxes   []*outbox
+	fill    func(fd uintptr) bool // fillArena, bound once
+	err     error                 // of reading
 
 	super     superpacket // the one in hand
 	fragments fragments   // of the one in hand
@@ -36,41 +38,48 @@ type pieces interface {
 }
 
 func newEncapsulator(d *device) *encapsulator {
-	return &encapsulator{
+	e := &encapsulator{
 		device: d, arena: make([]byte, readOctets+readRoom),
 		packets: make([][]byte, 0, readPackets), headers: make([]byte, 0, headerRoom),
 	}
+	e.fill = e.fillArena
+	return e
 }
 
-// run forwards until the device is closed, or gone.
+// run forwards until the device is closed.
 func (e *encapsulator) run() error {
-	return e.device.each(func(fd uintptr) (idle bool, err error) {
-		idle, err = e.read(fd)
+	for {
+		e.packets = e.packets[:0]
+		if err := e.device.conn.Read(e.fill); err != nil {
+			return err
+		}
+		if e.err != nil {
+			return e.err
+		}
 		for _, p := range e.packets {
 			e.forward(parseVirtio(p), p[virtioLen:])
 		}
 		e.flush()
-		return idle, err
-	})
+	}
 }
 
-// read reads packets until there is none left, or enough.
-func (e *encapsulator) read(fd uintptr) (idle bool, err error) {
-	e.packets = e.packets[:0]
+// fillArena reads packets until there is none left, or enough. It asks to be called again where there was none at all.
+func (e *encapsulator) fillArena(fd uintptr) bool {
 	for at := 0; at < readOctets && len(e.packets) < readPackets; {
 		n, err := rawRead(fd, e.arena[at:at+readRoom])
 		if err == errAgain {
-			return true, nil
+			return len(e.packets) > 0
 		}
 		if err != nil {
-			return false, err
+			e.err = err
+			return true
 		}
 		if n > virtioLen {
 			e.packets = append(e.packets, e.arena[at:at+n])
 			at += (n + 7) &^ 7
 		}
 	}
-	return false, nil
+	return true
 }
 
 func (e *encapsulator) forward(v virtioHeader, b []byte) {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,10 +23,12 @@ const socketBuffer = 8 << 20 // octets, each way
 type socket struct {
 	encap    dataplane.Encap
 	v6       bool
-	segments bool    // the socket cuts and joins datagrams (UDP_SEGMENT, UDP_GRO)
+	segments bool // the socket cuts and joins datagrams (UDP_SEGMENT, UDP_GRO)
+	file     *os.File
+	conn     syscall.RawConn
+	closed   atomic.Bool
 	wide     *socket // IPv4: for what must be fragmented; it receives nothing
 
-	*worker
 	classLevel, classType int // of the ancillary datum for the traffic class
 }
 
@@ -72,7 +77,7 @@ func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int,
 		unix.Close(fd)
 		return nil, fmt.Errorf("socket for %s tunnels at %s: %w", encap, local, err)
 	}
-	s.worker, err = newWorker(fd, "tunnel socket")
+	s.file, s.conn, err = pollable(fd, "tunnel socket")
 	return s, err
 }
 
@@ -125,31 +130,29 @@ func setBuffer(fd, force, ask int) {
 	}
 }
 
-// send sends messages until one is refused; the error is about that one. It waits a while where the host has no room.
+// send sends messages until one is refused; the error is about that one. It waits while the host has no room.
 func (s *socket) send(messages []mmsghdr) (sent int, err error) {
-	closed := s.conn.Control(func(fd uintptr) {
-		for sent < len(messages) && err == nil {
-			var n int
-			n, err = sendmmsg(fd, messages[sent:])
-			if sent += n; err == errAgain {
-				err = awaitRoom(fd)
-			}
+	for sent < len(messages) && err == nil {
+		var n int
+		closed := s.conn.Control(func(fd uintptr) { n, err = sendmmsg(fd, messages[sent:]) })
+		if closed != nil {
+			return sent, closed
 		}
-	})
-	return sent, errors.Join(closed, err)
+		sent += n
+		if err == errAgain {
+			err = s.awaitRoom()
+		}
+	}
+	return sent, err
 }
 
-const patience = 100 // milliseconds to wait for room
-
-func awaitRoom(fd uintptr) error {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, patience)
-	if n == 0 && err == nil {
-		return unix.EAGAIN
-	}
-	if err == unix.EINTR {
-		return nil
-	}
-	return err
+func (s *socket) awaitRoom() error {
+	tried := false
+	return s.conn.Write(func(uintptr) bool {
+		again := tried
+		tried = true
+		return again // the second call comes when there is room
+	})
 }
 
 // sendOne sends one packet of any size.
@@ -194,7 +197,8 @@ func (s *socket) drainErrors() {
 }
 
 func (s *socket) close() {
-	s.worker.close()
+	s.closed.Store(true)
+	s.file.Close()
 	if s.wide != nil {
 		s.wide.close()
 	}

@@ -1,13 +1,16 @@
 package usertun
 
 import (
+	"errors"
+	"os"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Batched I/O without allocation. The descriptors are non-blocking.
+// Batched I/O without allocation. The descriptors are non-blocking; who wants to wait does so in a RawConn.
 
 // mmsghdr is struct mmsghdr of <sys/socket.h>: a message and how much of it was received.
 type mmsghdr struct {
@@ -61,4 +64,14 @@ func piece(b []byte) unix.Iovec {
 	v := unix.Iovec{Base: unsafe.SliceData(b)}
 	v.SetLen(len(b))
 	return v
+}
+
+// pollable wraps a non-blocking descriptor, which it takes over, for waiting.
+func pollable(fd int, name string) (*os.File, syscall.RawConn, error) {
+	file := os.NewFile(uintptr(fd), name)
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, conn, nil
 }

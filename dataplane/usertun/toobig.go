@@ -3,6 +3,8 @@ package usertun
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -47,7 +49,8 @@ func (e *encapsulator) tooBigSegments(r *route, mtu int) {
 // icmpSender tells senders of packets that are too big. The host chooses its own address by the way back to them, and for
 // the answer's sake takes that way.
 type icmpSender struct {
-	socket [2]descriptor // IPv4, IPv6
+	files  [2]*os.File // IPv4, IPv6
+	conns  [2]syscall.RawConn
 	tokens int
 	filled time.Time
 }
@@ -72,7 +75,7 @@ func openICMP() (*icmpSender, error) {
 			s.close()
 			return nil, fmt.Errorf("ICMP socket: %w", err)
 		}
-		if s.socket[i], err = newDescriptor(fd, "icmp"); err != nil {
+		if s.files[i], s.conns[i], err = pollable(fd, "icmp"); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -81,8 +84,10 @@ func openICMP() (*icmpSender, error) {
 }
 
 func (s *icmpSender) close() {
-	for _, d := range s.socket {
-		d.close()
+	for _, file := range s.files {
+		if file != nil {
+			file.Close()
+		}
 	}
 }
 
@@ -91,9 +96,9 @@ func (s *icmpSender) tooBig(b []byte, mtu int) {
 	if !answerable(b) || !s.allowed(time.Now()) {
 		return
 	}
-	message, conn := unreachable4(b, mtu), s.socket[0].conn
+	message, conn := unreachable4(b, mtu), s.conns[0]
 	if b[0]>>4 == 6 {
-		message, conn = tooBig6(b, mtu), s.socket[1].conn
+		message, conn = tooBig6(b, mtu), s.conns[1]
 	}
 	to := newSockaddr(netip.AddrPortFrom(source(b), 0))
 	_ = conn.Control(func(fd uintptr) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +15,8 @@ const tunPath = "/dev/net/tun"
 // tun is a TUN interface whose packets are preceded by a virtio header, so that TCP and UDP super-packets of up to 64 KiB
 // pass it whole. It is gone when it is closed, or when the process ends.
 type tun struct {
-	*worker
+	file *os.File
+	conn syscall.RawConn
 	name string
 	uso  bool // the kernel takes UDP super-packets (Linux 6.2)
 }
@@ -29,7 +32,7 @@ func openTun(pattern string) (*tun, error) {
 		unix.Close(fd)
 		return nil, explainTun(err)
 	}
-	t.worker, err = newWorker(fd, tunPath)
+	t.file, t.conn, err = pollable(fd, tunPath)
 	return t, err
 }
 
