@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -324,10 +325,10 @@ func TestFollowSurvivesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDomain(t)
 		s := New(element(), time.Second)
-		var failing bool
+		var failing atomic.Bool
 		def := element().Find("/mooring-pmipv6:pmipv6/lma/peers/peer")
 		s.Mount(Table{Node: def, Parts: def.Children, Read: func(_ context.Context, _ Keys, out *Out) error {
-			if failing {
+			if failing.Load() {
 				return fmt.Errorf("no answer")
 			}
 			out.Row("l", "p").Text(def.ChildNamed("name"), "x")
@@ -340,7 +341,7 @@ func TestFollowSurvivesSilence(t *testing.T) {
 		if got := d.read(f); len(got) != 1 {
 			t.Fatalf("%q", got)
 		}
-		failing = true
+		failing.Store(true)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if got := d.read(f); len(got) != 0 {

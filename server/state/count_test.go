@@ -1,0 +1,192 @@
+package state
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+	"unique"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// value reads one leaf; "" is none.
+func (d *domain) value(t testing.TB, path string) string {
+	t.Helper()
+	p, err := schema.ParsePath(element(), path, element().Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRenderer()
+	for _, v := range d.state.At(p) {
+		for row, err := range v.Rows(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := r.Render(row, d.now).Get(p[len(row.Path()):]); n != nil {
+				return n.Value()
+			}
+		}
+	}
+	return ""
+}
+
+// TestCountersTellWhatHappened sends the LMA so many of each kind of message, and reads as many of each.
+func TestCountersTellWhatHappened(t *testing.T) {
+	d := newDomain(t)
+	from := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::11]:0")}
+	to := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::1]:0")}
+	seq := uint16(0)
+	send := func(node string, change func(*wire.BindingUpdate)) {
+		d.now, seq = d.now.Add(time.Millisecond), seq+1
+		u := &wire.BindingUpdate{Seq: seq, Flags: wire.UpdateA | wire.UpdateP, Lifetime: 100, Options: wire.Options{
+			MNID: wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(node)}), HNPs: []wire.HNP{{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}},
+			Handoff: wire.Some(wire.HandoffUnknown), AccessType: wire.Some(wire.Access80211), LinkLayerID: wire.Some(wire.LinkLayerID(node)),
+			Timestamp: wire.Some(wire.TimestampOf(d.now))}}
+		if change != nil {
+			change(u)
+		}
+		var out, answers mobility.Effects
+		if err := out.Message(from, to, u, mobility.Signature{}); err != nil {
+			t.Fatal(err)
+		}
+		d.lma.Receive(d.now, inbound(out.Send[0]), &answers)
+	}
+	times := func(n int, f func(i int)) {
+		for i := range n {
+			f(i)
+		}
+	}
+	times(5, func(i int) { send(fmt.Sprintf("a%d@example.net", i), nil) })
+	times(4, func(i int) {
+		send(fmt.Sprintf("a%d@example.net", i), func(u *wire.BindingUpdate) { u.Handoff = wire.Some(wire.HandoffUnchanged) })
+	})
+	from.Addr = netip.MustParseAddrPort("[2001:db8::12]:0")
+	times(3, func(i int) {
+		send(fmt.Sprintf("a%d@example.net", i), func(u *wire.BindingUpdate) { u.Handoff = wire.Some(wire.HandoffBetweenMAGs) })
+	})
+	times(2, func(i int) { send(fmt.Sprintf("a%d@example.net", i), func(u *wire.BindingUpdate) { u.Lifetime = 0 }) })
+	times(6, func(i int) { send("nobody@elsewhere", nil) })
+	times(7, func(i int) { send("a3@example.net", func(u *wire.BindingUpdate) { u.Timestamp.Value -= 1 << 40 }) })
+	times(8, func(i int) { send("a4@example.net", func(u *wire.BindingUpdate) { u.Flags &^= wire.UpdateP }) })
+	times(9, func(i int) { send("stranger@example.net", func(u *wire.BindingUpdate) { u.Lifetime = 0 }) })
+	times(10, func(i int) {
+		d.lma.Receive(d.now, &mobility.Inbound{From: from, To: to, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
+	})
+	times(11, func(i int) {
+		d.lma.Receive(d.now, &mobility.Inbound{From: from, To: to, Message: &wire.BindingAck{}}, &mobility.Effects{})
+	})
+	const s = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/"
+	for leaf, want := range map[string]int{
+		"pbu/received":                      5 + 4 + 3 + 2 + 6 + 7 + 8 + 9,
+		"pbu/dropped":                       8 + 9,
+		"pbu/accepted/initial":              5,
+		"pbu/accepted/refresh":              4,
+		"pbu/accepted/handover":             3,
+		"pbu/accepted/de-registration":      2,
+		"pba/sent":                          5 + 4 + 3 + 2 + 6 + 7,
+		"pba/by-status[status='0']/count":   5 + 4 + 3 + 2,
+		"pba/by-status[status='152']/count": 6,
+		"pba/by-status[status='157']/count": 7,
+		"drop[reason='not-proxy']/count":    8,
+		"drop[reason='no-session']/count":   9,
+		"drop[reason='checksum']/count":     10,
+		"drop[reason='unexpected']/count":   11,
+		"drop[reason='malformed']/count":    0,
+		"summary/bce-count":                 5,
+		"summary/handoff-count":             3,
+	} {
+		if got := d.value(t, s+leaf); got != strconv.Itoa(want) {
+			t.Errorf("%s is %s, want %d", leaf, got, want)
+		}
+	}
+	const peers = "/mooring-pmipv6:pmipv6/lma[name='lma1']/peers/peer"
+	for path, want := range map[string]string{
+		peers + "[id='mag1']/bindings": "2", peers + "[id='mag1']/origin": "configured",
+		peers + "[id='2001:db8::12']/bindings": "3", peers + "[id='2001:db8::12']/origin": "learned",
+		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv6/usage/used": "5",
+		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv4/usage/used": "0",
+	} {
+		if got := d.value(t, path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+}
+
+// The sums of packets cannot be compared with those before when other addresses are summed up: then the counters begin anew.
+func TestDiscontinuity(t *testing.T) {
+	d := newDomain(t)
+	const leaf = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/discontinuity-time"
+	first := d.value(t, leaf)
+	time.Sleep(2 * time.Millisecond)
+	if again := d.value(t, leaf); first == "" || again != first {
+		t.Errorf("the counters began at %q, and then at %q", first, again)
+	}
+	changed := *d.config.LMAs["lma1"]
+	changed.Addresses = changed.Addresses[:1]
+	d.config.LMAs["lma1"] = &changed
+	if again := d.value(t, leaf); again == first {
+		t.Error("other addresses are counted, and nobody is told")
+	}
+}
+
+// Decision 32: an identifier that people can read is text, any other its octets; the key of a binding is neither.
+func TestIdentifiersOfNodes(t *testing.T) {
+	d := newDomain(t)
+	ends := unique.Make(mobility.Ends{Local: addr("2001:db8::1"), CareOf: addr("2001:db8::11")})
+	for i, c := range []struct {
+		node       mobility.NodeID
+		text, kind string
+	}{
+		{mobility.NAI("käthe@example.net"), "käthe@example.net", "1"},
+		{"\x01a\x00b", "01610062", "1"},
+		{"\x04\x00\x01\x02\xff", "04000102ff", "4"},
+		{"\x09\xff", "09ff", "9"},
+		{mobility.NAI("line\nbreak"), "016c696e650a627265616b", "1"},
+	} {
+		b := session(1, ends)
+		b.Node = c.node
+		d.tables.lma.Put(b)
+		const path = "/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/"
+		if text, kind := d.value(t, path+"mn-id"), d.value(t, path+"mn-id-type"); text != c.text || kind != c.kind {
+			t.Errorf("%d: %q of type %s, want %q of type %s", i, text, kind, c.text, c.kind)
+		}
+	}
+}
+
+// A number that has no name is shown as a number, and what is not known is left out.
+func TestUnusualBinding(t *testing.T) {
+	d := newDomain(t)
+	d.tables.lma.Put(&mobility.Binding{ID: 0xfeed, State: mobility.StateDeletePending, Access: 99, Handoff: 6, Updated: 1, Ends: unique.Make(mobility.Ends{})})
+	want := `/lma[name='lma1']/bindings/binding[id='feed'] {"id":"feed","access-technology":99,"handoff-indicator":6,"last-registration":"1970-01-01T00:00:00Z",` +
+		`"sequence":0,"handoff-count":0,"forwarding":"pending","state":"delete-pending"}`
+	if got := d.get("/mooring-pmipv6:pmipv6/lma/bindings"); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q,\nwant %q", got, want)
+	}
+}
+
+// Rendering allocates a bounded number of times, and what it gave before stays as it was where it is text.
+func TestRenderingAllocatesLittle(t *testing.T) {
+	d := newDomain(t)
+	d.fill(2)
+	var rows []Row
+	for r := range bindingsView(t, d).Rows(t.Context()) {
+		rows = append(rows, r)
+	}
+	r := NewRenderer()
+	first, _ := r.Render(rows[0], start).Leaf("mn-id")
+	if n := testing.AllocsPerRun(100, func() { r.Render(rows[1], start) }); n > 8 {
+		t.Errorf("rendering a binding allocates %v times", n)
+	}
+	second, _ := r.Render(rows[1], start).Leaf("mn-id")
+	if first == second || first == "" {
+		t.Errorf("two bindings are called %q and %q", first, second)
+	}
+	if got := tree.AppendJSON(nil, r.Render(rows[0], start), element().Module("mooring-pmipv6")); len(got) < 300 {
+		t.Errorf("rendered again: %s", got)
+	}
+}
