@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -132,7 +133,7 @@ func (t *bindings) walk(m machine, want Keys, yield func(Row, error) bool) bool 
 // render writes the leaves in the order of the schema.
 func (o *bindingsOf) render(s *Sink, value any) {
 	b := value.(*mobility.Binding)
-	n, ends := &o.nodes, b.Ends.Value()
+	n, ends := &o.nodes, o.ends(s, b.Ends)
 	s.Text(n.MNID, b.Node.String())
 	if b.Node != "" {
 		s.Uint(n.MNIDType, uint64(b.Node[0]))
@@ -142,20 +143,10 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	if b.Updated != 0 { // else nothing was accepted yet
 		named(s, n.HandoffIndicator, &o.handoff, uint8(b.Handoff))
 	}
-	if ends.Peer != "" {
-		s.Text(n.Peer, ends.Peer)
-	} else {
-		s.Addr(n.Peer, ends.Remote.Addr())
-	}
-	s.Addr(n.CareOfAddress, ends.CareOf)
-	if o.gateways {
-		s.Addr(n.LMAAddress, ends.Remote.Addr())
-	} else {
-		s.Addr(n.LMAAddress, ends.Local)
-	}
-	if ends.Tunnel.Encap != 0 {
-		s.append(n.Tunnel, appendTunnelID(s.text, ends.Tunnel))
-	}
+	s.Text(n.Peer, ends.peer)
+	s.Text(n.CareOfAddress, ends.careOf)
+	s.Text(n.LMAAddress, ends.lma)
+	s.Text(n.Tunnel, ends.tunnel)
 	if b.Home.IsValid() {
 		s.Addr(n.HoA, b.Home.Addr())
 		s.Uint(n.HoAPrefixLength, uint64(b.Home.Bits()))
@@ -178,6 +169,47 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	s.Text(n.Network, textOf(b.Network))
 	s.Text(n.Profile, textOf(b.Profile))
 	s.Text(n.ProfileSource, profileSources[b.Source])
+}
+
+// endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.
+type endsText struct{ peer, careOf, lma, tunnel string }
+
+type endsKey struct {
+	ends    unique.Handle[mobility.Ends]
+	gateway bool
+}
+
+// maxEnds bounds what a Sink remembers: more MAGs than most domains have.
+const maxEnds = 4096
+
+func (o *bindingsOf) ends(s *Sink, h unique.Handle[mobility.Ends]) endsText {
+	text, known := s.ends[endsKey{h, o.gateways}]
+	if known {
+		return text
+	}
+	ends := h.Value()
+	text = endsText{peer: ends.Peer, careOf: addrText(ends.CareOf), lma: addrText(ends.Local)}
+	if text.peer == "" {
+		text.peer = addrText(ends.Remote.Addr())
+	}
+	if o.gateways {
+		text.lma = addrText(ends.Remote.Addr())
+	}
+	if ends.Tunnel.Encap != 0 {
+		text.tunnel = tunnelID(ends.Tunnel)
+	}
+	if s.ends == nil || len(s.ends) >= maxEnds {
+		s.ends = map[endsKey]endsText{}
+	}
+	s.ends[endsKey{h, o.gateways}] = text
+	return text
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 var profileSources = [...]string{mobility.ProfileExact: "exact", mobility.ProfileRealm: "realm", mobility.ProfileDefault: "default"}

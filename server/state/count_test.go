@@ -190,3 +190,51 @@ func TestRenderingAllocatesLittle(t *testing.T) {
 		t.Errorf("rendered again: %s", got)
 	}
 }
+
+// A renderer that is asked for some leaves gives those, and the keys.
+func TestOnly(t *testing.T) {
+	d := populated(t)
+	def := element().Find("/mooring-pmipv6:pmipv6/lma/bindings/binding")
+	r := NewRenderer()
+	r.Only(def.ChildNamed("sequence"), def.ChildNamed("hoa"))
+	for row, err := range bindingsView(t, d, "lma1", "1").Rows(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(tree.AppendJSON(nil, r.Render(row, d.now), def.Module)); got != `{"id":"1","hoa":"10.0.0.2","sequence":6}` {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
+// What a renderer remembers of the ends of an LMA's bindings, it does not tell of a MAG's, and it does not remember without bounds.
+func TestEndsAreRemembered(t *testing.T) {
+	d := newDomain(t)
+	r := NewRenderer()
+	leaf := func(table *bindings, ends mobility.Ends, name string) string {
+		row := Row{of: &bindingsOf{table, machine{name: "x"}}, value: session(1, unique.Make(ends))}
+		value, _ := r.Render(row, start).Leaf(name)
+		return value
+	}
+	var tables []*bindings
+	for _, each := range d.state.tables {
+		if b, ok := each.(*bindings); ok {
+			tables = append(tables, b)
+		}
+	}
+	ends := mobility.Ends{Local: addr("2001:db8::1"), Remote: netip.MustParseAddrPort("[2001:db8::2]:0")}
+	for range 2 {
+		if l, m := leaf(tables[0], ends, "lma-address"), leaf(tables[1], ends, "lma-address"); l != "2001:db8::1" || m != "2001:db8::2" {
+			t.Errorf("the address of the LMA is %s on an LMA and %s on a MAG", l, m)
+		}
+	}
+	for i := range 3 * maxEnds {
+		ends.Peer = fmt.Sprint("mag", i)
+		if got := leaf(tables[0], ends, "peer"); got != ends.Peer {
+			t.Fatalf("the peer is %s, want %s", got, ends.Peer)
+		}
+	}
+	if len(r.sink.ends) > maxEnds {
+		t.Errorf("%d ends are remembered", len(r.sink.ends))
+	}
+}

@@ -114,7 +114,7 @@ func paths(r *resolver, def *schema.Node, src *Sources) Table {
 				}
 				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered))
 				if len(w.tunnels) == 1 {
-					s.append(n.Tunnel, appendTunnelID(s.text, w.tunnels[0]))
+					s.Text(n.Tunnel, tunnelID(w.tunnels[0]))
 				}
 				s.Uint(n.Bindings, uint64(w.registered))
 			}

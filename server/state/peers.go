@@ -135,7 +135,7 @@ func (n *pathNodes) renderTunnel(s *Sink, ways []dataplane.TunnelID) {
 	id := ways[0]
 	s.Addr(n.LocalAddress, id.Local)
 	s.Addr(n.RemoteAddress, id.Peer)
-	s.append(n.Tunnel, appendTunnelID(s.text, id))
+	s.Text(n.Tunnel, tunnelID(id))
 }
 
 // waysFrom gives the tunnels from local addresses by the address that they lead to.

@@ -60,6 +60,14 @@ type Renderer struct {
 // NewRenderer returns a Renderer for one goroutine.
 func NewRenderer() *Renderer { return &Renderer{build: tree.NewScratch()} }
 
+// Only restricts what is rendered of the rows of large tables to some leaves, besides keys. Those of small tables come whole.
+func (r *Renderer) Only(leaves ...*schema.Node) {
+	r.sink.only = map[*schema.Node]bool{}
+	for _, def := range leaves {
+		r.sink.only[def] = true
+	}
+}
+
 // Render returns the row as a tree: a list entry with its keys, or a container. What counts down (remaining-lifetime) is as of now.
 // The nodes are valid until the next Render; the texts in them may be kept. It returns nil for a row that is gone.
 func (r *Renderer) Render(row Row, now time.Time) *tree.Node {

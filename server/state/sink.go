@@ -17,8 +17,10 @@ import (
 // All texts of a row become one string, so that a row costs one piece of memory and not one for each leaf.
 type Sink struct {
 	now  time.Time
+	only map[*schema.Node]bool // leaves to be written; nil: all
 	ops  []op
 	text []byte
+	ends map[endsKey]endsText
 }
 
 // op is a step in making a tree: a leaf with a text of its own or a part of Sink.text, or (leaf false) the beginning or, with def nil, the
@@ -39,9 +41,11 @@ func (s *Sink) reset(now time.Time) { s.now, s.ops, s.text = now, s.ops[:0], s.t
 func (s *Sink) row(def *schema.Node, keys []string) {
 	s.Open(def)
 	for i, key := range ownKeys(def, keys) {
-		s.Text(def.Keys[i], key)
+		s.ops = append(s.ops, op{def: def.Keys[i], leaf: true, fixed: key})
 	}
 }
+
+func (s *Sink) wants(def *schema.Node) bool { return def != nil && (s.only == nil || s.only[def]) }
 
 // build ends the row and makes it.
 func (s *Sink) build(b *tree.Builder) *tree.Node {
@@ -70,14 +74,16 @@ func (s *Sink) Close() { s.ops = append(s.ops, op{}) }
 
 // Text writes a leaf or an entry of a leaf-list.
 func (s *Sink) Text(def *schema.Node, text string) {
-	if def != nil && text != "" {
+	if text != "" && s.wants(def) {
 		s.ops = append(s.ops, op{def: def, leaf: true, fixed: text})
 	}
 }
 
 // Uint writes a leaf of an unsigned type.
 func (s *Sink) Uint(def *schema.Node, v uint64) {
-	s.append(def, strconv.AppendUint(s.text, v, 10))
+	if s.wants(def) {
+		s.append(def, strconv.AppendUint(s.text, v, 10))
+	}
 }
 
 // Bool writes a leaf of type boolean.
@@ -85,21 +91,21 @@ func (s *Sink) Bool(def *schema.Node, v bool) { s.Text(def, strconv.FormatBool(v
 
 // Addr writes a leaf that holds an address.
 func (s *Sink) Addr(def *schema.Node, a netip.Addr) {
-	if a.IsValid() {
+	if a.IsValid() && s.wants(def) {
 		s.append(def, a.AppendTo(s.text))
 	}
 }
 
 // Prefix writes a leaf that holds a prefix.
 func (s *Sink) Prefix(def *schema.Node, p netip.Prefix) {
-	if p.IsValid() {
+	if p.IsValid() && s.wants(def) {
 		s.append(def, p.AppendTo(s.text))
 	}
 }
 
 // Octets writes a leaf that holds octets as colon-separated hexadecimal digits, such as a link-layer address.
 func (s *Sink) Octets(def *schema.Node, octets string) {
-	if octets == "" {
+	if octets == "" || !s.wants(def) {
 		return
 	}
 	text := s.text
@@ -114,7 +120,7 @@ func (s *Sink) Octets(def *schema.Node, octets string) {
 
 // Time writes a leaf of type yang:date-and-time, in UTC and to the millisecond.
 func (s *Sink) Time(def *schema.Node, t time.Time) {
-	if !t.IsZero() {
+	if !t.IsZero() && s.wants(def) {
 		s.append(def, t.UTC().Truncate(time.Millisecond).AppendFormat(s.text, time.RFC3339Nano))
 	}
 }
@@ -125,11 +131,8 @@ func (s *Sink) Instant(def *schema.Node, at mobility.Instant) { s.Time(def, at.T
 // Seconds writes a leaf that counts whole seconds.
 func (s *Sink) Seconds(def *schema.Node, d time.Duration) { s.Uint(def, uint64(max(0, d/time.Second))) }
 
-// append takes text, which continues s.text, for the value of a leaf.
+// append takes text, which continues s.text, for the value of a leaf that is wanted.
 func (s *Sink) append(def *schema.Node, text []byte) {
-	if def == nil {
-		return
-	}
 	s.ops = append(s.ops, op{def: def, leaf: true, start: len(s.text), end: len(text)})
 	s.text = text
 }
