@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"strings"
 	"sync"
@@ -390,5 +391,31 @@ func TestStatusOfTunnels_OPS18(t *testing.T) {
 		if down.ID != tunnel2 || down.Sessions != 1 || down.State != reconcile.Failed || down.Err == nil || down.Since.IsZero() {
 			t.Errorf("second tunnel %+v", down)
 		}
+	})
+}
+
+// lateWatch is a plane that needs a second before it sees anything.
+type lateWatch struct{ *fake.Plane }
+
+func (p lateWatch) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
+	time.Sleep(time.Second)
+	return p.Plane.Watch(ctx)
+}
+
+// What is lost before the host is watched is found all the same.
+func TestLossBeforeWatchIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plane := fake.New("eth1")
+		r := &running{plane: plane, t: t, Reconciler: reconcile.New(lateWatch{plane}, reconcile.Options{})}
+		ctx, stop := context.WithCancel(t.Context())
+		var ended sync.WaitGroup
+		ended.Go(func() { r.Run(ctx) })
+		r.Configure(dataplane.Config{})
+		r.want(anchor(1, tunnel1, "10.0.0.1/32"))
+		plane.Lose(dataplane.RouteKey{Prefix: netip.MustParsePrefix("10.0.0.1/32")})
+		time.Sleep(2 * time.Second)
+		r.expect("route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437", "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
+		stop()
+		ended.Wait()
 	})
 }

@@ -10,7 +10,12 @@ import (
 // watch passes on what happens on the host until ctx ends.
 func (r *Reconciler) watch(ctx context.Context, events chan<- dataplane.Event) {
 	for ctx.Err() == nil {
+		blind := true // to what happened before
 		for event, err := range r.plane.Watch(ctx) {
+			if blind && err == nil {
+				blind = false
+				r.pass(ctx, events, dataplane.Event{Kind: dataplane.Overrun})
+			}
 			if err != nil {
 				if ctx.Err() == nil {
 					r.Log.Warn("cannot watch the host, will try again", "error", err)
@@ -20,19 +25,19 @@ func (r *Reconciler) watch(ctx context.Context, events chan<- dataplane.Event) {
 			if event.Kind == dataplane.LinkUp || event.Kind == dataplane.LinkDown {
 				r.Links(event)
 			}
-			select {
-			case events <- event:
-			case <-ctx.Done():
-			}
-		}
-		select {
-		case events <- dataplane.Event{Kind: dataplane.Overrun}: // what happens until the next Watch is not seen
-		case <-ctx.Done():
+			r.pass(ctx, events, event)
 		}
 		select {
 		case <-time.After(compareRetry):
 		case <-ctx.Done():
 		}
+	}
+}
+
+func (r *Reconciler) pass(ctx context.Context, events chan<- dataplane.Event, event dataplane.Event) {
+	select {
+	case events <- event:
+	case <-ctx.Done():
 	}
 }
 

@@ -204,7 +204,12 @@ type event struct {
 // follow starts to watch a host.
 func (w *watcher) follow(vrf string, host *netlink.Host) {
 	w.plane.running.Go(func() {
+		blind := true
 		for e, err := range host.Watch(w.ctx, vrf) {
+			if blind {
+				blind = false
+				w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) // who knows what happened before
+			}
 			w.send(event{e, err})
 		}
 	})
