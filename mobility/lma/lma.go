@@ -144,22 +144,29 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 }
 
-// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end.
+// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings only where something
+// changed that concerns those that exist.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
-	mtu := m.cfg.TunnelMTU
+	was := m.cfg
 	m.cfg = cfg
 	rebuilt := m.configureNetworks()
+	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) {
+		m.reviewBindings(rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
+	}
+	m.configurePeers()
+}
+
+func (m *Machine) reviewBindings(rebuilt map[string]bool, resized bool, out *mobility.Effects) {
 	for b := range m.table.All() {
 		switch {
-		case !slices.Contains(cfg.Addresses, b.Ends.Value().Local):
+		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local):
 			m.end(b, mobility.Unconfigured, out)
 		case rebuilt[b.Network.Value()] && !m.reserve(b):
 			m.end(b, mobility.Unconfigured, out)
-		case cfg.TunnelMTU != mtu:
+		case resized:
 			out.Sessions = append(out.Sessions, m.session(b))
 		}
 	}
-	m.configurePeers()
 }
 
 // Close ends every binding, because the anchor is no more.
