@@ -93,6 +93,24 @@ func (c *Candidate) Edit(check Check, edits ...tree.Edit) (tree.Changes, error) 
 	})
 }
 
+// Test finds out whether edits could be made and the candidate would be valid then. It changes nothing; warnings come from the
+// translation.
+func (c *Candidate) Test(check Check, edits ...tree.Edit) (warnings []*tree.Error, err error) {
+	s := c.session.store
+	s.mu.Lock()
+	trial := content{base: c.base(), root: c.root()}
+	err = c.writable()
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	private := Candidate{session: c.session, own: &trial}
+	if _, err := private.Edit(check, edits...); err != nil {
+		return nil, err
+	}
+	return private.Validate()
+}
+
 // Replace puts another configuration in place of the candidate's: copy-config, rollback. It shares what is equal.
 func (c *Candidate) Replace(root *tree.Node) error {
 	_, err := c.Edit(nil, tree.Edit{Op: tree.Replace, Node: root})

@@ -135,6 +135,17 @@ func (b *Builder) keysSoFar() (keys []string) {
 	return keys
 }
 
+// Value returns the value of a leaf that the innermost open node has got already.
+func (b *Builder) Value(def *schema.Node) (value string, ok bool) {
+	f := b.frames[len(b.frames)-1]
+	for _, n := range b.stack[f.start:] {
+		if n.def == def {
+			return n.text, true
+		}
+	}
+	return "", false
+}
+
 // keep moves children from the stack to where they stay.
 func (b *Builder) keep(kids []Node) []Node {
 	if len(kids) == 0 {

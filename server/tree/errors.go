@@ -105,6 +105,23 @@ func (p *problems) add(e *Error) {
 	}
 }
 
+// take adds the *Error values joined in err; what is none is returned.
+func (p *problems) take(err error) error {
+	if e, ok := err.(*Error); ok {
+		p.add(e)
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			if err := p.take(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return err
+}
+
 func (p *problems) err() error { return errors.Join(p.list...) }
 
 // badElement is the error-info that names an element (RFC 6241 appendix A).

@@ -20,6 +20,10 @@ type DecodeOptions struct {
 	// Loose accepts the JSON encoding of gNMI beside that of RFC 7951: names without module where they are unique, and
 	// 64-bit numbers as numbers.
 	Loose bool
+	// Any reads the content of an anydata or anyxml of an rpc from the XML reader, whose open element it is, and closes the element.
+	// before holds what has been read of the parameters so far. A *Error that it returns is a problem like others; any other error
+	// ends the reading. nil refuses anydata.
+	Any func(def *schema.Node, before *Builder) error
 }
 
 // DecodeJSON reads one RFC 7951 JSON object that holds what is below def (Schema.Root for a whole configuration) and

@@ -90,3 +90,30 @@ func (d *xmlDecoder) anchor(def *schema.Node, text string) ([]string, bool) {
 	keys, err := schema.ParsePredicates(def, text, d.module(def.Keys[0]))
 	return keys, err == nil && len(keys) > 0
 }
+
+// tagged reports whether an element says that its value is the default one (RFC 6243 section 6).
+func tagged(el *xmlio.Element) bool {
+	v, _ := el.Attr(WithDefaultsNamespace, "default")
+	return v == "true" || v == "1"
+}
+
+// toDefault reads an element that is tagged so: the node returns to its default value (RFC 6243 section 4.5.2), which it has
+// when it is not in the datastore.
+func (d *xmlDecoder) toDefault(def *schema.Node, own Edit) ([]Edit, error) {
+	if def.HasChildren() || def.Kind == schema.AnyData {
+		d.fail(InvalidValue, nil, "%s has no default value that it could return to", def.Name)
+		return nil, d.r.Skip()
+	}
+	value, ok, err := d.value(def)
+	switch {
+	case err != nil || !ok:
+		return nil, err
+	case !slices.Contains(def.Default, value):
+		d.fail(InvalidValue, nil, "%s is tagged as the default value, which it is not", schema.Quote(value))
+		return nil, nil
+	case own.Op != Merge && own.Op != Replace && own.Op != Create:
+		d.fail(InvalidValue, nil, "a node that returns to its default value cannot have the operation %s", own.Op)
+		return nil, nil
+	}
+	return []Edit{{Op: Remove, Node: NewLeaf(def, value)}}, nil
+}

@@ -95,9 +95,12 @@ func (d *xmlDecoder) content(b *Builder, def *schema.Node, op Op) ([]Edit, error
 		d.path = append(d.path, schema.Step{Node: child})
 		inOrder := child.UserOrdered && slices.ContainsFunc(below, func(e Edit) bool { return e.Node.def == child })
 		var edits []Edit
-		if own.Op != op || own.Where != Keep || inOrder {
+		switch {
+		case d.edits && tagged(el):
+			edits, err = d.toDefault(child, own)
+		case own.Op != op || own.Where != Keep || inOrder:
 			edits, err = d.special(child, own)
-		} else {
+		default:
 			edits, err = d.plain(b, child, op)
 		}
 		d.path = d.path[:len(d.path)-1]
@@ -119,6 +122,10 @@ func (d *xmlDecoder) oneCase(cases []*schema.Node, child *schema.Node) {
 
 // plain reads an element without an operation of its own into b.
 func (d *xmlDecoder) plain(b *Builder, def *schema.Node, op Op) ([]Edit, error) {
+	if def.Kind == schema.AnyData && d.options.Any != nil {
+		b.Leaf(def, "")
+		return nil, d.errs.take(d.options.Any(def, b))
+	}
 	if !def.HasChildren() {
 		value, ok, err := d.value(def)
 		if err != nil || !ok {

@@ -108,6 +108,9 @@ func (r *Reader) fail(format string, args ...any) error {
 	return &SyntaxError{line, fmt.Sprintf(format, args...)}
 }
 
+// Opened is the element whose start tag was read last; valid until the next call that reads.
+func (r *Reader) Opened() *Element { return &r.elem }
+
 // Depth is the number of open elements.
 func (r *Reader) Depth() int { return len(r.bounds) }
 
