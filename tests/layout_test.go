@@ -77,7 +77,7 @@ func TestImportRulesBite(t *testing.T) {
 		{"mooring/dataplane/netlink", "mooring/mobility"},
 		{"mooring/mobility/wire", "mooring/dataplane"},
 		{"mooring/server/gnmi", "mooring/server/netconf"},
-		{"mooring/tests/lab", "mooring/cmd/mooring"},
+		{"mooring/dataplane/netns", "mooring/cmd/mooring"},
 	} {
 		if forbidden(edge[0], edge[1]) == "" {
 			t.Errorf("%s may import %s, and should not", edge[0], edge[1])

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 const forwardHelp = `Measure forwarding from a correspondent to a mobile node over LMA and MAG, four namespaces in
@@ -39,7 +39,7 @@ func forwardCommand() *cobra.Command {
 		Long:  forwardHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := lab.Enter(); err != nil {
+			if err := netns.Enter(); err != nil {
 				return err
 			}
 			results, err := o.run()
@@ -191,7 +191,7 @@ func measurePackets(t *topology, length time.Duration) (int64, time.Duration, er
 }
 
 // withstands returns how many packets arrived at this rate; 0 if too many were lost, or not as many could be sent.
-func (s *sink) withstands(from *lab.Host, to netip.AddrPort, rate float64, length time.Duration) (int64, error) {
+func (s *sink) withstands(from *netns.Host, to netip.AddrPort, rate float64, length time.Duration) (int64, error) {
 	for range attempts {
 		before := s.count.Load()
 		sent, err := generate(from, to, rate, length)

@@ -13,11 +13,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 // streamTCP sends as much as it can from one host to another for the given time and returns how much arrived in it.
-func streamTCP(from, to *lab.Host, addr string, length time.Duration) (octets int64, err error) {
+func streamTCP(from, to *netns.Host, addr string, length time.Duration) (octets int64, err error) {
 	var l net.Listener
 	if err := to.Do(func() (err error) { l, err = net.Listen("tcp", net.JoinHostPort(addr, "0")); return }); err != nil {
 		return 0, err
@@ -107,7 +107,7 @@ type sink struct {
 
 const sinkBuffer = 8 << 20
 
-func newSink(h *lab.Host) (*sink, error) {
+func newSink(h *netns.Host) (*sink, error) {
 	s := &sink{ended: make(chan struct{})}
 	err := h.Do(func() (err error) {
 		s.fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -156,7 +156,7 @@ func (s *sink) run() {
 func (s *sink) close() { close(s.ended) }
 
 // generate sends small packets at a rate for the given time and returns how many it has sent.
-func generate(h *lab.Host, to netip.AddrPort, rate float64, length time.Duration) (sent int64, err error) {
+func generate(h *netns.Host, to netip.AddrPort, rate float64, length time.Duration) (sent int64, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var fd int

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 func TestMain(m *testing.M) {
@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	lab.Main(m)
+	netns.Main(m)
 }
 
 // One short round of everything: each variant forwards, and its line has what every benchmark's line has.

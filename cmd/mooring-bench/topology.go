@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 // topology is a path of four hosts: node ── mag ── lma ── cn. Without a tunnel the two in the middle are plain routers.
 type topology struct {
-	hosts  [4]*lab.Host
+	hosts  [4]*netns.Host
 	planes []*plane
 }
 
@@ -51,7 +51,7 @@ var variants = []variant{
 func build(v variant) (*topology, error) {
 	t := &topology{}
 	for i, name := range []string{"node", "mag", "lma", "cn"} {
-		h, err := lab.NewHost(name)
+		h, err := netns.NewHost(name)
 		if err != nil {
 			return t, err
 		}
@@ -59,9 +59,9 @@ func build(v variant) (*topology, error) {
 	}
 	node, mag, lma, cn := t.hosts[0], t.hosts[1], t.hosts[2], t.hosts[3]
 	err := firstError(
-		func() error { return lab.Connect(node, "eth0", mag, "access") },
-		func() error { return lab.Connect(mag, "eth0", lma, "eth0") },
-		func() error { return lab.Connect(lma, "eth1", cn, "eth0") },
+		func() error { return netns.Connect(node, "eth0", mag, "access") },
+		func() error { return netns.Connect(mag, "eth0", lma, "eth0") },
+		func() error { return netns.Connect(lma, "eth1", cn, "eth0") },
 		func() error { return addresses(node, "eth0", node4, node6) },
 		func() error { return addresses(mag, "access", access4, access6) },
 		func() error { return addresses(mag, "eth0", mag4, mag6) },
@@ -98,11 +98,11 @@ func firstError(steps ...func() error) error {
 	return nil
 }
 
-func addresses(h *lab.Host, device, v4, v6 string) error {
+func addresses(h *netns.Host, device, v4, v6 string) error {
 	return errors.Join(h.Address(device, v4+"/24"), h.Address(device, v6+"/64"))
 }
 
-func routes(h *lab.Host, via4, via6 string) error {
+func routes(h *netns.Host, via4, via6 string) error {
 	return errors.Join(h.Route(anywhere4, via4), h.Route(anywhere6, via6))
 }
 
@@ -124,7 +124,7 @@ type plane struct {
 	stdin *os.File
 }
 
-func (t *topology) start(h *lab.Host, v variant, side dataplane.Side) error {
+func (t *topology) start(h *netns.Host, v variant, side dataplane.Side) error {
 	stdin, ours, err := os.Pipe()
 	if err != nil {
 		return err

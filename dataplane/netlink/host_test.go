@@ -9,20 +9,20 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) { netns.Main(m) }
 
-func newHost(t *testing.T) (*lab.Host, *netlink.Host) {
+func newHost(t *testing.T) (*netns.Host, *netlink.Host) {
 	t.Helper()
-	h, err := lab.NewHost("host")
+	h, err := netns.NewHost("host")
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
-	other, err := lab.NewHost("other")
+	other, err := netns.NewHost("other")
 	must(t, err)
 	t.Cleanup(func() { other.Close() })
-	must(t, lab.Connect(h, "access1", other, "eth0"))
+	must(t, netns.Connect(h, "access1", other, "eth0"))
 	n, err := netlink.Open(h.Namespace)
 	must(t, err)
 	t.Cleanup(n.Close)
@@ -59,10 +59,10 @@ func TestSysctls(t *testing.T) {
 func TestLinkOfSameName(t *testing.T) {
 	h, n := newHost(t)
 	must(t, n.SetLink(dataplane.Link{Name: "access1", LinkLocal: netip.MustParseAddr("fe80::1")}, "lo"))
-	other, err := lab.NewHost("another")
+	other, err := netns.NewHost("another")
 	must(t, err)
 	defer other.Close()
-	must(t, h.Delete("access1"), lab.Connect(h, "access1", other, "eth0"), n.SetLink(dataplane.Link{Name: "access1"}, "lo"))
+	must(t, h.Delete("access1"), netns.Connect(h, "access1", other, "eth0"), n.SetLink(dataplane.Link{Name: "access1"}, "lo"))
 	links, err := n.Links()
 	must(t, err)
 	if got := links["access1"]; got.Rules != 2 || got.Uplinks != 2 || got.LinkLocal.IsValid() {

@@ -12,14 +12,14 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(planeToKill) != "" {
 		runPlaneToKill()
 	}
-	lab.Main(m)
+	netns.Main(m)
 }
 
 // domain is a mobility domain of five hosts:
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 //
 // The node has a home address and a home network prefix of the anchor; the core routes neither.
 type domain struct {
-	node, mag, core, lma, cn *lab.Host
+	node, mag, core, lma, cn *netns.Host
 	access, anchor           *Plane
 }
 
@@ -50,15 +50,15 @@ func must(t testing.TB, errs ...error) {
 	}
 }
 
-func newHost(t testing.TB, name string) *lab.Host {
+func newHost(t testing.TB, name string) *netns.Host {
 	t.Helper()
-	h, err := lab.NewHost(name)
+	h, err := netns.NewHost(name)
 	must(t, err, h.Sysctl("ipv6/conf/default/accept_dad", "0")) // nobody else is there, and it takes two seconds
 	t.Cleanup(func() { h.Close() })
 	return h
 }
 
-func openPlane(t testing.TB, h *lab.Host) *Plane {
+func openPlane(t testing.TB, h *netns.Host) *Plane {
 	t.Helper()
 	p, err := Open(Options{Namespace: func(vrf string) (*netlink.Namespace, error) {
 		if vrf != "" {
@@ -75,8 +75,8 @@ func newDomain(t testing.TB) *domain {
 	t.Helper()
 	d := &domain{node: newHost(t, "node"), mag: newHost(t, "mag"), core: newHost(t, "core"), lma: newHost(t, "lma"), cn: newHost(t, "cn")}
 	must(t,
-		lab.Connect(d.node, "eth0", d.mag, "access"), lab.Connect(d.mag, "eth0", d.core, "mag"),
-		lab.Connect(d.core, "lma", d.lma, "eth0"), lab.Connect(d.lma, "eth1", d.cn, "eth0"), d.core.Forward(),
+		netns.Connect(d.node, "eth0", d.mag, "access"), netns.Connect(d.mag, "eth0", d.core, "mag"),
+		netns.Connect(d.core, "lma", d.lma, "eth0"), netns.Connect(d.lma, "eth1", d.cn, "eth0"), d.core.Forward(),
 		d.mag.Address("eth0", magAddr4+"/24"), d.core.Address("mag", "192.0.2.1/24"), d.mag.Route("0.0.0.0/0", "192.0.2.1"),
 		d.lma.Address("eth0", lmaAddr4+"/24"), d.core.Address("lma", "198.51.100.2/24"), d.lma.Route("192.0.2.0/24", "198.51.100.2"),
 		d.mag.Address("eth0", magAddr6+"/64"), d.core.Address("mag", "2001:db8:a::1/64"), d.mag.Route("::/0", "2001:db8:a::1"),
@@ -90,7 +90,7 @@ func newDomain(t testing.TB) *domain {
 }
 
 // attach gives a node its default routes over eth0, as router advertisements and DHCP would.
-func (d *domain) attach(t testing.TB, node *lab.Host) {
+func (d *domain) attach(t testing.TB, node *netns.Host) {
 	t.Helper()
 	link, err := node.Net.LinkByName("eth0")
 	must(t, err)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mooring/dataplane"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 var key1, key2 = dataplane.Key{Value: 0x01020304, Set: true}, dataplane.Key{Value: 77, Set: true}
@@ -65,7 +65,7 @@ func (d *domain) expectClean(t *testing.T, e ends) {
 }
 
 // transfer sends a few megabytes over TCP and checks that they arrive.
-func transfer(t *testing.T, from, to *lab.Host, addr string) {
+func transfer(t *testing.T, from, to *netns.Host, addr string) {
 	t.Helper()
 	var l net.Listener
 	must(t, to.Do(func() (err error) { l, err = net.Listen("tcp", net.JoinHostPort(addr, "0")); return }))
@@ -90,7 +90,7 @@ func transfer(t *testing.T, from, to *lab.Host, addr string) {
 }
 
 // datagrams sends UDP datagrams of sizes that join and that do not, and checks every one.
-func datagrams(t *testing.T, from, to *lab.Host, addr string) {
+func datagrams(t *testing.T, from, to *netns.Host, addr string) {
 	t.Helper()
 	var sink, source *net.UDPConn
 	must(t, to.Do(func() (err error) {

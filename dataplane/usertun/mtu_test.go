@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 // pinger sends echo requests that may not be fragmented, and hears everything that comes back.
@@ -20,7 +20,7 @@ type pinger struct {
 	to   netip.Addr
 }
 
-func newPinger(t *testing.T, h *lab.Host, to string, df bool) *pinger {
+func newPinger(t *testing.T, h *netns.Host, to string, df bool) *pinger {
 	t.Helper()
 	p := &pinger{t: t, to: netip.MustParseAddr(to)}
 	network := "ip4:icmp"
@@ -90,7 +90,7 @@ func TestTunnelMTU_TUN01(t *testing.T) {
 			e := tunnelOver(c.encap, c.v6)
 			d.bind(t, e, dataplane.Key{}, dataplane.Key{}, c.configured)
 			for _, way := range []struct {
-				from *lab.Host
+				from *netns.Host
 				to   string
 				mtu  int
 			}{{d.node, cnAddr4, c.want4}, {d.cn, nodeAddr4, c.want4}, {d.node, cnAddr6, c.want6}, {d.cn, nodeAddr6, c.want6}} {
@@ -109,7 +109,7 @@ func TestTunnelMTU_TUN01(t *testing.T) {
 }
 
 // sweep pings with sizes around the MTU.
-func sweep(t *testing.T, from *lab.Host, to string, mtu int) {
+func sweep(t *testing.T, from *netns.Host, to string, mtu int) {
 	t.Helper()
 	p := newPinger(t, from, to, true)
 	for size := mtu - 3; size <= min(mtu+3, 1500); size++ {
@@ -180,7 +180,7 @@ func TestLeastMTUPassesNarrowTunnel(t *testing.T) {
 		must(t, d.core.SetMTU("mag", 1280), d.mag.SetMTU("eth0", 1280), d.core.SetMTU("lma", 1280), d.lma.SetMTU("eth0", 1280))
 		d.bind(t, tunnelOver(dataplane.EncapIP, v6), dataplane.Key{}, dataplane.Key{}, 0)
 		for _, way := range []struct {
-			from *lab.Host
+			from *netns.Host
 			to   string
 		}{{d.node, cnAddr6}, {d.cn, nodeAddr6}} {
 			sweep(t, way.from, way.to, 1280)

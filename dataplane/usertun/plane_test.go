@@ -19,14 +19,14 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
+	"mooring/dataplane/netns"
 	"mooring/dataplane/planetest"
-	"mooring/tests/lab"
 )
 
 func TestPlane(t *testing.T) {
 	planetest.Test(t, func(t *testing.T) *planetest.Host {
 		h, other := newHost(t, "host"), newHost(t, "other")
-		connect := func(name string) { must(t, lab.Connect(h, name, other, name)) }
+		connect := func(name string) { must(t, netns.Connect(h, name, other, name)) }
 		connect("eth0")
 		connect("access1")
 		connect("access2")
@@ -47,7 +47,7 @@ func TestPlane(t *testing.T) {
 }
 
 // lose removes an object of ours with the tools of a stranger.
-func lose(h *lab.Host, key any) error {
+func lose(h *netns.Host, key any) error {
 	switch key := key.(type) {
 	case dataplane.RouteKey:
 		routes, err := h.Net.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Protocol: netlink.Protocol}, netlib.RT_FILTER_PROTOCOL)
@@ -98,7 +98,7 @@ func runPlaneToKill() {
 }
 
 // kill runs such a process in the host and ends it with SIGKILL.
-func kill(t *testing.T, h *lab.Host) {
+func kill(t *testing.T, h *netns.Host) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Stderr = append(os.Environ(), planeToKill+"=1"), os.Stderr
@@ -112,7 +112,7 @@ func kill(t *testing.T, h *lab.Host) {
 }
 
 // picture is what the host itself says about a namespace, in the words of its own tools as far as they matter.
-func picture(t *testing.T, h *lab.Host) string {
+func picture(t *testing.T, h *netns.Host) string {
 	t.Helper()
 	var lines []string
 	links, err := h.Net.LinkList()
@@ -154,7 +154,7 @@ func picture(t *testing.T, h *lab.Host) string {
 func TestHostState(t *testing.T) {
 	h, other := newHost(t, "host"), newHost(t, "other")
 	for _, name := range []string{"eth0", "access1", "access2"} {
-		must(t, lab.Connect(h, name, other, name))
+		must(t, netns.Connect(h, name, other, name))
 	}
 	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
 	p := openPlane(t, h)
@@ -208,7 +208,7 @@ rule 6 5900 iif access2: table access2
 // What foreigners put on the host stays, also where it looks like ours.
 func TestForeignObjectsStay(t *testing.T) {
 	h, other := newHost(t, "host"), newHost(t, "other")
-	must(t, lab.Connect(h, "access1", other, "access1"), h.Address("access1", "10.1.0.254/24"), h.Route("10.0.0.0/24", "10.1.0.9"))
+	must(t, netns.Connect(h, "access1", other, "access1"), h.Address("access1", "10.1.0.254/24"), h.Route("10.0.0.0/24", "10.1.0.9"))
 	p := openPlane(t, h)
 	pool := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: prefixes("10.0.0.0/24")[0]}, Via: dataplane.Target{Blackhole: true}}
 	apply(t, p, pool, dataplane.Link{Name: "access1"})

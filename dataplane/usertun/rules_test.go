@@ -13,11 +13,11 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
-	"mooring/tests/lab"
+	"mooring/dataplane/netns"
 )
 
 // listen opens a UDP socket in a host.
-func listen(t *testing.T, h *lab.Host, addr string, port int) *net.UDPConn {
+func listen(t *testing.T, h *netns.Host, addr string, port int) *net.UDPConn {
 	t.Helper()
 	var c *net.UDPConn
 	must(t, h.Do(func() (err error) {
@@ -173,8 +173,8 @@ func TestPortOfNAT(t *testing.T) {
 // Two customers use the same addresses behind one gateway; the keys keep them apart.
 func TestKeysSeparateOverlappingAddresses(t *testing.T) {
 	lma, mag := newHost(t, "lma"), newHost(t, "mag")
-	must(t, lab.Connect(lma, "eth0", mag, "eth0"), lma.Address("eth0", "192.0.2.1/24"), mag.Address("eth0", "192.0.2.2/24"))
-	vrfs := map[string]*lab.Host{"red": newHost(t, "red"), "blue": newHost(t, "blue")}
+	must(t, netns.Connect(lma, "eth0", mag, "eth0"), lma.Address("eth0", "192.0.2.1/24"), mag.Address("eth0", "192.0.2.2/24"))
+	vrfs := map[string]*netns.Host{"red": newHost(t, "red"), "blue": newHost(t, "blue")}
 	p, err := Open(Options{Namespace: func(vrf string) (*netlink.Namespace, error) {
 		if h := vrfs[vrf]; h != nil {
 			return h.Namespace, nil

@@ -18,11 +18,11 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
+	"mooring/dataplane/netns"
 	"mooring/mobility"
-	"mooring/tests/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) { netns.Main(m) }
 
 // The tests of this file let a Linux kernel be the mobile node, at the other end of a veth pair.
 
@@ -32,9 +32,9 @@ const (
 	patience        = 20 * time.Second // before a test counts as failed
 )
 
-func host(t *testing.T, name string) *lab.Host {
+func host(t *testing.T, name string) *netns.Host {
 	t.Helper()
-	h, err := lab.NewHost(name)
+	h, err := netns.NewHost(name)
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	return h
@@ -52,7 +52,7 @@ func must(t *testing.T, errs ...error) {
 // gateway is the access side of a MAG in a namespace of its own.
 type gateway struct {
 	*Server
-	host     *lab.Host
+	host     *netns.Host
 	reported chan mobility.Attachment
 }
 
@@ -140,15 +140,15 @@ func (g *gateway) offer(node dataplane.MAC) {
 }
 
 // node is a host that knows nothing of mobility, with the interface eth0 to a gateway.
-func node(t *testing.T, at *gateway) *lab.Host {
+func node(t *testing.T, at *gateway) *netns.Host {
 	t.Helper()
 	n := host(t, "node")
-	must(t, n.Sysctl("ipv6/conf/default/dad_transmits", "0"), lab.Connect(n, "eth0", at.host, "access"))
+	must(t, n.Sysctl("ipv6/conf/default/dad_transmits", "0"), netns.Connect(n, "eth0", at.host, "access"))
 	at.prepare(t)
 	return n
 }
 
-func macOf(t *testing.T, h *lab.Host) dataplane.MAC {
+func macOf(t *testing.T, h *netns.Host) dataplane.MAC {
 	t.Helper()
 	link, err := h.Net.LinkByName("eth0")
 	must(t, err)
@@ -172,7 +172,7 @@ func eventually(t *testing.T, look func() error) {
 }
 
 // homeAddress looks for the address that the node has formed in its home network prefix.
-func homeAddress(n *lab.Host) (netip.Addr, error) {
+func homeAddress(n *netns.Host) (netip.Addr, error) {
 	link, err := n.Net.LinkByName("eth0")
 	if err != nil {
 		return netip.Addr{}, err
@@ -190,7 +190,7 @@ func homeAddress(n *lab.Host) (netip.Addr, error) {
 }
 
 // hasDefaultRoute looks for the route that the advertisement makes.
-func hasDefaultRoute(n *lab.Host) error {
+func hasDefaultRoute(n *netns.Host) error {
 	routes, err := n.Net.RouteList(nil, unix.AF_INET6)
 	if err != nil {
 		return err
@@ -304,7 +304,7 @@ func TestMAG06KernelResolvesRouterAndSubnet(t *testing.T) {
 }
 
 // send sends empty datagrams.
-func send(t *testing.T, from *lab.Host, to string, count int) {
+func send(t *testing.T, from *netns.Host, to string, count int) {
 	t.Helper()
 	var c *net.UDPConn
 	must(t, from.Do(func() (err error) {
@@ -351,7 +351,7 @@ func TestDataOfKnownNodeIsFiltered(t *testing.T) {
 }
 
 // packets counts what has arrived on the access interface.
-func packets(t *testing.T, h *lab.Host) (n uint64) {
+func packets(t *testing.T, h *netns.Host) (n uint64) {
 	t.Helper()
 	must(t, h.Do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/dev")

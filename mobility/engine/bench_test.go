@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netns"
 	"mooring/mobility"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
-	"mooring/tests/lab"
 )
 
 // BenchmarkRefreshOverUDP compares an anchor that is asked for refreshes over UDP on loopback with a server that only sends back what it reads, with
@@ -28,7 +28,7 @@ import (
 func BenchmarkRefreshOverUDP(b *testing.B) {
 	for _, bench := range []struct{ name, secret string }{{"plain", ""}, {"signed", "0123456789abcdef"}} {
 		b.Run(bench.name, func(b *testing.B) {
-			h, err := lab.NewHost("loopback")
+			h, err := netns.NewHost("loopback")
 			must(b, err)
 			defer h.Close()
 			startEcho(b, h, "127.0.0.3")
@@ -74,7 +74,7 @@ func (l *load) add(other load) {
 
 func (l load) perMessage(d time.Duration) float64 { return float64(d) / float64(l.messages) }
 
-func startEcho(b *testing.B, h *lab.Host, at string) {
+func startEcho(b *testing.B, h *netns.Host, at string) {
 	conn := listenUDP(b, h, at)
 	batch := make([]ipv4.Message, benchBatch)
 	for i := range batch {
@@ -104,7 +104,7 @@ func startEcho(b *testing.B, h *lab.Host, at string) {
 	b.Cleanup(func() { conn.Close() })
 }
 
-func startAnchor(b *testing.B, h *lab.Host, at, secret string) *Engine {
+func startAnchor(b *testing.B, h *netns.Host, at, secret string) *Engine {
 	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
 	e := New(Options{Transport: s, Dataplane: newPlane(), Events: func([]Event) {}})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -125,7 +125,7 @@ func startAnchor(b *testing.B, h *lab.Host, at, secret string) *Engine {
 	return e
 }
 
-func listenUDP(b *testing.B, h *lab.Host, at string) *ipv4.PacketConn {
+func listenUDP(b *testing.B, h *netns.Host, at string) *ipv4.PacketConn {
 	var conn *net.UDPConn
 	must(b, h.Do(func() (err error) {
 		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(at), transport.Port)))
@@ -137,7 +137,7 @@ func listenUDP(b *testing.B, h *lab.Host, at string) *ipv4.PacketConn {
 }
 
 // ask sends a round of requests and reads the answers, in a thread of its own.
-func ask(b *testing.B, h *lab.Host, server, secret string) (l load) {
+func ask(b *testing.B, h *netns.Host, server, secret string) (l load) {
 	conn := listenUDP(b, h, "127.0.0.1")
 	defer conn.Close()
 	done := make(chan error)

@@ -13,24 +13,24 @@ import (
 	"testing"
 	"time"
 
+	"mooring/dataplane/netns"
 	"mooring/mobility"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
-	"mooring/tests/lab"
 )
 
 // These tests run elements on hosts with real sockets.
 
 // hosts are an anchor's and a gateway's, joined by a cable.
-func hosts(t *testing.T) (anchor, gateway *lab.Host) {
+func hosts(t *testing.T) (anchor, gateway *netns.Host) {
 	t.Helper()
-	anchor, err := lab.NewHost("lma")
+	anchor, err := netns.NewHost("lma")
 	must(t, err)
 	t.Cleanup(func() { anchor.Close() })
-	gateway, err = lab.NewHost("mag")
+	gateway, err = netns.NewHost("mag")
 	must(t, err)
 	t.Cleanup(func() { gateway.Close() })
-	must(t, lab.Connect(anchor, "eth0", gateway, "eth0"),
+	must(t, netns.Connect(anchor, "eth0", gateway, "eth0"),
 		anchor.Address("eth0", lma6+"/32"), anchor.Address("eth0", "192.0.2.254/24"),
 		gateway.Address("eth0", mag16+"/32"), gateway.Address("eth0", mag14+"/24"))
 	return anchor, gateway
@@ -38,7 +38,7 @@ func hosts(t *testing.T) (anchor, gateway *lab.Host) {
 
 const cabled4 = "192.0.2.254" // of the anchor
 
-func sockets(t *testing.T, h *lab.Host) *transport.Sockets {
+func sockets(t *testing.T, h *netns.Host) *transport.Sockets {
 	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -193,7 +193,7 @@ func answer(t *testing.T, s *transport.Sockets) string {
 }
 
 // listenICMP delivers the Parameter Problems that arrive.
-func listenICMP(t *testing.T, h *lab.Host) <-chan string {
+func listenICMP(t *testing.T, h *netns.Host) <-chan string {
 	t.Helper()
 	var conn net.PacketConn
 	must(t, h.Do(func() (err error) { conn, err = net.ListenPacket("ip6:ipv6-icmp", "::"); return err }))

@@ -12,12 +12,12 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netns"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
 	"mooring/mobility/scenario"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
-	"mooring/tests/lab"
 )
 
 var (
@@ -26,7 +26,7 @@ var (
 	_ Dataplane = (*reconcile.Reconciler)(nil)
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) { netns.Main(m) }
 
 // station is an element with everything around it.
 type station struct {

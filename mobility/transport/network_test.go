@@ -10,15 +10,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane/netns"
 	"mooring/mobility"
 	"mooring/mobility/wire"
-	"mooring/tests/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
+func TestMain(m *testing.M) { netns.Main(m) }
 
 // wireOf is a cable between two hosts with an IPv4 and an IPv6 address each.
-type wireOf struct{ a, b *lab.Host }
+type wireOf struct{ a, b *netns.Host }
 
 const (
 	a4, b4 = "192.0.2.1", "192.0.2.2"
@@ -28,14 +28,14 @@ const (
 func cable(t *testing.T) wireOf {
 	t.Helper()
 	w := wireOf{host(t, "a"), host(t, "b")}
-	must(t, lab.Connect(w.a, "eth0", w.b, "eth0"),
+	must(t, netns.Connect(w.a, "eth0", w.b, "eth0"),
 		w.a.Address("eth0", a4+"/24"), w.b.Address("eth0", b4+"/24"), w.a.Address("eth0", a6+"/64"), w.b.Address("eth0", b6+"/64"))
 	return w
 }
 
-func host(t *testing.T, name string) *lab.Host {
+func host(t *testing.T, name string) *netns.Host {
 	t.Helper()
-	h, err := lab.NewHost(name)
+	h, err := netns.NewHost(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-func sockets(t *testing.T, h *lab.Host) *Sockets {
+func sockets(t *testing.T, h *netns.Host) *Sockets {
 	s := NewSockets(Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -136,7 +136,7 @@ type capture struct {
 	fd int
 }
 
-func captureAt(t *testing.T, h *lab.Host) *capture {
+func captureAt(t *testing.T, h *netns.Host) *capture {
 	t.Helper()
 	c := &capture{t: t}
 	must(t, h.Do(func() (err error) {

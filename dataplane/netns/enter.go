@@ -1,4 +1,4 @@
-package lab
+package netns
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 // inside marks the environment of a process that Enter has started.
-const inside = "MOORING_LAB_INSIDE"
+const inside = "MOORING_NETNS_INSIDE"
 
 // Enter returns at once when the process is root. Otherwise it runs the same command again as root of new user, network
 // and mount namespaces and never returns: the process ends with that command's exit code. The error says what to do where
@@ -17,7 +17,7 @@ const inside = "MOORING_LAB_INSIDE"
 //
 // Call it first in TestMain or main:
 //
-//	func TestMain(m *testing.M) { lab.Main(m) }
+//	func TestMain(m *testing.M) { netns.Main(m) }
 func Enter() error {
 	if os.Geteuid() == 0 || os.Getenv(inside) != "" {
 		return nil

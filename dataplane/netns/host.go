@@ -1,6 +1,6 @@
-// Package lab makes hosts on this machine: network namespaces without names, joined by veth pairs. They are held by file
+// Package netns makes hosts on this machine: network namespaces without names, joined by veth pairs. They are held by file
 // descriptors alone, so that nothing is left when the process ends, however it ends.
-package lab
+package netns
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	netlib "github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
+	vnetns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netlink"
@@ -29,7 +29,7 @@ func NewHost(name string) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := netlib.NewHandleAt(netns.NsHandle(ns.FD()), unix.NETLINK_ROUTE)
+	handle, err := netlib.NewHandleAt(vnetns.NsHandle(ns.FD()), unix.NETLINK_ROUTE)
 	if err != nil {
 		ns.Close()
 		return nil, fmt.Errorf("%s: netlink: %w", name, err)
