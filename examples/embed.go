@@ -1,0 +1,10 @@
+// Package examples holds configurations that work: the README of each folder says what for. Tests commit every one of them, and
+// the lab runs those of its folder.
+package examples
+
+import "embed"
+
+// FS holds the configurations as FOLDER/NAME.json (RFC 7951), ready for "mooring run --startup".
+//
+//go:embed lab/*/*.json lma/*.json mag/*.json
+var FS embed.FS
