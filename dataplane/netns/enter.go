@@ -25,18 +25,11 @@ func Enter() error {
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
+	Isolate(cmd)
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	err := cmd.Run()
 	if cmd.ProcessState == nil {
-		return fmt.Errorf("start in a user namespace: %w; run as root, or allow them: sysctl -w "+
-			"user.max_user_namespaces=10000 (Debian: kernel.unprivileged_userns_clone=1, Ubuntu: "+
-			"kernel.apparmor_restrict_unprivileged_userns=0)", err)
+		return fmt.Errorf("start in a user namespace: %w; %s", err, Remedy)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
 		os.Exit(exit.ExitCode())
@@ -46,6 +39,25 @@ func Enter() error {
 	}
 	os.Exit(0)
 	return nil
+}
+
+// Remedy says what to do where a process may not make namespaces.
+const Remedy = "run as root, or allow user namespaces: sysctl -w user.max_user_namespaces=10000 " +
+	"(Debian: kernel.unprivileged_userns_clone=1, Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0)"
+
+// Isolate prepares a command, which has not been started yet, to be root of new user, network and mount namespaces. As root it
+// leaves the command as it is.
+func Isolate(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	if os.Geteuid() == 0 {
+		return
+	}
+	cmd.Env = append(cmd.Environ(), inside+"=1")
+	cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS
+	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+	cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 }
 
 // Main runs tests that need namespaces: as root where they are started by root, else as Enter says.

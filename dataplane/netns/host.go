@@ -63,14 +63,15 @@ func Connect(a *Host, nameA string, b *Host, nameB string) error {
 
 // Move takes an interface from h to another host, as when a node's link is moved, and brings it up there.
 func (h *Host) Move(device string, to *Host) error {
-	link, err := h.link(device)
-	if err != nil {
+	if err := h.Detach(device, to); err != nil {
 		return err
 	}
-	if err := h.Net.LinkSetNsFd(link, to.FD()); err != nil {
-		return fmt.Errorf("move %s from %s to %s: %w", device, h.Name, to.Name, err)
-	}
 	return to.Up(device)
+}
+
+// Detach is the first half of Move: when it returns, the interface is another host's, and down.
+func (h *Host) Detach(device string, to *Host) error {
+	return h.onLink(device, "move to "+to.Name, func(l netlib.Link) error { return h.Net.LinkSetNsFd(l, to.FD()) })
 }
 
 // Up brings an interface up.
