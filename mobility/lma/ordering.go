@@ -6,29 +6,34 @@ import (
 )
 
 // checkOrder sorts out requests that come late, or come again (RFC 5213 section 5.5).
-//
-// The RFC keeps "the last accepted timestamp" per node in one place and per binding in another; we keep it per binding, and
-// take an equal timestamp for a copy. The older one is noticed before the one outside of the window, so that a copy of an
-// old request is not answered with an invitation to set the clock.
 func (m *Machine) checkOrder(r *request) wire.Status {
-	b := m.previous(r)
 	switch {
 	case r.late:
 		return wire.StatusAccepted
 	case r.update.Timestamp.Set && !m.cfg.IgnoreTimestamps:
-		return m.checkTimestamp(r, b)
-	case r.update.Timestamp.Set && b != nil && b.Ends.Value().CareOf != r.careOf:
+		return m.checkTimestamp(r)
+	}
+	b := m.previous(r)
+	switch {
+	case b == nil:
+		return wire.StatusAccepted
+	case r.update.Timestamp.Set && b.Ends.Value().CareOf != r.careOf:
 		return wire.StatusAccepted // another MAG counts from another number
-	case b != nil && !newer(r.update.Seq, b.Sequence):
+	case !newer(r.update.Seq, b.Sequence):
 		return wire.StatusSequenceOutOfWindow
 	}
 	return wire.StatusAccepted
 }
 
-func (m *Machine) checkTimestamp(r *request, b *mobility.Binding) wire.Status {
+// checkTimestamp compares with every session of the node, whatever session the request would be about: a copy of a request
+// that moved a session must not move it back, nor begin another one. An equal timestamp is a copy's. The older one is noticed
+// before the one outside of the window, so that a copy of an old request is not answered with an invitation to set the clock.
+func (m *Machine) checkTimestamp(r *request) wire.Status {
 	stamp := r.update.Timestamp.Value
-	if b != nil && b.Timestamp != 0 && stamp <= b.Timestamp {
-		return wire.StatusTimestampLowerThanPrev
+	for b := range m.table.ByMNID(r.update.MNID.Value) {
+		if b.Timestamp != 0 && stamp <= b.Timestamp {
+			return wire.StatusTimestampLowerThanPrev
+		}
 	}
 	if r.now.Sub(stamp.Time()).Abs() > m.cfg.TimestampWindow {
 		return wire.StatusTimestampMismatch
@@ -39,8 +44,8 @@ func (m *Machine) checkTimestamp(r *request, b *mobility.Binding) wire.Status {
 // newer says whether a sequence number follows another one modulo 2^16 (RFC 6275 section 9.5.1).
 func newer(seq, than uint16) bool { return seq != than && seq-than < 1<<15 }
 
-// previous returns the binding that the request follows upon: of the same node over the same interface. Where the MAG gives no
-// link-layer identifier, that is the node's only binding.
+// previous returns the binding that the request follows upon, as far as sequence numbers go: they count for each session. Where the
+// MAG gives no link-layer identifier, a copy of the first request is known by the node's only binding.
 func (m *Machine) previous(r *request) *mobility.Binding {
 	var only *mobility.Binding
 	n := 0
@@ -50,8 +55,8 @@ func (m *Machine) previous(r *request) *mobility.Binding {
 		}
 		only, n = b, n+1
 	}
-	if n == 1 && !r.update.LinkLayerID.Set {
+	if n == 1 && r.linkID() == nil {
 		return only
 	}
-	return nil
+	return m.lookup(r).binding
 }
