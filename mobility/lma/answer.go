@@ -10,16 +10,36 @@ import (
 	"mooring/mobility/wire"
 )
 
-// accept answers a request that made b what it is, at once or when the dataplane has it.
-func (m *Machine) accept(r *request, b *mobility.Binding, await bool, out *mobility.Effects) {
-	before := len(out.Send)
-	m.answer(r, m.acceptance(r), b, wire.LifetimeOf(b.Lifetime), out)
+// accept answers a request that made b what it is, or withholds the answer until the dataplane has it.
+func (m *Machine) accept(r *request, b *mobility.Binding, out *mobility.Effects) {
 	delete(m.unsent, b.ID)
-	if await && len(out.Send) > before {
-		d := out.Send[before]
-		d.Octets = bytes.Clone(d.Octets)
-		m.unsent[b.ID] = d
-		out.Send = out.Send[:before]
+	status := m.acceptance(r)
+	if !m.cfg.AwaitInstall || b.Install == mobility.Installed {
+		m.answer(r, status, b, wire.LifetimeOf(b.Lifetime), out)
+		return
+	}
+	before := len(out.Send)
+	if !m.compose(r, status, b, wire.LifetimeOf(b.Lifetime), out) {
+		return
+	}
+	d := out.Send[before]
+	d.Octets = bytes.Clone(d.Octets)
+	m.unsent[b.ID] = withheld{d, status}
+	out.Send = out.Send[:before]
+}
+
+// withheld is an acknowledgement that awaits installation.
+type withheld struct {
+	mobility.Datagram
+	status wire.Status
+}
+
+// sendWithheld sends the acknowledgement that awaited the installation of a session.
+func (m *Machine) sendWithheld(id dataplane.SessionID, out *mobility.Effects) {
+	if w, ok := m.unsent[id]; ok {
+		delete(m.unsent, id)
+		m.stats.PBASent[w.status].Add(1)
+		out.Send = append(out.Send, w.Datagram)
 	}
 }
 
@@ -40,8 +60,15 @@ func (m *Machine) refuse(r *request, status wire.Status, out *mobility.Effects) 
 		Kind: mobility.RegistrationRefused, Node: mobility.NodeIDOf(r.update.MNID.Value), Peer: r.in.From.Addr, Status: status})
 }
 
-// answer sends the Proxy Binding Acknowledgement (RFC 5213 section 5.3.6, RFC 5844 section 3.1.2.8). b is nil in a refusal.
+// answer sends the Proxy Binding Acknowledgement. b is nil in a refusal.
 func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) {
+	if m.compose(r, status, b, lifetime, out) {
+		m.stats.PBASent[status].Add(1)
+	}
+}
+
+// compose builds the acknowledgement (RFC 5213 section 5.3.6, RFC 5844 section 3.1.2.6), and reports whether it could.
+func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) bool {
 	u := r.update
 	ack := &m.ack
 	*ack = wire.BindingAck{
@@ -76,28 +103,27 @@ func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, li
 		echo(u, status, ack)
 	}
 	r.sign.Home = r.hash.Home(ack.HNPs)
-	m.stats.PBASent[status].Add(1)
 	// What cannot be encoded is what the request said; then there is no answer to give.
 	if err := out.Message(r.in.To, r.in.From, ack, r.sign); err != nil {
 		m.drop(mobility.DropMalformed)
+		return false
 	}
+	return true
 }
 
 // describe adds what the binding has.
 func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck) {
 	u := r.update
-	for _, p := range b.Prefixes {
-		ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: p})
+	if len(u.HNPs) > 0 {
+		for _, p := range b.Prefixes {
+			ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: p})
+		}
 	}
 	if u.LinkLocal.Set {
 		ack.LinkLocal = wire.Some(linkLocal(u.LinkLocal.Value, b))
 	}
-	if len(u.IPv4HoARequests) > 0 && b.Home.IsValid() {
-		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: b.Home})
-		ack.DHCPMode = wire.Some(wire.DHCPServer)
-		if b.Router.IsValid() {
-			ack.DefaultRouter = wire.Some(b.Router)
-		}
+	if len(u.IPv4HoARequests) > 0 {
+		describeHome(u.IPv4HoARequests[0], b, ack)
 	}
 	switch {
 	case r.greKey:
@@ -109,6 +135,19 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 	}
 	if b.Refresh > 0 {
 		ack.RefreshAdvice = wire.Some(wire.LifetimeOf(time.Duration(b.Refresh) * time.Second))
+	}
+}
+
+// describeHome answers a request for an IPv4 home address, or for an end of it. That there was none any more is no failure.
+func describeHome(asked wire.IPv4HoARequest, b *mobility.Binding, ack *wire.BindingAck) {
+	if !b.Home.IsValid() {
+		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: asked.Prefix})
+		return
+	}
+	ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: b.Home})
+	ack.DHCPMode = wire.Some(wire.DHCPServer)
+	if b.Router.IsValid() {
+		ack.DefaultRouter = wire.Some(b.Router)
 	}
 }
 

@@ -22,7 +22,7 @@ type Machine struct {
 	peers    map[netip.Addr]*peer
 	keys     map[*mobility.Key]*wire.Authenticator
 	waiting  waiting
-	unsent   map[dataplane.SessionID]mobility.Datagram // acknowledgements that await installation
+	unsent   map[dataplane.SessionID]withheld
 	lastID   dataplane.SessionID
 
 	// Memory that is used again from step to step.
@@ -44,7 +44,7 @@ func New(cfg *mobility.LMA, table *binding.Table) *Machine {
 		cfg:      cfg,
 		table:    table,
 		networks: map[string]*network{},
-		unsent:   map[dataplane.SessionID]mobility.Datagram{},
+		unsent:   map[dataplane.SessionID]withheld{},
 	}
 	m.configureNetworks()
 	m.configurePeers()
@@ -112,9 +112,8 @@ func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobilit
 		row.Install = state
 		m.table.Put(&row)
 	}
-	if answer, ok := m.unsent[result.ID]; ok && result.Err == nil {
-		delete(m.unsent, result.ID)
-		out.Send = append(out.Send, answer)
+	if result.Err == nil {
+		m.sendWithheld(result.ID, out)
 	}
 }
 

@@ -78,7 +78,7 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	if moved {
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
-	m.accept(r, b, moved && m.cfg.AwaitInstall, out)
+	m.accept(r, b, out)
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
 	m.waiting.take(b.Node) // a newer request than the one that waits was answered
 }
@@ -177,7 +177,7 @@ func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.S
 }
 
 // deregister ends a session, or one IP version of it, when its present MAG says so (RFC 5213 section 5.3.5, RFC 5844
-// section 3.1.2.6). The binding stays for a while, without traffic: the node may be on its way to another MAG.
+// section 3.1.2.5). The binding stays for a while, without traffic: the node may be on its way to another MAG.
 func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
 	if old.Ends.Value().CareOf != r.careOf {
 		m.drop(mobility.DropStale)
@@ -189,7 +189,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	b.Updated = mobility.At(r.now)
 	m.stats.Deregistration.Add(1)
 	switch kept := old.Service() &^ r.wants(); {
-	case kept == 0 || kept == old.Service():
+	case kept == 0:
 		b.State = mobility.StateDeletePending
 		b.Expires = mobility.At(r.now.Add(m.cfg.DeleteWait))
 	case kept == mobility.ServiceIPv4:
@@ -201,6 +201,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
 	out.Sessions = append(out.Sessions, m.session(b))
+	delete(m.unsent, b.ID) // the registration that it answers is overtaken
 	m.answer(r, wire.StatusAccepted, old, 0, out)
 	if b.State == mobility.StateDeletePending {
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeregistered, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
