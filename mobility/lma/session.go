@@ -80,7 +80,7 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	}
 	m.accept(r, b, out)
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
-	m.waiting.take(b.Node) // a newer request than the one that waits was answered
+	m.waiting.overtake(b.Node, r.in.From, kind == mobility.BindingHandover)
 }
 
 // follow takes over what the request says of the node and of the way to it.

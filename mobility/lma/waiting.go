@@ -75,6 +75,14 @@ func (w *waiting) take(node mobility.NodeID) *held {
 	return h
 }
 
+// overtake takes out the request of a node when a newer one of the same MAG was answered, or any that moved a session of the
+// node. That another MAG prolongs what it has only says that the node is still there.
+func (w *waiting) overtake(node mobility.NodeID, from mobility.Endpoint, moved bool) {
+	if h := w.byNode[node]; h != nil && (moved || h.from == from) {
+		w.take(node)
+	}
+}
+
 // resume decides on what waited for the node, because its old MAG has de-registered it or its old binding is gone.
 func (m *Machine) resume(now time.Time, node mobility.NodeID, out *mobility.Effects) {
 	if h := m.waiting.take(node); h != nil {
