@@ -7,6 +7,9 @@ import (
 	netlib "github.com/vishvananda/netlink"
 )
 
+// noAddress is the addr_gen_mode that gives an interface no link-local address of the host's making, and so no router solicitations.
+const noAddress = "1"
+
 // SetDevice prepares a tunnel device of ours and brings it up: the host sends nothing of its own accord on it, and takes
 // packets of any source from it. alias is what people see in "ip link".
 func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
@@ -14,7 +17,6 @@ func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 	if err != nil {
 		return err
 	}
-	const noAddress = "1" // of addr_gen_mode: no link-local address, and so no router solicitations
 	err = errors.Join(
 		h.setSysctl("ipv6/conf/"+name+"/addr_gen_mode", noAddress),
 		h.setSysctl("ipv6/conf/"+name+"/accept_ra", "0"),

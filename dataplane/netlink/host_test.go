@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
@@ -72,6 +74,45 @@ func TestLinkOfSameName(t *testing.T) {
 	if links, err := n.Links(); err != nil || len(links) != 0 {
 		t.Errorf("left: %+v, %v", links, err)
 	}
+}
+
+// MAG-06: a node that is moved to a gateway does not wait until the gateway's host knows that nobody else has the address that all
+// gateways have. The host made the same address by itself, from the link-layer address that the interface has kept.
+func TestMAG06LinkLocalIsUsableAtOnce(t *testing.T) {
+	h, n := newHost(t)
+	mac := dataplane.MAC{0x00, 0x00, 0x5e, 0x00, 0x52, 0x13}
+	want := netip.MustParseAddr("fe80::200:5eff:fe00:5213")
+	link, err := h.Net.LinkByName("access1")
+	must(t, err, h.Down("access1"), h.Net.LinkSetHardwareAddr(link, mac[:]), h.Up("access1"))
+	if flags := addressFlags(t, h, want); flags&unix.IFA_F_TENTATIVE == 0 {
+		t.Fatalf("the host's own address has flags %#x: nothing is to be shown here", flags)
+	}
+	for range 2 { // the second time, there is nothing to do
+		must(t, n.SetLink(dataplane.Link{Name: "access1", MAC: mac, LinkLocal: want}, "lo"))
+		if flags := addressFlags(t, h, want); flags&unix.IFA_F_TENTATIVE != 0 {
+			t.Errorf("the address has flags %#x", flags)
+		}
+	}
+	must(t, h.Down("access1"), h.Up("access1"))
+	must(t, n.SetLink(dataplane.Link{Name: "access1", MAC: mac, LinkLocal: want}, "lo"))
+	if flags := addressFlags(t, h, want); flags&unix.IFA_F_TENTATIVE != 0 {
+		t.Errorf("after it was down, the address has flags %#x", flags)
+	}
+}
+
+func addressFlags(t *testing.T, h *netns.Host, want netip.Addr) int {
+	t.Helper()
+	link, err := h.Net.LinkByName("access1")
+	must(t, err)
+	all, err := h.Net.AddrList(link, unix.AF_INET6)
+	must(t, err)
+	for _, a := range all {
+		if got, _ := netip.AddrFromSlice(a.IP); got == want {
+			return a.Flags
+		}
+	}
+	t.Fatalf("no address %s among %v", want, all)
+	return 0
 }
 
 func TestWatch(t *testing.T) {

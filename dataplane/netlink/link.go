@@ -32,6 +32,11 @@ func (h *Host) SetLink(l dataplane.Link, uplink string) error {
 	if err := h.setMAC(link, l.MAC); err != nil {
 		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.MAC, explain(err))
 	}
+	if l.LinkLocal.IsValid() {
+		if err := h.setSysctl("ipv6/conf/"+l.Name+"/addr_gen_mode", noAddress); err != nil {
+			return fmt.Errorf("interface %s: %w", l.Name, err)
+		}
+	}
 	if err := h.handle.LinkSetUp(link); err != nil {
 		return fmt.Errorf("interface %s: up: %w", l.Name, explain(err))
 	}
@@ -102,7 +107,31 @@ func (h *Host) setLinkLocal(link netlib.Link, addr netip.Addr) error {
 	if !addr.IsValid() {
 		return nil
 	}
+	if err := h.endDetection(link, addr); err != nil {
+		return err
+	}
 	return h.addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, addr)
+}
+
+// endDetection removes addr from an interface where the host is finding out whether it is unique. That takes up to two seconds, in which
+// the host asks for nobody's link-layer address. It made the address by itself, when the interface came up: that of a gateway's
+// link-layer address (RFC 4291 appendix A) is the one that all gateways have.
+func (h *Host) endDetection(link netlib.Link, addr netip.Addr) error {
+	all, err := dump(func() ([]netlib.Addr, error) { return h.handle.AddrList(link, unix.AF_INET6) })
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	for _, a := range all {
+		const unfit = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+		if other, _ := netip.AddrFromSlice(a.IP); other != addr || a.Flags&unfit == 0 {
+			continue
+		}
+		err := h.addressRequest(unix.RTM_DELADDR, 0, link.Attrs().Index, addr)
+		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *Host) addressRequest(kind, flags, index int, addr netip.Addr) error {
