@@ -80,7 +80,7 @@ type Binding struct {
 	Expires   Instant
 	Created   Instant
 	Updated   Instant               // by the last accepted PBU or PBA
-	Timestamp wire.Timestamp        // of the last accepted PBU; 0: it had none
+	Timestamp wire.Timestamp        // LMA: the newest of the accepted PBUs, MAG: of the last accepted one; 0: none had any
 	Link      unique.Handle[string] // MAG: the access link
 	Network   unique.Handle[string] // LMA: whose pools it draws from
 	Profile   unique.Handle[string]

@@ -106,7 +106,8 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
 	}
 	b.State = mobility.StateActive
-	b.Access, b.Handoff, b.Sequence, b.Timestamp = u.AccessType.Value, u.Handoff.Value, u.Seq, u.Timestamp.Value
+	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
+	b.Timestamp = max(b.Timestamp, u.Timestamp.Value) // what waited is older than what ended the wait
 	share(&b.Profile, r.profile.Name)
 	b.Source = r.source
 	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.cfg.Lifetime)).Duration()
@@ -185,7 +186,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	}
 	row := *old
 	b := &row
-	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, r.update.Timestamp.Value
+	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.update.Timestamp.Value)
 	b.Updated = mobility.At(r.now)
 	m.stats.Deregistration.Add(1)
 	switch kept := old.Service() &^ r.wants(); {
