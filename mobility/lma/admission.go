@@ -44,11 +44,21 @@ func (r *request) wants() (v mobility.Service) {
 
 func (r *request) overIPv4() bool { return r.in.To.Addr.Addr().Is4() }
 
+// careOf is the Proxy-CoA that the MAG states: the source of the request, or what it names in place of that (RFC 5213 section 5.3.1).
+func careOf(in *mobility.Inbound, u *wire.BindingUpdate) netip.Addr {
+	return u.AltCareOf.Or(u.AltIPv4CareOf.Or(in.From.Addr.Addr()))
+}
+
+// isUnicast says whether an address can be a care-of address. A Binding Update for another one is discarded silently (RFC 6275
+// section 6.1.7).
+func isUnicast(a netip.Addr) bool {
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
 // authenticate finds out who speaks: the node, its profile, the MAG and the key between us (RFC 4285; the nearest key counts:
 // the node's, the MAG's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
 func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	u := r.update
-	r.careOf = u.AltCareOf.Or(u.AltIPv4CareOf.Or(r.in.From.Addr.Addr()))
 	r.peer = m.peerAt(r.in.From.Addr.Addr(), r.careOf)
 	if u.MNID.Set {
 		r.profile, r.source = m.profileOf(u.MNID.Value)

@@ -71,7 +71,11 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		return
 	}
 	r := &m.request
-	*r = request{now: now, in: in, update: update}
+	*r = request{now: now, in: in, update: update, careOf: careOf(in, update)}
+	if !isUnicast(r.careOf) {
+		m.drop(mobility.DropMalformed)
+		return
+	}
 	if m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)
 	}

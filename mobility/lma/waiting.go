@@ -96,8 +96,8 @@ func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
 	if err != nil {
 		return // it decoded when it came
 	}
-	r := &request{now: now, update: msg.(*wire.BindingUpdate), late: true,
-		in: &mobility.Inbound{From: h.from, To: h.to, Octets: h.octets, Message: msg}}
+	in, update := &mobility.Inbound{From: h.from, To: h.to, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
+	r := &request{now: now, in: in, update: update, careOf: careOf(in, update), late: true}
 	if m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)
 	}

@@ -40,7 +40,7 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 // ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=. The addresses that
 // are signed are from and ::, unless careof= and homehash= say otherwise.
 //
-// The words of a message: seq= life= flags= status= id= hi= att= ll= hnp= hoa= home= router= lla= alt= gre= nat= refresh=
+// The words of a message: seq= life= flags= status= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
 // ts=, which counts from now, and unknown=, an option type. The word hex= gives the octets themselves.
 func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, error) {
 	a := Arrival{To: to}
@@ -159,6 +159,8 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		err = setAddr(&o.LinkLocal, value)
 	case "alt":
 		err = setAddr(&o.AltCareOf, value)
+	case "alt4":
+		err = setAddr(&o.AltIPv4CareOf, value)
 	case "gre":
 		o.GREKey = wire.Some(wire.GREKey{})
 		if value != "" {
