@@ -120,7 +120,7 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 		}
 	}
 	if u.LinkLocal.Set {
-		ack.LinkLocal = wire.Some(linkLocal(u.LinkLocal.Value, b))
+		ack.LinkLocal = wire.Some(m.linkLocal(b))
 	}
 	if len(u.IPv4HoARequests) > 0 {
 		describeHome(u.IPv4HoARequests[0], b, ack)
@@ -172,11 +172,11 @@ func homeStatus(status wire.Status) wire.HoAStatus {
 	return wire.HoAReasonUnspecified
 }
 
-// linkLocal answers a query for the MAG's link-local address on the access link (RFC 5213 section 5.3.6): it is what the MAG
-// proposes, or made from the session so that every MAG uses the same.
-func linkLocal(asked netip.Addr, b *mobility.Binding) netip.Addr {
-	if !asked.IsUnspecified() {
-		return asked
+// linkLocal is what the MAG is to use on the access link (RFC 5213 section 5.3.6): what a MAG proposed, or an address made from the
+// session, so that every MAG uses the same.
+func (m *Machine) linkLocal(b *mobility.Binding) netip.Addr {
+	if a, ok := m.proposed[b.ID]; ok {
+		return a
 	}
 	a := [16]byte{0: 0xfe, 1: 0x80, 8: 0x02}
 	for i := range 7 {

@@ -30,7 +30,7 @@ func TestInvariants(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
 				sessions: map[dataplane.SessionID]*dataplane.Session{}}
-			w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
+			w.cfg.MaxBindings, w.cfg.TimestampWindow, w.cfg.AwaitInstall = 12, time.Second, seed%2 == 1
 			w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
 			w.configureNetworks()
 			for range 4000 {
@@ -52,6 +52,7 @@ func (w *world) step() {
 	case 1:
 		for id := range w.sessions {
 			w.Installed(w.now, dataplane.Result{ID: id}, &out)
+			w.checkSent(&out)
 			break
 		}
 	default:
@@ -82,6 +83,10 @@ func (w *world) receive(arrival scenario.Arrival, out *mobility.Effects) {
 		w.t.Fatal(err)
 	}
 	w.Receive(w.now, in, out)
+	w.checkSent(out)
+}
+
+func (w *world) checkSent(out *mobility.Effects) {
 	for _, d := range out.Send {
 		msg, err := wire.Parse(d.Octets)
 		if err != nil {
@@ -102,6 +107,12 @@ func (w *world) request() scenario.Arrival {
 	u.AccessType = wire.Some(wire.AccessType(3 + pick(2)))
 	if pick(5) > 0 {
 		u.LinkLayerID = wire.Some(wire.LinkLayerID{2, 0, 0, 0, 0, byte(pick(4))})
+	}
+	if pick(4) == 0 {
+		u.LinkLocal = wire.Some(netip.AddrFrom16([16]byte{0xfe, 0x80, 15: byte(pick(3))}))
+		if pick(2) == 0 {
+			u.LinkLocal.Value = netip.IPv6Unspecified()
+		}
 	}
 	u.Timestamp = wire.Some(wire.TimestampOf(w.now))
 	if pick(4) > 0 {
@@ -174,6 +185,16 @@ func (w *world) check() {
 	usage := w.networks["net1"].pools.Usage()
 	if usage[0].Used != homes || usage[1].Used != prefixes {
 		w.t.Fatalf("bindings hold %d home addresses and %d prefixes, the pools count %+v", homes, prefixes, usage)
+	}
+	for id := range w.unsent {
+		if b := w.table.Get(id); b == nil || b.State != mobility.StateActive || b.Install == mobility.Installed {
+			w.t.Fatalf("an answer is withheld for %+v", b)
+		}
+	}
+	for id := range w.proposed {
+		if w.table.Get(id) == nil {
+			w.t.Fatalf("the link-local address of session %d outlived it", id)
+		}
 	}
 	for peer := range w.Peers {
 		if peer.Bindings != bindings[peer.Address] {

@@ -23,6 +23,7 @@ type Machine struct {
 	keys     map[*mobility.Key]*wire.Authenticator
 	waiting  waiting
 	unsent   map[dataplane.SessionID]withheld
+	proposed map[dataplane.SessionID]netip.Addr // link-local addresses for access links; few MAGs propose one, so no row has it
 	lastID   dataplane.SessionID
 
 	// Memory that is used again from step to step.
@@ -45,6 +46,7 @@ func New(cfg *mobility.LMA, table *binding.Table) *Machine {
 		table:    table,
 		networks: map[string]*network{},
 		unsent:   map[dataplane.SessionID]withheld{},
+		proposed: map[dataplane.SessionID]netip.Addr{},
 	}
 	m.configureNetworks()
 	m.configurePeers()
