@@ -17,6 +17,7 @@ type Change struct {
 type Mark struct {
 	table *Table
 	shard int
+	round bool // all shards have had their turn
 	ready chan struct{}
 }
 
@@ -46,12 +47,16 @@ func (m *Mark) Next(buf []Change) []Change {
 		before := len(buf)
 		buf = m.table.shards[m.shard].drain(m, buf)
 		m.shard = (m.shard + 1) % shardCount
+		m.round = m.round || m.shard == 0
 		if len(buf) > before {
 			return buf
 		}
 	}
 	return buf
 }
+
+// Complete reports whether Next has told of every row that there was when the mark was made, however many have changed since.
+func (m *Mark) Complete() bool { return m.round }
 
 // Close releases what the table remembers for the mark.
 func (m *Mark) Close() {

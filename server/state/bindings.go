@@ -85,6 +85,8 @@ type bindingsOf struct {
 	machine
 }
 
+func (o *bindingsOf) of() table { return o.bindings }
+
 func (o *bindingsOf) appendKeys(keys []string, value any) []string {
 	id, ok := value.(dataplane.SessionID)
 	if !ok {
@@ -275,6 +277,8 @@ type bindingCursor struct {
 	want  Keys
 	ready chan struct{}
 	marks []followed
+	turn  int // of the mark that is asked first
+	told  bool
 	buf   []binding.Change
 }
 
@@ -313,12 +317,18 @@ func (c *bindingCursor) next(buf []Row) []Row {
 			c.marks = append(c.marks, followed{&bindingsOf{c.of, m}, m.table.FollowOn(c.ready)})
 		}
 	}
-	for _, f := range c.marks {
-		if buf = c.drain(f, buf); len(buf) > before {
+	c.told = true
+	for range c.marks {
+		c.turn = (c.turn + 1) % len(c.marks)
+		if buf = c.drain(c.marks[c.turn], buf); len(buf) > before {
 			return buf
 		}
 	}
 	return buf
+}
+
+func (c *bindingCursor) complete() bool {
+	return c.told && !slices.ContainsFunc(c.marks, func(f followed) bool { return !f.mark.Complete() })
 }
 
 // drain appends the changes of one table, those of one shard after the other until there is one that is wanted.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -11,6 +12,7 @@ type Follower struct {
 	state   *State
 	ready   chan struct{}
 	cursors []cursor
+	turn    int // of the cursor that is asked first
 	closing sync.Once
 }
 
@@ -18,6 +20,8 @@ type Follower struct {
 type cursor interface {
 	// next appends some of the rows that changed, or nothing when all have been seen.
 	next(buf []Row) []Row
+	// complete reports whether next has told of all rows that there were at first.
+	complete() bool
 	close()
 }
 
@@ -38,15 +42,22 @@ func (s *State) Follow(views ...View) *Follower {
 func (f *Follower) Ready() <-chan struct{} { return f.ready }
 
 // Next appends rows to buf and returns it: those of one table at a time, a row that is gone before one that takes its place. An empty result
-// means that everything up to now has been seen.
+// means that everything up to now has been seen. Tables take turns, so that one in which rows change all the time does not hide the others.
 func (f *Follower) Next(buf []Row) []Row {
 	before := len(buf)
-	for _, c := range f.cursors {
+	for range f.cursors {
+		c := f.cursors[f.turn]
+		f.turn = (f.turn + 1) % len(f.cursors)
 		if buf = c.next(buf); len(buf) > before {
 			break
 		}
 	}
 	return buf
+}
+
+// Complete reports whether Next has told of every row that there was when the follower was made, however many have changed since.
+func (f *Follower) Complete() bool {
+	return !slices.ContainsFunc(f.cursors, func(c cursor) bool { return !c.complete() })
 }
 
 // Wait waits until there may be something to read, and returns the context's error when that ends first.

@@ -18,6 +18,7 @@ type Row struct {
 
 // source is what rows come from.
 type source interface {
+	of() table
 	node() *schema.Node
 	appendKeys(keys []string, value any) []string
 	// render writes what the row holds, without the node itself and the keys of its entry.

@@ -87,6 +87,12 @@ func (v View) Node() *schema.Node { return v.table.node() }
 // Parts are the children of Node that the rows hold, besides keys.
 func (v View) Parts() []*schema.Node { return v.table.parts() }
 
+// Same reports whether two views are of one table.
+func (v View) Same(other View) bool { return v.table == other.table }
+
+// Owns reports whether a row is one of the table's.
+func (v View) Owns(r Row) bool { return r.of.of() == v.table }
+
 // Rows yields the rows that there are. A row that changes meanwhile is seen as it was or as it became; there is no snapshot of all.
 func (v View) Rows(ctx context.Context) Rows { return v.table.rows(ctx, v.keys) }
 

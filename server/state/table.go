@@ -90,6 +90,7 @@ func newSmall(t Table, tick time.Duration) *small {
 	return &small{Table: t, def: t.Node, tick: tick, cursors: map[*smallCursor]bool{}}
 }
 
+func (t *small) of() table             { return t }
 func (t *small) node() *schema.Node    { return t.def }
 func (t *small) parts() []*schema.Node { return t.Parts }
 
@@ -116,12 +117,13 @@ type smallCursor struct {
 	table *small
 	want  Keys
 	seen  uint64
+	told  bool // it has been read from
 	ready chan struct{}
 }
 
 // follow looks at the table, and goes on doing so until the last cursor is closed. It returns when there is something to begin with.
 func (t *small) follow(want Keys, ready chan struct{}) cursor {
-	c := &smallCursor{t, want, 0, ready}
+	c := &smallCursor{table: t, want: want, ready: ready}
 	t.mu.Lock()
 	t.cursors[c] = true
 	first := t.look == nil
@@ -140,6 +142,7 @@ func (c *smallCursor) next(buf []Row) []Row {
 	t := c.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	c.told = true
 	if c.seen == t.changes {
 		return buf
 	}
@@ -157,6 +160,8 @@ func (c *smallCursor) next(buf []Row) []Row {
 	t.forget()
 	return buf
 }
+
+func (c *smallCursor) complete() bool { return c.told }
 
 func (c *smallCursor) close() {
 	t := c.table

@@ -1,0 +1,312 @@
+package gnmi
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+	"unique"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/lma"
+	"mooring/mobility/pool"
+	"mooring/server/access"
+	"mooring/server/datastore"
+	"mooring/server/state"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/yang"
+)
+
+// models are those of an element, and an example that has every type.
+var testSchema = sync.OnceValue(func() *schema.Schema {
+	sources := []schema.Source{{Name: "example-types", Implement: true}, {Name: "example-system", Implement: true, Features: []string{"tls"}}}
+	for _, m := range yang.Modules {
+		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
+	}
+	files := fstest.MapFS{}
+	for _, from := range []fs.FS{yang.FS, os.DirFS("../tree/schema/testdata")} {
+		fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && filepath.Ext(name) == ".yang" {
+				data, _ := fs.ReadFile(from, name)
+				files[filepath.Base(name)] = &fstest.MapFile{Data: data}
+			}
+			return err
+		})
+	}
+	s, err := schema.Compile(files, sources...)
+	if err != nil {
+		panic(err)
+	}
+	return s
+})
+
+// hash of the password secret; making one takes a while.
+var secretHash = sync.OnceValue(func() string {
+	hash, err := access.HashPassword("secret")
+	if err != nil {
+		panic(err)
+	}
+	return hash
+})
+
+// element is an element with a gNMI server: a datastore, the bindings of one LMA, users, and sockets.
+type element struct {
+	t        testing.TB
+	store    *datastore.Store
+	bindings *binding.Table
+	server   *Server
+	at       netip.AddrPort
+	socket   string
+	roots    *x509.CertPool
+
+	mu          sync.Mutex
+	certificate *tls.Certificate
+}
+
+// configuration is what the element begins with: alice may do everything, bob may read all but users, carol nothing.
+const configuration = `{
+	"mooring-pmipv6:pmipv6": {
+		"domain": [{"name": "example.net"}],
+		"lma": [{"name": "lma1", "domain": "example.net", "address": {"ipv6": ["2001:db8::1"]}, "bce": {"maximum": 2500}, "dynamic-mag-learning": true,
+			"network": [{"name": "home", "pool": {"mobile-node": {"ipv4": {"start-address": "10.0.0.1", "pool-prefix": 8}}}}]}]},
+	"mooring-system:system": {
+		"user": [{"name": "alice", "password": "HASH"}, {"name": "bob", "password": "HASH"}, {"name": "carol", "password": "HASH"}]},
+	"example-system:system": {"name": "mooring", "load": 10},
+	"ietf-netconf-acm:nacm": {
+		"groups": {"group": [{"name": "admin", "user-name": ["alice"]}, {"name": "readers", "user-name": ["bob"]}]},
+		"rule-list": [
+			{"name": "1", "group": ["admin"], "rule": [{"name": "all", "action": "permit"}]},
+			{"name": "2", "group": ["readers"], "rule": [
+				{"name": "users", "path": "/mooring-system:system/user", "access-operations": "*", "action": "deny"},
+				{"name": "reading", "access-operations": "read", "action": "permit"},
+				{"name": "rest", "access-operations": "*", "action": "deny"}]},
+			{"name": "3", "group": ["*"], "rule": [{"name": "nothing", "access-operations": "*", "action": "deny"}]}]}}`
+
+// setup changes the options before the server is made.
+type setup func(*Options)
+
+func newElement(t testing.TB, setups ...setup) *element {
+	t.Helper()
+	s := testSchema()
+	e := &element{t: t, bindings: binding.New(), socket: filepath.Join(t.TempDir(), "mooring.sock")}
+	dir, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	startup, err := tree.DecodeJSON(strings.NewReader(strings.ReplaceAll(configuration, "HASH", secretHash())), s.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.store, err = datastore.Open(t.Context(), datastore.Options{Schema: s, Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	e.replace(startup)
+	st := state.New(s, 20*time.Millisecond)
+	if err := st.MountElement(state.Sources{
+		LMAs: func() []state.LMA {
+			return []state.LMA{{Name: "lma1", Table: e.bindings, Statistics: &mobility.Statistics{},
+				Peers:    func(context.Context) ([]lma.PeerState, error) { return nil, nil },
+				Networks: func(context.Context) (map[string][]pool.Usage, error) { return nil, nil },
+				Session:  func(id dataplane.SessionID) dataplane.SessionID { return id }}}
+		},
+		Configured: func() *mobility.Config { return &mobility.Config{} },
+		Version:    "0.1.0", Started: time.Now(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := access.LoadKeys(dir, "mooring.example.net", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.show(&keys.Certificate)
+	running := func() *tree.Node { return e.store.Running().Root }
+	o := Options{Store: e.store, State: st, Access: access.NewControl(running), Users: &access.Users{Running: running}, Certificate: e.shown}
+	for _, change := range setups {
+		change(&o)
+	}
+	if e.server, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.server.Close)
+	e.listen()
+	return e
+}
+
+// replace puts another configuration into force, as somebody else than a gNMI client.
+func (e *element) replace(root *tree.Node) {
+	e.t.Helper()
+	c := e.store.NewSession(access.Element, 0).Private()
+	if err := c.Replace(root); err != nil {
+		e.t.Fatal(err)
+	}
+	if _, err := c.Commit(e.t.Context(), datastore.CommitOptions{}); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *element) show(c *tls.Certificate) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.roots = x509.NewCertPool()
+	e.roots.AddCert(leaf)
+	e.certificate = c
+}
+
+func (e *element) shown() *tls.Certificate {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.certificate
+}
+
+func (e *element) listen() {
+	e.t.Helper()
+	local, err := net.ListenUnix("unix", &net.UnixAddr{Name: e.socket, Net: "unix"})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.server.ServeLocal(local)
+	e.server.Prepare(e.t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
+	bound, err := e.server.Status()
+	if err != nil || len(bound) != 1 {
+		e.t.Fatalf("listening at %v: %v", bound, err)
+	}
+	e.at = bound[0]
+}
+
+// client is a client of the element, over one connection.
+type client struct {
+	gpb.GNMIClient
+	conn *grpc.ClientConn
+}
+
+// local is a client at the local socket, who may do everything.
+func (e *element) local() client {
+	e.t.Helper()
+	return e.dial("unix:"+e.socket, insecure.NewCredentials())
+}
+
+// over is a client over TLS with a name and a password, or with neither.
+func (e *element) over(name, password string) client {
+	e.t.Helper()
+	var options []grpc.DialOption
+	if name != "" {
+		options = append(options, grpc.WithPerRPCCredentials(basic{name, password}))
+	}
+	return e.dial(e.at.String(), credentials.NewTLS(&tls.Config{RootCAs: e.roots}), options...)
+}
+
+func (e *element) dial(target string, creds credentials.TransportCredentials, options ...grpc.DialOption) client {
+	e.t.Helper()
+	conn, err := grpc.NewClient(target, append(options, grpc.WithTransportCredentials(creds))...)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { conn.Close() })
+	return client{gpb.NewGNMIClient(conn), conn}
+}
+
+// basic sends a name and a password with each RPC.
+type basic struct{ name, password string }
+
+func (l basic) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"username": l.name, "password": l.password}, nil
+}
+
+func (basic) RequireTransportSecurity() bool { return true }
+
+// discard is a log that nobody reads.
+var discard = slog.New(slog.DiscardHandler)
+
+// as adds credentials to an RPC.
+func as(ctx context.Context, name, password string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "username", name, "password", password)
+}
+
+// path reads /name/name[key=value][key=value]; \ takes the next sign literally.
+func path(text string) *gpb.Path {
+	p := &gpb.Path{}
+	rest := text
+	next := func(stops string) (word string) {
+		var b strings.Builder
+		for len(rest) > 0 && !strings.ContainsRune(stops, rune(rest[0])) {
+			if rest[0] == '\\' {
+				rest = rest[1:]
+			}
+			b.WriteByte(rest[0])
+			rest = rest[1:]
+		}
+		return b.String()
+	}
+	for strings.HasPrefix(rest, "/") {
+		rest = rest[1:]
+		e := &gpb.PathElem{Name: next("/[")}
+		for strings.HasPrefix(rest, "[") {
+			rest = rest[1:]
+			key := next("=")
+			rest = rest[1:]
+			if e.Key == nil {
+				e.Key = map[string]string{}
+			}
+			e.Key[key] = next("]")
+			rest = rest[1:]
+		}
+		if e.Name != "" {
+			p.Elem = append(p.Elem, e)
+		}
+	}
+	return p
+}
+
+func paths(texts ...string) (list []*gpb.Path) {
+	for _, text := range texts {
+		list = append(list, path(text))
+	}
+	return list
+}
+
+// session is a binding.
+func session(id int, change func(*mobility.Binding)) *mobility.Binding {
+	now := mobility.At(time.Unix(1_800_000_000, 0))
+	gateway := netip.MustParseAddr("2001:db8::11")
+	b := &mobility.Binding{
+		ID: dataplane.SessionID(id), Node: mobility.NAI(fmt.Sprintf("node%d@example.net", id)), LinkID: mobility.LinkID([]byte{2, 0, 0, 0, byte(id >> 8), byte(id)}),
+		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, byte(id >> 16), byte(id >> 8), byte(id)}), 64)},
+		Ends:     unique.Make(mobility.Ends{Local: netip.MustParseAddr("2001:db8::1"), Remote: netip.AddrPortFrom(gateway, 0), CareOf: gateway, Peer: "mag1"}),
+		Lifetime: 600 * time.Second, Expires: mobility.At(time.Unix(1_800_000_600, 0)), Created: now, Updated: now,
+		Network: unique.Make("home"), Profile: unique.Make("@example.net"), Sequence: 1, State: mobility.StateActive, Install: mobility.Installed,
+	}
+	if change != nil {
+		change(b)
+	}
+	return b
+}
+
+// refresh is a binding after a number of refreshes.
+func refresh(id int, sequence uint16) *mobility.Binding {
+	return session(id, func(b *mobility.Binding) { b.Sequence = sequence })
+}

@@ -1,0 +1,402 @@
+package gnmi
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/codes"
+
+	"mooring/server/state"
+	"mooring/server/tree/schema"
+)
+
+// The wildcards of path elements and keys.
+const (
+	anyElement  = "*"
+	anyElements = "..."
+	anyKey      = "*"
+)
+
+// elementOrigin is the origin of the whole data of the element, as no origin is. The name of a module is an origin too: that of the nodes
+// at the top that it defines.
+const elementOrigin = "mooring"
+
+// maxPathElements bounds a path; the deepest node of any model we know is less than half as deep.
+const maxPathElements = 64
+
+// maxPatterns bounds what one path with wildcards may stand for in the models.
+const maxPatterns = 2000
+
+// place is what a path of a request leads to.
+type place struct {
+	text     string // the operation and the path as it was asked for, for messages
+	origin   string
+	patterns []schema.Path // instances that are meant; keys that are state.Any are open
+	wildcard bool          // any may be meant, or none
+}
+
+// resolver resolves the paths of one request.
+type resolver struct {
+	schema *schema.Schema
+	op     string // what is done with them, for messages
+	prefix *gpb.Path
+	// unknown is the code for a path to what the schema does not have: a read says Unimplemented, a write NotFound.
+	unknown codes.Code
+}
+
+// resolve finds out what a path means. Names may have the name of their module before them, as in module:name.
+func (r *resolver) resolve(path *gpb.Path) (*place, *fault) {
+	elems := slices.Concat(r.prefix.GetElem(), path.GetElem())
+	p := &place{text: r.op + " " + pathText(elems), origin: r.prefix.GetOrigin()}
+	if p.origin == "" {
+		p.origin = path.GetOrigin()
+	}
+	if err := r.wellFormed(path, elems); err != nil {
+		return nil, faultf(codes.InvalidArgument, "%s: %v", p.text, err)
+	}
+	module, ok := r.originModule(p.origin)
+	if !ok {
+		return nil, faultf(codes.Unimplemented, "%s: no schema of origin %q here; the origins are none, %q and the names of the modules", p.text, p.origin, elementOrigin)
+	}
+	x := expansion{unknown: r.unknown, found: []reached{{node: r.schema.Root}}, module: module}
+	for i, e := range elems {
+		if err := x.step(e, i); err != nil {
+			return nil, faultf(err.code, "%s: %s", p.text, err.text)
+		}
+	}
+	p.wildcard = x.wildcard
+	if p.patterns = x.paths(r.schema); x.nested {
+		p.patterns = covering(p.patterns)
+	}
+	if len(p.patterns) > maxPatterns {
+		return nil, faultf(codes.ResourceExhausted, "%s: stands for %d nodes of the models; the limit is %d", p.text, len(p.patterns), maxPatterns)
+	}
+	return p, nil
+}
+
+// resolveAll resolves the paths of a read. The error lists all that are wrong, in the order of the request.
+func (s *service) resolveAll(op string, prefix *gpb.Path, paths []*gpb.Path) ([]*place, error) {
+	if len(paths) == 0 {
+		return nil, faultf(codes.InvalidArgument, "%s: no path is given", op)
+	}
+	if len(paths) > s.options.Limits.Paths {
+		return nil, faultf(codes.ResourceExhausted, "%s: %d paths in one request; the limit is %d", op, len(paths), s.options.Limits.Paths)
+	}
+	r := &resolver{schema: s.schema, op: op, prefix: prefix, unknown: codes.Unimplemented}
+	var places []*place
+	var wrong faults
+	for _, path := range paths {
+		p, f := r.resolve(path)
+		if f != nil {
+			wrong = append(wrong, f)
+			continue
+		}
+		places = append(places, p)
+	}
+	if len(wrong) == 0 {
+		if f := checkOrigins(prefix, places); f != nil {
+			wrong = append(wrong, f)
+		}
+	}
+	return places, wrong.err()
+}
+
+// wellFormed refuses what has no meaning whatever the schema is.
+func (r *resolver) wellFormed(path *gpb.Path, elems []*gpb.PathElem) error {
+	//lint:ignore SA1019 whoever still uses it shall not get the root instead
+	old := len(path.GetElement()) + len(r.prefix.GetElement())
+	switch {
+	case path.GetTarget() != "":
+		return fmt.Errorf("the target %q stands in a path; it belongs in the prefix", path.GetTarget())
+	case path.GetOrigin() != "" && r.prefix.GetOrigin() != "":
+		return fmt.Errorf("origin is %q in the prefix and %q in the path; give one of the two", r.prefix.GetOrigin(), path.GetOrigin())
+	case old > 0:
+		return fmt.Errorf("the field element has been replaced by elem")
+	case len(elems) > maxPathElements:
+		return fmt.Errorf("a path of %d elements; the limit is %d", len(elems), maxPathElements)
+	}
+	for i, e := range elems {
+		if e.GetName() == "" {
+			return fmt.Errorf("element %d has no name", i+1)
+		}
+	}
+	return nil
+}
+
+// originModule gives the module that an origin limits the top of the tree to; nil is all of them.
+func (r *resolver) originModule(origin string) (*schema.Module, bool) {
+	if origin == "" || origin == elementOrigin {
+		return nil, true
+	}
+	m := r.schema.Module(origin)
+	return m, m != nil && m.Implemented
+}
+
+// checkOrigins refuses a prefix with elements when the paths are of several origins: it cannot be part of them all.
+func checkOrigins(prefix *gpb.Path, places []*place) *fault {
+	for _, p := range places {
+		if p.origin != places[0].origin && len(prefix.GetElem()) > 0 {
+			return faultf(codes.InvalidArgument, "%s: paths of the origins %q and %q under one prefix; leave the elements of the prefix out",
+				p.text, places[0].origin, p.origin)
+		}
+	}
+	return nil
+}
+
+// expansion follows a path through the schema, along all ways that wildcards leave open.
+type expansion struct {
+	unknown  codes.Code
+	module   *schema.Module // of the nodes at the top; nil is any
+	found    []reached
+	wildcard bool
+	nested   bool // what was found may include other finds
+}
+
+// reached is a node of the schema with the path that led there.
+type reached struct {
+	node *schema.Node
+	path schema.Path
+}
+
+// step goes one element further. Where a wildcard has been, ways that the element does not fit are given up.
+func (x *expansion) step(e *gpb.PathElem, index int) *fault {
+	if e.Name == anyElement || e.Name == anyElements {
+		if len(e.Key) > 0 {
+			return faultf(codes.InvalidArgument, "the wildcard %s takes no keys", e.Name)
+		}
+		x.wildcard = true
+	}
+	var next []reached
+	var reason *fault
+	for _, at := range x.found {
+		if e.Name == anyElements {
+			x.nested = true
+			next = x.below(at, next)
+			continue
+		}
+		for _, def := range x.children(at.node, e.Name) {
+			keys, err := x.keys(def, e)
+			if err != nil {
+				reason = err
+				continue
+			}
+			next = append(next, reached{def, at.path.Append(def, keys...)})
+		}
+	}
+	if len(next) == 0 && reason == nil {
+		reason = x.noSuch(e.Name)
+	}
+	if len(next) == 0 {
+		return reason
+	}
+	x.found = next
+	return nil
+}
+
+func (x *expansion) noSuch(name string) *fault {
+	parent := x.found[0].node
+	if len(x.found) == 1 {
+		module, local := splitName(name)
+		if module == "" && parent.Module != nil {
+			module = parent.Module.Name
+		}
+		if feature, ok := parent.Unsupported(module, local); ok {
+			return faultf(x.unknown, "%q needs feature %s, which this element lacks", name, feature)
+		}
+	}
+	return faultf(x.unknown, "no node %q below %s in the models of this element", name, parent.Path())
+}
+
+// children are the children of a node that a name stands for: all for the wildcard.
+func (x *expansion) children(parent *schema.Node, name string) []*schema.Node {
+	var list []*schema.Node
+	if name == anyElement {
+		list = parent.Children
+	} else if module, local := splitName(name); module != "" {
+		list = appendDefined(nil, parent.Child(module, local))
+	} else if parent.Kind == schema.Root && x.module != nil {
+		list = appendDefined(nil, parent.Child(x.module.Name, local))
+	} else {
+		list = appendDefined(nil, parent.ChildNamed(local))
+	}
+	if parent.Kind != schema.Root || x.module == nil {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(def *schema.Node) bool { return def.Module != x.module })
+}
+
+func appendDefined(list []*schema.Node, def *schema.Node) []*schema.Node {
+	if def == nil {
+		return list
+	}
+	return append(list, def)
+}
+
+// below appends a node and all that are below it: what "..." stands for.
+func (x *expansion) below(at reached, list []reached) []reached {
+	if !slices.ContainsFunc(list, func(r reached) bool { return r.node == at.node && r.path.Equal(at.path) }) {
+		list = append(list, at)
+	}
+	for _, def := range x.children(at.node, anyElement) {
+		if def.HasChildren() {
+			list = x.below(reached{def, at.path.Append(def, openKeys(def)...)}, list)
+		}
+	}
+	return list
+}
+
+// openKeys are the keys of a list of which all entries are meant; nil for every other node.
+func openKeys(def *schema.Node) []string {
+	if def.Kind != schema.List {
+		return nil
+	}
+	return slices.Repeat([]string{state.Any}, len(def.Keys))
+}
+
+// keys reads the keys of an element. Those that are missing are open.
+func (x *expansion) keys(def *schema.Node, e *gpb.PathElem) ([]string, *fault) {
+	keys := openKeys(def)
+	if len(e.Key) > 0 && len(keys) == 0 {
+		return nil, faultf(codes.InvalidArgument, "%s is no list that has keys", def.Path())
+	}
+	for name, text := range e.Key {
+		_, local := splitName(name)
+		i := slices.IndexFunc(def.Keys, func(k *schema.Node) bool { return k.Name == local })
+		if i < 0 {
+			return nil, faultf(codes.InvalidArgument, "%q is no key of list %s", name, def.Path())
+		}
+		if text == anyKey {
+			continue
+		}
+		value, err := def.Keys[i].Type.Parse(text, schema.Lexical{Module: moduleOr(def.Keys[i])})
+		if err != nil {
+			return nil, faultf(codes.InvalidArgument, "key %q of list %s: %v", name, def.Path(), err)
+		}
+		keys[i] = value
+	}
+	x.wildcard = x.wildcard || slices.Contains(keys, state.Any)
+	return keys, nil
+}
+
+// moduleOr resolves prefixes of identities: names of modules, that of the leaf where there is none.
+func moduleOr(def *schema.Node) func(string) *schema.Module {
+	return func(name string) *schema.Module {
+		if name == "" {
+			return def.Module
+		}
+		return def.Schema().Module(name)
+	}
+}
+
+// paths are where the expansion led to. The root of one module stands for the nodes that the module has there.
+func (x *expansion) paths(s *schema.Schema) (list []schema.Path) {
+	for _, at := range x.found {
+		if at.node.Kind != schema.Root || x.module == nil {
+			list = append(list, at.path)
+			continue
+		}
+		for _, def := range x.children(s.Root, anyElement) {
+			list = append(list, schema.Path{{Node: def, Keys: openKeys(def)}})
+		}
+	}
+	return list
+}
+
+// covering leaves out the patterns that others include.
+func covering(list []schema.Path) (kept []schema.Path) {
+	if len(list) == 1 {
+		return list
+	}
+	for i, p := range list {
+		covered := slices.ContainsFunc(kept, func(q schema.Path) bool { return covers(q, p) }) ||
+			slices.ContainsFunc(list[i+1:], func(q schema.Path) bool { return covers(q, p) && !covers(p, q) })
+		if !covered {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// covers reports whether all that q means is at or below what p means.
+func covers(p, q schema.Path) bool {
+	if len(p) > len(q) {
+		return false
+	}
+	for i := range p {
+		if !matches(p[i], q[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches reports whether the step of a pattern means an instance, or includes another step of a pattern.
+func matches(pattern, step schema.Step) bool {
+	if pattern.Node != step.Node {
+		return false
+	}
+	for i, k := range pattern.Keys {
+		if k != state.Any && (i >= len(step.Keys) || step.Keys[i] != k) {
+			return false
+		}
+	}
+	return true
+}
+
+func splitName(name string) (module, local string) {
+	if module, local, ok := strings.Cut(name, ":"); ok {
+		return module, local
+	}
+	return "", name
+}
+
+// elementName is how a node is called in paths that the element sends: by its name alone, unless that is also the name of a sibling that
+// the parent's own module defines.
+func elementName(def *schema.Node) string {
+	if def.Parent.ChildNamed(def.Name) == def {
+		return def.Name
+	}
+	return def.QualifiedName()
+}
+
+// elemsOf writes a path as gNMI has it.
+func elemsOf(path schema.Path) []*gpb.PathElem {
+	elems := make([]*gpb.PathElem, len(path))
+	for i, s := range path {
+		elems[i] = elemOf(s)
+	}
+	return elems
+}
+
+func elemOf(s schema.Step) *gpb.PathElem {
+	e := &gpb.PathElem{Name: elementName(s.Node)}
+	if s.Node.Kind == schema.List && len(s.Keys) > 0 {
+		e.Key = make(map[string]string, len(s.Keys))
+		for i, k := range s.Keys {
+			e.Key[s.Node.Keys[i].Name] = k
+		}
+	}
+	return e
+}
+
+// pathText writes a path for people.
+func pathText(elems []*gpb.PathElem) string {
+	if len(elems) == 0 {
+		return "/"
+	}
+	var b strings.Builder
+	for _, e := range elems {
+		b.WriteByte('/')
+		b.WriteString(e.GetName())
+		for _, name := range slices.Sorted(maps.Keys(e.GetKey())) {
+			fmt.Fprintf(&b, "[%s=%s]", name, e.Key[name])
+		}
+	}
+	return b.String()
+}
+
+// closed reports whether a step of a pattern leaves nothing open.
+func closed(step schema.Step) bool { return !slices.Contains(step.Keys, state.Any) }

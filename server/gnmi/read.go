@@ -1,0 +1,138 @@
+package gnmi
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/state"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// reader reads for one user: what patterns select of configuration and state, as far as the user may see it and the models are wanted.
+type reader struct {
+	*service
+	access *access.Access
+	models models
+	sink   sink
+
+	old, new *state.Renderer
+}
+
+func (s *service) reader(who access.User, m models, to sink) *reader {
+	return &reader{service: s, access: s.options.Access.For(who), models: m, sink: to, old: state.NewRenderer(), new: state.NewRenderer()}
+}
+
+// config tells what differs between two configurations. old nil tells all of the new one, and so does again.
+func (r *reader) config(old, now *tree.Node, sel selection, when time.Time, again bool) error {
+	filter, _ := r.access.Reader(nil)
+	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: tree.Diff(old, now)}
+	return d.top(old, now, sel)
+}
+
+// table is a table of state of which something is wanted.
+type table struct {
+	view state.View
+	sel  selection // from the root
+	// owner: an entry of the list is there when its row is, and not otherwise
+	owner bool
+}
+
+// tables finds the tables that hold what patterns lead to. Where several lead to one table, it is looked at once.
+func (s *service) tables(patterns []schema.Path) []*table {
+	var list []*table
+	var wanted []schema.Path // to the rows that any of the patterns wants, for each table
+	for _, p := range patterns {
+		for _, v := range s.options.State.At(p) {
+			def := v.Node()
+			rows := rowsOf(def, p)
+			i := slices.IndexFunc(list, func(t *table) bool { return t.view.Same(v) })
+			if i < 0 {
+				list = append(list, &table{view: v, sel: selectionOf([]schema.Path{p}), owner: def.Kind == schema.List && !def.Config})
+				wanted = append(wanted, rows)
+				continue
+			}
+			wanted[i] = widen(wanted[i], rows)
+			list[i].sel = list[i].sel.union(selectionOf([]schema.Path{p}))
+			list[i].view = s.widened(v, wanted[i])
+		}
+	}
+	return list
+}
+
+// rowsOf is a pattern of the rows of a table that another pattern is about.
+func rowsOf(def *schema.Node, p schema.Path) schema.Path {
+	var rows schema.Path
+	for i, node := range def.Ancestors() {
+		if i < len(p) {
+			rows = append(rows, p[i])
+		} else {
+			rows = append(rows, schema.Step{Node: node, Keys: openKeys(node)})
+		}
+	}
+	return rows
+}
+
+// widen gives a pattern of the rows that either of two means; both lead to one table.
+func widen(p, q schema.Path) schema.Path {
+	wide := slices.Clone(p)
+	for i := range wide {
+		if !slices.Equal(p[i].Keys, q[i].Keys) {
+			wide[i].Keys = openKeys(p[i].Node)
+		}
+	}
+	return wide
+}
+
+// widened is the view of the same table that a pattern of its rows gives.
+func (s *service) widened(v state.View, rows schema.Path) state.View {
+	views := s.options.State.At(rows)
+	return views[slices.IndexFunc(views, v.Same)]
+}
+
+// rows tells everything of the rows that there are.
+func (r *reader) rows(ctx context.Context, t *table, when time.Time) error {
+	for row, err := range t.view.Rows(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := r.row(t, nil, &row, when, false); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// row tells what differs between two versions of a row, of which one may be nil; with again it also tells what is as it was.
+func (r *reader) row(t *table, old, new *state.Row, when time.Time, again bool) error {
+	one := new
+	if one == nil {
+		one = old
+	}
+	at := one.Path()
+	sel, ok := t.sel.follow(at)
+	if !ok {
+		return nil
+	}
+	filter, readable := r.access.Reader(at)
+	if !readable {
+		return nil
+	}
+	if slices.ContainsFunc(at, func(s schema.Step) bool { return !r.models.has(s.Node) }) {
+		return nil
+	}
+	if new == nil && t.owner {
+		return r.sink.removed(at, when)
+	}
+	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, state: true, again: again}
+	return d.instance(at, render(r.old, old, when), render(r.new, new, when), sel)
+}
+
+func render(with *state.Renderer, row *state.Row, when time.Time) *tree.Node {
+	if row == nil {
+		return nil
+	}
+	return with.Render(*row, when)
+}

@@ -1,0 +1,253 @@
+package gnmi
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"mooring/server/access"
+	"mooring/server/datastore"
+	"mooring/server/state"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// warningHeader is the trailer of a Set that carries what its commit warned of, one value for each. (gNMI has no place for it.)
+const warningHeader = "mooring-warning-bin"
+
+// maxWarnings bounds how many are sent.
+const maxWarnings = 50
+
+// Set implements gNMI. All operations are one commit: when one of them is wrong, or the outcome is, nothing has changed anywhere.
+func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse, error) {
+	if err := checkExtensions(req.GetExtension()); err != nil {
+		return nil, err
+	}
+	operations, err := s.operations(req)
+	if err != nil {
+		return nil, err
+	}
+	when := time.Now()
+	if len(operations) > 0 {
+		result, err := s.commit(ctx, userOf(ctx), operations)
+		if err != nil {
+			return nil, err
+		}
+		when = result.Snapshot.Time
+		warn(ctx, result.Warnings)
+	}
+	resp := &gpb.SetResponse{Prefix: req.GetPrefix(), Timestamp: when.UnixNano()}
+	for _, op := range operations {
+		resp.Response = append(resp.Response, &gpb.UpdateResult{Path: op.path, Op: op.kind})
+	}
+	return resp, nil
+}
+
+func warn(ctx context.Context, warnings []*tree.Error) {
+	md := metadata.MD{}
+	for _, w := range warnings[:min(len(warnings), maxWarnings)] {
+		md.Append(warningHeader, w.Error())
+	}
+	grpc.SetTrailer(ctx, md) // fails only when the RPC has ended
+}
+
+// operation is one operation of a Set.
+type operation struct {
+	kind  gpb.UpdateResult_Operation
+	path  *gpb.Path // as the client gave it
+	place *place
+	edits []tree.Edit // of replace and update; those of a delete depend on what there is
+}
+
+// operations reads the operations of a Set in the order in which they are made (section 3.4.3). The error lists all that are wrong.
+func (s *service) operations(req *gpb.SetRequest) ([]*operation, error) {
+	if len(req.GetUnionReplace()) > 0 {
+		return nil, faultf(codes.Unimplemented, "set: union_replace is not supported; use replace")
+	}
+	n := len(req.GetDelete()) + len(req.GetReplace()) + len(req.GetUpdate())
+	if n > s.options.Limits.Operations {
+		return nil, faultf(codes.ResourceExhausted, "set: %d operations in one request; the limit is %d", n, s.options.Limits.Operations)
+	}
+	list := make([]*operation, 0, n)
+	var wrong faults
+	add := func(op *operation, f *fault) {
+		list = append(list, op)
+		if f != nil {
+			wrong = append(wrong, f)
+		}
+	}
+	for _, path := range req.GetDelete() {
+		add(s.deletion(req.GetPrefix(), path))
+	}
+	for _, u := range req.GetReplace() {
+		add(s.writing(gpb.UpdateResult_REPLACE, req.GetPrefix(), u))
+	}
+	for _, u := range req.GetUpdate() {
+		add(s.writing(gpb.UpdateResult_UPDATE, req.GetPrefix(), u))
+	}
+	if len(wrong) == 0 && n > 0 {
+		var places []*place
+		for _, op := range list {
+			places = append(places, op.place)
+		}
+		if f := checkOrigins(req.GetPrefix(), places); f != nil {
+			wrong = append(wrong, f)
+		}
+	}
+	return list, wrong.err()
+}
+
+func (s *service) deletion(prefix, path *gpb.Path) (*operation, *fault) {
+	op := &operation{kind: gpb.UpdateResult_DELETE, path: path}
+	r := &resolver{schema: s.schema, op: "delete", prefix: prefix, unknown: codes.NotFound}
+	var f *fault
+	if op.place, f = r.resolve(path); f != nil {
+		return op, f
+	}
+	return op, op.place.deletable()
+}
+
+// deletable refuses what is not configuration or cannot go by itself. What a wildcard stands for besides is passed over.
+func (p *place) deletable() *fault {
+	if p.wildcard {
+		p.patterns = slices.DeleteFunc(p.patterns, func(at schema.Path) bool { return len(at) > 0 && (!at.Last().Node.Config || at.Last().Node.IsKey()) })
+		return nil
+	}
+	for _, at := range p.patterns {
+		if f := p.configured(at); f != nil {
+			return f
+		}
+		if len(at) > 0 && at.Last().Node.IsKey() {
+			return faultf(codes.InvalidArgument, "%s: a key goes with its entry; delete that", p.text)
+		}
+	}
+	return nil
+}
+
+func (p *place) configured(at schema.Path) *fault {
+	if len(at) > 0 && !at.Last().Node.Config {
+		return faultf(codes.InvalidArgument, "%s: this is state and cannot be configured", p.text)
+	}
+	return nil
+}
+
+// writing reads a replace or an update.
+func (s *service) writing(kind gpb.UpdateResult_Operation, prefix *gpb.Path, u *gpb.Update) (*operation, *fault) {
+	op := &operation{kind: kind, path: u.GetPath()}
+	r := &resolver{schema: s.schema, op: strings.ToLower(kind.String()), prefix: prefix, unknown: codes.NotFound}
+	var f *fault
+	if op.place, f = r.resolve(u.GetPath()); f != nil {
+		return op, f
+	}
+	p := &payload{schema: s.schema, place: op.place, replace: kind == gpb.UpdateResult_REPLACE, value: u.GetVal()}
+	op.edits, f = p.edits(slices.Concat(prefix.GetElem(), u.GetPath().GetElem()))
+	return op, f
+}
+
+// attempts is how often a Set is tried when others commit changes to the same nodes in between.
+const attempts = 5
+
+// commit makes the operations on a candidate of their own and commits that. Sets take turns; who commits through NETCONF meanwhile may have
+// changed the same, and then the operations are made again on top of that.
+func (s *service) commit(ctx context.Context, user access.User, operations []*operation) (*datastore.Result, error) {
+	select {
+	case s.setting <- struct{}{}:
+		defer func() { <-s.setting }()
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	session := s.options.Store.NewSession(user, 0)
+	defer session.Close()
+	check := s.options.Access.For(user).Changes
+	var result *datastore.Result
+	var err error
+	for range attempts {
+		result, err = commitOnce(ctx, session.Private(), check, operations)
+		if !slices.ContainsFunc(tree.Errors(err), func(e *tree.Error) bool { return codeOf(e) == codes.Aborted }) {
+			break
+		}
+	}
+	return result, refusal(ctx, err)
+}
+
+func commitOnce(ctx context.Context, c *datastore.Candidate, check datastore.Check, operations []*operation) (*datastore.Result, error) {
+	if _, err := c.Edit(nil); err != nil { // from here on, the candidate is what running is now
+		return nil, err
+	}
+	var edits []tree.Edit
+	for _, op := range operations {
+		if op.kind != gpb.UpdateResult_DELETE {
+			edits = append(edits, op.edits...)
+			continue
+		}
+		for _, pattern := range op.place.patterns {
+			edits = appendRemovals(edits, c.Root(), pattern)
+		}
+	}
+	if _, err := c.Edit(check, edits...); err != nil {
+		return nil, err
+	}
+	return c.Commit(ctx, datastore.CommitOptions{Via: "gnmi", Check: check})
+}
+
+// refusal gives the status of a commit that failed; nil for one that did not. It lists everything that is wrong.
+func refusal(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	var wrong faults
+	for _, e := range tree.Errors(err) {
+		wrong = append(wrong, faultf(codeOf(e), "%v", e))
+	}
+	return wrong.err()
+}
+
+// appendRemovals appends edits that remove what a pattern leads to from the root.
+func appendRemovals(edits []tree.Edit, root *tree.Node, pattern schema.Path) []tree.Edit {
+	s := root.Schema().Schema()
+	if len(pattern) == 0 {
+		return append(edits, tree.Edit{Op: tree.Replace, Node: tree.NewRoot(s)})
+	}
+	for at := range instances(root, pattern, nil) {
+		edits = append(edits, tree.At(s, at, tree.Remove, nil))
+	}
+	return edits
+}
+
+// instances yields the paths to what a pattern leads to from a node, at which at ends.
+func instances(n *tree.Node, pattern, at schema.Path) func(yield func(schema.Path) bool) {
+	return func(yield func(schema.Path) bool) { walkInstances(n, pattern, at, yield) }
+}
+
+func walkInstances(n *tree.Node, pattern, at schema.Path, yield func(schema.Path) bool) bool {
+	if len(pattern) == 0 {
+		return yield(at)
+	}
+	step := pattern[0]
+	held := n.Child(step.Node)
+	switch {
+	case held == nil:
+		return true
+	case !held.IsList() || len(step.Keys) == 0:
+		return walkInstances(held, pattern[1:], at.Append(step.Node), yield)
+	case !slices.Contains(step.Keys, state.Any):
+		e := held.Entry(step.Keys...)
+		return e == nil || walkInstances(e, pattern[1:], at.Append(step.Node, step.Keys...), yield)
+	}
+	for e := range held.Entries() {
+		if matches(step, e.Step()) && !walkInstances(e, pattern[1:], at.Append(step.Node, e.Keys()...), yield) {
+			return false
+		}
+	}
+	return true
+}

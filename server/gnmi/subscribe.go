@@ -1,0 +1,315 @@
+package gnmi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"mooring/server/access"
+	"mooring/server/tree/schema"
+)
+
+// subscribeStream is the stream of a Subscribe.
+type subscribeStream = grpc.BidiStreamingServer[gpb.SubscribeRequest, gpb.SubscribeResponse]
+
+// Subscribe implements gNMI.
+func (s *service) Subscribe(stream subscribeStream) error {
+	req, err := stream.Recv()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return faultf(codes.InvalidArgument, "subscribe: the stream has ended before a subscription was asked for")
+		}
+		return err
+	}
+	user := userOf(stream.Context())
+	list, err := s.subscriptions(req)
+	if err != nil {
+		return err
+	}
+	if f := list.readable(s.options.Access.For(user)); f != nil {
+		return f
+	}
+	done, f := s.streams.open(user.Name)
+	if f != nil {
+		return f
+	}
+	defer done()
+	return newSubscriber(s, stream, user, list).run()
+}
+
+// subscriptionList is what a client asks for in its first message.
+type subscriptionList struct {
+	*gpb.SubscriptionList
+	used  models
+	items []*subscription
+}
+
+// subscription is one path, and how it is followed.
+type subscription struct {
+	*place
+	manner
+}
+
+// manner is how something is followed in a STREAM. What is followed alike is followed together.
+type manner struct {
+	interval  time.Duration // between samples; 0: on change
+	heartbeat time.Duration // after which everything is told again; 0: never
+	suppress  bool          // samples leave out what is as it was
+}
+
+// subscriptions reads the first message. The error lists all that is wrong.
+func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, error) {
+	if err := checkExtensions(req.GetExtension()); err != nil {
+		return nil, err
+	}
+	list := &subscriptionList{SubscriptionList: req.GetSubscribe()}
+	if list.SubscriptionList == nil {
+		return nil, faultf(codes.InvalidArgument, "subscribe: the first message must be a SubscriptionList")
+	}
+	if _, known := gpb.SubscriptionList_Mode_name[int32(list.GetMode())]; !known {
+		return nil, faultf(codes.InvalidArgument, "subscribe: there is no mode %d", list.GetMode())
+	}
+	if f := checkEncoding(list.GetEncoding()); f != nil {
+		return nil, f
+	}
+	var f *fault
+	if list.used, f = s.used(list.GetUseModels()); f != nil {
+		return nil, f
+	}
+	var paths []*gpb.Path
+	for _, sub := range list.GetSubscription() {
+		paths = append(paths, sub.GetPath())
+	}
+	places, err := s.resolveAll("subscribe", list.GetPrefix(), paths)
+	if err != nil {
+		return nil, err
+	}
+	var wrong faults
+	for i, sub := range list.GetSubscription() {
+		item := &subscription{place: places[i]}
+		if list.GetMode() == gpb.SubscriptionList_STREAM {
+			if item.manner, f = s.options.Limits.manner(sub, places[i]); f != nil {
+				wrong = append(wrong, f)
+			}
+		}
+		list.items = append(list.items, item)
+	}
+	return list, wrong.err()
+}
+
+// manner reads how a path is to be followed. TARGET_DEFINED is on change for everything: all of it can be.
+func (l Limits) manner(sub *gpb.Subscription, p *place) (m manner, f *fault) {
+	switch sub.GetMode() {
+	case gpb.SubscriptionMode_ON_CHANGE:
+	case gpb.SubscriptionMode_TARGET_DEFINED:
+		if sub.GetSampleInterval() != 0 {
+			return m, faultf(codes.InvalidArgument, "%s: the sample interval is the element's choice with TARGET_DEFINED; leave it out", p.text)
+		}
+	case gpb.SubscriptionMode_SAMPLE:
+		m.suppress = sub.GetSuppressRedundant()
+		if m.interval, f = l.interval(sub.GetSampleInterval(), "sample interval", p); f != nil {
+			return m, f
+		}
+		if m.interval == 0 {
+			m.interval = l.SampleInterval
+		}
+	default:
+		return m, faultf(codes.InvalidArgument, "%s: there is no subscription mode %d", p.text, sub.GetMode())
+	}
+	if m.heartbeat, f = l.interval(sub.GetHeartbeatInterval(), "heartbeat interval", p); f != nil {
+		return m, f
+	}
+	if m.heartbeat > 0 && m.heartbeat < m.interval {
+		return m, faultf(codes.InvalidArgument, "%s: a heartbeat interval of %v is shorter than the sample interval of %v", p.text, m.heartbeat, m.interval)
+	}
+	return m, nil
+}
+
+func (l Limits) interval(ns uint64, what string, p *place) (time.Duration, *fault) {
+	if ns > math.MaxInt64 {
+		return 0, faultf(codes.InvalidArgument, "%s: a %s of %d ns is longer than anybody can wait", p.text, what, ns)
+	}
+	d := time.Duration(ns)
+	if d > 0 && d < l.SampleInterval {
+		return 0, faultf(codes.InvalidArgument, "%s: a %s of %v; the shortest is %v", p.text, what, d, l.SampleInterval)
+	}
+	return d, nil
+}
+
+// readable refuses paths that the user may not read.
+func (l *subscriptionList) readable(a *access.Access) *fault {
+	for _, sub := range l.items {
+		if f := sub.readable(a); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// patterns are those of all subscriptions.
+func patternsOf(items []*subscription) (list []schema.Path) {
+	for _, sub := range items {
+		list = append(list, sub.patterns...)
+	}
+	return covering(list)
+}
+
+// origin is what a client called the origin of the node at a path.
+func (l *subscriptionList) origin(at schema.Path) string {
+	for _, sub := range l.items {
+		if len(at) > 0 && sub.origin == at[0].Node.Module.Name {
+			return sub.origin
+		}
+	}
+	for _, sub := range l.items {
+		if sub.origin == "" || sub.origin == elementOrigin {
+			return sub.origin
+		}
+	}
+	return l.items[0].origin
+}
+
+// subscriber is one Subscribe that is being served.
+type subscriber struct {
+	*service
+	stream subscribeStream
+	user   access.User
+	list   *subscriptionList
+	stall  *time.Timer   // fires when a message cannot be sent for too long
+	stuck  chan struct{} // closed then
+}
+
+func newSubscriber(s *service, stream subscribeStream, user access.User, list *subscriptionList) *subscriber {
+	x := &subscriber{service: s, stream: stream, user: user, list: list, stuck: make(chan struct{})}
+	x.stall = time.AfterFunc(math.MaxInt64, func() { close(x.stuck) })
+	x.stall.Stop()
+	return x
+}
+
+// run serves the subscription in a goroutine of its own, so that a client who does not read keeps only that from going on. It ends with the
+// stream.
+func (x *subscriber) run() error {
+	ctx, cancel := context.WithCancelCause(x.stream.Context())
+	defer cancel(nil)
+	polls := make(chan struct{})
+	go x.receive(ctx, cancel, polls)
+	result := make(chan error, 1)
+	go func() { result <- x.serve(ctx, polls) }()
+	select {
+	case err := <-result:
+		return x.status(ctx, err)
+	case <-x.stuck:
+		return faultf(codes.ResourceExhausted, "subscribe: nothing could be sent for %v; the client does not read", x.options.Limits.Stall)
+	case <-x.closing:
+		return faultf(codes.Unavailable, "subscribe: the element is shutting down")
+	case <-ctx.Done():
+		return x.status(ctx, ctx.Err())
+	}
+}
+
+// status gives what ended a subscription as the client is told.
+func (x *subscriber) status(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if f, ok := errors.AsType[*fault](cause); ok {
+		return f
+	}
+	if cause != nil && err != nil {
+		return status.FromContextError(cause).Err()
+	}
+	return err
+}
+
+// receive reads what the client sends after its first message: polls, or nothing. A client may close its side and still be served.
+func (x *subscriber) receive(ctx context.Context, cancel context.CancelCauseFunc, polls chan<- struct{}) {
+	for {
+		req, err := x.stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			close(polls)
+			return
+		case err != nil:
+			cancel(err)
+			return
+		case req.GetPoll() == nil || x.list.GetMode() != gpb.SubscriptionList_POLL:
+			cancel(faultf(codes.InvalidArgument, "subscribe: after the first message only a Poll may follow, and only in mode POLL"))
+			return
+		}
+		select {
+		case polls <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (x *subscriber) serve(ctx context.Context, polls <-chan struct{}) error {
+	switch x.list.GetMode() {
+	case gpb.SubscriptionList_ONCE:
+		return x.once(ctx)
+	case gpb.SubscriptionList_POLL:
+		return x.poll(ctx, polls)
+	}
+	return x.follow(ctx)
+}
+
+func (x *subscriber) poll(ctx context.Context, polls <-chan struct{}) error {
+	if err := x.once(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case _, more := <-polls:
+			if !more {
+				return nil
+			}
+			if err := x.once(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// once tells everything, and that this was all.
+func (x *subscriber) once(ctx context.Context) error {
+	if !x.list.GetUpdatesOnly() {
+		r := x.newReader()
+		patterns, now := patternsOf(x.list.items), time.Now()
+		if err := r.config(nil, x.options.Store.Running().Root, selectionOf(patterns), now, false); err != nil {
+			return err
+		}
+		for _, t := range x.tables(patterns) {
+			if err := r.rows(ctx, t, now); err != nil {
+				return err
+			}
+		}
+	}
+	return x.sync()
+}
+
+// newReader reads for the subscriber's user and tells the subscriber.
+func (x *subscriber) newReader() *reader {
+	return x.reader(x.user, x.list.used, &notifier{send: x.notify, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, encoding: x.list.GetEncoding()})
+}
+
+func (x *subscriber) notify(n *gpb.Notification) error {
+	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_Update{Update: n}})
+}
+
+func (x *subscriber) sync() error {
+	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
+}
+
+func (x *subscriber) send(resp *gpb.SubscribeResponse) error {
+	x.stall.Reset(x.options.Limits.Stall)
+	defer x.stall.Stop()
+	return x.stream.Send(resp)
+}

@@ -1,0 +1,77 @@
+package gnmi
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// textsOf are the values of a leaf, which has one, or of a leaf-list.
+func textsOf(n *tree.Node) []string {
+	if !n.IsList() {
+		return []string{n.Value()}
+	}
+	texts := make([]string, 0, n.Len())
+	for e := range n.Entries() {
+		texts = append(texts, e.Value())
+	}
+	return texts
+}
+
+// typedValue encodes the values of a leaf or leaf-list, which are canonical.
+func typedValue(encoding gpb.Encoding, def *schema.Node, texts []string) *gpb.TypedValue {
+	switch encoding {
+	case gpb.Encoding_PROTO:
+		return protoValue(def, texts)
+	case gpb.Encoding_JSON_IETF:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: appendJSON(nil, def, texts, tree.AppendJSONValue)}}
+	}
+	return &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: appendJSON(nil, def, texts, appendPlainJSON)}}
+}
+
+func protoValue(def *schema.Node, texts []string) *gpb.TypedValue {
+	if def.Kind != schema.LeafList {
+		return scalar(def, texts[0])
+	}
+	array := &gpb.ScalarArray{Element: make([]*gpb.TypedValue, len(texts))}
+	for i, text := range texts {
+		array.Element[i] = scalar(def, text)
+	}
+	return &gpb.TypedValue{Value: &gpb.TypedValue_LeaflistVal{LeaflistVal: array}}
+}
+
+// scalar encodes one value in the field that section 2.2.3 of the specification gives its type. Canonical text cannot fail to be
+// read; what has no field of its own is text.
+func scalar(def *schema.Node, text string) *gpb.TypedValue {
+	base := schema.String
+	if def.Kind != schema.AnyData {
+		base = def.Type.Encoding(text).Base
+	}
+	switch base {
+	case schema.Int8, schema.Int16, schema.Int32, schema.Int64:
+		if v, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: v}}
+		}
+	case schema.Uint8, schema.Uint16, schema.Uint32, schema.Uint64:
+		if v, err := strconv.ParseUint(text, 10, 64); err == nil {
+			return &gpb.TypedValue{Value: &gpb.TypedValue_UintVal{UintVal: v}}
+		}
+	case schema.Decimal64:
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
+			return &gpb.TypedValue{Value: &gpb.TypedValue_DoubleVal{DoubleVal: v}}
+		}
+	case schema.Boolean:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: text == "true"}}
+	case schema.Empty: // that it is there is all that it says
+		return &gpb.TypedValue{Value: &gpb.TypedValue_BoolVal{BoolVal: true}}
+	case schema.Binary:
+		if v, err := base64.StdEncoding.DecodeString(text); err == nil {
+			return &gpb.TypedValue{Value: &gpb.TypedValue_BytesVal{BytesVal: v}}
+		}
+	}
+	return &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: text}}
+}
