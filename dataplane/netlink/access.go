@@ -43,12 +43,14 @@ func (h *Host) Links() (map[string]AccessLink, error) {
 	if err := h.findUplinks(names, at); err != nil {
 		return nil, err
 	}
-	addresses, err := h.linkLocals()
+	addresses, err := h.addresses()
 	if err != nil {
 		return nil, err
 	}
-	for index, all := range addresses {
-		at(names[index]).LinkLocal = all[0]
+	for _, a := range addresses {
+		if a.maker == Protocol {
+			at(names[a.index]).LinkLocal = a.addr
+		}
 	}
 	for _, link := range links {
 		if a := found[link.Attrs().Name]; a != nil {

@@ -93,8 +93,16 @@ func TestMAG06LinkLocalIsUsableAtOnce(t *testing.T) {
 			t.Errorf("the address has flags %#x", flags)
 		}
 	}
+	other := netip.MustParseAddr("fe80::1")
+	must(t, n.SetLink(dataplane.Link{Name: "access1", MAC: mac, LinkLocal: other}, "lo"))
+	if got := linkLocals(t, h); len(got) != 1 || got[0] != other {
+		t.Errorf("the interface has %v, want %s alone", got, other)
+	}
 	must(t, h.Down("access1"), h.Up("access1"))
 	must(t, n.SetLink(dataplane.Link{Name: "access1", MAC: mac, LinkLocal: want}, "lo"))
+	if got := linkLocals(t, h); len(got) != 1 || got[0] != want {
+		t.Errorf("the interface has %v, want %s alone", got, want)
+	}
 	if flags := addressFlags(t, h, want); flags&unix.IFA_F_TENTATIVE != 0 {
 		t.Errorf("after it was down, the address has flags %#x", flags)
 	}
@@ -113,6 +121,42 @@ func addressFlags(t *testing.T, h *netns.Host, want netip.Addr) int {
 	}
 	t.Fatalf("no address %s among %v", want, all)
 	return 0
+}
+
+// The address that the host gave the interface, from a link-layer address that it had before, does not stay.
+func TestMAG06LinkLocalIsTheOnlyOne(t *testing.T) {
+	h, n := newHost(t)
+	if got := linkLocals(t, h); len(got) != 1 {
+		t.Fatalf("the interface has %v: nothing is to be shown here", got)
+	}
+	want := netip.MustParseAddr("fe80::200:5eff:fe00:5213")
+	must(t, n.SetLink(dataplane.Link{Name: "access1", LinkLocal: want}, "lo"))
+	if got := linkLocals(t, h); len(got) != 1 || got[0] != want {
+		t.Errorf("the interface has %v, want %s alone", got, want)
+	}
+}
+
+// An interface whose cable is not plugged in is prepared, too.
+func TestLinkWithoutCarrier(t *testing.T) {
+	h, n := newHost(t)
+	other, err := netns.NewHost("unplugged")
+	must(t, err)
+	defer other.Close()
+	must(t, netns.Connect(h, "access2", other, "eth0"), other.Down("eth0"),
+		n.SetLink(dataplane.Link{Name: "access2", LinkLocal: netip.MustParseAddr("fe80::200:5eff:fe00:5213")}, "lo"))
+}
+
+func linkLocals(t *testing.T, h *netns.Host) (found []netip.Addr) {
+	t.Helper()
+	link, err := h.Net.LinkByName("access1")
+	must(t, err)
+	all, err := h.Net.AddrList(link, unix.AF_INET6)
+	must(t, err)
+	for _, a := range all {
+		addr, _ := netip.AddrFromSlice(a.IP)
+		found = append(found, addr)
+	}
+	return found
 }
 
 func TestWatch(t *testing.T) {

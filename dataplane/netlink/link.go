@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	netlib "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -89,49 +90,43 @@ func (h *Host) setMAC(link netlib.Link, mac dataplane.MAC) error {
 	return h.handle.LinkSetHardwareAddr(link, mac[:])
 }
 
-// setLinkLocal makes addr the one link-local address of ours on the interface; none if it is invalid. It is usable at
-// once: every gateway of the domain has it, each on links of its own (RFC 6543).
+// setLinkLocal makes addr the one link-local address of ours on the interface, and removes that of the host's own making; of an invalid
+// addr it only removes ours. It is usable when the call returns: every gateway of the domain has it, each on links of its own (RFC 6543).
 func (h *Host) setLinkLocal(link netlib.Link, addr netip.Addr) error {
 	index := link.Attrs().Index
-	old, err := h.linkLocals()
+	all, err := h.addresses()
 	if err != nil {
 		return err
 	}
-	for _, other := range old[index] {
-		if other != addr {
-			if err := h.addressRequest(unix.RTM_DELADDR, 0, index, other); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-				return err
-			}
+	for _, a := range all {
+		if a.index != index || !a.unwanted(addr) {
+			continue
+		}
+		if err := h.addressRequest(unix.RTM_DELADDR, 0, index, a.addr); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return err
 		}
 	}
 	if !addr.IsValid() {
 		return nil
 	}
-	if err := h.endDetection(link, addr); err != nil {
+	if err := h.addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, addr); err != nil {
 		return err
 	}
-	return h.addressRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, addr)
+	return h.awaitAddress(index, addr)
 }
 
-// endDetection removes addr from an interface where the host is finding out whether it is unique. That takes up to two seconds, in which
-// the host asks for nobody's link-layer address. It made the address by itself, when the interface came up: that of a gateway's
-// link-layer address (RFC 4291 appendix A) is the one that all gateways have.
-func (h *Host) endDetection(link netlib.Link, addr netip.Addr) error {
-	all, err := dump(func() ([]netlib.Addr, error) { return h.handle.AddrList(link, unix.AF_INET6) })
-	if err != nil {
-		return fmt.Errorf("list addresses: %w", err)
-	}
-	for _, a := range all {
-		const unfit = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
-		if other, _ := netip.AddrFromSlice(a.IP); other != addr || a.Flags&unfit == 0 {
-			continue
+// awaitAddress waits until the host takes what is sent to a new address for its own, which it does a little after it has the address.
+// Until then it resolves nobody's link-layer address: the answers would not reach it, and it repeats a question after a second.
+func (h *Host) awaitAddress(index int, addr netip.Addr) error {
+	const tries = 1000
+	for range tries {
+		routes, err := h.handle.RouteGetWithOptions(addr.AsSlice(), &netlib.RouteGetOptions{OifIndex: index})
+		if err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
+			return nil
 		}
-		err := h.addressRequest(unix.RTM_DELADDR, 0, link.Attrs().Index, addr)
-		if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-			return err
-		}
+		time.Sleep(200 * time.Microsecond)
 	}
-	return nil
+	return errors.New("the host has it, and does not use it")
 }
 
 func (h *Host) addressRequest(kind, flags, index int, addr netip.Addr) error {
@@ -146,8 +141,29 @@ func (h *Host) addressRequest(kind, flags, index int, addr netip.Addr) error {
 	return err
 }
 
-// linkLocals lists the IPv6 addresses of ours, by interface index.
-func (h *Host) linkLocals() (map[int][]netip.Addr, error) {
+// address is an IPv6 address of an interface.
+type address struct {
+	addr  netip.Addr
+	index int   // of the interface
+	maker uint8 // protocol number of who made it; 0: unknown
+	flags uint32
+}
+
+// kernelMade is the maker of a link-local address that the host has given an interface by itself (IFAPROT_KERNEL_LL).
+const kernelMade = 3
+
+// unwanted reports whether the address has to go before want can be the one of ours. Of the one that is wanted, that is the case while
+// the host finds out whether it is unique: that would take up to two seconds.
+func (a address) unwanted(want netip.Addr) bool {
+	const detecting = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+	if a.addr == want {
+		return a.flags&detecting != 0
+	}
+	return a.maker == Protocol || want.IsValid() && a.maker == kernelMade
+}
+
+// addresses lists the IPv6 addresses of all interfaces.
+func (h *Host) addresses() ([]address, error) {
 	messages, err := dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
 		request.Sockets = h.raw
@@ -157,31 +173,37 @@ func (h *Host) linkLocals() (map[int][]netip.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
-	found := map[int][]netip.Addr{}
+	var all []address
 	for _, m := range messages {
-		if addr, index, ours := parseAddress(m); ours {
-			found[index] = append(found[index], addr)
+		if a, ok := parseAddress(m); ok {
+			all = append(all, a)
 		}
 	}
-	return found, nil
+	return all, nil
 }
 
 // parseAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message.
-func parseAddress(m []byte) (addr netip.Addr, index int, ours bool) {
+func parseAddress(m []byte) (a address, ok bool) {
 	if len(m) < unix.SizeofIfAddrmsg {
-		return addr, 0, false
+		return a, false
 	}
 	attributes, err := nl.ParseRouteAttr(m[unix.SizeofIfAddrmsg:])
 	if err != nil {
-		return addr, 0, false
+		return a, false
 	}
-	for _, a := range attributes {
-		switch a.Attr.Type {
+	fixed := nl.DeserializeIfAddrmsg(m)
+	a.index, a.flags = int(fixed.Index), uint32(fixed.Flags)
+	for _, attribute := range attributes {
+		switch attribute.Attr.Type {
 		case unix.IFA_ADDRESS:
-			addr, _ = netip.AddrFromSlice(a.Value)
+			a.addr, _ = netip.AddrFromSlice(attribute.Value)
+		case unix.IFA_FLAGS:
+			a.flags = nl.NativeEndian().Uint32(attribute.Value)
 		case ifaProto:
-			ours = len(a.Value) > 0 && a.Value[0] == Protocol
+			if len(attribute.Value) > 0 {
+				a.maker = attribute.Value[0]
+			}
 		}
 	}
-	return addr, int(nl.DeserializeIfAddrmsg(m).Index), ours
+	return a, a.addr.IsValid()
 }

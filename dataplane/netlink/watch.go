@@ -106,8 +106,8 @@ func (w *watcher) message(kind uint16, b []byte) {
 			w.lost(dataplane.LinkKey(link))
 		}
 	case unix.RTM_DELADDR:
-		if _, index, ours := parseAddress(b); ours {
-			w.lost(dataplane.LinkKey(w.names[index]))
+		if a, ok := parseAddress(b); ok && a.maker == Protocol {
+			w.lost(dataplane.LinkKey(w.names[a.index]))
 		}
 	case unix.RTM_DELNEIGH:
 		if n, index, ours := parseNeighbour(b); ours {
