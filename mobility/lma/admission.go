@@ -69,6 +69,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 			m.drop(mobility.DropNoKey)
 			return false
 		}
+		r.peer = m.peers[r.in.From.Addr.Addr()] // without a key, what it states proves nothing
 		return true
 	}
 	r.sign = mobility.Signature{By: m.authenticator(key), CareOf: r.careOf}

@@ -178,7 +178,7 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap, err = parseEncap(value)
-	case "peer": // NAME ADDRESS [key=..] [encap=..] [hash=first-prefix]
+	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix]
 		return addPeer(cfg, words[1:])
 	case "learn":
 		cfg.LearnPeers, err = strconv.ParseBool(value)
@@ -213,9 +213,13 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 }
 
 func addPeer(cfg *mobility.LMA, words []string) (err error) {
-	peer := mobility.Peer{Name: words[0], Addresses: []netip.Addr{netip.MustParseAddr(words[1])}}
-	for _, word := range words[2:] {
-		key, value, _ := strings.Cut(word, "=")
+	peer := mobility.Peer{Name: words[0]}
+	for _, word := range words[1:] {
+		key, value, is := strings.Cut(word, "=")
+		if !is {
+			peer.Addresses = append(peer.Addresses, netip.MustParseAddr(word))
+			continue
+		}
 		switch key {
 		case "key":
 			peer.Key, err = scenario.ParseKey(value)

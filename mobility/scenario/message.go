@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -40,7 +41,7 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 // ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=. The addresses that
 // are signed are from and ::, unless careof= and homehash= say otherwise.
 //
-// The words of a message: seq= life= flags= status= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
+// The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
 // ts=, which counts from now, and unknown=, an option type. The word hex= gives the octets themselves.
 func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, error) {
 	a := Arrival{To: to}
@@ -128,7 +129,9 @@ func setField(m wire.Message, now time.Time, word string) error {
 func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 	switch key {
 	case "id":
-		o.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(value)})
+		o.MNID = wire.Some(wire.MNID{Subtype: cmp.Or(o.MNID.Value.Subtype, wire.IDNAI), ID: []byte(value)})
+	case "idtype": // before id=
+		err = setNumber(&o.MNID.Value.Subtype, value)
 	case "hi":
 		o.Handoff.Set = true
 		err = setNumber(&o.Handoff.Value, value)
