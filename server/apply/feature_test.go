@@ -102,7 +102,7 @@ func TestInTheStore(t *testing.T) {
 		Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) { return e.Translate(old, c.New) },
 		List:       []datastore.Consumer[*Config]{seen},
 	}
-	store, err := datastore.Open(t.Context(), datastore.Options{Schema: e.schema, Rules: e.rules, Pipeline: pipeline, Startup: e.parse(t, base)})
+	store, err := datastore.Open(t.Context(), datastore.Options{Schema: e.schema, Rules: e.rules, Pipeline: pipeline, Startup: func() (*tree.Node, error) { return e.parse(t, base), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func reportCPU(b *testing.B, start time.Duration) {
 
 func loaded(b *testing.B, kind string, n int) (*Store, *schema.Schema) {
 	s := subscribers(b)
-	store := open(b, b.TempDir(), Options{Schema: s, Startup: decode(b, s, population(kind, n))})
+	store := open(b, b.TempDir(), Options{Schema: s, Startup: startup(decode(b, s, population(kind, n)))})
 	return store, s
 }
 

@@ -42,7 +42,7 @@ func domain(n int) []byte {
 func BenchmarkOwnModel(b *testing.B) {
 	s := element(b)
 	for _, n := range sizes {
-		store := open(b, b.TempDir(), Options{Schema: s, Startup: decode(b, s, domain(n))})
+		store := open(b, b.TempDir(), Options{Schema: s, Startup: startup(decode(b, s, domain(n)))})
 		session := store.NewSession(admin, 1)
 		for name, c := range map[string]struct{ path, one, two string }{
 			"nai": {fmt.Sprintf("/mooring-pmipv6:pmipv6/domain[name='d']/nai[id='user%07d@example.net']/service", n/2), "ipv4", "ipv6"},

@@ -37,8 +37,8 @@ type Options struct {
 	Dir      *os.Root
 	Pipeline Pipeline // nil when nothing follows the configuration
 	Log      *slog.Logger
-	// Startup is committed when there is no configuration yet, or always with StartupReplace.
-	Startup        *tree.Node
+	// Startup gives what is committed when there is no configuration yet, or always with StartupReplace; only then is it called.
+	Startup        func() (*tree.Node, error)
 	StartupReplace bool
 	// History is how many commits can be rolled back; 0 takes 100.
 	History int
@@ -112,14 +112,23 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if loaded.ID > 0 && !o.StartupReplace || o.Startup == nil {
 		return s, nil
 	}
-	c := s.NewSession(access.Element, 0).Private()
-	if err := c.Replace(o.Startup); err != nil {
-		return nil, fmt.Errorf("startup configuration: %w", err)
-	}
-	if _, err := c.Commit(ctx, CommitOptions{Via: "startup"}); err != nil {
+	if err := s.commitStartup(ctx, o.Startup); err != nil {
 		return nil, fmt.Errorf("startup configuration: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Store) commitStartup(ctx context.Context, startup func() (*tree.Node, error)) error {
+	root, err := startup()
+	if err != nil {
+		return err
+	}
+	c := s.NewSession(access.Element, 0).Private()
+	if err := c.Replace(root); err != nil {
+		return err
+	}
+	_, err = c.Commit(ctx, CommitOptions{Via: "startup"})
+	return err
 }
 
 // start puts the configuration found on disk into force.

@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -84,5 +85,36 @@ func TestCommitSurvivesRestart(t *testing.T) {
 	}
 	if got := text(t, b.Root); got != `{"example-system:system":{"name":"b"}}` || b.Label != "b" {
 		t.Errorf("one back: %s %+v", got, b)
+	}
+}
+
+// startup gives a configuration that is at hand.
+func startup(root *tree.Node) func() (*tree.Node, error) {
+	return func() (*tree.Node, error) { return root, nil }
+}
+
+func TestStartup(t *testing.T) {
+	dir := t.TempDir()
+	s := example(t)
+	named := func(name string) *tree.Node {
+		return decode(t, s, []byte(`{"example-system:system": {"name": "`+name+`"}}`))
+	}
+	is := func(store *Store, name string, id uint64) {
+		t.Helper()
+		now := store.Running()
+		if got := text(t, now.Root); got != `{"example-system:system":{"name":"`+name+`"}}` || now.ID != id {
+			t.Errorf("commit %d holds %s, want %s in commit %d", now.ID, got, name, id)
+		}
+	}
+	is(open(t, dir, Options{Schema: s, Startup: startup(named("first"))}), "first", 1)
+	is(open(t, dir, Options{Schema: s, Startup: func() (*tree.Node, error) {
+		t.Error("the startup configuration was asked for, though there is one already")
+		return nil, errors.New("not asked for")
+	}}), "first", 1)
+	is(open(t, dir, Options{Schema: s, Startup: startup(named("second")), StartupReplace: true}), "second", 2)
+	unreadable := errors.New("unreadable")
+	_, err := Open(t.Context(), Options{Schema: s, Startup: func() (*tree.Node, error) { return nil, unreadable }})
+	if !errors.Is(err, unreadable) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -72,7 +72,7 @@ func (e *Error) Error() string {
 	return where + ": " + e.Message
 }
 
-// Errors takes joined errors apart: every *Error in err, in order. What is no *Error becomes one with the tag
+// Errors takes joined errors apart: every *Error in err, wrapped or not, in order. What is no *Error becomes one with the tag
 // operation-failed. It returns nil for nil.
 func Errors(err error) []*Error {
 	if err == nil {
@@ -88,8 +88,8 @@ func Errors(err error) []*Error {
 		}
 		return list
 	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return []*Error{e}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return Errors(errors.Unwrap(err))
 	}
 	return []*Error{{Tag: OperationFailed, Message: err.Error()}}
 }

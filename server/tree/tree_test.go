@@ -1,6 +1,9 @@
 package tree
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"os"
 	"strings"
@@ -295,5 +298,15 @@ func TestLooseJSON(t *testing.T) {
 	n, err := DecodeJSON(strings.NewReader(`{"system": {"ratio": 1.5, "load": 3, "deep": {"red": 2}}}`), s.Root, DecodeOptions{Loose: true})
 	if err != nil || jsonOf(t, n) != `{"example-system:system":{"load":3,"ratio":"1.5","example-more:deep":{"red":2}}}` {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestErrorsTakesWrappedErrorsApart: who adds what was tried must not lose all but the first.
+func TestErrorsTakesWrappedErrorsApart(t *testing.T) {
+	one, two := &Error{Message: "one"}, &Error{Message: "two"}
+	err := fmt.Errorf("startup: %w", errors.Join(one, fmt.Errorf("second: %w", two), io.EOF))
+	got := Errors(err)
+	if len(got) != 3 || got[0] != one || got[1] != two || got[2].Tag != OperationFailed {
+		t.Errorf("found %v", got)
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"mooring/examples"
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/examples"
 )
 
 // TestEveryExampleCommits commits each example at start, as run --startup does. None of them may even be warned of.
@@ -92,7 +92,7 @@ func commit(t *testing.T, s *schema.Schema, name string) *apply.Config {
 		t.Fatal(err)
 	}
 	seen := &keeper{}
-	store, err := datastore.Open(t.Context(), datastore.Options{Schema: s, Startup: root, Pipeline: &datastore.Consumers[*apply.Config]{
+	store, err := datastore.Open(t.Context(), datastore.Options{Schema: s, Startup: func() (*tree.Node, error) { return root, nil }, Pipeline: &datastore.Consumers[*apply.Config]{
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
 			return translator.Translate(old, change.New)
 		},

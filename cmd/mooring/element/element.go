@@ -1,0 +1,197 @@
+package element
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mooring/dataplane"
+	"mooring/dataplane/reconcile"
+	"mooring/dataplane/usertun"
+	"mooring/mobility"
+	"mooring/mobility/attach"
+	"mooring/mobility/engine"
+	"mooring/mobility/transport"
+	"mooring/server/access"
+	"mooring/server/apply"
+	"mooring/server/datastore"
+	"mooring/server/state"
+	"mooring/server/tree"
+)
+
+// Options of an Element.
+type Options struct {
+	StateDir string // is made where it is missing
+	// Startup is a file that is committed when the state folder has no configuration, or always with StartupReplace: RFC 7951
+	// JSON, or XML. Empty: none.
+	Startup        string
+	StartupReplace bool
+	// NETCONF and GNMI are where the servers listen, whatever the configuration says; nil leaves it to the configuration.
+	NETCONF, GNMI []netip.AddrPort
+	Version       string
+	Log           *slog.Logger
+}
+
+// Element is a running network element: LMAs, MAGs, or both.
+type Element struct {
+	Options
+	started time.Time
+	folder  *folder
+	keys    *access.Keys
+
+	plane      *usertun.Plane
+	reconciler *reconcile.Reconciler
+	sockets    *transport.Sockets
+	engine     *engine.Engine
+	access     *attach.Server
+
+	store   *datastore.Store
+	state   *state.State
+	control *access.Control
+	running atomic.Pointer[apply.Config] // what all parts obey
+
+	parts *errgroup.Group // those with a loop
+	stop  context.CancelFunc
+	ended context.Context // when a part failed, or all were stopped
+	close sync.Once
+}
+
+// Start starts an element and returns when it obeys its configuration. ctx bounds the start alone. The error is a *ConfigError
+// where a configuration makes no sense, and is ErrPrivilege or ErrInUse where that is the reason.
+func Start(ctx context.Context, o Options) (*Element, error) {
+	e := &Element{Options: o, started: time.Now()}
+	if err := e.start(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+func (e *Element) start(ctx context.Context) (err error) {
+	if err := checkPrivileges(); err != nil {
+		return err
+	}
+	if e.folder, err = openFolder(e.StateDir); err != nil {
+		return err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	if e.keys, err = access.LoadKeys(e.folder.Root, hostname, e.started); err != nil {
+		return err
+	}
+	if err := e.startParts(); err != nil {
+		return err
+	}
+	return e.openStore(ctx)
+}
+
+// startParts makes the parts that signal and forward, connects them, and lets them run. They do nothing until they are configured.
+func (e *Element) startParts() (err error) {
+	if e.plane, err = usertun.Open(usertun.Options{Log: e.Log}); err != nil {
+		return err
+	}
+	e.reconciler = reconcile.New(e.plane, reconcile.Options{
+		Log:     e.Log,
+		Results: func(r []dataplane.Result) { e.engine.Installed(r) },
+		Links:   func(event dataplane.Event) { e.access.Link(event) },
+	})
+	e.sockets = transport.NewSockets(transport.Options{Log: e.Log})
+	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
+	e.engine = engine.New(engine.Options{
+		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Grants: e.access.Grants, Events: e.logEvents,
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.parts, e.ended = errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run} {
+		e.parts.Go(func() error { return run(e.ended) })
+	}
+	return nil
+}
+
+// openStore puts the configuration into force.
+func (e *Element) openStore(ctx context.Context) error {
+	s, err := Schema()
+	if err != nil {
+		return err
+	}
+	translator, err := apply.New(s)
+	if err != nil {
+		return err
+	}
+	e.state = state.New(s, 0)
+	if err := e.state.MountElement(e.sources()); err != nil {
+		return err
+	}
+	e.store, err = datastore.Open(ctx, datastore.Options{
+		Schema: s, Dir: e.folder.Root, Pipeline: e.pipeline(translator), Log: e.Log,
+		Startup: e.startup(), StartupReplace: e.StartupReplace,
+	})
+	if err != nil {
+		return asConfigError(err)
+	}
+	e.control = access.NewControl(e.root)
+	return nil
+}
+
+// root is the running configuration.
+func (e *Element) root() *tree.Node { return e.store.Running().Root }
+
+// Wait returns nil when ctx ends, and sooner when a part of the element failed.
+func (e *Element) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-e.ended.Done():
+		return fmt.Errorf("the element stopped by itself: %w", context.Cause(e.ended))
+	}
+}
+
+// Close stops the element and takes what it made on the host back. Peers are told nothing: their bindings last until their
+// lifetimes end, so that a restart costs no registration. Who wants to take leave of them disables LMAs and MAGs in the
+// configuration first.
+func (e *Element) Close() (err error) {
+	e.close.Do(func() { err = e.closeAll() })
+	return err
+}
+
+func (e *Element) closeAll() error {
+	var errs []error
+	if e.store != nil {
+		errs = append(errs, e.store.Close())
+	}
+	if e.parts != nil {
+		e.stop()
+		errs = append(errs, e.parts.Wait(), e.sockets.Close(), e.clearHost())
+	}
+	if e.plane != nil {
+		errs = append(errs, e.plane.Close())
+	}
+	if e.folder != nil {
+		errs = append(errs, e.folder.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// clearHost removes everything that the plane holds. Nothing is forwarded in user space once the process has ended.
+func (e *Element) clearHost() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var batch []dataplane.Op
+	for object, err := range e.plane.Dump(ctx) {
+		if err != nil {
+			return err
+		}
+		batch = append(batch, dataplane.Op{Delete: true, Object: object})
+	}
+	return errors.Join(e.plane.Apply(ctx, batch)...)
+}

@@ -1,0 +1,76 @@
+package element
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrInUse says that another process has the state folder.
+var ErrInUse = errors.New("the state folder is in use")
+
+// Names in the state folder, besides those of the datastore and the keys.
+const (
+	lockFile   = "lock"
+	SocketFile = "mooring.sock" // where gNMI is served to users of this host
+)
+
+// DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for
+// everybody else.
+func DefaultStateDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/mooring", nil
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mooring"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no state folder: %w; name one with --state-dir", err)
+	}
+	return filepath.Join(home, ".local/state/mooring"), nil
+}
+
+// folder is the state folder, which this process has for itself.
+type folder struct {
+	*os.Root
+	lock *os.File
+}
+
+func openFolder(name string) (f *folder, err error) {
+	if err := os.MkdirAll(name, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	f = &folder{}
+	if f.Root, err = os.OpenRoot(name); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	if f.lock, err = f.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("state folder: %w", err), f.Root.Close())
+	}
+	if err := f.take(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// take locks the folder. The kernel unlocks it when the process ends, however that happens.
+func (f *folder) take() error {
+	err := unix.Flock(int(f.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		owner, _ := f.ReadFile(lockFile)
+		return fmt.Errorf("%w: process %s runs with %s; stop it, or choose another folder with --state-dir",
+			ErrInUse, strings.TrimSpace(string(owner)), f.Name())
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", filepath.Join(f.Name(), lockFile), err)
+	}
+	return f.WriteFile(lockFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+}
+
+// Close lets another process have the folder.
+func (f *folder) Close() error { return errors.Join(f.lock.Close(), f.Root.Close()) }

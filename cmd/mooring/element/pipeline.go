@@ -1,0 +1,63 @@
+package element
+
+import (
+	"context"
+
+	"mooring/server/apply"
+	"mooring/server/datastore"
+	"mooring/server/tree"
+)
+
+// consumer is a part of the element that follows the configuration.
+type consumer func(ctx context.Context, config *apply.Config) (datastore.Prepared, error)
+
+// Prepare implements datastore.Consumer. Every part finds out by itself what is new to it.
+func (f consumer) Prepare(ctx context.Context, _, config *apply.Config) (datastore.Prepared, error) {
+	return f(ctx, config)
+}
+
+// applied is what a consumer does that needs no preparation.
+type applied func()
+
+func (f applied) Apply() { f() }
+func (f applied) Abort() {}
+
+// pipeline says who follows the configuration. The engine comes before the access links: it hears of nodes on them.
+func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
+	return &datastore.Consumers[*apply.Config]{
+		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
+			return t.Translate(old, change.New)
+		},
+		List: []datastore.Consumer[*apply.Config]{
+			consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.obeyed),
+		},
+	}
+}
+
+func (e *Element) signal(ctx context.Context, config *apply.Config) (datastore.Prepared, error) {
+	commit, err := e.engine.Prepare(ctx, nil, config.Mobility)
+	if err != nil {
+		return nil, err
+	}
+	return commit, nil
+}
+
+func (e *Element) forward(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
+	return applied(func() { e.reconciler.Configure(*config.Dataplane) }), nil
+}
+
+func (e *Element) attend(ctx context.Context, config *apply.Config) (datastore.Prepared, error) {
+	commit, err := e.access.Prepare(ctx, nil, config.Mobility)
+	if err != nil {
+		return nil, err
+	}
+	return commit, nil
+}
+
+// obeyed is the last: every part obeys the configuration, and whoever follows state is told.
+func (e *Element) obeyed(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
+	return applied(func() {
+		e.running.Store(config)
+		e.state.Wake()
+	}), nil
+}

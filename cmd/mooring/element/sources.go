@@ -1,0 +1,56 @@
+package element
+
+import (
+	"strconv"
+
+	"mooring/mobility"
+	"mooring/server/access"
+	"mooring/server/state"
+)
+
+// sources is where the operational state comes from. It is read when the element has started, and not before.
+func (e *Element) sources() state.Sources {
+	src := state.Sources{
+		Configured: func() *mobility.Config { return e.running.Load().Mobility },
+		Signalling: e.sockets.Status,
+		Links:      e.access.Links,
+		Dataplane:  e.reconciler,
+		Capabilities: func() state.Capabilities {
+			return state.Capabilities{
+				Roles:          []string{"local-mobility-anchor", "mobile-access-gateway"},
+				Transports:     []string{"ipv4", "ipv6"},
+				Encapsulations: []string{"ip-in-ip", "gre-ipv4", "gre-ipv6", "udptunnel"},
+			}
+		},
+		Version: e.Version,
+		Started: e.started,
+		HostKeys: func() []state.HostKey {
+			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
+		},
+		Certificate: func() state.Certificate { return certificate(e.keys) },
+		Backend: func() state.Backend {
+			return state.Backend{InUse: "userspace", Reason: "this version has no other"}
+		},
+		Commit: e.commit,
+		Denied: func() state.Denied {
+			d := &e.control.Denied
+			return state.Denied{Operations: d.Operations.Load(), DataWrites: d.DataWrites.Load(), Notifications: d.Notifications.Load()}
+		},
+	}
+	src.FromEngine(e.engine)
+	return src
+}
+
+func certificate(keys *access.Keys) state.Certificate {
+	leaf := keys.Certificate.Leaf
+	return state.Certificate{
+		Fingerprint: keys.CertificateFingerprint,
+		SelfSigned:  leaf.CheckSignatureFrom(leaf) == nil,
+		NotAfter:    leaf.NotAfter,
+	}
+}
+
+func (e *Element) commit() state.Commit {
+	s := e.store.Running()
+	return state.Commit{ID: strconv.FormatUint(s.ID, 10), Time: s.Time, User: s.User, Warnings: e.running.Load().Warnings()}
+}

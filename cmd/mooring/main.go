@@ -1,0 +1,38 @@
+// Mooring is a Proxy Mobile IPv6 network element: a local mobility anchor, a mobile access gateway, or both.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mooring:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mooring",
+		Short: "A Proxy Mobile IPv6 network element",
+		Long: `Mooring is a Proxy Mobile IPv6 network element (RFC 5213, RFC 5844): a local mobility anchor, a mobile access
+gateway, or both. It is configured over NETCONF and gNMI.
+
+` + exitCodes,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(runCommand(), versionCommand())
+	return root
+}
