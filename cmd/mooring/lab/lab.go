@@ -1,0 +1,220 @@
+// Package lab is "mooring lab": a whole mobility domain on this machine, in network namespaces, where a node that knows nothing of
+// mobility moves from one gateway to another.
+//
+//	command.go    the command, which supervises the process that has the lab and looks after what it leaves
+//	leftover.go   what a lab could leave
+//	topology.go   hosts and links
+//	process.go    elements: processes of "mooring run"
+//	client.go     gNMI: their configuration, and what becomes of their bindings
+//	node.go       the mobile node
+//	probe.go      probes between node and correspondent; interruption.go what they had of a move
+//	stream.go     TCP between the two
+//	ping.go       and echo requests
+//	capture.go    what passes on a link
+//	lab.go        all of it, from beginning to end
+//	scenario.go   the node attaches and moves
+//	observe.go    what is seen of that, for the timeline
+//	keep.go       commands for those who go on by hand
+//	timeline.go   what is shown
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mooring/dataplane/usertun"
+	"mooring/examples"
+)
+
+// Options of a lab.
+type Options struct {
+	Transport string    // of signalling and tunnels: ipv4 or ipv6
+	Moves     int       // of the node
+	Keep      bool      // leave the lab up afterwards, until the context ends
+	Captures  string    // folder for a capture of each link; empty: none
+	JSON      bool      // one object a line instead of text
+	Out       io.Writer // for the timeline
+	Element   []string  // command that runs an element; --state-dir FOLDER is added
+}
+
+// Unfit says that this machine, or this user on it, cannot have a lab. The error says what to do about it.
+type Unfit struct{ error }
+
+func (u *Unfit) Unwrap() error { return u.error }
+
+// What has to happen within these times does, also on a busy machine.
+const (
+	startPatience  = 60 * time.Second // for the elements to be configured
+	attachPatience = 30 * time.Second // for the node to be attached and have its addresses
+	movePatience   = 20 * time.Second // for traffic to resume
+)
+
+// lab is a running lab.
+type lab struct {
+	Options
+	folder   string
+	password string // of user admin, of every element
+	hosts    *topology
+	timeline *timeline
+	elements []*element
+	clients  map[string]*client // by the name of the element
+	taps     []*tap
+	followed errgroup.Group // subscriptions
+	node     *node
+	probes   *probes
+	streams  []*stream
+	moves    []Move
+}
+
+// Run builds a lab, lets the node move, and takes the lab down again, also when ctx ends before. It returns the moves that were
+// made. It fails when an address of the node changed, when traffic did not resume, and when something could not be taken down. The
+// process needs to be root of its user namespace. folder is for the files of the lab: the caller makes and removes it.
+func Run(ctx context.Context, folder string, o Options) (moves []Move, err error) {
+	if err := usertun.Check(); err != nil {
+		return nil, &Unfit{err}
+	}
+	l := &lab{Options: o, folder: folder, clients: map[string]*client{}, timeline: newTimeline(o.Out, o.JSON)}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer func() {
+		fail(nil)
+		err = errors.Join(err, l.close())
+	}()
+	for _, step := range []func() error{
+		func() error { return l.start(ctx, fail) },
+		func() error { l.follow(ctx, fail); return l.attach(ctx) },
+		func() error { return l.moveAll(ctx) },
+	} {
+		if err := step(); err != nil {
+			return l.moves, because(ctx, err)
+		}
+	}
+	if o.Keep {
+		return l.moves, l.keep(ctx)
+	}
+	return l.moves, nil
+}
+
+// because prefers the reason why a context has ended to its consequences.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return cause
+	}
+	return err
+}
+
+// start builds the hosts and brings the elements up, configured.
+func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("waited %v", startPatience))
+	defer cancel()
+	if l.hosts, err = build(); err != nil {
+		return err
+	}
+	if err := l.hosts.record(l.folder); err != nil {
+		return err
+	}
+	l.timeline.now("", "start", "hosts cn, lma, core, mag1, mag2 and mn, each a network namespace")
+	if err := l.capture(); err != nil {
+		return err
+	}
+	credentials, err := l.credentials()
+	if err != nil {
+		return err
+	}
+	var starting errgroup.Group
+	for _, name := range []string{"lma", "mag1", "mag2"} {
+		e, err := startElement(l.hosts.host(name), l.Element, l.folder, fail)
+		if err != nil {
+			return err
+		}
+		l.elements = append(l.elements, e)
+		if l.clients[name], err = dial(name, e.socket()); err != nil {
+			return err
+		}
+		starting.Go(func() error { return l.configure(ctx, e, credentials) })
+	}
+	if err := starting.Wait(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// configure commits the example of an element, and a user who may log in.
+func (l *lab) configure(ctx context.Context, e *element, credentials []byte) error {
+	if err := e.ready(ctx); err != nil {
+		return err
+	}
+	configuration, err := examples.FS.ReadFile("lab/" + l.Transport + "/" + e.name + ".json")
+	if err != nil {
+		return err
+	}
+	if err := l.clients[e.name].commit(ctx, configuration, credentials); err != nil {
+		return err
+	}
+	l.timeline.now(e.name, "configured", "examples/lab/%s/%s.json, committed over gNMI to process %d", l.Transport, e.name, e.cmd.Process.Pid)
+	return nil
+}
+
+// capture begins to look at the links.
+func (l *lab) capture() error {
+	t := l.hosts
+	for _, each := range []struct {
+		name, device string
+		signalling   bool
+	}{{"core", "lma", true}, {"core", "mag1", false}, {"core", "mag2", false}, {"cn", uplink, false}, {"mn", nodeLink, false}} {
+		file, seen := "", l.signalled
+		if l.Captures != "" {
+			file = filepath.Join(l.Captures, each.name+"-"+each.device+".pcap")
+		}
+		if !each.signalling {
+			seen = nil
+		}
+		if file == "" && seen == nil {
+			continue
+		}
+		c, err := startTap(t.host(each.name), each.device, file, seen)
+		if err != nil {
+			return err
+		}
+		l.taps = append(l.taps, c)
+	}
+	return nil
+}
+
+// close takes the lab down. What cannot be taken down is an error.
+func (l *lab) close() error {
+	var errs []error
+	for _, s := range l.streams {
+		s.close()
+	}
+	if l.probes != nil {
+		l.probes.close()
+	}
+	if l.node != nil {
+		l.node.close()
+	}
+	for _, c := range l.clients {
+		c.close()
+	}
+	errs = append(errs, l.followed.Wait())
+	for _, e := range l.elements {
+		errs = append(errs, e.stop())
+	}
+	for _, t := range l.taps {
+		errs = append(errs, t.close())
+	}
+	if l.hosts != nil {
+		errs = append(errs, l.hosts.clean(), l.hosts.close())
+	}
+	if err := os.RemoveAll(l.folder); err != nil {
+		errs = append(errs, err)
+	}
+	l.timeline.close()
+	return errors.Join(errs...)
+}
