@@ -99,7 +99,8 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	next := old
 	result := &Result{Snapshot: old, Changes: changes}
 	if !changes.Empty() {
-		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label, Comment: o.Comment}
+		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
+			Comment: o.Comment, Trial: o.Confirm != nil}
 		if o.Check != nil {
 			if err := o.Check(changes); err != nil {
 				return nil, err
@@ -114,7 +115,7 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	if err != nil {
 		return nil, err
 	}
-	if err := s.persist(old, next, by, o); err != nil {
+	if err := s.persist(old, next, o); err != nil {
 		prepared.Abort()
 		return nil, &tree.Error{Tag: tree.OperationFailed, Message: fmt.Sprintf("%v: %v", errPersist, err)}
 	}
@@ -126,13 +127,14 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	return result, nil
 }
 
-// persist makes a commit durable; with a confirmation to wait for, that is noted first.
-func (s *Store) persist(old, next *Snapshot, by *Session, o CommitOptions) error {
+// persist makes a commit durable. What decides is one step: the record of the commit or, when there is nothing but a confirmation,
+// the end of the note about the trial. So an error means that nothing was committed.
+func (s *Store) persist(old, next *Snapshot, o CommitOptions) error {
 	if s.disk == nil {
 		return nil
 	}
 	if o.Confirm != nil {
-		if err := s.disk.writePending(s.backup(old), next.ID); err != nil {
+		if err := s.disk.writePending(s.backup(old)); err != nil {
 			return err
 		}
 	}
@@ -141,10 +143,19 @@ func (s *Store) persist(old, next *Snapshot, by *Session, o CommitOptions) error
 			return err
 		}
 	}
-	if o.Confirm == nil {
-		return s.disk.clearPending()
+	if o.Confirm != nil {
+		return nil
 	}
-	return nil
+	err := s.disk.clearPending()
+	switch {
+	case err == nil:
+		return nil
+	case next != old:
+		s.log.Warn("the note of an unconfirmed commit stays, but means nothing any more", "file", pendingFile, "error", err)
+		return nil
+	}
+	s.disk.writePending(s.backup(old)) // it may be gone, only that the folder could not be synced
+	return err
 }
 
 // swap makes next the running configuration and wakes the followers.

@@ -83,16 +83,18 @@ func (s *Store) settlePending(by *Session, old, next *Snapshot, o CommitOptions)
 		timeout = defaultConfirmTimeout
 	}
 	p := &pending{owner: by, persist: o.Confirm.Persist, backup: backup, deadline: time.Now().Add(timeout)}
-	p.timer = time.AfterFunc(timeout, func() { s.expire(p) })
+	p.timer = time.AfterFunc(timeout, func() { s.giveUp(p, "not confirmed in time") })
 	s.pending = p
 }
 
-func (s *Store) expire(p *pending) {
-	s.mu.Lock()
-	current := s.pending == p
-	s.mu.Unlock()
-	if current {
-		s.revert("not confirmed in time")
+// revertAgain is how long after a failure a roll-back that nobody waits for is tried again.
+const revertAgain = 10 * time.Second
+
+// giveUp undoes a pending commit where nobody waits for the outcome.
+func (s *Store) giveUp(p *pending, why string) {
+	if err := s.revert(p, why); err != nil {
+		s.log.Error("an unconfirmed commit stays in force for now", "error", err, "next attempt in", revertAgain)
+		p.timer.Reset(revertAgain)
 	}
 }
 
@@ -114,24 +116,23 @@ func (x *Session) Cancel(persistID string) error {
 	if err != nil {
 		return err
 	}
-	return s.revert("cancelled by " + x.describe())
+	return s.revert(p, "cancelled by "+x.describe())
 }
 
-// revert puts back what ran before the pending commit. Nobody may refuse that.
-func (s *Store) revert(why string) error {
+// revert puts back what ran before the pending commit p, if that is still the one that waits: it may have been confirmed or
+// extended since. Nobody may refuse.
+func (s *Store) revert(p *pending, why string) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
-	p := s.pending
+	current := s.pending == p
 	s.mu.Unlock()
-	if p == nil {
-		return nil // confirmed in the meantime
+	if !current {
+		return nil
 	}
-	p.timer.Stop()
 	x := &Session{User: access.Element, store: s}
 	o := CommitOptions{Via: "rollback", Comment: "unconfirmed commit undone: " + why}
 	if _, err := s.commit(context.Background(), x, s.Running(), p.backup.Root, o); err != nil {
-		s.log.Error("an unconfirmed commit cannot be undone", "error", err)
 		return fmt.Errorf("undo the unconfirmed commit: %w", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,4 +222,57 @@ func TestFollower(t *testing.T) {
 	if total != 2*recentLimit {
 		t.Errorf("a slow follower was told of %d commits, want %d", total, 2*recentLimit)
 	}
+}
+
+// TestExtendedWhileTimeRunsOut: the time of a trial ends while the commit that extends it is on its way, so that the roll-back
+// comes just after it.
+func TestExtendedWhileTimeRunsOut(t *testing.T) {
+	bubble(t, func(t *testing.T, s *Store, x *Session) {
+		if err := trial(t, x, "one", Confirm{Timeout: time.Minute}, ""); err != nil {
+			t.Fatal(err)
+		}
+		first := s.pending
+		if err := trial(t, x, "two", Confirm{Timeout: time.Minute}, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.giveUp(first, "not confirmed in time")
+		if got := nameOf(s); got != "two" {
+			t.Errorf("%q runs", got)
+		}
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		if got := nameOf(s); got != "old" {
+			t.Errorf("in the end %q runs", got)
+		}
+	})
+}
+
+// TestUndoIsTriedAgain: a disk that is full when the time is over does not leave an unconfirmed commit in force for good.
+func TestUndoIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := false
+		hook(t, func(string) error {
+			if full {
+				return errors.New("no space")
+			}
+			return nil
+		})
+		s := open(t, t.TempDir(), Options{Schema: example(t)})
+		x := s.NewSession(admin, 1)
+		if err := trial(t, x, "new", Confirm{Timeout: time.Minute}, ""); err != nil {
+			t.Fatal(err)
+		}
+		full = true
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		if got := nameOf(s); got != "new" {
+			t.Fatalf("what cannot be written was put into force: %q runs", got)
+		}
+		full = false
+		time.Sleep(revertAgain)
+		synctest.Wait()
+		if got := nameOf(s); got != "" {
+			t.Errorf("with room on the disk again %q runs", got)
+		}
+	})
 }

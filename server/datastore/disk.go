@@ -40,8 +40,8 @@ type disk struct {
 	base   int64  // size of running.json
 	baseID uint64 // the commit that it holds
 	grown  int64  // octets of records since
-	// step is told before every step that a crash could come between; tests end the process there.
-	step func(string)
+	// step is asked before every step that a crash could come between; tests end the process there, or let the step fail.
+	step func(string) error
 }
 
 func openDisk(dir *os.Root, s *schema.Schema, log *slog.Logger) (*disk, error) {
@@ -53,50 +53,58 @@ func openDisk(dir *os.Root, s *schema.Schema, log *slog.Logger) (*disk, error) {
 	return &disk{dir: dir, schema: s, log: log, step: stepHook}, nil
 }
 
-// stepHook is replaced by the test that ends the process at every step.
-var stepHook = func(string) {}
+// stepHook is replaced by the tests that end the process, or let the disk fail, at every step.
+var stepHook = func(string) error { return nil }
 
 // write makes a file whole or not at all: temporary file, sync, rename, sync of the folder.
 func (d *disk) write(name string, content func(io.Writer) error) (size int64, err error) {
 	temporary := name + ".new"
-	d.step("create " + temporary)
+	if err := d.step("create " + temporary); err != nil {
+		return 0, err
+	}
 	f, err := d.dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	count := &counter{w: f, step: func() { d.step("write " + temporary) }}
+	count := &counter{w: f, step: func() error { return d.step("write " + temporary) }}
 	buffered := bufio.NewWriterSize(count, 64<<10)
-	if err := cmp.Or(content(buffered), buffered.Flush()); err != nil {
+	if err := cmp.Or(content(buffered), buffered.Flush(), d.step("sync "+temporary)); err != nil {
 		return 0, err
 	}
-	d.step("sync " + temporary)
 	if err := f.Sync(); err != nil {
 		return 0, err
 	}
-	d.step("rename " + temporary)
+	if err := d.step("rename " + temporary); err != nil {
+		return 0, err
+	}
 	if err := d.dir.Rename(temporary, name); err != nil {
 		return 0, err
 	}
-	d.step("sync folder of " + name)
-	return count.n, d.syncDir(path.Dir(name))
+	return count.n, d.syncFolder(name)
 }
 
 type counter struct {
 	w    io.Writer
 	n    int64
-	step func()
+	step func() error
 }
 
 func (c *counter) Write(p []byte) (int, error) {
-	c.step()
+	if err := c.step(); err != nil {
+		return 0, err
+	}
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
 }
 
-func (d *disk) syncDir(name string) error {
-	f, err := d.dir.Open(name)
+// syncFolder makes durable that a file has come, gone or been replaced.
+func (d *disk) syncFolder(file string) error {
+	if err := d.step("sync folder of " + file); err != nil {
+		return err
+	}
+	f, err := d.dir.Open(path.Dir(file))
 	if err != nil {
 		return err
 	}
@@ -148,16 +156,17 @@ func (d *disk) load() (*Snapshot, error) {
 	return d.undoPending(at)
 }
 
-// undoPending goes back to what ran before a commit that waited for its confirmation when the process ended.
+// undoPending goes back to what ran before a commit that waited for its confirmation when the process ended. A note of a trial
+// that was never made, or that a later commit confirmed, means nothing.
 func (d *disk) undoPending(at *Snapshot) (*Snapshot, error) {
 	p, err := d.readPending()
 	if err != nil || p == nil {
 		return at, err
 	}
-	if at.ID >= p.Trial && p.Backup < at.ID {
+	if at.Trial && p.Backup < at.ID {
 		backup, err := d.at(at, p.Backup)
 		if err != nil {
-			return nil, fmt.Errorf("undo the unconfirmed commit %d: %w", p.Trial, err)
+			return nil, fmt.Errorf("undo the unconfirmed commit %d: %w", at.ID, err)
 		}
 		undone := &Snapshot{ID: at.ID + 1, Root: backup.Root, Time: now(), User: "system", Via: "rollback",
 			Comment: "unconfirmed commit undone: the process ended"}
@@ -210,8 +219,7 @@ func (d *disk) trim(newest uint64, keep int) {
 		return
 	}
 	for _, id := range ids {
-		if id <= d.baseID && id+uint64(keep) <= newest {
-			d.step("remove " + recordName(id))
+		if id <= d.baseID && id+uint64(keep) <= newest && d.step("remove "+recordName(id)) == nil {
 			d.dir.Remove(recordName(id))
 		}
 	}

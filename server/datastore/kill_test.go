@@ -23,10 +23,11 @@ func TestMain(m *testing.M) {
 	if at := os.Getenv(killAt); at != "" {
 		n, _ := strconv.Atoi(at)
 		step := 0
-		stepHook = func(string) {
+		stepHook = func(string) error {
 			if step++; step == n {
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			}
+			return nil
 		}
 		if err := scenario(os.Args[len(os.Args)-1], func(done string) { fmt.Println(done) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// scenario commits, commits more, tries and confirms, and tries without confirming.
+// scenario opens a store and goes through all commits; done is told of each that was acknowledged.
 func scenario(dir string, done func(string)) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -53,36 +54,36 @@ func scenario(dir string, done func(string)) error {
 		return err
 	}
 	x := store.NewSession(admin, 1)
-	commit := func(name, config string, o CommitOptions) error {
-		n, err := tree.DecodeJSON(strings.NewReader(config), s.Root, tree.DecodeOptions{})
-		if err != nil {
-			return err
-		}
-		if err := x.Candidate().Replace(n); err != nil {
-			return err
-		}
-		if _, err := x.Candidate().Commit(context.Background(), o); err != nil {
-			return err
-		}
-		done(name)
-		return nil
-	}
-	trial := CommitOptions{Confirm: &Confirm{Timeout: time.Hour}}
-	for _, c := range []struct {
-		name, config string
-		options      CommitOptions
-	}{
-		{"A", states["A"], CommitOptions{}},
-		{"B", states["B"], CommitOptions{}},
-		{"C?", states["C"], trial},
-		{"C", states["C"], CommitOptions{}}, // the confirming commit changes nothing
-		{"D?", states["D"], trial},
-	} {
-		if err := commit(c.name, c.config, c.options); err != nil {
+	for _, c := range commits {
+		if err := c.make(x); err != nil {
 			return fmt.Errorf("commit %s: %w", c.name, err)
 		}
+		done(c.name)
 	}
 	return nil
+}
+
+// step is a commit of one of the states: one with a question mark is a trial.
+type step struct{ name, state string }
+
+// commits are ordinary ones, a trial confirmed by a commit that changes nothing, two in a row confirmed by one that changes
+// something, and one that nobody confirms.
+var commits = []step{{"A", "A"}, {"B", "B"}, {"C?", "C"}, {"C", "C"}, {"D?", "D"}, {"E?", "E"}, {"F", "F"}, {"D??", "D"}}
+
+func (c step) make(x *Session) error {
+	n, err := tree.DecodeJSON(strings.NewReader(states[c.state]), x.store.schema.Root, tree.DecodeOptions{})
+	if err != nil {
+		return err
+	}
+	if err := x.Candidate().Replace(n); err != nil {
+		return err
+	}
+	var o CommitOptions
+	if strings.HasSuffix(c.name, "?") {
+		o.Confirm = &Confirm{Timeout: time.Hour}
+	}
+	_, err = x.Candidate().Commit(context.Background(), o)
+	return err
 }
 
 var states = map[string]string{
@@ -91,11 +92,14 @@ var states = map[string]string{
 	"B": `{"example-system:user":[{"realm":1,"id":"u","note":[{"at":2,"text":"` + strings.Repeat("x", 70_000) + `"},{"at":1,"text":"one"}]}]}`,
 	"C": `{"example-system:system":{"name":"c"},"example-system:user":[{"realm":1,"id":"u","note":[{"at":1,"text":"one"},{"at":2,"text":"two"},{"at":0,"text":"nought"}]}]}`,
 	"D": `{}`,
+	"E": `{"example-system:system":{"name":"e"}}`,
+	"F": `{"example-system:system":{"name":"f"}}`,
 }
 
 // allowed says what may run after a crash, by what had been acknowledged last: that, or what was being committed; never a
 // trial that was not confirmed.
-var allowed = map[string][]string{"": {"", "A"}, "A": {"A", "B"}, "B": {"B"}, "C?": {"B", "C"}, "C": {"C"}, "D?": {"C"}}
+var allowed = map[string][]string{"": {"", "A"}, "A": {"A", "B"}, "B": {"B"}, "C?": {"B", "C"}, "C": {"C"}, "D?": {"C"}, "E?": {"C", "F"},
+	"F": {"F"}, "D??": {"F"}}
 
 // TestKillAtEveryStep kills the process before every step that writes, and finds the old or the new configuration, whole.
 func TestKillAtEveryStep(t *testing.T) {
@@ -152,8 +156,10 @@ func checkAfterCrash(t *testing.T, dir, when string, allowed []string) {
 // TestOrderOfWriting keeps the steps in the order that makes them safe when power fails.
 func TestOrderOfWriting(t *testing.T) {
 	var steps []string
-	stepHook = func(s string) { steps = append(steps, s) }
-	defer func() { stepHook = func(string) {} }()
+	hook(t, func(s string) error {
+		steps = append(steps, s)
+		return nil
+	})
 	s := open(t, t.TempDir(), Options{})
 	x := s.NewSession(admin, 1)
 	setLeaf(t, x.Candidate(), "/example-system:system/name", "a")
@@ -170,4 +176,63 @@ func TestOrderOfWriting(t *testing.T) {
 	if !slices.Equal(steps, want) {
 		t.Errorf("steps:\n%s\nwant:\n%s", strings.Join(steps, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// hook sets stepHook for one test.
+func hook(t *testing.T, f func(string) error) {
+	was := stepHook
+	stepHook = f
+	t.Cleanup(func() { stepHook = was })
+}
+
+// TestFailAtEveryStep lets the disk refuse every step of every commit in turn. A commit that fails has changed nothing: neither
+// what runs nor what would run after a crash. Where it does not matter the commit stands, and the next pass goes on from there.
+func TestFailAtEveryStep(t *testing.T) {
+	refused, borne := 0, make([]int, len(commits))
+	for passes, hit := 0, true; hit; passes++ {
+		hit = false
+		dir := t.TempDir()
+		s := open(t, dir, Options{})
+		x := s.NewSession(admin, 1)
+		last := ""
+		for i, c := range commits {
+			for step := borne[i] + 1; ; step++ {
+				before, failed, count := s.Running(), "", 0
+				s.disk.step = func(name string) error {
+					if count++; count == step {
+						failed = name
+						return fmt.Errorf("%s: no more", name)
+					}
+					return nil
+				}
+				err := c.make(x)
+				if err != nil {
+					refused++
+					if s.Running() != before {
+						t.Fatalf("commit %s failed at %q, and %s runs", c.name, failed, text(t, s.Running().Root))
+					}
+					wantAfterCrash(t, dir, fmt.Sprintf("commit %s failed at %q", c.name, failed), allowed[last][0])
+					continue
+				}
+				if last = c.name; failed != "" {
+					hit, borne[i] = true, step
+					wantAfterCrash(t, dir, fmt.Sprintf("commit %s bore with a failure at %q", c.name, failed), allowed[last][0])
+				}
+				break
+			}
+		}
+		if passes == 0 && refused < 40 {
+			t.Errorf("only %d commits failed", refused)
+		}
+	}
+}
+
+// wantAfterCrash opens a copy of what is on disk now.
+func wantAfterCrash(t *testing.T, dir, when, state string) {
+	t.Helper()
+	crashed := t.TempDir()
+	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	checkAfterCrash(t, crashed, when, []string{state})
 }

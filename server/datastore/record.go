@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"errors"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -25,6 +24,7 @@ type record struct {
 	Via     string         `json:"via,omitzero"`
 	Label   string         `json:"label,omitzero"`
 	Comment string         `json:"comment,omitzero"`
+	Trial   bool           `json:"trial,omitzero"`
 	Changes []recordChange `json:"-"` // written and read one by one
 }
 
@@ -40,12 +40,12 @@ type recordChange struct {
 func now() time.Time { return time.Now() }
 
 func (r *record) snapshot() Snapshot {
-	return Snapshot{ID: r.ID, Time: r.Time, User: r.User, Via: r.Via, Label: r.Label, Comment: r.Comment}
+	return Snapshot{ID: r.ID, Time: r.Time, User: r.User, Via: r.Via, Label: r.Label, Comment: r.Comment, Trial: r.Trial}
 }
 
 // writeRecord writes a commit as one JSON object with a line for each change.
 func writeRecord(w io.Writer, old, next *Snapshot) error {
-	head, err := json.Marshal(record{ID: next.ID, Time: next.Time.UTC(), User: next.User, Via: next.Via, Label: next.Label, Comment: next.Comment})
+	head, err := json.Marshal(record{ID: next.ID, Time: next.Time.UTC(), User: next.User, Via: next.Via, Label: next.Label, Comment: next.Comment, Trial: next.Trial})
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (r *record) read(dec *jsontext.Decoder, headOnly bool) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	fields := map[string]any{"commit": &r.ID, "time": &r.Time, "user": &r.User, "via": &r.Via, "label": &r.Label, "comment": &r.Comment}
+	fields := map[string]any{"commit": &r.ID, "time": &r.Time, "user": &r.User, "via": &r.Via, "label": &r.Label, "comment": &r.Comment, "trial": &r.Trial}
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -268,15 +268,14 @@ func commitOf(text []byte) (uint64, error) {
 	return head.Commit, nil
 }
 
-// pendingNote is config/pending.json: a commit that is undone at the next start.
+// pendingNote is config/pending.json: where the next start goes back to if the last commit is a trial.
 type pendingNote struct {
 	Backup uint64 `json:"backup"`
-	Trial  uint64 `json:"trial"`
 }
 
-func (d *disk) writePending(backup *Snapshot, trial uint64) error {
+func (d *disk) writePending(backup *Snapshot) error {
 	_, err := d.write(pendingFile, func(w io.Writer) error {
-		return json.MarshalWrite(w, pendingNote{Backup: backup.ID, Trial: trial})
+		return json.MarshalWrite(w, pendingNote{Backup: backup.ID})
 	})
 	return err
 }
@@ -294,7 +293,9 @@ func (d *disk) readPending() (*pendingNote, error) {
 }
 
 func (d *disk) clearPending() error {
-	d.step("remove " + pendingFile)
+	if err := d.step("remove " + pendingFile); err != nil {
+		return err
+	}
 	err := d.dir.Remove(pendingFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -302,5 +303,5 @@ func (d *disk) clearPending() error {
 	if err != nil {
 		return err
 	}
-	return d.syncDir(configDir)
+	return d.syncFolder(pendingFile)
 }

@@ -27,6 +27,7 @@ type Snapshot struct {
 	Label string
 	// Comment is what the user said of the commit.
 	Comment string
+	Trial   bool // committed to be undone unless it is confirmed, which may have happened since
 }
 
 // Options say how to open a Store.
@@ -168,6 +169,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.pending != nil {
 		s.pending.timer.Stop() // the next start undoes it, as after a crash
+		s.pending = nil
 	}
 	s.mu.Unlock()
 	if s.disk == nil {
