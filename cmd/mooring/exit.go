@@ -4,10 +4,11 @@ import (
 	"errors"
 
 	"mooring/cmd/mooring/element"
+	"mooring/cmd/mooring/lab"
 )
 
-const exitCodes = `Exit codes: 0 done; 1 failed; 2 the configuration or the command line makes no sense; 3 a privilege is missing;
-4 another process has the state folder; 5 no element answers.`
+const exitCodes = `Exit codes: 0 done; 1 failed; 2 the configuration or the command line makes no sense, or this machine cannot have a lab;
+3 a privilege is missing; 4 another process has the state folder; 5 no element answers.`
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
@@ -18,10 +19,11 @@ func (e *usageError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	_, badConfig := errors.AsType[*element.ConfigError](err)
 	_, badUsage := errors.AsType[*usageError](err)
+	_, unfit := errors.AsType[*lab.Unfit](err)
 	switch {
 	case err == nil:
 		return 0
-	case badConfig, badUsage:
+	case badConfig, badUsage, unfit:
 		return 2
 	case errors.Is(err, element.ErrPrivilege):
 		return 3

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"mooring/cmd/mooring/lab"
 )
 
 func main() {
@@ -33,6 +35,6 @@ gateway, or both. It is configured over NETCONF and gNMI.
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(runCommand(), versionCommand())
+	root.AddCommand(runCommand(), lab.Command(), versionCommand())
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,17 +70,11 @@ func (o *runOptions) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	o.announce(cmd.OutOrStdout(), e)
-	err = e.Wait(cmd.Context())
-	if closing := e.Close(); err == nil {
-		err = closing
+	err = announce(cmd.OutOrStdout(), o.Version, e.Management())
+	if err == nil {
+		err = e.Wait(cmd.Context())
 	}
-	return err
-}
-
-// announce says on standard output that the element runs, and how to reach it.
-func (o *runOptions) announce(w io.Writer, e *element.Element) {
-	fmt.Fprintf(w, "mooring %s runs with state folder %s\n", o.Version, o.StateDir)
+	return errors.Join(err, e.Close())
 }
 
 func newLog(w io.Writer, level, format string) (*slog.Logger, error) {

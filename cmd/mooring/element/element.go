@@ -1,12 +1,15 @@
 package element
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +26,7 @@ import (
 	"mooring/server/access"
 	"mooring/server/apply"
 	"mooring/server/datastore"
+	"mooring/server/gnmi"
 	"mooring/server/state"
 	"mooring/server/tree"
 )
@@ -53,10 +57,11 @@ type Element struct {
 	engine     *engine.Engine
 	access     *attach.Server
 
-	store   *datastore.Store
-	state   *state.State
-	control *access.Control
-	running atomic.Pointer[apply.Config] // what all parts obey
+	store         *datastore.Store
+	state         *state.State
+	control       *access.Control
+	netconf, gnmi *listener
+	running       atomic.Pointer[apply.Config] // what all parts obey
 
 	parts *errgroup.Group // those with a loop
 	stop  context.CancelFunc
@@ -67,7 +72,11 @@ type Element struct {
 // Start starts an element and returns when it obeys its configuration. ctx bounds the start alone. The error is a *ConfigError
 // where a configuration makes no sense, and is ErrPrivilege or ErrInUse where that is the reason.
 func Start(ctx context.Context, o Options) (*Element, error) {
-	e := &Element{Options: o, started: time.Now()}
+	e := &Element{
+		Options: o, started: time.Now(),
+		netconf: &listener{fixed: o.NETCONF, configured: func(m *apply.Management) apply.Listener { return m.NETCONF }},
+		gnmi:    &listener{fixed: o.GNMI, configured: func(m *apply.Management) apply.Listener { return m.GNMI }},
+	}
 	if err := e.start(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -91,7 +100,10 @@ func (e *Element) start(ctx context.Context) (err error) {
 	if err := e.startParts(); err != nil {
 		return err
 	}
-	return e.openStore(ctx)
+	if err := e.openStore(ctx); err != nil {
+		return err
+	}
+	return e.startServers(ctx)
 }
 
 // startParts makes the parts that signal and forward, connects them, and lets them run. They do nothing until they are configured.
@@ -143,6 +155,26 @@ func (e *Element) openStore(ctx context.Context) error {
 	return nil
 }
 
+// startServers lets users in.
+func (e *Element) startServers(ctx context.Context) error {
+	users := &access.Users{Running: e.root}
+	g, err := gnmi.New(gnmi.Options{
+		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log,
+		Certificate: func() *tls.Certificate { return &e.keys.Certificate },
+	})
+	if err != nil {
+		return err
+	}
+	e.gnmi.server = g
+	local, err := e.folder.listenLocal()
+	if err != nil {
+		return err
+	}
+	e.gnmi.begin(ctx)
+	g.ServeLocal(local)
+	return nil
+}
+
 // root is the running configuration.
 func (e *Element) root() *tree.Node { return e.store.Running().Root }
 
@@ -166,6 +198,8 @@ func (e *Element) Close() (err error) {
 
 func (e *Element) closeAll() error {
 	var errs []error
+	e.gnmi.close()
+	e.netconf.close()
 	if e.store != nil {
 		errs = append(errs, e.store.Close())
 	}
@@ -193,5 +227,17 @@ func (e *Element) clearHost() error {
 		}
 		batch = append(batch, dataplane.Op{Delete: true, Object: object})
 	}
+	slices.SortStableFunc(batch, func(a, b dataplane.Op) int { return cmp.Compare(leantOn(a.Object), leantOn(b.Object)) })
 	return errors.Join(e.plane.Apply(ctx, batch)...)
+}
+
+// leantOn orders objects for their removal: what others lean on goes last.
+func leantOn(o dataplane.Object) int {
+	switch o.(type) {
+	case dataplane.Tunnel:
+		return 1
+	case dataplane.Link:
+		return 2
+	}
+	return 0
 }

@@ -29,7 +29,8 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			return t.Translate(old, change.New)
 		},
 		List: []datastore.Consumer[*apply.Config]{
-			consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.obeyed),
+			consumer(e.signal), consumer(e.forward), consumer(e.attend),
+			consumer(e.netconf.prepare), consumer(e.gnmi.prepare), consumer(e.obeyed),
 		},
 	}
 }

@@ -24,6 +24,8 @@ func (e *Element) sources() state.Sources {
 		},
 		Version: e.Version,
 		Started: e.started,
+		NETCONF: e.netconf.status,
+		GNMI:    e.gnmi.status,
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},
