@@ -64,6 +64,9 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		m.drop(mobility.DropMismatch)
 		m.deny(s)
 	case b.State == mobility.StateDisconnecting:
+		if ack.Status.Accepted() {
+			m.stats.Deregistration.Add(1)
+		}
 		m.end(s, mobility.Deregistered, out)
 	case ack.Status.Accepted() && ack.Lifetime > 0:
 		m.accepted(now, s, ack, out)

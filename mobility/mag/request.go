@@ -47,7 +47,6 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	default:
 		m.withdraw(s, out)
 	}
-	m.stats.Deregistration.Add(1)
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
 	s.handoff, s.wait = wire.HandoffUnknown, 0
