@@ -2,9 +2,7 @@ package datastore
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
-	"time"
 
 	"mooring/server/access"
 	"mooring/server/tree"
@@ -28,8 +26,8 @@ func (s *Store) NewSession(user access.User, id uint32) *Session {
 func (x *Session) Close() {
 	s := x.store
 	s.mu.Lock()
-	for target, lock := range s.locks {
-		if lock.Holder == x {
+	for target, holder := range s.locks {
+		if holder == x {
 			s.unlock(target)
 		}
 	}
@@ -45,7 +43,7 @@ func (x *Session) Lock(target Target) error {
 	s := x.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if holder := s.locks[target].Holder; holder != nil {
+	if holder := s.locks[target]; holder != nil {
 		return lockDenied(holder, fmt.Sprintf("%s is locked", target))
 	}
 	if target == RunningStore && s.pending != nil && s.pending.owner != x {
@@ -63,7 +61,7 @@ func (x *Session) Unlock(target Target) error {
 	s := x.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch holder := s.locks[target].Holder; holder {
+	switch holder := s.locks[target]; holder {
 	case nil:
 		return &tree.Error{Tag: tree.OperationFailed, Protocol: true, Message: fmt.Sprintf("%s is not locked", target)}
 	case x:
@@ -95,7 +93,7 @@ func (s *Store) Locks() map[Target]*Session {
 
 // checkLock refuses x when another session holds the lock of target; mu is held.
 func (s *Store) checkLock(x *Session, target Target) error {
-	if holder := s.locks[target].Holder; holder != nil && holder != x && x.User.Origin != access.System {
+	if holder := s.locks[target]; holder != nil && holder != x && x.User.Origin != access.System {
 		return inUse(holder, fmt.Sprintf("%s is locked by %s", target, holder.describe()))
 	}
 	return nil
