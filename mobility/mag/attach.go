@@ -248,6 +248,8 @@ func (m *Machine) adopt(s *session, b *mobility.Binding) bool {
 	if !ok || w.ends.Local != was.Local || w.ends.Remote != was.Remote || w.anchor.Name != was.Peer || w.encap != s.wanted {
 		return false
 	}
+	released := s.profile.Service &^ s.wants &^ s.refused // by the node: that is not for the configuration to ask for
+	s.wants, s.refused = profile.Service&^released, 0
 	s.profile, s.anchor = profile, w.anchor
 	return true
 }

@@ -126,22 +126,37 @@ func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobi
 // Reconfigure makes the gateway obey cfg. Registrations that cfg has no room for end; nodes that were turned away get another
 // chance.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.MAG, out *mobility.Effects) {
-	mtu := m.cfg.TunnelMTU
+	resized := cfg.TunnelMTU != m.cfg.TunnelMTU
 	m.cfg = cfg
 	m.keys = map[*mobility.Key]*wire.Authenticator{}
 	for _, s := range m.all() {
-		b := m.table.Get(s.id)
-		switch {
-		case b.State == mobility.StateDisconnecting:
-		case !m.adopt(s, b):
-			m.dismiss(now, s, out)
-		case cfg.TunnelMTU != mtu && b.State != mobility.StateInit:
-			out.Sessions = append(out.Sessions, m.dataplane(s, b))
-			out.Grants = append(out.Grants, m.grant(s, b))
-		}
+		m.review(now, s, resized, out)
 	}
 	for _, at := range sorted(m.present) {
 		m.serve(now, at, out)
+	}
+}
+
+// review lets a session obey a configuration that is new to it.
+func (m *Machine) review(now time.Time, s *session, resized bool, out *mobility.Effects) {
+	b, wanted := m.table.Get(s.id), s.wants
+	if b.State == mobility.StateDisconnecting {
+		return
+	}
+	if !m.adopt(s, b) {
+		m.dismiss(now, s, out)
+		return
+	}
+	if resized && b.State != mobility.StateInit {
+		out.Sessions = append(out.Sessions, m.dataplane(s, b))
+		out.Grants = append(out.Grants, m.grant(s, b))
+	}
+	switch {
+	case s.denied || s.wants == wanted:
+	case b.State == mobility.StateInit:
+		m.request(now, s, s.handoff, out)
+	default:
+		m.request(now, s, wire.HandoffUnchanged, out)
 	}
 }
 
