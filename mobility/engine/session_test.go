@@ -11,6 +11,7 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/fake"
 	"mooring/dataplane/reconcile"
+	"mooring/mobility"
 	"mooring/mobility/transport"
 )
 
@@ -112,6 +113,35 @@ func TestRetransmission(t *testing.T) {
 		same(t, "the anchor", lma.rows(), []string{"lma1: 0200000000aa@example.com active [2001:db8:a::/64] 10.1.0.2/16 to 2001:db8:1::1, install 0"})
 		if sent := stats.PBUSent.Load(); sent != 5 {
 			t.Errorf("%d requests, want 5", sent)
+		}
+	})
+}
+
+// A node gives its home address up and asks for one again; its prefix stays, and anchor and gateway agree.
+func TestReleaseOfHomeAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		lma := on(t, net, justLMA(anchorConfig("lma1", lma6)))
+		mag := on(t, net, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
+		mag.attach("access0", node1)
+		pass(time.Second)
+		for _, step := range []struct {
+			kind mobility.AttachmentKind
+			home string
+		}{{mobility.HomeReleased, "invalid Prefix"}, {mobility.HomeWanted, "10.1.0.2/16"}, {mobility.HomeReleased, "invalid Prefix"}} {
+			mag.Attached(mobility.Attachment{Kind: step.kind, Link: "access0", MAC: node1})
+			pass(time.Second)
+			same(t, "the anchor", lma.rows(), []string{"lma1: 0200000000aa@example.com active [2001:db8:a::/64] " + step.home + " to 2001:db8:1::1, install 0"})
+			same(t, "the gateway", mag.rows(), []string{"mag1: 0200000000aa@example.com active [2001:db8:a::/64] " + step.home + " to 2001:db8:ffff::1, install 0"})
+			usage, err := lma.LMA("lma1").Networks(t.Context())
+			must(t, err)
+			if used := usage["net1"][0].Used; used > 0 != (step.home == "10.1.0.2/16") {
+				t.Errorf("home address %s, %d are in use", step.home, used)
+			}
+		}
+		pass(time.Hour)
+		if len(lma.rows()) != 1 || lma.LMA("lma1").Statistics.Deregistration.Load() != 2 || mag.MAG("mag1").Statistics.Deregistration.Load() != 2 {
+			t.Errorf("an hour later: %v", lma.rows())
 		}
 	})
 }

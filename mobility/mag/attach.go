@@ -102,7 +102,8 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	m.request(now, s, handoff, out)
 }
 
-// releaseHome gives up the IPv4 home address of a node, and keeps the rest (RFC 5844 section 3.4.1).
+// releaseHome de-registers the IPv4 home address that a node gave up, and keeps the rest (RFC 5844 sections 3.2.3.3 and 3.4.1). Should the
+// anchor not hear of it, it will find the address missing in the next request.
 func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) {
 	b := m.row(s)
 	if !b.Home.IsValid() || b.State == mobility.StateDisconnecting {
@@ -112,9 +113,14 @@ func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) 
 		m.deregister(now, s, out)
 		return
 	}
-	s.wants &^= mobility.ServiceIPv4
-	s.home = netip.Prefix{}
-	m.request(now, s, wire.HandoffUnchanged, out)
+	kept := s.wants &^ mobility.ServiceIPv4
+	s.wants, s.handoff, s.parting = mobility.ServiceIPv4, wire.HandoffUnknown, true
+	m.send(now, s, 0, out)
+	s.wants = kept
+	b.Home, b.Router, b.Install = netip.Prefix{}, netip.Addr{}, mobility.InstallPending
+	m.table.Put(b)
+	out.Sessions = append(out.Sessions, m.dataplane(s, b))
+	out.Grants = append(out.Grants, m.grant(s, b))
 }
 
 // wantHome asks for an IPv4 home address that the node did without.
@@ -125,7 +131,7 @@ func (m *Machine) wantHome(now time.Time, at place, out *mobility.Effects) {
 		return
 	}
 	if missing := s.profile.Service &^ s.wants &^ s.refused; missing&mobility.ServiceIPv4 != 0 && !s.denied {
-		s.wants |= mobility.ServiceIPv4
+		s.wants, s.home = s.wants|mobility.ServiceIPv4, netip.Prefix{}
 		m.request(now, s, wire.HandoffUnchanged, out)
 	}
 }

@@ -41,7 +41,7 @@ func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
 func (m *Machine) asker(in *mobility.Inbound, ack *wire.BindingAck) *session {
 	for b := range m.table.ByMNID(ack.MNID.Value) {
 		s, ends := m.sessions[b.ID], b.Ends.Value()
-		waits := s.wait > 0 || b.State == mobility.StateDisconnecting
+		waits := s.wait > 0 || s.parting || b.State == mobility.StateDisconnecting
 		// A refused sequence number comes with the last accepted one in place of ours (RFC 6275 section 9.5.1).
 		mine := ack.Seq == s.sent.Seq || ack.Status == wire.StatusSequenceOutOfWindow
 		if waits && mine && ends.Remote.Addr() == in.From.Addr.Addr() && ends.Local == in.To.Addr.Addr() {
@@ -59,6 +59,8 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		m.table.Put(b)
 	}
 	switch {
+	case s.parting:
+		m.parted(s, ack)
 	case !m.repeats(s, b, ack):
 		// Asking again would only be misunderstood again.
 		m.drop(mobility.DropMismatch)
@@ -72,6 +74,15 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		m.accepted(now, s, ack, out)
 	default:
 		m.refused(now, s, ack, out)
+	}
+}
+
+// parted notes that the anchor has taken the home address back.
+func (m *Machine) parted(s *session, ack *wire.BindingAck) {
+	s.parting = false
+	if ack.Status.Accepted() {
+		m.stats.Deregistration.Add(1)
+		s.home = netip.Prefix{}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // request sends the first Proxy Binding Update of an attempt; it is repeated until it is answered (RFC 5213 section 6.9.4).
 func (m *Machine) request(now time.Time, s *session, handoff wire.Handoff, out *mobility.Effects) {
-	s.handoff, s.wait, s.tried = handoff, m.cfg.InitialRetransmit, s.tried[:0]
+	s.handoff, s.wait, s.tried, s.parting = handoff, m.cfg.InitialRetransmit, s.tried[:0], false
 	m.send(now, s, wire.LifetimeOf(m.cfg.Lifetime), out)
 	m.schedule(s)
 }
@@ -23,6 +23,7 @@ func (m *Machine) again(now time.Time, s *session, out *mobility.Effects) {
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.RegistrationTimedOut, Node: b.Node, Peer: b.Ends.Value().Remote})
 	}
 	m.stats.PBURetransmitted.Add(1)
+	s.parting = false
 	s.wait = min(2*s.wait, m.cfg.MaxRetransmit)
 	m.send(now, s, wire.LifetimeOf(m.cfg.Lifetime), out)
 	m.schedule(s)
@@ -49,7 +50,10 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	}
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
-	s.handoff, s.wait = wire.HandoffUnknown, 0
+	s.handoff, s.wait, s.parting = wire.HandoffUnknown, 0, false
+	if s.home.IsValid() {
+		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release
+	}
 	m.send(now, s, 0, out)
 	m.table.SetAlarm(s.id, now.Add(m.cfg.InitialRetransmit))
 }

@@ -35,6 +35,7 @@ type session struct {
 	stamp     wire.Timestamp     // of the last request
 	sentAt    time.Time
 	wait      time.Duration // until the request is repeated; 0: no answer is awaited
+	parting   bool          // an answer to the release of the home address is awaited
 	answered  bool          // it was refused, and is repeated nevertheless
 	tried     []wire.Status // the refusals upon which it was repeated at once
 	refreshAt time.Time
