@@ -196,6 +196,47 @@ func TestNewerSessionHasThePrefix(t *testing.T) {
 	})
 }
 
+// A refresh changes nothing on the host, and neither does a configuration that was told already. The session's owner is answered all
+// the same.
+func TestWhatIsInPlaceIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, fake.New("access0"), reconcile.Options{})
+		config := dataplane.Config{Links: []dataplane.Link{{Name: "access0", LinkLocal: addr("fe80::1")}}}
+		r.Configure(config)
+		r.want(access(1, tunnel1, "access0", "10.0.0.1/32"), anchor(2, tunnel1))
+		r.expectResults("2: <nil>", "1: <nil>")
+		r.plane.Applied()
+		r.Configure(config)
+		r.want(access(1, tunnel1, "access0", "10.0.0.1/32"), anchor(2, tunnel1))
+		if ops := r.plane.Applied(); len(ops) > 0 {
+			t.Errorf("what was in place was made again: %v", ops)
+		}
+		r.expectResults("1: <nil>", "2: <nil>")
+	})
+}
+
+func TestLinkIsGivenBack_MAG06(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, fake.New("access0"), reconcile.Options{})
+		r.Configure(dataplane.Config{Links: []dataplane.Link{{Name: "access0", LinkLocal: addr("fe80::1")}}})
+		r.expect("link access0 fe80::1")
+		r.Configure(dataplane.Config{})
+		r.expect()
+	})
+}
+
+// Two sessions want the very same of the host: when the newer goes nothing is left to be done, and the older is told that it has it.
+func TestHeirOfTheSameIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, fake.New(), reconcile.Options{})
+		r.want(anchor(1, tunnel1, "10.0.0.1/32"))
+		r.want(anchor(2, tunnel1, "10.0.0.1/32"))
+		r.expectResults("1: <nil>", "1: route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437: a newer session (2) has it", "2: <nil>")
+		r.want(gone(2))
+		r.expectResults("1: <nil>")
+	})
+}
+
 // What an earlier process left goes, but not before the wanted state has been told and is in place.
 func TestLeftoversGoAfterWantedStateIsInPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
