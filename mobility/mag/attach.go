@@ -114,8 +114,10 @@ func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) 
 		return
 	}
 	kept := s.wants &^ mobility.ServiceIPv4
-	s.wants, s.handoff, s.parting = mobility.ServiceIPv4, wire.HandoffUnknown, true
-	m.send(now, s, 0, out)
+	if !s.mayAsk().After(now) {
+		s.wants, s.handoff, s.parting = mobility.ServiceIPv4, wire.HandoffUnknown, true
+		m.send(now, s, 0, out)
+	}
 	s.wants = kept
 	b.Home, b.Router, b.Install = netip.Prefix{}, netip.Addr{}, mobility.InstallPending
 	m.table.Put(b)

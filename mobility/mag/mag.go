@@ -116,6 +116,8 @@ func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobi
 	}
 	switch {
 	case s.denied:
+	case !s.heldUntil.IsZero():
+		m.request(now, s, s.heldFor, out)
 	case s.wait > 0:
 		m.again(now, s, out)
 	default:

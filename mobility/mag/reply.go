@@ -213,9 +213,9 @@ func (m *Machine) refused(now time.Time, s *session, ack *wire.BindingAck, out *
 	}
 }
 
-// retry asks again at once, once upon each kind of refusal: the second of a kind waits its time.
+// retry asks again at once, once upon each kind of refusal: the second of a kind waits its time, and so does what comes too soon.
 func (m *Machine) retry(now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
-	if slices.Contains(s.tried, upon) {
+	if slices.Contains(s.tried, upon) || s.mayAsk().After(now) {
 		return
 	}
 	s.tried = append(s.tried, upon)

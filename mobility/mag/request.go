@@ -9,8 +9,14 @@ import (
 	"mooring/mobility/wire"
 )
 
-// request sends the first Proxy Binding Update of an attempt; it is repeated until it is answered (RFC 5213 section 6.9.4).
+// request sends the first Proxy Binding Update of an attempt, as soon as it may; it is repeated until it is answered (RFC 5213 section 6.9.4).
 func (m *Machine) request(now time.Time, s *session, handoff wire.Handoff, out *mobility.Effects) {
+	s.heldUntil = time.Time{}
+	if at := s.mayAsk(); at.After(now) {
+		s.heldUntil, s.heldFor = at, handoff
+		m.schedule(s)
+		return
+	}
 	s.handoff, s.wait, s.tried, s.parting = handoff, m.cfg.InitialRetransmit, s.tried[:0], false
 	m.send(now, s, wire.LifetimeOf(m.cfg.Lifetime), out)
 	m.schedule(s)
@@ -50,7 +56,7 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	}
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
-	s.handoff, s.wait, s.parting = wire.HandoffUnknown, 0, false
+	s.handoff, s.wait, s.parting, s.heldUntil = wire.HandoffUnknown, 0, false, time.Time{}
 	if s.home.IsValid() {
 		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release
 	}
@@ -63,6 +69,8 @@ func (m *Machine) schedule(s *session) {
 	b := m.table.Get(s.id)
 	var at time.Time
 	switch {
+	case !s.heldUntil.IsZero():
+		at = s.heldUntil
 	case s.wait > 0:
 		at = s.sentAt.Add(s.wait)
 	case !s.denied:
@@ -103,6 +111,8 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 		u.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: downlinkKey(s)})
 	}
 	s.sent, s.sentAt, s.answered = wire.BindingUpdate{Seq: u.Seq, Flags: u.Flags, Lifetime: u.Lifetime}, now, false
+	copy(s.recent[1:], s.recent[:])
+	s.recent[0] = now
 	sign := m.signature(s, ends)
 	sign.Home = s.anchor.Hash.Home(u.HNPs)
 	from, to := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, ends.Remote.Port())}, mobility.Endpoint{Addr: ends.Remote}

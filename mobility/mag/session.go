@@ -34,12 +34,28 @@ type session struct {
 	handoff   wire.Handoff       // of the last request
 	stamp     wire.Timestamp     // of the last request
 	sentAt    time.Time
-	wait      time.Duration // until the request is repeated; 0: no answer is awaited
-	parting   bool          // an answer to the release of the home address is awaited
-	answered  bool          // it was refused, and is repeated nevertheless
-	tried     []wire.Status // the refusals upon which it was repeated at once
+	recent    [maxUpdateRate]time.Time // of the last requests, the newest first
+	heldUntil time.Time                // a request is held back until then; zero: none
+	heldFor   wire.Handoff             // what it will say
+	wait      time.Duration            // until the request is repeated; 0: no answer is awaited
+	parting   bool                     // an answer to the release of the home address is awaited
+	answered  bool                     // it was refused, and is repeated nevertheless
+	tried     []wire.Status            // the refusals upon which it was repeated at once
 	refreshAt time.Time
 	denied    bool // no request until the configuration changes
+}
+
+// maxUpdateRate is how many Binding Updates may be sent within a second, MAX_UPDATE_RATE (RFC 6275 sections 11.8 and 12). We count those of a
+// session: in a whole gateway it is exceeded as soon as a few nodes come at once.
+const maxUpdateRate = 3
+
+// mayAsk says when the next request for the session may be sent.
+func (s *session) mayAsk() time.Time {
+	oldest := s.recent[maxUpdateRate-1]
+	if oldest.IsZero() {
+		return oldest
+	}
+	return oldest.Add(time.Second)
 }
 
 // row returns a copy of the session's row to change and put back.
