@@ -48,6 +48,7 @@ func (e *Element) Attr(space, local string) (value string, ok bool) {
 
 // Reader reads one document. It is not safe for concurrent use.
 type Reader struct {
+	in     *limited
 	dec    *xml.Decoder
 	limits Limits
 	bounds []int     // length of scope at each open element
@@ -67,6 +68,7 @@ const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
 type SyntaxError struct {
 	Line    int
 	Message string
+	TooBig  bool // a limit was exceeded; otherwise nothing may be wrong with the document
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
@@ -82,30 +84,45 @@ func NewReader(r io.Reader, limits Limits) *Reader {
 	if limits.Total == 0 {
 		limits.Total = 1 << 30
 	}
-	return &Reader{dec: xml.NewDecoder(&limited{r: r, left: limits.Total}), limits: limits, ended: -1}
+	in := &limited{r: r, total: limits.Total, piece: int64(limits.Text) + pieceSpace}
+	return &Reader{in: in, dec: xml.NewDecoder(in), limits: limits, ended: -1}
 }
 
-// limited fails, other than io.LimitReader, when there is more.
+// limited fails, other than io.LimitReader, when there is more than total octets, or more in one piece than piece: the parser
+// holds each piece of text, comment or tag as a whole.
 type limited struct {
-	r    io.Reader
-	left int64
+	r           io.Reader
+	total       int64
+	piece       int64
+	read, begun int64 // octets so far, and at the beginning of the piece
+	err         error // of r
 }
+
+var errTooLarge = errors.New("the document is too large")
+
+// pieceSpace is what a piece may have beside a value of greatest length: names and attributes, and what was read ahead.
+const pieceSpace = 64 << 10
 
 func (l *limited) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errors.New("the document is too large")
+	left := min(l.total-l.read, l.begun+l.piece-l.read)
+	if left <= 0 {
+		l.err = errTooLarge
+		return 0, l.err
 	}
-	if int64(len(p)) > l.left {
-		p = p[:l.left]
-	}
-	n, err := l.r.Read(p)
-	l.left -= int64(n)
+	n, err := l.r.Read(p[:min(int64(len(p)), left)])
+	l.read += int64(n)
+	l.err = err
 	return n, err
 }
 
 func (r *Reader) fail(format string, args ...any) error {
 	line, _ := r.dec.InputPos()
-	return &SyntaxError{line, fmt.Sprintf(format, args...)}
+	return &SyntaxError{Line: line, Message: fmt.Sprintf(format, args...)}
+}
+
+func (r *Reader) tooBig(format string, args ...any) error {
+	line, _ := r.dec.InputPos()
+	return &SyntaxError{Line: line, Message: fmt.Sprintf(format, args...), TooBig: true}
 }
 
 // Opened is the element whose start tag was read last; valid until the next call that reads.
@@ -128,15 +145,10 @@ func (r *Reader) token() (xml.Token, error) {
 		return t, nil
 	}
 	for {
+		r.in.begun = r.in.read
 		t, err := r.dec.RawToken()
-		if err == io.EOF && len(r.bounds) > 0 {
-			return nil, r.fail("the document ends inside <%s>", r.open[len(r.open)-1].Local)
-		}
-		if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
-			return nil, &SyntaxError{syntax.Line, syntax.Msg}
-		}
 		if err != nil {
-			return nil, err
+			return nil, r.broken(err)
 		}
 		switch t := t.(type) {
 		case xml.Directive:
@@ -149,11 +161,27 @@ func (r *Reader) token() (xml.Token, error) {
 			return t, nil
 		case xml.CharData:
 			if len(t) > r.limits.Text {
-				return nil, r.fail("a value is longer than %d octets", r.limits.Text)
+				return nil, r.tooBig("a value is longer than %d octets", r.limits.Text)
 			}
 			return t, nil
 		}
 	}
+}
+
+// broken tells errors of the document from those of the input.
+func (r *Reader) broken(err error) error {
+	syntax, ok := errors.AsType[*xml.SyntaxError](err)
+	switch {
+	case r.in.err == errTooLarge:
+		return r.tooBig("%v", errTooLarge)
+	case err == io.EOF && len(r.bounds) > 0:
+		return r.fail("the document ends inside <%s>", r.open[len(r.open)-1].Local)
+	case ok:
+		return &SyntaxError{Line: syntax.Line, Message: syntax.Msg}
+	case err != r.in.err: // an encoding that is not UTF-8, say
+		return r.fail("%s", strings.TrimPrefix(err.Error(), "xml: "))
+	}
+	return err
 }
 
 // Next moves to the next child element of the open one and opens it; nil means that the open element has ended, and
@@ -221,7 +249,7 @@ func (r *Reader) Value() (text string, ok bool, err error) {
 			return text, true, r.end(t)
 		case xml.CharData:
 			if len(text)+len(t) > r.limits.Text {
-				return "", false, r.fail("a value is longer than %d octets", r.limits.Text)
+				return "", false, r.tooBig("a value is longer than %d octets", r.limits.Text)
 			}
 			text += string(t)
 		}
@@ -269,7 +297,7 @@ func (r *Reader) HasElements() (bool, error) {
 
 func (r *Reader) start(t xml.StartElement) (*Element, error) {
 	if len(r.bounds) == r.limits.Depth {
-		return nil, r.fail("elements are nested deeper than %d", r.limits.Depth)
+		return nil, r.tooBig("elements are nested deeper than %d", r.limits.Depth)
 	}
 	r.bounds = append(r.bounds, len(r.scope))
 	r.elem = Element{Attrs: r.elem.Attrs[:0]}
@@ -364,7 +392,8 @@ func (r *Reader) Namespaces() map[string]string {
 	return m
 }
 
-// Text appends s to b as the text of an element: only what must be escaped is.
+// AppendText appends s to b as the text of an element: only what must be escaped is. What XML cannot hold at all (XML 1.0
+// section 2.2) is replaced by U+FFFD, so that no value can break the document that it stands in.
 func AppendText(b []byte, s string) []byte { return escape(b, s, false) }
 
 // AppendAttr appends s to b as the value of an attribute in double quotes, the quotes not included.
@@ -394,10 +423,29 @@ func escape(b []byte, s string, attr bool) []byte {
 			}
 			esc = map[byte]string{'\n': "&#10;", '\t': "&#9;"}[s[i]]
 		default:
+			size, legal := character(s[i:])
+			at := i
+			i += size - 1
+			if legal {
+				continue
+			}
+			b = append(append(b, s[start:at]...), replacement...)
+			start = i + 1
 			continue
 		}
 		b = append(append(b, s[start:i]...), esc...)
 		start = i + 1
 	}
 	return append(b, s[start:]...)
+}
+
+const replacement = "\uFFFD"
+
+// character returns the length of the character that s begins with, and whether XML can hold it.
+func character(s string) (size int, legal bool) {
+	if c := s[0]; c < utf8.RuneSelf {
+		return 1, c >= 0x20 || c == '\t' || c == '\n' || c == '\r'
+	}
+	c, size := utf8.DecodeRuneInString(s)
+	return size, (c != utf8.RuneError || size > 1) && c != 0xFFFE && c != 0xFFFF
 }

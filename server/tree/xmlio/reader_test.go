@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // outline reads a document: elements with resolved names and attributes, and values.
@@ -77,9 +78,11 @@ func TestRefused(t *testing.T) {
 		`<!DOCTYPE a><a/>`, `<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>`, `<a>&e;</a>`, `<a>&#0;</a>`, `<a><b></a></b>`, `<a>`, `<a`, `</a>`, `<a></b>`,
 		`<p:a/>`, `<a p:x="1"/>`, `<a x="1" x="2"/>`, `<a xmlns:p="u" xmlns:q="u" p:x="1" q:x="2"/>`, `<a xmlns:p="u:1" xmlns:p="u:2"/>`, `<a xmlns:p=""/>`,
 		`<a><b/>text</a>`, "<a>\xff</a>", "<a>\x01</a>", `<p:a xmlns:p="u"></q:a>`, `<a xmlns:xmlns="u"/>`,
+		`<?xml version="1.0" encoding="ISO-8859-1"?><a/>`, `<?xml version="1.1"?><a/>`,
 	} {
-		if got, err := outline(in, Limits{}); err == nil {
-			t.Errorf("%q was read as %q", in, got)
+		got, err := outline(in, Limits{})
+		if syntax, ok := err.(*SyntaxError); !ok || syntax.TooBig {
+			t.Errorf("%q was read as %q, %v", in, got, err)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -89,10 +92,23 @@ func TestRefused(t *testing.T) {
 		"depth": {strings.Repeat("<a>", 6) + strings.Repeat("</a>", 6), Limits{Depth: 5}},
 		"text":  {"<a>" + strings.Repeat("x", 100) + "</a>", Limits{Text: 99}},
 		"total": {"<a>" + strings.Repeat("<b/>", 100) + "</a>", Limits{Total: 200}},
+		"piece": {"<a><!--" + strings.Repeat("x", 200<<10) + "--></a>", Limits{Text: 100}},
 	} {
-		if got, err := outline(c.in, c.limits); err == nil {
-			t.Errorf("beyond the limit of %s: %.40q", name, got)
+		got, err := outline(c.in, c.limits)
+		if syntax, ok := err.(*SyntaxError); !ok || !syntax.TooBig {
+			t.Errorf("beyond the limit of %s: %.40q, %v", name, got, err)
 		}
+	}
+}
+
+// An error of the input is that and not one of the document.
+func TestInputError(t *testing.T) {
+	r := NewReader(io.MultiReader(strings.NewReader("<a>"), iotest.ErrReader(io.ErrClosedPipe)), Limits{})
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err != io.ErrClosedPipe {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -121,6 +137,15 @@ func TestEscaping(t *testing.T) {
 	doc := `<v x="` + string(AppendAttr(nil, text)) + `">` + string(AppendText(nil, text)) + `</v>`
 	if err := xml.Unmarshal([]byte(doc), &got); err != nil || got.Value != text || got.Attr != text {
 		t.Errorf("%s: %q, %q, %v", doc, got.Value, got.Attr, err)
+	}
+}
+
+// What XML cannot hold does not break the document.
+func TestIllegalCharacters(t *testing.T) {
+	const text = "a\x00b\x1f\x7f\xff\uFFFE\uFFFF\U0001F600\uFFFDz"
+	want := "a\uFFFDb\uFFFD\x7f\uFFFD\uFFFD\uFFFD\U0001F600\uFFFDz"
+	if got, err := outline(`<v x="`+string(AppendAttr(nil, text))+`">`+string(AppendText(nil, text))+`</v>`, Limits{}); err != nil || got != "{}v {}x="+want+" '"+want+"'\n" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
