@@ -19,6 +19,9 @@ func TestLocks(t *testing.T) {
 	if err := a.Lock(CandidateStore); err != nil {
 		t.Fatal(err)
 	}
+	if held := s.Locks(); len(held) != 1 || held[CandidateStore].Holder != a || held[CandidateStore].Since.IsZero() {
+		t.Errorf("locks that are held: %v", held)
+	}
 	err := b.Lock(CandidateStore)
 	if e := tree.Errors(err); len(e) != 1 || e[0].Tag != tree.LockDenied || e[0].Info[0].Value != "7" {
 		t.Errorf("a second lock: %v", err)

@@ -2,7 +2,9 @@ package datastore
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
+	"time"
 
 	"mooring/server/access"
 	"mooring/server/tree"
@@ -26,8 +28,8 @@ func (s *Store) NewSession(user access.User, id uint32) *Session {
 func (x *Session) Close() {
 	s := x.store
 	s.mu.Lock()
-	for target, holder := range s.locks {
-		if holder == x {
+	for target, lock := range s.locks {
+		if lock.Holder == x {
 			s.unlock(target)
 		}
 	}
@@ -43,7 +45,7 @@ func (x *Session) Lock(target Target) error {
 	s := x.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if holder := s.locks[target]; holder != nil {
+	if holder := s.locks[target].Holder; holder != nil {
 		return lockDenied(holder, fmt.Sprintf("%s is locked", target))
 	}
 	if target == RunningStore && s.pending != nil && s.pending.owner != x {
@@ -52,7 +54,7 @@ func (x *Session) Lock(target Target) error {
 	if target == CandidateStore && s.shared.edited() {
 		return lockDenied(nil, "the candidate holds changes; discard or commit them first")
 	}
-	s.locks[target] = x
+	s.locks[target] = Lock{x, time.Now()}
 	return nil
 }
 
@@ -61,7 +63,7 @@ func (x *Session) Unlock(target Target) error {
 	s := x.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch holder := s.locks[target]; holder {
+	switch holder := s.locks[target].Holder; holder {
 	case nil:
 		return &tree.Error{Tag: tree.OperationFailed, Protocol: true, Message: fmt.Sprintf("%s is not locked", target)}
 	case x:
@@ -80,20 +82,22 @@ func (s *Store) unlock(target Target) {
 	}
 }
 
-// Locks returns who holds which lock.
-func (s *Store) Locks() map[Target]*Session {
+// Lock is a lock that is held.
+type Lock struct {
+	Holder *Session
+	Since  time.Time
+}
+
+// Locks returns the locks that are held.
+func (s *Store) Locks() map[Target]Lock {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	locks := map[Target]*Session{}
-	for target, x := range s.locks {
-		locks[target] = x
-	}
-	return locks
+	return maps.Clone(s.locks)
 }
 
 // checkLock refuses x when another session holds the lock of target; mu is held.
 func (s *Store) checkLock(x *Session, target Target) error {
-	if holder := s.locks[target]; holder != nil && holder != x && x.User.Origin != access.System {
+	if holder := s.locks[target].Holder; holder != nil && holder != x && x.User.Origin != access.System {
 		return inUse(holder, fmt.Sprintf("%s is locked by %s", target, holder.describe()))
 	}
 	return nil

@@ -59,7 +59,7 @@ type Store struct {
 
 	mu      sync.Mutex // guards what follows; never held while calling out
 	shared  content
-	locks   map[Target]*Session
+	locks   map[Target]Lock
 	recent  []*Snapshot // newest last, running among them
 	keep    int
 	woken   chan struct{} // closed at each commit
@@ -84,7 +84,7 @@ const recentLimit = 64
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100),
-		locks: map[Target]*Session{}, woken: make(chan struct{}),
+		locks: map[Target]Lock{}, woken: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
