@@ -1,0 +1,127 @@
+package netconf
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"mooring/server/state"
+	"mooring/server/tree/schema"
+)
+
+// library describes the schema to clients (RFC 8525, and RFC 7895 before it).
+type library struct {
+	schema *schema.Schema
+	id     string // changes with anything that the library says, and with any text
+}
+
+func newLibrary(s *schema.Schema) library {
+	sum := sha256.New()
+	for _, m := range s.Modules {
+		fmt.Fprintln(sum, m.Name, m.Revision, m.Implemented, m.Features)
+	}
+	for _, d := range documents(s) {
+		fmt.Fprintln(sum, d.name, d.revision, len(d.text), d.text)
+	}
+	return library{s, hex.EncodeToString(sum.Sum(nil)[:16])}
+}
+
+// everything is the name of the one module set, and of the one schema.
+const everything = "all"
+
+// mountLibrary mounts /yang-library and /modules-state; a schema without them has none.
+func (s *Server) mountLibrary() error {
+	l := s.library
+	if top := s.schema.Find("/ietf-yang-library:yang-library"); top != nil {
+		s.mount(top, func(out *state.Out) { l.renderLibrary(out.Row(), top) })
+	}
+	top := s.schema.Find("/ietf-yang-library:modules-state")
+	if top == nil {
+		return nil
+	}
+	module := top.ChildNamed("module")
+	s.state.Mount(state.Table{Node: top, Parts: []*schema.Node{top.ChildNamed("module-set-id")}, Read: rowsOf(func(out *state.Out) {
+		out.Row().Text(top.ChildNamed("module-set-id"), l.id)
+	})})
+	s.mount(module, func(out *state.Out) { l.renderModules(out, module) })
+	return nil
+}
+
+// renderLibrary writes yang-library of RFC 8525: one module set in one schema, which is that of each datastore.
+func (l library) renderLibrary(row *state.Sink, top *schema.Node) {
+	set := top.ChildNamed("module-set")
+	row.Open(set)
+	row.Text(set.ChildNamed("name"), everything)
+	for _, m := range l.schema.Modules {
+		def := set.ChildNamed("module")
+		if !m.Implemented {
+			def = set.ChildNamed("import-only-module")
+		}
+		row.Open(def)
+		row.Text(def.ChildNamed("name"), m.Name)
+		row.Text(def.ChildNamed("revision"), m.Revision)
+		row.Text(def.ChildNamed("namespace"), m.Namespace)
+		submodules(row, def.ChildNamed("submodule"), m)
+		if m.Implemented {
+			features(row, def.ChildNamed("feature"), m)
+			for _, d := range m.Deviations {
+				row.Text(def.ChildNamed("deviation"), d.Name)
+			}
+		}
+		row.Close()
+	}
+	row.Close()
+	one := top.ChildNamed("schema")
+	row.Open(one)
+	row.Text(one.ChildNamed("name"), everything)
+	row.Text(one.ChildNamed("module-set"), everything)
+	row.Close()
+	for _, name := range []string{"running", "candidate", "operational"} {
+		if l.schema.Identity("ietf-datastores", name) == nil {
+			continue // the schema does not implement the names
+		}
+		ds := top.ChildNamed("datastore")
+		row.Open(ds)
+		row.Text(ds.ChildNamed("name"), "ietf-datastores:"+name)
+		row.Text(ds.ChildNamed("schema"), everything)
+		row.Close()
+	}
+	row.Text(top.ChildNamed("content-id"), l.id)
+}
+
+// renderModules writes the list of RFC 7895.
+func (l library) renderModules(out *state.Out, def *schema.Node) {
+	for _, m := range l.schema.Modules {
+		row := out.Row(m.Name, m.Revision)
+		row.Text(def.ChildNamed("namespace"), m.Namespace)
+		conformance := "import"
+		if m.Implemented {
+			conformance = "implement"
+			features(row, def.ChildNamed("feature"), m)
+		}
+		row.Text(def.ChildNamed("conformance-type"), conformance)
+		submodules(row, def.ChildNamed("submodule"), m)
+		deviation := def.ChildNamed("deviation")
+		for _, d := range m.Deviations {
+			row.Open(deviation)
+			row.Text(deviation.ChildNamed("name"), d.Name)
+			row.Text(deviation.ChildNamed("revision"), d.Revision)
+			row.Close()
+		}
+	}
+}
+
+func features(row *state.Sink, def *schema.Node, m *schema.Module) {
+	for _, f := range m.Features {
+		row.Text(def, f)
+	}
+}
+
+func submodules(row *state.Sink, def *schema.Node, m *schema.Module) {
+	for _, sub := range m.Submodules {
+		row.Open(def)
+		row.Text(def.ChildNamed("name"), sub.Name)
+		row.Text(def.ChildNamed("revision"), sub.Revision)
+		row.Close()
+	}
+}

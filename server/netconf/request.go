@@ -1,0 +1,291 @@
+package netconf
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"mooring/server/access"
+	"mooring/server/netconf/filter"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/validate"
+	"mooring/server/tree/xmlio"
+)
+
+// request is an <rpc> (RFC 6241 section 4.1).
+type request struct {
+	session *session
+	server  *Server
+	ctx     context.Context
+	xml     *xmlio.Reader
+	access  *access.Access // by the rules in force when the request began
+	envelope
+
+	def    *schema.Node // the operation
+	input  *tree.Node   // its parameters; nil when it has none
+	filter *filter.Filter
+	edit   tree.Edit  // <config> of edit-config
+	config *tree.Node // any other <config>
+	// wrong is what is wrong with the payload, as opposed to the parameters.
+	wrong error
+}
+
+// envelope is what a reply takes over from its request (section 4.1: attributes, and declarations among them).
+type envelope struct {
+	prefix    string // of the names of the reply, with its colon
+	namespace string // the default one inside the reply
+	attrs     []byte // of rpc-reply
+}
+
+// operation carries a request out. The error joins *tree.Error values.
+type operation func(*request) (answer, error)
+
+// read reads the whole message. The error joins what is wrong with it; one for which fatal says yes ends the session.
+func (r *request) read() (operation, error) {
+	r.namespace, r.attrs = tree.NetconfNamespace, []byte(` xmlns="`+tree.NetconfNamespace+`"`)
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	el, err := r.xml.Next()
+	if err != nil {
+		return nil, r.malformed(err)
+	}
+	if el == nil {
+		return nil, protocolError(tree.MissingElement, "rpc", "rpc holds no operation")
+	}
+	perform, err := r.operation(el)
+	if fatal(err) {
+		return nil, err
+	}
+	if end := r.finish(); end != nil {
+		return nil, end
+	}
+	return perform, err
+}
+
+// open reads the start tag of the rpc.
+func (r *request) open() error {
+	el, err := r.xml.Next()
+	if err == io.EOF {
+		err = &xmlio.SyntaxError{Line: 1, Message: "the message is empty"}
+	}
+	if err != nil {
+		return r.malformed(err)
+	}
+	if el.Name.Local != "rpc" || el.Name.Space != tree.NetconfNamespace {
+		e := unexpected(r.server.schema, el)
+		if el.Name.Space != tree.NetconfNamespace {
+			e.Tag, e.Info = tree.UnknownNamespace, append(e.Info, tree.Info{Name: "bad-namespace", Value: el.Name.Space})
+		}
+		e.Message = "a request is an <rpc> of namespace " + tree.NetconfNamespace
+		return rpcLayer(e)
+	}
+	r.envelope = echo(el, r.xml.Namespaces())
+	if _, ok := el.Attr("", "message-id"); !ok {
+		return rpcLayer(&tree.Error{Tag: tree.MissingAttribute, Message: "rpc has no message-id",
+			Info: []tree.Info{{Name: "bad-attribute", Value: "message-id"}, {Name: "bad-element", Value: "rpc"}}})
+	}
+	return nil
+}
+
+// echo makes the start tag of the reply. Its names have no prefix, which clients are used to, unless the request declares a
+// default namespace of its own.
+func echo(el *xmlio.Element, spaces map[string]string) envelope {
+	e := envelope{namespace: tree.NetconfNamespace}
+	if own := spaces[""]; own != "" && own != e.namespace {
+		e.namespace, e.prefix = own, el.Name.Prefix+":"
+	}
+	e.attrs = appendAttr(e.attrs, "xmlns", e.namespace)
+	for _, prefix := range slices.Sorted(maps.Keys(spaces)) {
+		if prefix != "" && prefix != "xml" {
+			e.attrs = appendAttr(e.attrs, "xmlns:"+prefix, spaces[prefix])
+		}
+	}
+	for _, a := range el.Attrs {
+		name := a.Name.Local
+		if a.Name.Prefix != "" {
+			name = a.Name.Prefix + ":" + name
+		}
+		e.attrs = appendAttr(e.attrs, name, a.Value)
+	}
+	return e
+}
+
+func appendAttr(b []byte, name, value string) []byte {
+	b = append(append(append(b, ' '), name...), `="`...)
+	return append(xmlio.AppendAttr(b, value), '"')
+}
+
+// operation reads the element of the operation and what it holds.
+func (r *request) operation(el *xmlio.Element) (operation, error) {
+	def, perform, err := r.find(el)
+	if err == nil {
+		r.def = def
+		r.access = r.server.access.For(r.session.user)
+		err = protocolLayer(r.access.Exec(def.Module.Name, def.Name, def))
+	}
+	if err != nil {
+		if skipped := r.xml.Skip(); skipped != nil {
+			return nil, r.malformed(skipped)
+		}
+		return nil, err
+	}
+	r.input, err = tree.DecodeXML(r.xml, def.Input, tree.DecodeOptions{State: true, Any: r.payload})
+	if err != nil && !isProblem(err) {
+		return nil, r.malformed(err)
+	}
+	if err == nil {
+		if err = validate.Input(def.Input, r.input); err != nil {
+			for _, e := range tree.Errors(err) {
+				e.Path = append(schema.Path{{Node: def}, {Node: def.Input}}, e.Path...)
+			}
+		}
+	}
+	if err != nil {
+		return nil, protocolLayer(err)
+	}
+	return perform, r.wrong
+}
+
+// find says which operation an element asks for.
+func (r *request) find(el *xmlio.Element) (*schema.Node, operation, error) {
+	s := r.server
+	m := s.schema.ByNamespace(el.Name.Space)
+	if m == nil {
+		return nil, nil, protocolLayer(unexpected(s.schema, el))
+	}
+	def := s.schema.RPC(m.Name, el.Name.Local)
+	if perform := s.known[def]; perform != nil {
+		return def, perform, nil
+	}
+	return nil, nil, protocolError(tree.NotSupported, el.Name.Local, "operation "+el.Name.Local+" of module "+m.Name+" is not supported")
+}
+
+// finish reads what follows the operation, which may not be anything.
+func (r *request) finish() error {
+	el, err := r.xml.Next()
+	if el != nil {
+		e := protocolError(tree.BadElement, el.Name.Local, "an rpc holds one operation; "+el.Name.Local+" is one too many")
+		if err := r.xml.Skip(); err != nil {
+			return r.malformed(err)
+		}
+		return e
+	}
+	if err == nil {
+		if _, err = r.xml.Next(); err == nil {
+			err = &xmlio.SyntaxError{Line: 1, Message: "something follows the rpc"}
+		}
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return r.malformed(err)
+}
+
+// payload reads a parameter that the schema knows nothing about the content of.
+func (r *request) payload(def *schema.Node, before *tree.Builder) error {
+	var err error
+	switch {
+	case def.Module == r.server.base && def.Name == "filter":
+		r.filter, err = r.readFilter()
+		return err // what is wrong with it is wrong with a parameter
+	case def.Module != r.server.base || def.Name != "config":
+		return cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
+	}
+	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
+		return cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
+			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
+	}
+	if r.def.Name == "edit-config" {
+		r.edit, err = tree.DecodeEdit(r.xml, r.server.schema.Root, defaultOperation(before.Value(r.parameter("default-operation"))), tree.DecodeOptions{})
+	} else {
+		r.config, err = tree.DecodeXML(r.xml, r.server.schema.Root, tree.DecodeOptions{})
+	}
+	if isProblem(err) {
+		r.wrong, err = err, nil
+	}
+	return err
+}
+
+func cmpFirst(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// readFilter reads the parameter filter with its attributes (RFC 6241 sections 6.1 and 8.9.5).
+func (r *request) readFilter() (*filter.Filter, error) {
+	el := r.xml.Opened()
+	attr := func(name string) (string, bool) {
+		if v, ok := el.Attr("", name); ok {
+			return v, true
+		}
+		return el.Attr(tree.NetconfNamespace, name) // some clients qualify it
+	}
+	kind, _ := attr("type")
+	selects, ok := attr("select")
+	bad := []tree.Info{{Name: "bad-attribute", Value: "type"}, {Name: "bad-element", Value: "filter"}}
+	switch kind {
+	case "", "subtree":
+		return filter.Subtree(r.xml, r.server.schema)
+	case "xpath":
+		spaces := r.xml.Namespaces()
+		if err := r.xml.Skip(); err != nil {
+			return nil, err
+		}
+		if !ok {
+			bad[0].Value = "select"
+			return nil, &tree.Error{Tag: tree.MissingAttribute, Message: "a filter of type xpath needs the attribute select", Info: bad}
+		}
+		return filter.XPath(r.server.schema, selects, spaces)
+	}
+	return nil, cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.BadAttribute, Message: "type " + schema.Quote(kind) + " of the filter is neither subtree nor xpath", Info: bad})
+}
+
+// parameter returns the definition of a parameter.
+func (r *request) parameter(name string) *schema.Node { return r.def.Input.ChildNamed(name) }
+
+// value returns a parameter, or its default.
+func (r *request) value(name string) string {
+	if r.input == nil {
+		return ""
+	}
+	v, _ := r.input.EffectiveLeaf(name)
+	return v
+}
+
+// given returns a parameter that was really given.
+func (r *request) given(name string) (string, bool) {
+	if r.input == nil {
+		return "", false
+	}
+	return r.input.Leaf(name)
+}
+
+// choice returns the name of the one parameter in a container of parameters: running or candidate, say.
+func (r *request) choice(name string) string {
+	for n := range r.input.ChildNamed(name).Children() {
+		return n.Schema().Name
+	}
+	return ""
+}
+
+// malformed turns an error of the XML into one for the client. Version 1.0 does not know the tag (RFC 6241 appendix A).
+func (r *request) malformed(err error) error {
+	syntax, ok := err.(*xmlio.SyntaxError)
+	if !ok {
+		return err
+	}
+	e := &tree.Error{Tag: tree.MalformedMessage, Message: strings.TrimSpace(syntax.Error())}
+	switch {
+	case syntax.TooBig:
+		e.Tag = tree.TooBig
+	case !r.session.base11:
+		e.Tag = tree.OperationFailed
+	}
+	return rpcLayer(e)
+}

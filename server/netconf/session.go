@@ -1,0 +1,116 @@
+package netconf
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/datastore"
+	"mooring/server/netconf/framing"
+	"mooring/server/tree/xmlio"
+)
+
+// session is one NETCONF session. Its own goroutine alone touches what is not atomic.
+type session struct {
+	server  *Server
+	id      uint32
+	user    access.User
+	store   *datastore.Session
+	in      *framing.Reader
+	out     *framing.Writer
+	ctx     context.Context // ends with the transport, or when the session is killed
+	cancel  context.CancelFunc
+	drop    func() // ends the transport at once
+	done    chan struct{}
+	started time.Time
+	count   counters
+	base11  bool        // version 1.1 was agreed on
+	closing bool        // close-session was answered
+	killed  atomic.Bool // by another session
+}
+
+// newSession makes a session over a transport; nil when there are too many already. Call run.
+func (s *Server) newSession(ctx context.Context, transport io.ReadWriter, user access.User, drop func()) *session {
+	x := &session{
+		server: s, user: user, drop: drop, done: make(chan struct{}), started: time.Now(),
+		in: framing.NewReader(transport), out: framing.NewWriter(transport),
+	}
+	if !s.enrol(x) {
+		s.log.Warn("NETCONF session refused: there are too many", "user", user.Name, "remote", user.Remote)
+		return nil
+	}
+	x.ctx, x.cancel = context.WithCancel(ctx)
+	x.store = s.store.NewSession(user, x.id)
+	return x
+}
+
+// run serves the session until it ends. What it holds is given back then.
+func (x *session) run() {
+	s := x.server
+	log := s.log.With("session", x.id, "user", x.user.Name, "remote", x.user.Remote)
+	s.total.sessions.Add(1)
+	log.Info("NETCONF session begins")
+	err := x.greet()
+	if err != nil {
+		s.total.badHellos.Add(1)
+	}
+	for err == nil && !x.closing {
+		err = x.next()
+	}
+	x.cancel()
+	x.store.Close()
+	s.leave(x)
+	close(x.done)
+	switch {
+	case x.closing || errors.Is(err, io.EOF):
+		log.Info("NETCONF session ends")
+	case x.killed.Load():
+		log.Info("NETCONF session was killed")
+	default:
+		s.total.dropped.Add(1)
+		log.Info("NETCONF session is lost", "error", err)
+	}
+}
+
+// kill ends the session from outside and waits until it has given back what it held, or ctx ends.
+func (x *session) kill(ctx context.Context) {
+	x.killed.Store(true)
+	x.cancel()
+	x.drop()
+	select {
+	case <-x.done:
+	case <-ctx.Done():
+	}
+}
+
+// next serves one request. An error ends the session.
+func (x *session) next() error {
+	if err := x.in.Next(); err != nil {
+		return err
+	}
+	x.tally(func(c *counters) { c.in.Add(1) })
+	r := &request{
+		session: x, server: x.server, ctx: x.ctx,
+		xml: xmlio.NewReader(x.in, xmlio.Limits{Total: x.server.limits.MessageSize, Text: x.server.limits.ValueSize}),
+	}
+	perform, err := r.read()
+	if fatal(err) {
+		return err
+	}
+	var answer answer
+	if err == nil {
+		answer, err = perform(r)
+	} else {
+		x.tally(func(c *counters) { c.bad.Add(1) })
+	}
+	return r.reply(answer, err)
+}
+
+// tally counts for the session and for the server.
+func (x *session) tally(count func(*counters)) {
+	count(&x.count)
+	count(&x.server.total)
+}

@@ -1,0 +1,152 @@
+package netconf
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"mooring/server/access"
+)
+
+const (
+	subsystem = "netconf" // RFC 6242 section 3
+	// maxChannels bounds the channels of one connection, each of which can carry a session.
+	maxChannels = 16
+	// linger is how long a client has to close the connection after its last session, before the server does.
+	linger = 5 * time.Second
+)
+
+// userKey is where the outcome of a login stands in ssh.Permissions.ExtraData.
+type userKey struct{}
+
+func (s *Server) sshConfig(hostKey ssh.Signer) *ssh.ServerConfig {
+	sound := ssh.SupportedAlgorithms()
+	c := &ssh.ServerConfig{
+		Config:                  ssh.Config{KeyExchanges: sound.KeyExchanges, Ciphers: sound.Ciphers, MACs: sound.MACs},
+		PublicKeyAuthAlgorithms: sound.PublicKeyAuths,
+		ServerVersion:           "SSH-2.0-Mooring",
+		PasswordCallback: func(conn ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			s.hashing <- struct{}{}
+			defer func() { <-s.hashing }()
+			return s.admitted(s.users.Password(conn.User(), string(password), conn.RemoteAddr().String(), access.SSH))
+		},
+		PublicKeyCallback: func(conn ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			return s.admitted(s.users.PublicKey(conn.User(), key.Type(), key.Marshal(), conn.RemoteAddr().String()))
+		},
+	}
+	c.AddHostKey(hostKey)
+	return c
+}
+
+func (s *Server) admitted(user access.User, err error) (*ssh.Permissions, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &ssh.Permissions{ExtraData: map[any]any{userKey{}: user}}, nil
+}
+
+// connection is an SSH connection after the login.
+type connection struct {
+	server *Server
+	ssh    *ssh.ServerConn
+	user   access.User
+	ctx    context.Context // ends with the connection
+
+	mu     sync.Mutex
+	active int         // sessions
+	idle   *time.Timer // closes the connection while it has no session
+}
+
+// serveSSH takes a connection through the login and serves its channels until it is closed.
+func (s *Server) serveSSH(conn net.Conn) {
+	defer conn.Close()
+	loggedIn := sync.OnceFunc(func() { <-s.logins })
+	defer loggedIn()
+	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
+	conn.SetDeadline(time.Now().Add(s.limits.LoginTimeout))
+	sc, channels, requests, err := ssh.NewServerConn(conn, s.ssh)
+	if err != nil {
+		s.log.Info("NETCONF login failed", "remote", conn.RemoteAddr().String(), "error", err)
+		return
+	}
+	loggedIn()
+	conn.SetDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(s.ctx)
+	c := &connection{server: s, ssh: sc, user: sc.Permissions.ExtraData[userKey{}].(access.User), ctx: ctx}
+	c.idle = time.AfterFunc(s.limits.HelloTimeout, func() { sc.Close() })
+	defer c.idle.Stop()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { ssh.DiscardRequests(requests) })
+	tasks.Go(func() { sc.Wait(); cancel() })
+	open := make(chan struct{}, maxChannels)
+	for ch := range channels {
+		tasks.Go(func() { c.channel(ch, open) })
+	}
+	tasks.Wait()
+}
+
+// channel serves one channel: it waits for the request of the subsystem and then is a session.
+func (c *connection) channel(offer ssh.NewChannel, open chan struct{}) {
+	if offer.ChannelType() != "session" {
+		offer.Reject(ssh.UnknownChannelType, "only sessions are served")
+		return
+	}
+	select {
+	case open <- struct{}{}:
+		defer func() { <-open }()
+	default:
+		offer.Reject(ssh.ResourceShortage, "too many channels")
+		return
+	}
+	ch, requests, err := offer.Accept()
+	if err != nil {
+		return
+	}
+	var task sync.WaitGroup
+	started := false
+	for req := range requests {
+		name := struct{ Name string }{}
+		ok := !started && req.Type == "subsystem" && ssh.Unmarshal(req.Payload, &name) == nil && name.Name == subsystem
+		var x *session
+		if ok {
+			x = c.server.newSession(c.ctx, ch, c.user, c.drop)
+			ok = x != nil
+		}
+		if req.WantReply {
+			req.Reply(ok, nil)
+		}
+		if ok {
+			started = true
+			c.begin()
+			task.Go(func() {
+				x.run()
+				c.end()
+				ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0}))
+				ch.Close()
+			})
+		}
+	}
+	task.Wait()
+}
+
+// drop ends the connection at once. Closing a channel would not do: it waits for the client.
+func (c *connection) drop() { c.ssh.Close() }
+
+// begin and end keep the connection open while it has sessions.
+func (c *connection) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.active++
+	c.idle.Stop()
+}
+
+func (c *connection) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.active--; c.active == 0 {
+		c.idle.Reset(linger)
+	}
+}
