@@ -104,6 +104,9 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	if slices.Equal(old.Prefixes, b.Prefixes) {
 		b.Prefixes = old.Prefixes
 	}
+	if ack.LinkLocal.Value.IsLinkLocalUnicast() {
+		s.linkLocal = ack.LinkLocal.Value
+	}
 	m.agree(s, b, ack)
 	b.Lifetime = min(ack.Lifetime, s.sent.Lifetime).Duration()
 	b.Updated, b.Expires = mobility.At(now), mobility.At(s.sentAt.Add(b.Lifetime))

@@ -104,6 +104,9 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 			Auth:            u.Auth[:0],
 		},
 	}
+	if m.cfg.Domain.LinkLocal.IsUnspecified() { // nothing is fixed, so the anchor is asked, or reminded (RFC 5213 section 6.9.1.1)
+		u.LinkLocal = wire.Some(s.linkLocal)
+	}
 	if s.encap == dataplane.EncapUDP && ends.Local.Is4() {
 		u.Flags |= wire.UpdateF
 	}

@@ -213,6 +213,8 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Refresh, err = time.ParseDuration(value)
 	case "force-udp":
 		cfg.ForceUDP = true
+	case "link-local":
+		cfg.Domain.LinkLocal, err = netip.ParseAddr(value)
 	case "mtu":
 		cfg.TunnelMTU, err = strconv.Atoi(value)
 	default:

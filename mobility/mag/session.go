@@ -23,12 +23,13 @@ type session struct {
 	anchor  *mobility.Peer
 	profile *mobility.Profile
 
-	wants    mobility.Service // IP versions to ask for
-	refused  mobility.Service // IP versions that the anchor said no to
-	prefixes []netip.Prefix   // to name in the next request
-	home     netip.Prefix     // to name in the next request
-	encap    dataplane.Encap  // to ask for
-	wanted   dataplane.Encap  // what the configuration wants to be asked for
+	wants     mobility.Service // IP versions to ask for
+	refused   mobility.Service // IP versions that the anchor said no to
+	prefixes  []netip.Prefix   // to name in the next request
+	home      netip.Prefix     // to name in the next request
+	linkLocal netip.Addr       // ours on the access link, from the anchor; unspecified: it has not said
+	encap     dataplane.Encap  // to ask for
+	wanted    dataplane.Encap  // what the configuration wants to be asked for
 
 	sent      wire.BindingUpdate // the last request, without its options
 	handoff   wire.Handoff       // of the last request
@@ -83,7 +84,7 @@ func (m *Machine) dataplane(s *session, b *mobility.Binding) dataplane.Change {
 
 // grant is what the node shall be offered.
 func (m *Machine) grant(s *session, b *mobility.Binding) mobility.Grant {
-	return mobility.Grant{
+	g := mobility.Grant{
 		Link:     s.place.link,
 		MAC:      s.place.mac,
 		Prefixes: b.Prefixes,
@@ -92,6 +93,10 @@ func (m *Machine) grant(s *session, b *mobility.Binding) mobility.Grant {
 		MTU:      m.cfg.TunnelMTU,
 		Expires:  b.Expires.Time(),
 	}
+	if m.cfg.Domain.LinkLocal.IsUnspecified() && !s.linkLocal.IsUnspecified() {
+		g.LinkLocal = s.linkLocal
+	}
+	return g
 }
 
 // withdraw takes everything back from the node and from the forwarding plane.

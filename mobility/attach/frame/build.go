@@ -97,6 +97,21 @@ func (g Gateway) NeighbourSolicitation(to dataplane.MAC, target netip.Addr) ([]b
 	})
 }
 
+// NeighbourAdvertisement tells one node that LinkLocal is the gateway's (RFC 4861 section 7.2.4). It answers a solicitation from asker, which is
+// unspecified where the node looks for duplicates of its own address.
+func (g Gateway) NeighbourAdvertisement(to dataplane.MAC, asker netip.Addr) ([]byte, error) {
+	const router, solicited, override = 0x80, 0x40, 0x20
+	flags, destination := uint8(router|solicited|override), asker
+	if asker.IsUnspecified() {
+		flags, destination = router|override, allNodes
+	}
+	return g.icmp(to, destination, layers.ICMPv6TypeNeighborAdvertisement, &layers.ICMPv6NeighborAdvertisement{
+		Flags:         flags,
+		TargetAddress: g.LinkLocal.AsSlice(),
+		Options:       layers.ICMPv6Options{{Type: layers.ICMPv6OptTargetAddress, Data: g.MAC[:]}},
+	})
+}
+
 // EchoRequest asks all nodes, or one, to answer at once (RFC 4443 section 4.1).
 func (g Gateway) EchoRequest(to dataplane.MAC) ([]byte, error) {
 	return g.icmp(to, allNodes, layers.ICMPv6TypeEchoRequest, &layers.ICMPv6Echo{})

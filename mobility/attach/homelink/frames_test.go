@@ -187,6 +187,8 @@ func describeICMP(packet gopacket.Packet, v6 *layers.IPv6) string {
 		return describeAdvertisement(m, v6.HopLimit)
 	case *layers.ICMPv6NeighborSolicitation:
 		return fmt.Sprintf("neighbour solicitation %s hop limit %d", m.TargetAddress, v6.HopLimit)
+	case *layers.ICMPv6NeighborAdvertisement:
+		return fmt.Sprintf("neighbour advertisement %s is at %s flags %#x hop limit %d", m.TargetAddress, station(m.Options[0].Data), m.Flags, v6.HopLimit)
 	case *layers.MLDv2MulticastListenerQueryMessage:
 		return fmt.Sprintf("listener query hop limit %d", v6.HopLimit)
 	case *layers.ICMPv6Echo:

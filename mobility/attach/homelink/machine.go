@@ -115,6 +115,8 @@ func (m *Machine) Receive(now time.Time, b []byte, out *Effects) {
 	case frame.RouterSolicitation:
 		m.stats.RouterSolicitations.Add(1)
 		m.advertise(now, n, out)
+	case frame.NeighbourSolicitation:
+		m.answerSolicitation(n, &f, out)
 	case frame.ARPRequest:
 		m.answerARP(now, n, &f, out)
 	case frame.DHCP:
