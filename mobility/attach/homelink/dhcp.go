@@ -47,11 +47,11 @@ func (m *Machine) serveDHCP(now time.Time, n *node, request *dhcpv4.DHCPv4, out 
 	}
 }
 
-// hold keeps a request until the grant comes. Where one came without a home address, the core has to ask for it.
+// hold keeps a request until the grant comes. Where one came without a home address, or was taken back, the core has to ask for it.
 func (m *Machine) hold(now time.Time, n *node, request *dhcpv4.DHCPv4, out *Effects) {
 	m.stats.DHCPHeld.Add(1)
 	n.request, n.requestAt = request, now
-	if n.granted(now) && !n.asked {
+	if !n.grantedAt.IsZero() && !n.asked {
 		n.asked = true
 		m.report(mobility.HomeWanted, n, out)
 	}
