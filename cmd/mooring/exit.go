@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"mooring/cmd/mooring/client"
 	"mooring/cmd/mooring/element"
 	"mooring/cmd/mooring/lab"
 )
@@ -29,6 +30,8 @@ func exitCode(err error) int {
 		return 3
 	case errors.Is(err, element.ErrInUse):
 		return 4
+	case errors.Is(err, client.ErrUnreachable):
+		return 5
 	}
 	return 1
 }

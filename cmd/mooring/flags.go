@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mooring/cmd/mooring/client"
 	"mooring/cmd/mooring/element"
 )
 
@@ -11,6 +12,19 @@ import (
 func stateDirFlag(f *pflag.FlagSet, dir *string) {
 	fallback, _ := element.DefaultStateDir() // empty where there is none: then the flag has to be given
 	f.StringVar(dir, "state-dir", fallback, "`FOLDER` of the element's configuration, keys and local socket")
+}
+
+// targetFlags adds the flags of commands that talk with a running element.
+func targetFlags(f *pflag.FlagSet, t *client.Target) {
+	stateDirFlag(f, &t.StateDir)
+	f.StringVar(&t.Address, "address", "", "`HOST:PORT` of an element's gNMI, instead of the local socket")
+	f.StringVar(&t.User, "user", "", "`NAME` to log in with at --address")
+	f.StringVar(&t.PasswordFile, "password-file", "-", "`FILE` whose first line is the password; - is standard input")
+	f.StringVar(&t.Cert, "cert", "", "`FILE` (PEM) with a client certificate to log in with")
+	f.StringVar(&t.Key, "key", "", "`FILE` (PEM) with its key")
+	f.StringVar(&t.Fingerprint, "fingerprint", "", "SHA-256 `DIGEST` of the certificate that the element has to show")
+	f.StringVar(&t.CA, "ca", "", "`FILE` (PEM) with certificates of who may have signed the element's")
+	f.BoolVar(&t.InsecureSkipVerify, "insecure-skip-verify", false, "believe whatever certificate the element shows")
 }
 
 // usageArgs makes a complaint about arguments one about usage.

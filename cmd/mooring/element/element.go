@@ -27,6 +27,7 @@ import (
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/netconf"
 	"mooring/server/state"
 	"mooring/server/tree"
 )
@@ -166,10 +167,18 @@ func (e *Element) startServers(ctx context.Context) error {
 		return err
 	}
 	e.gnmi.server = g
+	n, err := netconf.New(netconf.Options{
+		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log, HostKey: e.keys.Host,
+	})
+	if err != nil {
+		return err
+	}
+	e.netconf.server = n
 	local, err := e.folder.listenLocal()
 	if err != nil {
 		return err
 	}
+	e.netconf.begin(ctx)
 	e.gnmi.begin(ctx)
 	g.ServeLocal(local)
 	return nil

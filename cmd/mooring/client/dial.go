@@ -1,0 +1,170 @@
+// Package client is the command line's way to a running element: gNMI, over the local socket or over TLS, and state as rows.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"mooring/cmd/mooring/element"
+	"mooring/server/access"
+)
+
+// ErrUnreachable says that no element answers.
+var ErrUnreachable = errors.New("no element answers")
+
+// Target says which element to talk to, and as whom.
+type Target struct {
+	StateDir string // of an element on this host, whose local socket needs no login; counts where Address is empty
+	Address  string // HOST:PORT of gNMI over TLS
+
+	User, PasswordFile string // the file holds the password in its first line; - is standard input
+	Cert, Key          string // files (PEM) with a client certificate, instead of or beside user and password
+
+	CA                 string // file (PEM) with who may have signed the element's certificate; empty: whom the host trusts
+	Fingerprint        string // SHA-256 digest of the element's certificate, which then needs nobody's signature
+	InsecureSkipVerify bool   // believe any certificate
+}
+
+// Client talks with an element.
+type Client struct {
+	gpb.GNMIClient
+	target *Target
+	conn   *grpc.ClientConn
+}
+
+// Dial gets ready to talk. The error says what is wrong with the target; whether anybody answers shows later.
+func (t *Target) Dial() (*Client, error) {
+	address, options, err := t.local()
+	if t.Address != "" {
+		address, options, err = t.remote()
+	}
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(address, options...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	return &Client{gpb.NewGNMIClient(conn), t, conn}, nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+func (t *Target) local() (address string, options []grpc.DialOption, err error) {
+	name, err := filepath.Abs(filepath.Join(t.StateDir, element.SocketFile))
+	if err != nil {
+		return "", nil, err
+	}
+	return "unix://" + name, []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, nil
+}
+
+func (t *Target) remote() (address string, options []grpc.DialOption, err error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify}
+	if t.CA != "" {
+		if config.RootCAs, err = readPool(t.CA); err != nil {
+			return "", nil, err
+		}
+	}
+	if t.Fingerprint != "" {
+		config.InsecureSkipVerify = true // who signed it does not matter
+		config.VerifyConnection = t.verifyFingerprint
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return "", nil, fmt.Errorf("client certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(config))}
+	if t.User != "" {
+		password, err := readPassword(t.PasswordFile)
+		if err != nil {
+			return "", nil, fmt.Errorf("password: %w", err)
+		}
+		options = append(options, grpc.WithPerRPCCredentials(login{t.User, password}))
+	}
+	return "dns:///" + t.Address, options, nil
+}
+
+func readPool(name string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: there is no certificate (PEM) in it", name)
+	}
+	return pool, nil
+}
+
+func (t *Target) verifyFingerprint(state tls.ConnectionState) error {
+	if got := access.Fingerprint(state.PeerCertificates[0].Raw); !strings.EqualFold(got, t.Fingerprint) {
+		return fmt.Errorf("the element's certificate has the fingerprint %s, not that of --fingerprint", got)
+	}
+	return nil
+}
+
+// readPassword reads the first line of a file.
+func readPassword(name string) (string, error) {
+	if name == "-" {
+		name = "/dev/stdin"
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	password, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(password, "\r"), nil
+}
+
+// login is the metadata that gNMI authenticates users by (gNMI specification section 3.1).
+type login struct{ user, password string }
+
+// GetRequestMetadata implements credentials.PerRPCCredentials.
+func (l login) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"username": l.user, "password": l.password}, nil
+}
+
+// RequireTransportSecurity implements credentials.PerRPCCredentials.
+func (l login) RequireTransportSecurity() bool { return true }
+
+// explain says what to do about the error of an RPC.
+func (c *Client) explain(err error) error {
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.Unavailable:
+		if c.target.Address == "" {
+			return fmt.Errorf("%w in %s: start one with mooring run --state-dir, or name another with --state-dir or --address (%s)",
+				ErrUnreachable, c.target.StateDir, s.Message())
+		}
+		return fmt.Errorf("%w at %s: %s%s", ErrUnreachable, c.target.Address, s.Message(), c.trustAdvice(s.Message()))
+	case codes.Unauthenticated:
+		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", s.Message())
+	case codes.Canceled, codes.DeadlineExceeded:
+		return err
+	}
+	return errors.New(s.Message())
+}
+
+func (c *Client) trustAdvice(message string) string {
+	if strings.Contains(message, "x509:") || strings.Contains(message, "tls:") {
+		return "; trust its certificate by --fingerprint, as the element printed it at its first start, or by --ca"
+	}
+	return ""
+}
