@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,9 +251,9 @@ func TestExtendedWhileTimeRunsOut(t *testing.T) {
 // TestUndoIsTriedAgain: a disk that is full when the time is over does not leave an unconfirmed commit in force for good.
 func TestUndoIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full := false
+		var full atomic.Bool
 		hook(t, func(string) error {
-			if full {
+			if full.Load() {
 				return errors.New("no space")
 			}
 			return nil
@@ -262,17 +263,42 @@ func TestUndoIsTriedAgain(t *testing.T) {
 		if err := trial(t, x, "new", Confirm{Timeout: time.Minute}, ""); err != nil {
 			t.Fatal(err)
 		}
-		full = true
+		full.Store(true)
 		time.Sleep(time.Minute + time.Second)
 		synctest.Wait()
 		if got := nameOf(s); got != "new" {
 			t.Fatalf("what cannot be written was put into force: %q runs", got)
 		}
-		full = false
+		full.Store(false)
 		time.Sleep(revertAgain)
 		synctest.Wait()
 		if got := nameOf(s); got != "" {
 			t.Errorf("with room on the disk again %q runs", got)
+		}
+	})
+}
+
+// While a trial waits, nobody else commits: not by guessing a persist-id, and not without one.
+func TestOnlyItsOwnerConfirms(t *testing.T) {
+	bubble(t, func(t *testing.T, s *Store, x *Session) {
+		if err := confirm(t, x, "anything"); tagOf(err) != tree.InvalidValue {
+			t.Errorf("a persist-id while nothing waits: %v", err)
+		}
+		if err := trial(t, x, "new", Confirm{Timeout: time.Minute}, ""); err != nil {
+			t.Fatal(err)
+		}
+		y := s.NewSession(admin, 2)
+		if err := confirm(t, y, ""); tagOf(err) != tree.InUse {
+			t.Errorf("another session: %v", err)
+		}
+		if err := confirm(t, y, "guess"); tagOf(err) != tree.InvalidValue {
+			t.Errorf("another session with a persist-id: %v", err)
+		}
+		if err := confirm(t, x, "guess"); tagOf(err) != tree.InvalidValue {
+			t.Errorf("its owner with a persist-id that was never given: %v", err)
+		}
+		if err := confirm(t, x, ""); err != nil {
+			t.Error(err)
 		}
 	})
 }

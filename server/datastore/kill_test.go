@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"mooring/server/tree"
-	"mooring/server/tree/schema"
 )
 
 // killAt names the variable that makes this test binary run the scenario and end itself at a step.
@@ -44,8 +43,7 @@ func scenario(dir string, done func(string)) error {
 	if err != nil {
 		return err
 	}
-	s, err := schema.Compile(os.DirFS("../tree/schema/testdata"), schema.Source{Name: "example-types", Implement: true},
-		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}})
+	s, err := compiled()
 	if err != nil {
 		return err
 	}

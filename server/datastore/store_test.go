@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"mooring/server/access"
@@ -11,11 +12,16 @@ import (
 	"mooring/server/tree/schema"
 )
 
-func example(t testing.TB) *schema.Schema {
-	t.Helper()
-	s, err := schema.Compile(os.DirFS("../tree/schema/testdata"),
+// compiled is the schema that most tests here work with.
+var compiled = sync.OnceValues(func() (*schema.Schema, error) {
+	return schema.Compile(os.DirFS("../tree/schema/testdata"),
 		schema.Source{Name: "example-types", Implement: true},
 		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}})
+})
+
+func example(t testing.TB) *schema.Schema {
+	t.Helper()
+	s, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
