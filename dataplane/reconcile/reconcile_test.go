@@ -282,6 +282,12 @@ func TestFailureIsReportedAndRetried(t *testing.T) {
 		if session, ok := r.Session(1); !ok || session.State != reconcile.Installed || len(session.Objects) != 2 {
 			t.Errorf("session %+v", session)
 		}
+		plane.FailKey(key, errors.New("no buffer space"))
+		plane.Lose(key)
+		synctest.Wait()
+		plane.FailKey(key, nil)
+		time.Sleep(200 * time.Millisecond) // what failed long ago does not delay the first attempt after a new failure
+		r.expect("route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437", "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
 	})
 }
 
@@ -327,8 +333,25 @@ func TestFightIsSlowed(t *testing.T) {
 		if n := len(r.plane.Applied()); n < 5 || n > 20 {
 			t.Errorf("made %d times in a minute", n)
 		}
-		time.Sleep(time.Minute)
-		r.expect("route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437", "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
+		time.Sleep(2 * time.Minute) // of peace: the next loss is the first one again
+		route := "route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437"
+		r.expect(route, "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
+		r.plane.Lose(dataplane.RouteKey{Prefix: netip.MustParsePrefix("10.0.0.1/32")})
+		r.expect(route, "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
+	})
+}
+
+// Comparisons of a host that agrees with what is wanted do nothing to it.
+func TestComparisonLeavesAnAgreeingHostAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, fake.New(), reconcile.Options{})
+		r.Configure(dataplane.Config{})
+		r.want(anchor(1, tunnel1, "10.0.0.1/32"))
+		r.plane.Applied()
+		time.Sleep(time.Hour)
+		if ops := r.plane.Applied(); len(ops) > 0 {
+			t.Errorf("done to a host that agreed: %v", ops)
+		}
 	})
 }
 
