@@ -142,18 +142,8 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		var mac net.HardwareAddr
 		mac, err = net.ParseMAC(value)
 		o.LinkLayerID = wire.Some(wire.LinkLayerID(mac))
-	case "hnp":
-		var p netip.Prefix
-		p, err = netip.ParsePrefix(value)
-		o.HNPs = append(o.HNPs, wire.HNP{Prefix: p})
-	case "hoa":
-		var p netip.Prefix
-		p, err = netip.ParsePrefix(value)
-		o.IPv4HoARequests = append(o.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
-	case "home":
-		var p netip.Prefix
-		p, err = netip.ParsePrefix(value)
-		o.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Prefix: p})
+	case "hnp", "hoa", "home":
+		err = setPrefix(o, key, value)
 	case "homestatus":
 		err = setNumber(&o.IPv4HoAReply.Value.Status, value)
 	case "router":
@@ -185,6 +175,19 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		o.Extra = append(o.Extra, raw)
 	default:
 		err = fmt.Errorf("there is no such word")
+	}
+	return err
+}
+
+func setPrefix(o *wire.Options, key, value string) error {
+	p, err := netip.ParsePrefix(value)
+	switch key {
+	case "hnp":
+		o.HNPs = append(o.HNPs, wire.HNP{Prefix: p})
+	case "hoa":
+		o.IPv4HoARequests = append(o.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
+	case "home":
+		o.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Prefix: p})
 	}
 	return err
 }
