@@ -35,6 +35,7 @@ func message(t testing.TB, from, to mobility.Endpoint, seq uint32) []byte {
 func TestAnswers(t *testing.T) {
 	const lma6, mag6, lma4, mag4 = "2001:db8:ffff::1", "2001:db8:1::1", "198.51.100.1", "192.0.2.1"
 	unknown := []byte{59, 0, 99, 0, 0, 0, 0, 0}
+	homeTestInit := []byte{59, 1, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}
 	proto := []byte{17, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	short := []byte{59, 0, 5, 0, 0, 0, 0, 0}
 	long := []byte{59, 9, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
@@ -46,6 +47,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"unknown type over IPv6", mag6, lma6, unknown, answer{kind: bindingError}},
 		{"unknown type over IPv4", mag4, lma4, unknown, answer{kind: bindingError}},
+		{"type of another protocol", mag6, lma6, homeTestInit, answer{kind: bindingError}},
 		{"unknown type, multicast source", "ff02::1", lma6, unknown, answer{}},
 		{"unknown type, multicast source over IPv4", "224.0.0.1", lma4, unknown, answer{}},
 		{"unknown type, broadcast source", "255.255.255.255", lma4, unknown, answer{}},
@@ -155,6 +157,14 @@ func TestTake(t *testing.T) {
 	copy(b.slots[0].octets[:], good)
 	if in := b.take(endpoint(from), endpoint(to), roomSize+1); in.Err == nil || len(in.Octets) != roomSize {
 		t.Errorf("longer than any message: %d octets, %v", len(in.Octets), in.Err)
+	}
+	home := []byte{59, 1, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}
+	if _, in = received("192.0.2.1", "198.51.100.1", home); mobility.ReasonOf(in.Err) != mobility.DropUnknownType || in.Message != nil {
+		t.Errorf("a message of return routability: %+v", in)
+	}
+	odd := []byte{59, 1, 16, 0, 0, 0, 9, 0, 0, 1, 0x80, 0, 1, 2, 0, 0}
+	if _, in = received("192.0.2.1", "198.51.100.1", odd); in.Err != nil {
+		t.Errorf("a revocation of an unknown kind: %v", in.Err)
 	}
 	for n := range 8 {
 		if _, in := received(from, to, good[:n]); in.Err == nil {

@@ -56,9 +56,25 @@ func (b *Batch) take(from, to mobility.Endpoint, length int) *mobility.Inbound {
 		in.Message = nil
 		return in
 	}
+	if in.Err = foreign(in.Message); in.Err != nil {
+		in.Message = nil
+		return in
+	}
 	in.Octets = in.Octets[:(int(in.Octets[atLength])+1)*8]
 	return in
 }
 
+// foreign refuses a message of a type that is registered, but of no protocol that we speak: to its sender that is as unknown as any other (RFC 6275
+// section 9.2). A revocation of an unknown kind is for the machines to refuse.
+func foreign(m wire.Message) error {
+	if o, ok := m.(*wire.Opaque); ok && o.MHType != wire.TypeBindingRevocation {
+		return &wire.DecodeError{Kind: wire.KindType, Offset: atType, Type: o.MHType}
+	}
+	return nil
+}
+
 // The Mobility Header (RFC 6275 section 6.1.1).
-const atLength = 1
+const (
+	atLength = 1
+	atType   = 2
+)

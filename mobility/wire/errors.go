@@ -42,7 +42,7 @@ type DecodeError struct {
 func (e *DecodeError) Error() string {
 	switch {
 	case e.Kind == KindType:
-		return fmt.Sprintf("malformed mobility header: type %d is not registered", e.Type)
+		return fmt.Sprintf("malformed mobility header: type %d is not spoken here", e.Type)
 	case e.Kind < KindOptionOverrun:
 		return fmt.Sprintf("malformed mobility header (%v): %v at octet %d", e.Type, e.Kind, e.Offset)
 	}

@@ -131,7 +131,7 @@ func TestErrorText(t *testing.T) {
 		err  DecodeError
 		want string
 	}{
-		{DecodeError{KindType, 2, 99, 0}, "malformed mobility header: type 99 is not registered"},
+		{DecodeError{KindType, 2, 99, 0}, "malformed mobility header: type 99 is not spoken here"},
 		{DecodeError{KindPayloadProto, 0, TypeBindingUpdate, 0}, "malformed mobility header (binding-update): payload-proto at octet 0"},
 		{DecodeError{KindOptionLength, 37, TypeBindingUpdate, OptionHNP}, "malformed binding-update: option-length in option 22 (home-network-prefix) at octet 37"},
 	} {

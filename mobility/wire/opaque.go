@@ -3,8 +3,7 @@ package wire
 import "fmt"
 
 // Opaque is a message of a registered type that PMIPv6 does not use itself: return routability, fast handovers,
-// localized routing, flow bindings, and revocations of an unknown kind. An element that does not implement such a type
-// answers it like an unknown one, with BindingErrorUnknownType.
+// localized routing, flow bindings, and revocations of an unknown kind.
 type Opaque struct {
 	MHType Type
 	Data   []byte // what follows the checksum, to the end of the message
