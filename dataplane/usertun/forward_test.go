@@ -64,13 +64,13 @@ func (d *domain) expectClean(t *testing.T, e ends) {
 	}
 }
 
-// transfer sends a few megabytes over TCP and checks that they arrive.
+// transfer sends a megabyte over TCP and checks that they arrive.
 func transfer(t *testing.T, from, to *netns.Host, addr string) {
 	t.Helper()
 	var l net.Listener
 	must(t, to.Do(func() (err error) { l, err = net.Listen("tcp", net.JoinHostPort(addr, "0")); return }))
 	defer l.Close()
-	sent := randomBytes(4 << 20)
+	sent := randomBytes(1 << 20) // some sixteen super-packets
 	var c net.Conn
 	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 5*time.Second); return }))
 	defer c.Close()
