@@ -59,7 +59,7 @@ func (m *Machine) welcomeBack(now time.Time, s *session, out *mobility.Effects) 
 	b := m.row(s)
 	switch {
 	case b.State == mobility.StateDisconnecting:
-		b.State = mobility.StateInit
+		blank(b)
 		m.table.Put(b)
 	case !s.denied && (s.wait > 0 || now.Sub(s.sentAt) < m.cfg.InitialRetransmit):
 		return
@@ -93,7 +93,7 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	s.place, m.places[at] = at, s
 	b.Link, b.Access = unique.Make(at.link), link.Access
 	if b.State == mobility.StateDisconnecting {
-		b.State = mobility.StateInit
+		blank(b)
 	}
 	m.table.Put(b)
 	if b.State != mobility.StateInit {

@@ -267,6 +267,6 @@ func (m *Machine) lapse(s *session, why mobility.DeleteReason, out *mobility.Eff
 	m.withdraw(s, out)
 	s.handoff = wire.HandoffUnknown
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: m.table.Get(s.id)})
-	b.State, b.Prefixes, b.Home, b.Router, b.Expires = mobility.StateInit, nil, netip.Prefix{}, netip.Addr{}, 0
+	blank(b)
 	m.table.Put(b)
 }

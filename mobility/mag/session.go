@@ -65,6 +65,11 @@ func (m *Machine) row(s *session) *mobility.Binding {
 	return &row
 }
 
+// blank makes b the row of a session of which nothing is agreed, now or any more.
+func blank(b *mobility.Binding) {
+	b.State, b.Prefixes, b.Home, b.Router, b.Expires = mobility.StateInit, nil, netip.Prefix{}, netip.Addr{}, 0
+}
+
 // dataplane is what the binding wants of the forwarding plane.
 func (m *Machine) dataplane(s *session, b *mobility.Binding) dataplane.Change {
 	d := &dataplane.Session{
