@@ -1,0 +1,55 @@
+package netconf
+
+import (
+	"strings"
+	"testing"
+
+	"mooring/server/tree/schema"
+	"mooring/yang"
+)
+
+// yangcli compiles every module that the server offers, fetched by get-schema, and reads replies by them. It takes neither
+// submodules that augment their module nor derived-from(), so that it gets a small model beside the standard ones.
+func TestYangcli(t *testing.T) {
+	modules := []schema.Source{{Name: "example-orchard", Implement: true}}
+	for _, m := range yang.Modules {
+		if strings.HasPrefix(m.Name, "ietf-netconf") || m.Name == "ietf-yang-library" {
+			modules = append(modules, schema.Source{Name: m.Name, Revision: m.Revision, Implement: true, Features: m.Features})
+		}
+	}
+	e := serve(t, modules)
+	for _, c := range []struct {
+		name, script string
+		want         []string
+	}{
+		{"edit", `
+lock target=candidate
+merge /orchard/owner value=ann
+create /orchard/tree[row='A'][number='1']/kind value=pear
+validate source=candidate
+commit
+unlock target=candidate
+xget-config source=running select=/orchard/tree[row='A']/kind
+sget-config source=running /orchard/owner
+close-session
+`, []string{"kind pear", "owner ann"}},
+		{"defaults", "get-config source=running with-defaults=report-all\nclose-session\n", []string{"height 2.5"}},
+		{"state", "sget /netconf-state/sessions\nclose-session\n", []string{"username operator", "transport", "netconf-ssh"}},
+		{"schema", "get-schema identifier=example-orchard version=2026-11-22 format=yang\nclose-session\n", []string{"namespace \"urn:example:orchard\""}},
+		{"refused", "create /orchard/owner value=bob\n", []string{"error-tag data-exists", "error-path /or:orchard/or:owner"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := run(t, "", "yangcli", "--batch-mode", "--server="+e.addr.Addr().String(), "--ncport="+port(e), "--user="+user,
+				"--password="+password, "--log-level=info", "--run-script="+file(t, c.script))
+			said := strings.Join(strings.Fields(out), " ")
+			for _, want := range c.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q is not in what yangcli says (%v)\n%s", want, err, out)
+				}
+			}
+			if c.name != "refused" && (strings.Contains(said, "rpc-error {") || strings.Contains(said, "Error: ")) {
+				t.Errorf("yangcli is not content:\n%s", out)
+			}
+		})
+	}
+}
