@@ -2,7 +2,6 @@ package netconf
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -65,7 +64,7 @@ func (x *session) run() {
 	s.leave(x)
 	close(x.done)
 	switch {
-	case x.closing || errors.Is(err, io.EOF):
+	case x.closing:
 		log.Info("NETCONF session ends")
 	case x.killed.Load():
 		log.Info("NETCONF session was killed")
