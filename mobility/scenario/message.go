@@ -120,6 +120,9 @@ func setField(m wire.Message, now time.Time, word string) error {
 			return setLifetime(&m.Lifetime, value)
 		case "status":
 			return setNumber(&m.Status, value)
+		case "flags": // none
+			m.Flags = 0
+			return nil
 		}
 		return setOption(&m.Options, now, key, value)
 	}
