@@ -14,13 +14,13 @@ import (
 func announce(w io.Writer, version string, m element.Management) error {
 	fmt.Fprintf(w, "mooring %s is running\n", version)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "  NETCONF\t%s\n", listOf(m.NETCONF))
-	fmt.Fprintf(t, "  gNMI\t%s\n", listOf(m.GNMI))
-	fmt.Fprintf(t, "  local gNMI\tunix://%s\n", m.Socket)
 	if m.NewKeys {
 		fmt.Fprintf(t, "  new SSH host key\t%s\n", m.HostKey)
 		fmt.Fprintf(t, "  new certificate\t%s\n", m.Certificate)
 	}
+	fmt.Fprintf(t, "  NETCONF\t%s\n", listOf(m.NETCONF))
+	fmt.Fprintf(t, "  gNMI\t%s\n", listOf(m.GNMI))
+	fmt.Fprintf(t, "  local gNMI\tunix://%s\n", m.Socket)
 	return t.Flush()
 }
 

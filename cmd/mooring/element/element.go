@@ -48,9 +48,10 @@ type Options struct {
 // Element is a running network element: LMAs, MAGs, or both.
 type Element struct {
 	Options
-	started time.Time
-	folder  *folder
-	keys    *access.Keys
+	started     time.Time
+	startupUsed bool
+	folder      *folder
+	keys        *access.Keys
 
 	plane      *usertun.Plane
 	reconciler *reconcile.Reconciler
@@ -150,7 +151,7 @@ func (e *Element) openStore(ctx context.Context) error {
 		Startup: e.startup(), StartupReplace: e.StartupReplace,
 	})
 	if err != nil {
-		return asConfigError(err)
+		return e.asConfigError(err)
 	}
 	e.control = access.NewControl(e.root)
 	return nil

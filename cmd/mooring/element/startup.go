@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"mooring/server/tree"
@@ -15,13 +16,13 @@ import (
 
 // ConfigError says all that is wrong with a configuration.
 type ConfigError struct {
-	Summary  string
+	Source   string // a file, or the folder that commits are kept in
 	Problems []*tree.Error
 }
 
 func (e *ConfigError) Error() string {
 	text := strings.Builder{}
-	text.WriteString(e.Summary)
+	fmt.Fprintf(&text, "the configuration in %s is not valid", e.Source)
 	for _, p := range e.Problems {
 		text.WriteString("\n  ")
 		text.WriteString(p.Error())
@@ -29,10 +30,21 @@ func (e *ConfigError) Error() string {
 	return text.String()
 }
 
-// asConfigError tells a configuration that makes no sense from other reasons why a datastore does not open.
-func asConfigError(err error) error {
-	if _, ok := errors.AsType[*ConfigError](err); ok {
-		return err
+// startup returns what reads the startup file, or nil without one.
+func (e *Element) startup() func() (*tree.Node, error) {
+	if e.Startup == "" {
+		return nil
+	}
+	return func() (*tree.Node, error) {
+		e.startupUsed = true
+		return ReadConfiguration(e.Startup)
+	}
+}
+
+// asConfigError tells a configuration that makes no sense from other reasons why the datastore does not open.
+func (e *Element) asConfigError(err error) error {
+	if c, ok := errors.AsType[*ConfigError](err); ok {
+		return c
 	}
 	problems := tree.Errors(err)
 	for _, p := range problems {
@@ -40,16 +52,11 @@ func asConfigError(err error) error {
 			return err
 		}
 	}
-	summary, _, _ := strings.Cut(err.Error(), ": /")
-	return &ConfigError{summary, problems}
-}
-
-// startup returns what reads the startup file, or nil without one.
-func (e *Element) startup() func() (*tree.Node, error) {
-	if e.Startup == "" {
-		return nil
+	source := filepath.Join(e.StateDir, "config")
+	if e.startupUsed {
+		source = e.Startup
 	}
-	return func() (*tree.Node, error) { return ReadConfiguration(e.Startup) }
+	return &ConfigError{source, problems}
 }
 
 // ReadConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
@@ -66,7 +73,7 @@ func ReadConfiguration(name string) (*tree.Node, error) {
 	defer f.Close()
 	root, err := decode(bufio.NewReader(f), s)
 	if err != nil {
-		return nil, &ConfigError{fmt.Sprintf("%s is not a valid configuration", name), tree.Errors(err)}
+		return nil, &ConfigError{name, tree.Errors(err)}
 	}
 	return root, nil
 }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane/netns"
+)
+
+// asProgram makes this test binary the program itself, with or without the privileges of an element.
+const (
+	asProgram    = "MOORING_TEST_PROGRAM"
+	privileged   = "privileged"
+	unprivileged = "unprivileged"
+)
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asProgram) {
+	case unprivileged:
+		runtime.LockOSThread() // capabilities are those of a thread
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		none := new([2]unix.CapUserData)
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			panic(err)
+		}
+		main()
+	case privileged:
+		main()
+	default:
+		netns.Main(m)
+	}
+}
+
+func program(as string, args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), asProgram+"="+as)
+	return cmd
+}
+
+// outcome is what became of a command that has ended.
+type outcome struct {
+	code        int
+	out, stderr string
+}
+
+// complete runs the program on a host until it ends.
+func complete(t *testing.T, h *netns.Host, as string, args ...string) outcome {
+	t.Helper()
+	cmd := program(as, args...)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if err := h.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
+}
+
+// expect compares the exit code, and looks for texts in what was written to standard error.
+func (o outcome) expect(t *testing.T, code int, texts ...string) {
+	t.Helper()
+	if o.code != code {
+		t.Errorf("exit code %d, want %d; standard error:\n%s", o.code, code, o.stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(o.stderr, text) {
+			t.Errorf("standard error lacks %q:\n%s", text, o.stderr)
+		}
+	}
+}
+
+func newHost(t *testing.T, name string) *netns.Host {
+	t.Helper()
+	h, err := netns.NewHost(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	h := newHost(t, "h")
+	for _, c := range []struct {
+		args  string
+		texts []string
+	}{
+		{"dance", []string{`unknown command "dance"`}},
+		{"show", []string{"bindings, peers, tunnels or pools"}},
+		{"show moons", []string{`unknown command "moons"`}},
+		{"show pools --colour", []string{"unknown flag: --colour"}},
+		{"run now", []string{`unknown command "now"`}},
+		{"run --log-level loud", []string{"--log-level loud", "debug, info, warn or error"}},
+		{"run --log-format xml", []string{"--log-format xml", "text or json"}},
+		{"run --gnmi localhost", []string{"--gnmi localhost", "ADDRESS:PORT"}},
+		{"run --startup-replace", []string{"--startup-replace needs --startup"}},
+	} {
+		o := complete(t, h, privileged, strings.Fields(c.args)...)
+		o.expect(t, 2, c.texts...)
+		if o.out != "" {
+			t.Errorf("%s wrote to standard output: %s", c.args, o.out)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Everything that is wrong with a configuration is said, with where, and nothing of it is kept.
+func TestRunRefusesBadConfigurations(t *testing.T) {
+	h := newHost(t, "h")
+	const pmipv6 = "/mooring-pmipv6:pmipv6"
+	for name, c := range map[string]struct {
+		content string
+		texts   []string
+	}{
+		"of-the-wrong-form.json": {`{"mooring-pmipv6:pmipv6": {
+			"domain": [{"name": "d", "encap": "carrier-pigeon"}],
+			"lma": [{"name": "l", "domain": "d", "bce": {"lifetime": 3}, "colour": "red"}]}, "mooring-system:system": {"gnmi": {"port": 65536}}}`,
+			[]string{pmipv6 + "/domain[name='d']/encap", "carrier-pigeon", pmipv6 + "/lma[name='l']/bce/lifetime", pmipv6 + "/lma[name='l']: no node \"colour\"", "/mooring-system:system/gnmi/port"}},
+		"that-breaks-constraints.json": {`{"mooring-pmipv6:pmipv6": {
+			"domain": [{"name": "d"}],
+			"lma": [{"name": "l"}],
+			"mag": [{"name": "m", "domain": "elsewhere"}, {"name": "n", "domain": "d", "lma": [{"id": "x", "domain": "d"}]}]}}`,
+			[]string{pmipv6 + "/lma[name='l']/domain", pmipv6 + "/mag[name='m']/domain", pmipv6 + "/mag[name='n']/lma[id='x'][domain='d']"}},
+		"that-makes-no-sense.json": {`{"mooring-pmipv6:pmipv6": {
+			"domain": [{"name": "d"}],
+			"lma": [{"name": "l1", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}, {"name": "l2", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}]},
+			"mooring-system:system": {"gnmi": {"port": 830}}}`,
+			[]string{pmipv6 + "/lma[name='l2']/address/ipv4[.='192.0.2.1']", "/mooring-system:system/gnmi/port"}},
+		"broken.json": {`{"mooring-pmipv6:pmipv6": `, []string{"malformed JSON"}},
+		"wrong.xml": {`<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6">
+			<colour/><domain><name>d</name><encap>none</encap></domain></pmipv6></config>`, []string{pmipv6 + ": no node colour", pmipv6 + "/domain[name='d']/encap"}},
+		"bare.xml": {`<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"/>`, []string{"config or data"}},
+		"empty":    {" \n", []string{"the file is empty"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := write(t, name, c.content)
+			o := complete(t, h, privileged, "run", "--state-dir", dir, "--startup", file)
+			o.expect(t, 2, append(c.texts, file)...)
+			if left := held(t, h); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+			if kept, err := filepath.Glob(dir + "/config/*.json"); err != nil || len(kept) > 0 {
+				t.Errorf("kept %q, %v", kept, err)
+			}
+		})
+	}
+	o := complete(t, h, privileged, "run", "--state-dir", t.TempDir(), "--startup", "/nonexistent.json")
+	o.expect(t, 1, "/nonexistent.json: no such file or directory")
+}
+
+func TestRunSaysWhichPrivilegeIsMissing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	o := complete(t, newHost(t, "h"), unprivileged, "run", "--state-dir", dir)
+	o.expect(t, 3, "CAP_NET_ADMIN is missing", "CAP_NET_RAW is missing", "setcap cap_net_admin,cap_net_raw+ep")
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the state folder was made all the same: %v", err)
+	}
+}
+
+func TestStateFolderHasOneProcess(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	first := run(t, h, dir)
+	o := complete(t, h, privileged, "run", "--state-dir", dir)
+	o.expect(t, 4, fmt.Sprintf("process %d", first.cmd.Process.Pid), dir)
+	if got := first.show("pools"); got != "no pools\n" {
+		t.Errorf("the first process says %q", got)
+	}
+	if code := first.end(syscall.SIGINT); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	run(t, h, dir)
+}
+
+const (
+	oneDomain = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l%d", "domain": "d", "network": [
+		{"name": "home", "pool": {"mobile-node": {"ipv4": {"start-address": "198.18.0.2", "pool-prefix": 16}}}}]}]}}`
+	oneDomainXML = ` <data xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><domain><name>d</name></domain>
+		<lma><name>l3</name><domain>d</domain><network><name>home</name><pool><mobile-node><ipv4><start-address>198.18.0.2</start-address>
+		<pool-prefix>16</pool-prefix></ipv4></mobile-node></pool></network></lma></pmipv6></data>`
+)
+
+// The startup file counts when there is no configuration yet, or when it is to replace the one there is.
+func TestStartupFile(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	for _, c := range []struct {
+		what, lma string
+		args      []string
+	}{
+		{"the first start", "lma l1", []string{"--startup", write(t, "one.json", fmt.Sprintf(oneDomain, 1))}},
+		{"a start without", "lma l1", nil},
+		{"another file", "lma l1", []string{"--startup", write(t, "two.json", fmt.Sprintf(oneDomain, 2))}},
+		{"a broken file that is not needed", "lma l1", []string{"--startup", write(t, "broken.json", "{")}},
+		{"replacement by XML", "lma l3", []string{"--startup", write(t, "three.xml", oneDomainXML), "--startup-replace"}},
+	} {
+		p := run(t, h, dir, c.args...)
+		if pools := p.show("pools"); !strings.Contains(pools, c.lma+" ") {
+			t.Errorf("%s: %s has no pool:\n%s", c.what, c.lma, pools)
+		}
+		if code := p.end(syscall.SIGTERM); code != 0 {
+			t.Errorf("%s: exit code %d", c.what, code)
+		}
+	}
+}
+
+// Servers listen on loopback, where the configuration says, or where the flags say; the chosen port is told, and new keys are.
+func TestListenAddresses(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	p := run(t, h, dir)
+	if n, g := p.said("NETCONF"), p.said("gNMI"); n != "127.0.0.1:830 [::1]:830" || g != "127.0.0.1:9339 [::1]:9339" {
+		t.Errorf("without configuration: NETCONF %s, gNMI %s", n, g)
+	}
+	if key, cert := p.said("new SSH host key"), p.said("new certificate"); !strings.HasPrefix(key, "SHA256:") || strings.Count(cert, ":") != 31 {
+		t.Errorf("new keys %s, %s", key, cert)
+	}
+	p.end(syscall.SIGTERM)
+	configured := write(t, "c.json", `{"mooring-system:system": {"netconf": {"ssh": {"port": 8300, "address": ["127.0.0.1"]}}, "gnmi": {"enabled": false}}}`)
+	p = run(t, h, dir, "--startup", configured, "--startup-replace")
+	if n, g := p.said("NETCONF"), p.said("gNMI"); n != "127.0.0.1:8300" || g != "off" {
+		t.Errorf("configured: NETCONF %s, gNMI %s", n, g)
+	}
+	p.end(syscall.SIGTERM)
+	p = run(t, h, dir, "--netconf", "off", "--gnmi", "127.0.0.1:0,[::1]:0")
+	n, g := p.said("NETCONF"), p.said("gNMI")
+	if four, six, two := strings.Cut(g, " "); n != "off" || !two || !strings.HasPrefix(four, "127.0.0.1:") || !strings.HasPrefix(six, "[::1]:") || strings.HasSuffix(four, ":0") {
+		t.Errorf("by flags: NETCONF %s, gNMI %s", n, g)
+	}
+}
