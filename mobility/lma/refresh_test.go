@@ -66,8 +66,7 @@ func (r *refresher) encode(t testing.TB, node int, handoff wire.Handoff) []byte 
 		LinkLayerID:     wire.Some(wire.LinkLayerID{2, 0, byte(node >> 24), byte(node >> 16), byte(node >> 8), byte(node)}),
 		Timestamp:       wire.Some(wire.TimestampOf(r.now)),
 	}
-	from := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8:1::1]:0")}
-	if err := r.sent.Message(from, r.to, &r.update, r.sign); err != nil {
+	if err := r.sent.Message(r.from(), r.to, &r.update, r.sign); err != nil {
 		t.Fatal(err)
 	}
 	return r.sent.Send[0].Octets
@@ -76,13 +75,17 @@ func (r *refresher) encode(t testing.TB, node int, handoff wire.Handoff) []byte 
 // answerTo is what is measured: decode, step, encode.
 func (r *refresher) answerTo(octets []byte) []byte {
 	r.out.Reset()
-	r.in = mobility.Inbound{From: mobility.Endpoint{Addr: netip.AddrPortFrom(mag, 0)}, To: r.to, Octets: octets}
+	r.in = mobility.Inbound{From: r.from(), To: r.to, Octets: octets}
 	r.in.Message, r.in.Err = r.decoder.Decode(octets)
 	r.Receive(r.now, &r.in, &r.out)
 	return r.out.Send[0].Octets
 }
 
 var mag = netip.MustParseAddr("2001:db8:1::1")
+
+func (r *refresher) from() mobility.Endpoint {
+	return mobility.Endpoint{Addr: netip.AddrPortFrom(mag, 0)}
+}
 
 // A refresh costs the new row and nothing else, with and without authentication.
 func TestRefreshAllocations(t *testing.T) {

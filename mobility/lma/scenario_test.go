@@ -101,7 +101,11 @@ func (p *player) show(what string) (string, error) {
 		}
 	case "peers":
 		for peer := range p.Peers {
-			lines = append(lines, fmt.Sprintf("peer %s %q bindings %d", peer.Address, peer.Name, peer.Bindings))
+			line := fmt.Sprintf("peer %s %q bindings %d", peer.Address, peer.Name, peer.Bindings)
+			if !peer.Since.IsZero() {
+				line += fmt.Sprintf(" since +%s last +%s", peer.Since.Sub(scenario.Start), peer.Last.Sub(scenario.Start))
+			}
+			lines = append(lines, line)
 		}
 	case "pools":
 		for name, pools := range p.Networks {
