@@ -30,10 +30,10 @@ func (l *lab) credentials() ([]byte, error) {
 const userName = "admin"
 
 // keep says how to go on by hand, and waits until ctx ends.
-func (l *lab) keep(ctx context.Context) error {
+func (l *lab) keep(ctx context.Context) {
+	l.endTraffic()
 	l.timeline.now("", "keep", "%s", strings.TrimSpace(l.commands()))
 	<-ctx.Done()
-	return nil
 }
 
 // commands are what can be done with the lab, to be pasted into another shell.
@@ -54,7 +54,8 @@ With these in a shell:
 
   state     %[1]s show bindings --state-dir %[2]s/lma
   ping      $mn ping -c 3 %[3]s; $mn ping -c 3 %[4]s
-  move      $mag2 ip link set %[5]s netns %[6]d && $mag1 ip link set %[5]s up     (and back: netns %[7]d)
+  move      $mag2 ip link set %[5]s netns %[6]d && $mag1 ip link set %[5]s up
+  back      $mag1 ip link set %[5]s netns %[7]d && $mag2 ip link set %[5]s up
   capture   $core tcpdump -n -i lma 'ip6 proto 135 or udp port 5436'
   NETCONF   $lma ssh -p 830 %[8]s@127.0.0.1 -s netconf
   gNMI      $lma gnmic -a 127.0.0.1:9339 --skip-verify -u %[8]s -p %[9]s get --path /pmipv6/lma/bindings

@@ -53,7 +53,7 @@ func (u *Unfit) Unwrap() error { return u.error }
 const (
 	startPatience  = 60 * time.Second // for the elements to be configured
 	attachPatience = 30 * time.Second // for the node to be attached and have its addresses
-	movePatience   = 20 * time.Second // for traffic to resume
+	movePatience   = 10 * time.Second // for traffic to resume
 )
 
 // lab is a running lab.
@@ -81,6 +81,7 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 		return nil, &Unfit{err}
 	}
 	l := &lab{Options: o, folder: folder, clients: map[string]*client{}, timeline: newTimeline(o.Out, o.JSON)}
+	interrupted := ctx
 	ctx, fail := context.WithCancelCause(ctx)
 	defer func() {
 		fail(nil)
@@ -96,7 +97,10 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 		}
 	}
 	if o.Keep {
-		return l.moves, l.keep(ctx)
+		l.keep(ctx)
+		if interrupted.Err() == nil {
+			return l.moves, context.Cause(ctx)
+		}
 	}
 	return l.moves, nil
 }
@@ -139,10 +143,7 @@ func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err erro
 		}
 		starting.Go(func() error { return l.configure(ctx, e, credentials) })
 	}
-	if err := starting.Wait(); err != nil {
-		return err
-	}
-	return nil
+	return starting.Wait()
 }
 
 // configure commits the example of an element, and a user who may log in.
@@ -190,12 +191,7 @@ func (l *lab) capture() error {
 // close takes the lab down. What cannot be taken down is an error.
 func (l *lab) close() error {
 	var errs []error
-	for _, s := range l.streams {
-		s.close()
-	}
-	if l.probes != nil {
-		l.probes.close()
-	}
+	l.endTraffic()
 	if l.node != nil {
 		l.node.close()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func reap() error {
 		case err != nil: // there are no more
 			return errors.Join(errs...)
 		case time.Now().After(deadline):
-			for _, child := range children() {
+			for _, child := range childrenOf("self") {
 				errs = append(errs, fmt.Errorf("process %d was left behind, and killed", child))
 				_ = unix.Kill(child, unix.SIGKILL) // it may have ended meanwhile
 			}
@@ -72,14 +73,13 @@ func reap() error {
 	}
 }
 
-// children are the processes whose parent is this one.
-func children() (pids []int) {
-	lists, _ := filepath.Glob("/proc/self/task/*/children")
+// childrenOf lists the children of a process, which is named as under /proc.
+func childrenOf(process string) (pids []int) {
+	lists, _ := filepath.Glob("/proc/" + process + "/task/*/children") // the pattern is well-formed
 	for _, list := range lists {
-		text, _ := os.ReadFile(list)
+		text, _ := os.ReadFile(list) // a thread that has ended has none
 		for _, field := range strings.Fields(string(text)) {
-			var pid int
-			if _, err := fmt.Sscan(field, &pid); err == nil {
+			if pid, err := strconv.Atoi(field); err == nil {
 				pids = append(pids, pid)
 			}
 		}

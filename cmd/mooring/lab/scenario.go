@@ -75,6 +75,17 @@ func (l *lab) startTraffic(ctx context.Context, home []netip.Addr) (err error) {
 	})
 }
 
+// endTraffic ends the probes and streams.
+func (l *lab) endTraffic() {
+	for _, s := range l.streams {
+		s.close()
+	}
+	if l.probes != nil {
+		l.probes.close()
+	}
+	l.streams, l.probes = nil, nil
+}
+
 // ping lets the node reach its correspondent from each of its addresses.
 func (l *lab) ping(ctx context.Context, home []netip.Addr) error {
 	for _, own := range home {
@@ -185,8 +196,12 @@ func (l *lab) verify(ctx context.Context, m Move) (err error) {
 	l.moves = append(l.moves, m)
 	l.timeline.put(time.Now(), Event{Host: "mn", Event: "handover", Move: &m, Text: fmt.Sprintf("interrupted for %.1f ms, %d packets lost; addresses %s before, %s after",
 		m.Interruption, m.Lost, list(m.Before), list(m.After))})
-	if !slices.Equal(m.Before, m.After) {
-		return fmt.Errorf("the node's addresses were %s and are %s", list(m.Before), list(m.After))
+	return unchanged(m.Before, m.After)
+}
+
+func unchanged(before, after []netip.Addr) error {
+	if !slices.Equal(before, after) {
+		return fmt.Errorf("the node's addresses were %s and are %s", list(before), list(after))
 	}
 	return nil
 }
