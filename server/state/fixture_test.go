@@ -170,7 +170,7 @@ type plane struct {
 func (p *plane) Status() reconcile.Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return reconcile.Status{Tunnels: slices.Clone(p.tunnels)}
+	return reconcile.Status{Tunnels: slices.Clone(p.tunnels), Drops: dataplane.Drops{NoSession: 11, Send: 12}}
 }
 
 func (p *plane) Session(id dataplane.SessionID) (reconcile.SessionStatus, bool) {

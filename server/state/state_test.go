@@ -37,7 +37,7 @@ func populated(t testing.TB) *domain {
 	d.plane.sessions = map[dataplane.SessionID]error{3 | 1<<40: errors.New("the kernel refused it"), 3 | 2<<40: errors.New("there is no link")}
 	v6 := dataplane.TunnelID{Local: addr("2001:db8::1"), Peer: addr("2001:db8::11"), Encap: dataplane.EncapIP}
 	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
-		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, TooBig: 7, Malformed: 8}}}
+		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, TooBig: 7, Malformed: 8, Congested: 9, Send: 10}}}
 	d.plane.set(
 		reconcile.TunnelStatus{ID: v6, Sessions: 2, State: reconcile.Installed, Since: start, TunnelState: state},
 		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.1"), Peer: addr("198.51.100.3"), Port: 40000, Encap: dataplane.EncapUDP, VRF: "red"},

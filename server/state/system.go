@@ -128,13 +128,17 @@ func backend(r *resolver, def *schema.Node, src *Sources) Table {
 	var n struct {
 		BackendInUse *schema.Node `yang:"backend-in-use"`
 		Reason       *schema.Node `yang:"reason"`
+		Drops        dropNodes    `yang:"drops"`
 	}
 	r.resolve(&n, def)
-	return one(def, []*schema.Node{n.BackendInUse, n.Reason}, func(s *Sink) {
+	return one(def, []*schema.Node{n.BackendInUse, n.Reason, n.Drops.Self}, func(s *Sink) {
 		if src.Backend != nil {
 			b := src.Backend()
 			s.Text(n.BackendInUse, b.InUse)
 			s.Text(n.Reason, b.Reason)
+		}
+		if src.Dataplane != nil {
+			n.Drops.render(s, src.Dataplane.Status().Drops)
 		}
 	})
 }

@@ -33,14 +33,19 @@ type tunnelNodes struct {
 		InOctets          *schema.Node `yang:"in-octets"`
 		OutPackets        *schema.Node `yang:"out-packets"`
 		OutOctets         *schema.Node `yang:"out-octets"`
-		Drops             struct {
-			Self          *schema.Node `yang:"."`
-			Malformed     *schema.Node `yang:"malformed"`
-			NoBinding     *schema.Node `yang:"no-binding"`
-			SpoofedSource *schema.Node `yang:"spoofed-source"`
-			MTU           *schema.Node `yang:"mtu"`
-		} `yang:"drops"`
+		Drops             dropNodes    `yang:"drops"`
 	} `yang:"statistics"`
+}
+
+// dropNodes are the leaves that count discarded user packets.
+type dropNodes struct {
+	Self          *schema.Node `yang:"."`
+	Malformed     *schema.Node `yang:"malformed"`
+	NoBinding     *schema.Node `yang:"no-binding"`
+	SpoofedSource *schema.Node `yang:"spoofed-source"`
+	MTU           *schema.Node `yang:"mtu"`
+	Congestion    *schema.Node `yang:"congestion"`
+	Unsendable    *schema.Node `yang:"unsendable"`
 }
 
 // owner is an LMA or MAG with the addresses that its tunnels end at.
@@ -121,12 +126,18 @@ func (n *tunnelNodes) renderStatistics(s *Sink, t *reconcile.TunnelStatus) {
 	s.Uint(c.InOctets, t.RxOctets)
 	s.Uint(c.OutPackets, t.TxPackets)
 	s.Uint(c.OutOctets, t.TxOctets)
-	s.Open(c.Drops.Self)
-	s.Uint(c.Drops.Malformed, t.Drops.Malformed)
-	s.Uint(c.Drops.NoBinding, t.Drops.NoSession)
-	s.Uint(c.Drops.SpoofedSource, t.Drops.Spoofed)
-	s.Uint(c.Drops.MTU, t.Drops.TooBig)
+	c.Drops.render(s, t.Drops)
 	s.Close()
+}
+
+func (n *dropNodes) render(s *Sink, d dataplane.Drops) {
+	s.Open(n.Self)
+	s.Uint(n.Malformed, d.Malformed)
+	s.Uint(n.NoBinding, d.NoSession)
+	s.Uint(n.SpoofedSource, d.Spoofed)
+	s.Uint(n.MTU, d.TooBig)
+	s.Uint(n.Congestion, d.Congested)
+	s.Uint(n.Unsendable, d.Send)
 	s.Close()
 }
 
