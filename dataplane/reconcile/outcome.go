@@ -52,7 +52,7 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 			p.retryAll() // what leans on it may have failed for its sake
 		}
 	default:
-		delete(p.items, it.key)
+		p.forget(it)
 	}
 }
 

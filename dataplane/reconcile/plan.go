@@ -11,12 +11,13 @@ import (
 // plan is the wanted state and what is known of its presence on the host. It does no I/O and reads no clock.
 type plan struct {
 	sessions map[dataplane.SessionID]*session
-	config   map[any]dataplane.Object // by key
-	items    map[any]*item            // by key
-	queues   [queues][ranks][]*item   // what waits for its turn, oldest first
-	retries  retries                  // what failed
-	touched  []dataplane.SessionID    // whose outcome may have changed
-	round    uint64                   // of comparison
+	config   map[any]dataplane.Object     // by key
+	items    map[any]*item                // by key
+	tunnels  map[dataplane.TunnelID]*item // those of the items
+	queues   [queues][ranks][]*item       // what waits for its turn, oldest first
+	retries  retries                      // what failed
+	touched  []dataplane.SessionID        // whose outcome may have changed
+	round    uint64                       // of comparison
 }
 
 // queue is what an item waits for.
@@ -71,6 +72,7 @@ func newPlan() *plan {
 		sessions: map[dataplane.SessionID]*session{},
 		config:   map[any]dataplane.Object{},
 		items:    map[any]*item{},
+		tunnels:  map[dataplane.TunnelID]*item{},
 	}
 }
 
@@ -251,8 +253,19 @@ func (p *plan) item(object dataplane.Object) *item {
 	if it == nil {
 		it = &item{key: key, object: object}
 		p.items[key] = it
+		if tunnel, ok := object.(dataplane.Tunnel); ok {
+			p.tunnels[tunnel.ID] = it
+		}
 	}
 	return it
+}
+
+// forget drops an item that is neither wanted nor on the host.
+func (p *plan) forget(it *item) {
+	delete(p.items, it.key)
+	if tunnel, ok := it.object.(dataplane.Tunnel); ok {
+		delete(p.tunnels, tunnel.ID)
+	}
 }
 
 func (p *plan) touch(ids ...dataplane.SessionID) { p.touched = append(p.touched, ids...) }

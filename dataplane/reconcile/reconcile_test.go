@@ -300,7 +300,7 @@ func TestRoutesFollowRecoveredTunnel(t *testing.T) {
 		r.want(anchor(1, tunnel1, "10.0.0.1/32"), anchor(2, tunnel1, "10.0.0.2/32"))
 		time.Sleep(5 * time.Minute)
 		plane.FailKey(tunnel1, nil)
-		for r.Status().Tunnels[0].State != reconcile.Installed {
+		for tunnels(r)[0].State != reconcile.Installed {
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
 		}
@@ -444,7 +444,7 @@ func TestStatusOfTunnels_OPS18(t *testing.T) {
 		plane.FailKey(tunnel2, errors.New("no device"))
 		r := start(t, plane, reconcile.Options{})
 		r.want(anchor(1, tunnel1, "10.0.0.1/32"), anchor(2, tunnel1, "10.0.0.2/32"), anchor(3, tunnel2, "10.0.0.3/32"))
-		tunnels := r.Status().Tunnels
+		tunnels := tunnels(r)
 		if len(tunnels) != 2 {
 			t.Fatalf("tunnels %+v", tunnels)
 		}
@@ -482,4 +482,9 @@ func TestLossBeforeWatchIsFound(t *testing.T) {
 		stop()
 		ended.Wait()
 	})
+}
+
+func tunnels(r *running) []reconcile.TunnelStatus {
+	list, _ := r.Tunnels()
+	return list
 }

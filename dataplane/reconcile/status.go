@@ -9,13 +9,11 @@ import (
 	"mooring/dataplane"
 )
 
-// Status is what operators see of the forwarding state.
+// Status is the forwarding state as a whole.
 type Status struct {
 	Sessions, Objects int
-	Pending, Failed   int             // of the objects
-	Drops             dataplane.Drops // of packets that no tunnel could be named for
-	Tunnels           []TunnelStatus  // sorted by identifier
-	Failures          []ObjectStatus  // the failed objects, the longest failing first; at most MaxFailures
+	Pending, Failed   int            // of the objects
+	Failures          []ObjectStatus // the failed objects, the longest failing first; at most MaxFailures
 }
 
 // MaxFailures bounds Status.Failures.
@@ -49,12 +47,11 @@ type SessionStatus struct {
 	Objects []ObjectStatus
 }
 
-// Status returns the present state.
+// Status returns the present state. It costs the number of objects.
 func (r *Reconciler) Status() Status {
-	tunnels, drops := r.plane.Tunnels()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{Sessions: len(r.plan.sessions), Objects: len(r.plan.items), Drops: drops}
+	s := Status{Sessions: len(r.plan.sessions), Objects: len(r.plan.items)}
 	for _, it := range r.plan.items {
 		switch it.state {
 		case Pending:
@@ -63,11 +60,7 @@ func (r *Reconciler) Status() Status {
 			s.Failed++
 			s.Failures = append(s.Failures, it.objectStatus())
 		}
-		if tunnel, ok := it.object.(dataplane.Tunnel); ok {
-			s.Tunnels = append(s.Tunnels, TunnelStatus{tunnel.ID, it.sessions(), it.state, it.err, it.since, tunnels[tunnel.ID]})
-		}
 	}
-	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int { return compareTunnels(a.ID, b.ID) })
 	slices.SortFunc(s.Failures, func(a, b ObjectStatus) int {
 		if c := a.Since.Compare(b.Since); c != 0 {
 			return c
@@ -76,6 +69,20 @@ func (r *Reconciler) Status() Status {
 	})
 	s.Failures = s.Failures[:min(len(s.Failures), MaxFailures)]
 	return s
+}
+
+// Tunnels returns every tunnel, sorted by identifier, and the drops of packets that no tunnel could be named for. It costs the number
+// of tunnels, however many sessions share them.
+func (r *Reconciler) Tunnels() ([]TunnelStatus, dataplane.Drops) {
+	states, drops := r.plane.Tunnels()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]TunnelStatus, 0, len(r.plan.tunnels))
+	for id, it := range r.plan.tunnels {
+		list = append(list, TunnelStatus{id, it.sessions(), it.state, it.err, it.since, states[id]})
+	}
+	slices.SortFunc(list, func(a, b TunnelStatus) int { return compareTunnels(a.ID, b.ID) })
+	return list, drops
 }
 
 func compareTunnels(a, b dataplane.TunnelID) int {

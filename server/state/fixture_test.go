@@ -167,10 +167,10 @@ type plane struct {
 	sessions map[dataplane.SessionID]error
 }
 
-func (p *plane) Status() reconcile.Status {
+func (p *plane) Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return reconcile.Status{Tunnels: slices.Clone(p.tunnels), Drops: dataplane.Drops{NoSession: 11, Send: 12}}
+	return slices.Clone(p.tunnels), dataplane.Drops{NoSession: 11, Send: 12}
 }
 
 func (p *plane) Session(id dataplane.SessionID) (reconcile.SessionStatus, bool) {

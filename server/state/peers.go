@@ -144,7 +144,8 @@ func (src *Sources) waysFrom(local []netip.Addr) map[netip.Addr][]dataplane.Tunn
 	if src.Dataplane == nil {
 		return ways
 	}
-	for _, t := range src.Dataplane.Status().Tunnels {
+	tunnels, _ := src.Dataplane.Tunnels()
+	for _, t := range tunnels {
 		if t.ID.VRF == "" && slices.Contains(local, t.ID.Local) {
 			ways[t.ID.Peer] = append(ways[t.ID.Peer], t.ID)
 		}

@@ -43,7 +43,7 @@ type Sources struct {
 
 // Dataplane is *reconcile.Reconciler.
 type Dataplane interface {
-	Status() reconcile.Status
+	Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops)
 	Session(id dataplane.SessionID) (reconcile.SessionStatus, bool)
 }
 

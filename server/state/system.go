@@ -138,7 +138,8 @@ func backend(r *resolver, def *schema.Node, src *Sources) Table {
 			s.Text(n.Reason, b.Reason)
 		}
 		if src.Dataplane != nil {
-			n.Drops.render(s, src.Dataplane.Status().Drops)
+			_, drops := src.Dataplane.Tunnels()
+			n.Drops.render(s, drops)
 		}
 	})
 }

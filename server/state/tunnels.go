@@ -62,7 +62,7 @@ func tunnels(r *resolver, def *schema.Node, owners func() []owner, plane Datapla
 		if plane == nil {
 			return nil
 		}
-		all := plane.Status().Tunnels
+		all, _ := plane.Tunnels()
 		for _, o := range owners() {
 			if !want.Wants(0, o.name) {
 				continue
