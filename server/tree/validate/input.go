@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -47,11 +48,25 @@ func (p *parameters) check(path schema.Path, def *schema.Node, n *tree.Node) {
 	}
 	for _, ch := range mandatoryChoices(def.Choices) {
 		if (ch.Parent == nil || held(n, ch.Parent.All())) && !slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool { return held(n, k.All()) }) {
-			p.errs = append(p.errs, &tree.Error{Tag: tree.DataMissing, AppTag: "missing-choice", Path: path, Node: def,
-				Info:    []tree.Info{{Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
-				Message: fmt.Sprintf("one of the parameters of choice %s is needed", ch.Name)})
+			names := alternatives(ch)
+			p.errs = append(p.errs, &tree.Error{Tag: tree.MissingElement, AppTag: "missing-choice", Path: path, Node: def,
+				Info:    []tree.Info{{Name: "bad-element", Value: names[0]}, {Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
+				Message: "one of these parameters is needed: " + strings.Join(names, ", ")})
 		}
 	}
+}
+
+// alternatives names the nodes of a choice; those of features that are lacking are not there.
+func alternatives(ch *schema.Choice) (names []string) {
+	for _, c := range ch.Cases {
+		for _, n := range c.All() {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == 0 {
+		return []string{ch.Name}
+	}
+	return names
 }
 
 func childOf(n *tree.Node, def *schema.Node) *tree.Node {

@@ -22,7 +22,7 @@ func TestInput(t *testing.T) {
 	def := s.RPC("m", "act").Input
 	for _, c := range []struct{ xml, want string }{
 		{`<what>a</what><when>1</when><deep><must>1</must></deep><fast/>`, ""},
-		{``, "parameter what, parameter when, parameter must, one of the parameters of choice how"},
+		{``, "parameter what, parameter when, parameter must, one of these parameters is needed: fast, s1, s2"},
 		{`<what>a</what><when>1</when><when>2</when><when>3</when><deep><must>1</must></deep><fast/>`, "is given 3 times"},
 		{`<what>a</what><when>1</when><deep><must>1</must></deep><s1/><on/>`, "parameter x, parameter s2"},
 	} {
@@ -36,6 +36,9 @@ func TestInput(t *testing.T) {
 		}
 		var got []string
 		for _, e := range tree.Errors(Input(def, n)) {
+			if e.Tag != tree.MissingElement && c.want != "is given 3 times" {
+				t.Errorf("%s: %s is %s", c.xml, e.Message, e.Tag)
+			}
 			got = append(got, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(e.Message, " is missing"), " is needed"), ", at most 2 are taken"))
 		}
 		if strings.Join(got, ", ") != c.want {
