@@ -27,7 +27,7 @@ var Modules = []Module{
 	{Name: "iana-crypt-hash", Revision: "2014-08-06", Implement: true, Features: []string{"crypt-hash-sha-256", "crypt-hash-sha-512"}},
 	{Name: "iana-if-type", Revision: "2014-05-08"},
 	{Name: "ietf-access-control-list", Revision: "2019-03-04"},
-	{Name: "ietf-datastores", Revision: "2018-02-14"},
+	{Name: "ietf-datastores", Revision: "2018-02-14", Implement: true}, // names in the YANG library
 	{Name: "ietf-ethertypes", Revision: "2019-03-04"},
 	{Name: "ietf-inet-types", Revision: "2013-07-15"},
 	{Name: "ietf-interfaces", Revision: "2018-02-20"},
