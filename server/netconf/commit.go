@@ -39,9 +39,6 @@ func (r *request) commit() (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.server.state != nil {
-		r.server.state.Wake()
-	}
 	return warned(result.Warnings), nil
 }
 

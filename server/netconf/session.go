@@ -99,11 +99,12 @@ func (x *session) next() error {
 	if fatal(err) {
 		return err
 	}
+	if _, bad := err.(*failure); bad {
+		x.tally(func(c *counters) { c.bad.Add(1) })
+	}
 	var answer answer
 	if err == nil {
 		answer, err = perform(r)
-	} else {
-		x.tally(func(c *counters) { c.bad.Add(1) })
 	}
 	return r.reply(answer, err)
 }

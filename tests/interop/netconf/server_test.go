@@ -102,7 +102,7 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	e.host = keys.Host.PublicKey()
 	server, err := netconf.New(netconf.Options{Store: e.store, Users: &access.Users{Running: func() *tree.Node { return users }},
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
-		State: state.New(s, 0), HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		State:  state.New(s, 0), HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
 	server.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
 	t.Cleanup(func() {
