@@ -83,7 +83,7 @@ const (
 type Key struct {
 	SPI    uint32
 	Secret []byte
-	// PerMessage narrows the protection to PBU and PBA, for a peer that follows RFC 4285 to the letter.
+	// BindingOnly narrows the protection to PBU and PBA, for a peer that follows RFC 4285 to the letter.
 	BindingOnly bool
 }
 

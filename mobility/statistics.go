@@ -29,7 +29,7 @@ type DropReason uint8
 
 // The reasons.
 const (
-	DropMalformed       DropReason = iota // the codec refuses it
+	DropMalformed       DropReason = iota // the codec refuses it, or its care-of address is not of one node
 	DropChecksum                          // RFC 6275 section 9.2
 	DropUnknownType                       // a message type that is not ours; a Binding Error went back
 	DropNotProxy                          // a Binding Update without the P flag
