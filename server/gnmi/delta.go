@@ -106,8 +106,8 @@ func (d *delta) children(old, new *tree.Node, sel selection) iter.Seq[child] {
 				}
 				continue
 			}
-			c.sel, _ = sel.enter(schema.Step{Node: def})
-			if !d.enter(c.node()) {
+			var wanted bool
+			if c.sel, wanted = sel.enter(schema.Step{Node: def}); !wanted || !d.enter(c.node()) {
 				continue
 			}
 			more := yield(c)

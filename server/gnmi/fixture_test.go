@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -93,7 +92,7 @@ const configuration = `{
 		"user": [{"name": "alice", "password": "HASH"}, {"name": "bob", "password": "HASH"}, {"name": "carol", "password": "HASH"}]},
 	"example-system:system": {"name": "mooring", "load": 10},
 	"ietf-netconf-acm:nacm": {
-		"groups": {"group": [{"name": "admin", "user-name": ["alice"]}, {"name": "readers", "user-name": ["bob"]}]},
+		"groups": {"group": [{"name": "admin", "user-name": ["alice"]}, {"name": "readers", "user-name": ["bob"]}, {"name": "others", "user-name": ["carol"]}]},
 		"rule-list": [
 			{"name": "1", "group": ["admin"], "rule": [{"name": "all", "action": "permit"}]},
 			{"name": "2", "group": ["readers"], "rule": [
@@ -238,9 +237,6 @@ func (l basic) GetRequestMetadata(context.Context, ...string) (map[string]string
 }
 
 func (basic) RequireTransportSecurity() bool { return true }
-
-// discard is a log that nobody reads.
-var discard = slog.New(slog.DiscardHandler)
 
 // as adds credentials to an RPC.
 func as(ctx context.Context, name, password string) context.Context {

@@ -16,8 +16,9 @@ import (
 // Get implements gNMI. All paths are answered from one configuration; state is as of the moment when each row is read. When one path
 // fails, the whole does.
 func (s *service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetResponse, error) {
-	if err := checkExtensions(req.GetExtension()); err != nil {
-		return nil, err
+	x, f := readExtensions("get", req.GetExtension())
+	if f != nil {
+		return nil, f
 	}
 	if f := checkEncoding(req.GetEncoding()); f != nil {
 		return nil, f
@@ -30,7 +31,7 @@ func (s *service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetRespons
 	if err != nil {
 		return nil, err
 	}
-	g := &getter{reader: s.reader(userOf(ctx), used, nil), GetRequest: req, running: s.options.Store.Running(), room: s.options.Limits.Get}
+	g := &getter{reader: s.reader(userOf(ctx), used, nil), GetRequest: req, running: s.options.Store.Running(), depth: x.depth, room: s.options.Limits.Get}
 	resp := &gpb.GetResponse{}
 	var wrong faults
 	for _, p := range places {
@@ -52,6 +53,7 @@ type getter struct {
 	*reader
 	*gpb.GetRequest
 	running *datastore.Snapshot
+	depth   int
 	room    int // octets that the answer may still take
 }
 
@@ -102,14 +104,14 @@ func (p *place) readable(a *access.Access) *fault {
 func (g *getter) gather(ctx context.Context, p *place, now time.Time) error {
 	kind := g.GetType()
 	if kind == gpb.GetRequest_ALL || kind == gpb.GetRequest_CONFIG {
-		if err := g.config(nil, g.running.Root, selectionOf(p.patterns), now, false); err != nil {
+		if err := g.config(nil, g.running.Root, selectionOf(p.patterns, g.depth), now, false); err != nil {
 			return err
 		}
 	}
 	if kind == gpb.GetRequest_CONFIG {
 		return nil
 	}
-	for _, t := range g.tables(p.patterns) {
+	for _, t := range g.tables(p.patterns, g.depth) {
 		if err := g.rows(ctx, t, now); err != nil {
 			return err
 		}

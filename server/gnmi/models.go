@@ -33,8 +33,8 @@ func modelsOf(s *schema.Schema) (list []*gpb.ModelData) {
 
 // Capabilities implements gNMI.
 func (s *service) Capabilities(_ context.Context, req *gpb.CapabilityRequest) (*gpb.CapabilityResponse, error) {
-	if err := checkExtensions(req.GetExtension()); err != nil {
-		return nil, err
+	if _, f := readExtensions("capabilities", req.GetExtension()); f != nil {
+		return nil, f
 	}
 	return &gpb.CapabilityResponse{SupportedModels: s.modelData, SupportedEncodings: encodings, GNMIVersion: s.version}, nil
 }

@@ -40,8 +40,8 @@ type table struct {
 	owner bool
 }
 
-// tables finds the tables that hold what patterns lead to. Where several lead to one table, it is looked at once.
-func (s *service) tables(patterns []schema.Path) []*table {
+// tables finds the tables that hold what patterns lead to, as deep as that. Where several lead to one table, it is looked at once.
+func (s *service) tables(patterns []schema.Path, depth int) []*table {
 	var list []*table
 	var wanted []schema.Path // to the rows that any of the patterns wants, for each table
 	for _, p := range patterns {
@@ -50,12 +50,12 @@ func (s *service) tables(patterns []schema.Path) []*table {
 			rows := rowsOf(def, p)
 			i := slices.IndexFunc(list, func(t *table) bool { return t.view.Same(v) })
 			if i < 0 {
-				list = append(list, &table{view: v, sel: selectionOf([]schema.Path{p}), owner: def.Kind == schema.List && !def.Config})
+				list = append(list, &table{view: v, sel: selectionOf([]schema.Path{p}, depth), owner: def.Kind == schema.List && !def.Config})
 				wanted = append(wanted, rows)
 				continue
 			}
 			wanted[i] = widen(wanted[i], rows)
-			list[i].sel = list[i].sel.union(selectionOf([]schema.Path{p}))
+			list[i].sel = list[i].sel.union(selectionOf([]schema.Path{p}, depth))
 			list[i].view = s.widened(v, wanted[i])
 		}
 	}

@@ -27,21 +27,27 @@ const maxWarnings = 50
 
 // Set implements gNMI. All operations are one commit: when one of them is wrong, or the outcome is, nothing has changed anywhere.
 func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse, error) {
-	if err := checkExtensions(req.GetExtension()); err != nil {
-		return nil, err
+	x, f := readExtensions("set", req.GetExtension())
+	if f != nil {
+		return nil, f
 	}
 	operations, err := s.operations(req)
 	if err != nil {
 		return nil, err
 	}
+	pending, f := pendingOf(x.commit, len(operations))
+	if f != nil {
+		return nil, f
+	}
 	when := time.Now()
-	if len(operations) > 0 {
-		result, err := s.commit(ctx, userOf(ctx), operations)
-		if err != nil {
-			return nil, err
-		}
-		when = result.Snapshot.Time
-		warn(ctx, result.Warnings)
+	switch {
+	case pending != nil && pending.id != "":
+		err = s.decide(ctx, userOf(ctx), pending)
+	case pending != nil || len(operations) > 0:
+		when, err = s.commit(ctx, userOf(ctx), operations, pending)
+	}
+	if err != nil {
+		return nil, err
 	}
 	resp := &gpb.SetResponse{Prefix: req.GetPrefix(), Timestamp: when.UnixNano()}
 	for _, op := range operations {
@@ -155,29 +161,36 @@ func (s *service) writing(kind gpb.UpdateResult_Operation, prefix *gpb.Path, u *
 const attempts = 5
 
 // commit makes the operations on a candidate of their own and commits that. Sets take turns; who commits through NETCONF meanwhile may have
-// changed the same, and then the operations are made again on top of that.
-func (s *service) commit(ctx context.Context, user access.User, operations []*operation) (*datastore.Result, error) {
+// changed the same, and then the operations are made again on top of that. It returns the time of the configuration that runs then.
+func (s *service) commit(ctx context.Context, user access.User, operations []*operation, p *pending) (time.Time, error) {
 	select {
 	case s.setting <- struct{}{}:
 		defer func() { <-s.setting }()
 	case <-ctx.Done():
-		return nil, status.FromContextError(ctx.Err()).Err()
+		return time.Time{}, status.FromContextError(ctx.Err()).Err()
 	}
 	session := s.options.Store.NewSession(user, 0)
 	defer session.Close()
-	check := s.options.Access.For(user).Changes
+	o := datastore.CommitOptions{Via: "gnmi", Check: s.options.Access.For(user).Changes}
+	if p != nil {
+		o.Confirm = p.confirm
+	}
 	var result *datastore.Result
 	var err error
 	for range attempts {
-		result, err = commitOnce(ctx, session.Private(), check, operations)
+		result, err = commitOnce(ctx, session.Private(), operations, o)
 		if !slices.ContainsFunc(tree.Errors(err), func(e *tree.Error) bool { return codeOf(e) == codes.Aborted }) {
 			break
 		}
 	}
-	return result, refusal(ctx, err)
+	if err != nil {
+		return time.Time{}, refusal(ctx, err)
+	}
+	warn(ctx, result.Warnings)
+	return result.Snapshot.Time, nil
 }
 
-func commitOnce(ctx context.Context, c *datastore.Candidate, check datastore.Check, operations []*operation) (*datastore.Result, error) {
+func commitOnce(ctx context.Context, c *datastore.Candidate, operations []*operation, o datastore.CommitOptions) (*datastore.Result, error) {
 	if _, err := c.Edit(nil); err != nil { // from here on, the candidate is what running is now
 		return nil, err
 	}
@@ -191,10 +204,10 @@ func commitOnce(ctx context.Context, c *datastore.Candidate, check datastore.Che
 			edits = appendRemovals(edits, c.Root(), pattern)
 		}
 	}
-	if _, err := c.Edit(check, edits...); err != nil {
+	if _, err := c.Edit(o.Check, edits...); err != nil {
 		return nil, err
 	}
-	return c.Commit(ctx, datastore.CommitOptions{Via: "gnmi", Check: check})
+	return c.Commit(ctx, o)
 }
 
 // refusal gives the status of a commit that failed; nil for one that did not. It lists everything that is wrong.

@@ -92,7 +92,7 @@ func (x *subscriber) feeds() (list []*feed) {
 	}
 	for _, f := range list {
 		patterns := patternsOf(items[f.manner])
-		f.sel, f.tables = selectionOf(patterns), x.tables(patterns)
+		f.sel, f.tables = selectionOf(patterns, x.list.depth), x.tables(patterns, x.list.depth)
 	}
 	return list
 }

@@ -48,6 +48,7 @@ func (s *service) Subscribe(stream subscribeStream) error {
 type subscriptionList struct {
 	*gpb.SubscriptionList
 	used  models
+	depth int // how many levels of a node are told; 0: all
 	items []*subscription
 }
 
@@ -66,10 +67,11 @@ type manner struct {
 
 // subscriptions reads the first message. The error lists all that is wrong.
 func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, error) {
-	if err := checkExtensions(req.GetExtension()); err != nil {
-		return nil, err
+	x, f := readExtensions("subscribe", req.GetExtension())
+	if f != nil {
+		return nil, f
 	}
-	list := &subscriptionList{SubscriptionList: req.GetSubscribe()}
+	list := &subscriptionList{SubscriptionList: req.GetSubscribe(), depth: x.depth}
 	if list.SubscriptionList == nil {
 		return nil, faultf(codes.InvalidArgument, "subscribe: the first message must be a SubscriptionList")
 	}
@@ -79,7 +81,6 @@ func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, e
 	if f := checkEncoding(list.GetEncoding()); f != nil {
 		return nil, f
 	}
-	var f *fault
 	if list.used, f = s.used(list.GetUseModels()); f != nil {
 		return nil, f
 	}
@@ -101,7 +102,22 @@ func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, e
 		}
 		list.items = append(list.items, item)
 	}
+	if f := list.nested(); f != nil {
+		wrong = append(wrong, f)
+	}
 	return list, wrong.err()
+}
+
+// nested refuses paths inside each other when the depth is limited: what the inner one wants is too deep for the outer one.
+func (l *subscriptionList) nested() *fault {
+	all := 0
+	for _, sub := range l.items {
+		all += len(sub.patterns)
+	}
+	if l.depth > 0 && len(patternsOf(l.items)) < all {
+		return faultf(codes.InvalidArgument, "subscribe: with the extension depth, no path may lead to what another one contains")
+	}
+	return nil
 }
 
 // manner reads how a path is to be followed. TARGET_DEFINED is on change for everything: all of it can be.
@@ -283,10 +299,10 @@ func (x *subscriber) once(ctx context.Context) error {
 	if !x.list.GetUpdatesOnly() {
 		r := x.newReader()
 		patterns, now := patternsOf(x.list.items), time.Now()
-		if err := r.config(nil, x.options.Store.Running().Root, selectionOf(patterns), now, false); err != nil {
+		if err := r.config(nil, x.options.Store.Running().Root, selectionOf(patterns, x.list.depth), now, false); err != nil {
 			return err
 		}
-		for _, t := range x.tables(patterns) {
+		for _, t := range x.tables(patterns, x.list.depth) {
 			if err := r.rows(ctx, t, now); err != nil {
 				return err
 			}
