@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	netlib "github.com/vishvananda/netlink"
 
+	"mooring/cmd/mooring/client"
 	"mooring/dataplane/netns"
 )
 
@@ -62,4 +64,28 @@ func (d *domain) registered(id int) {
 		}
 		return fmt.Sprintf("the node has addresses %v", addresses)
 	})
+}
+
+// set commits one leaf of an element, over its local socket.
+func (p *process) set(value string, path ...*gpb.PathElem) {
+	p.t.Helper()
+	c, err := (&client.Target{StateDir: p.dir}).Dial()
+	must(p.t, err)
+	defer c.Close()
+	_, err = c.Set(p.t.Context(), &gpb.SetRequest{Update: []*gpb.Update{{
+		Path: &gpb.Path{Elem: path}, Val: &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte(value)}},
+	}}})
+	must(p.t, err)
+}
+
+func (d *domain) disableGateway() {
+	d.gateway.set("false", elem("pmipv6"), elem("mag", "name", "mag1"), elem("enabled"))
+}
+
+func elem(name string, key ...string) *gpb.PathElem {
+	e := &gpb.PathElem{Name: name}
+	if len(key) > 0 {
+		e.Key = map[string]string{key[0]: key[1]}
+	}
+	return e
 }

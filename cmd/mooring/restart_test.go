@@ -5,10 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	gpb "github.com/openconfig/gnmi/proto/gnmi"
-
-	"mooring/cmd/mooring/client"
 )
 
 // A gateway that is asked to end takes back what it made on the host, and its anchor keeps the binding: a restart costs no
@@ -75,14 +71,7 @@ func TestLeftoversOfAnotherConfigurationAreRemoved(t *testing.T) {
 // Who disables the gateway in the configuration takes leave of the anchor.
 func TestDisabledGatewayDeregisters(t *testing.T) {
 	d := newDomain(t)
-	c, err := (&client.Target{StateDir: d.magDir}).Dial()
-	must(t, err)
-	defer c.Close()
-	_, err = c.Set(t.Context(), &gpb.SetRequest{Update: []*gpb.Update{{
-		Path: &gpb.Path{Elem: []*gpb.PathElem{{Name: "pmipv6"}, {Name: "mag", Key: map[string]string{"name": "mag1"}}, {Name: "enabled"}}},
-		Val:  &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte("false")}},
-	}}})
-	must(t, err)
+	d.disableGateway()
 	eventually(t, func() string {
 		for _, b := range d.anchor.values("bindings") {
 			if b["state"] == "active" {

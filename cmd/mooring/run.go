@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,10 @@ func (o *runOptions) run(cmd *cobra.Command) (err error) {
 	}
 	o.Version = buildVersion().Version
 	e, err := element.Start(cmd.Context(), o.Options)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled) && cmd.Context().Err() != nil:
+		return nil // asked to end before it began
+	case err != nil:
 		return err
 	}
 	err = announce(cmd.OutOrStdout(), o.Version, e.Management())

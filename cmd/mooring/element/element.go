@@ -215,7 +215,8 @@ func (e *Element) closeAll() error {
 	}
 	if e.parts != nil {
 		e.stop()
-		errs = append(errs, e.parts.Wait(), e.sockets.Close(), e.clearHost())
+		e.parts.Wait() // what made a part fail, Wait has told
+		errs = append(errs, e.sockets.Close(), e.clearHost())
 	}
 	if e.plane != nil {
 		errs = append(errs, e.plane.Close())

@@ -21,8 +21,10 @@ const (
 
 // DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for
 // everybody else.
-func DefaultStateDir() (string, error) {
-	if os.Geteuid() == 0 {
+func DefaultStateDir() (string, error) { return stateDirOf(os.Geteuid()) }
+
+func stateDirOf(uid int) (string, error) {
+	if uid == 0 {
 		return "/var/lib/mooring", nil
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {

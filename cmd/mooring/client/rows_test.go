@@ -1,0 +1,112 @@
+package client
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+)
+
+// elems reads a/b[k=v]/c.
+func elems(text string) (list []*gpb.PathElem) {
+	for part := range strings.SplitSeq(text, "/") {
+		name, predicates, _ := strings.Cut(part, "[")
+		e := &gpb.PathElem{Name: name}
+		for p := range strings.FieldsFuncSeq(predicates, func(r rune) bool { return r == '[' || r == ']' }) {
+			key, value, _ := strings.Cut(p, "=")
+			if e.Key == nil {
+				e.Key = map[string]string{}
+			}
+			e.Key[key] = value
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// told makes a notification of "path value" lines below a prefix; a line without value is a deletion.
+func told(prefix string, lines ...string) *gpb.Notification {
+	n := &gpb.Notification{Prefix: &gpb.Path{}}
+	if prefix != "" {
+		n.Prefix.Elem = elems(prefix)
+	}
+	for _, line := range lines {
+		path, value, set := strings.Cut(line, " ")
+		p := &gpb.Path{Elem: elems(path)}
+		if !set {
+			n.Delete = append(n.Delete, p)
+			continue
+		}
+		n.Update = append(n.Update, &gpb.Update{Path: p, Val: &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte(value)}}})
+	}
+	return n
+}
+
+func paths(rows []*Row) (list []string) {
+	for _, r := range rows {
+		list = append(list, r.Path)
+	}
+	return list
+}
+
+func TestRowsFollowNotifications(t *testing.T) {
+	rows := newRows([]string{"s/peer", "s/pool/ipv4"})
+	for _, step := range []struct {
+		told      *gpb.Notification
+		set, gone string // rows that the change names
+		all       string // that there are then, as JSON
+	}{
+		{told("s/peer[id=a]", `id "a"`, `up true`), "/s/peer[id=a]", "", `{"path":"/s/peer[id=a]","value":{"id":"a","up":true}}`},
+		{told("s/peer[id=a]/path[at=2]", `at 2`, `n/rx "7"`), "/s/peer[id=a]", "", `{"path":"/s/peer[id=a]","value":{"id":"a","path":[{"at":2,"n":{"rx":"7"}}],"up":true}}`},
+		{told("s/peer[id=a]", `path[at=1]/at 1`, `up`), "/s/peer[id=a]", "", `{"path":"/s/peer[id=a]","value":{"id":"a","path":[{"at":2,"n":{"rx":"7"}},{"at":1}]}}`},
+		{told("s/peer[id=a]/path[at=2]", `n/rx`), "/s/peer[id=a]", "", `{"path":"/s/peer[id=a]","value":{"id":"a","path":[{"at":2,"n":{}},{"at":1}]}}`},
+		{told("", `s/peer[id=a]/path[at=2]`), "/s/peer[id=a]", "", `{"path":"/s/peer[id=a]","value":{"id":"a","path":[{"at":1}]}}`},
+		{told("m:s", `m:peer[id=b]/id "b"`, `m:pool/ipv4/free "1"`, `other/leaf 1`), "/s/peer[id=b] /s/pool/ipv4", "",
+			`{"path":"/s/peer[id=a]","value":{"id":"a","path":[{"at":1}]}} {"path":"/s/peer[id=b]","value":{"id":"b"}} {"path":"/s/pool/ipv4","value":{"free":"1"}}`},
+		{told("", `s/peer[id=a]`), "", "/s/peer[id=a]", `{"path":"/s/peer[id=b]","value":{"id":"b"}} {"path":"/s/pool/ipv4","value":{"free":"1"}}`},
+		{told("", `s/peer[id=never]/id`, `s/peer[id=never]`), "", "", `{"path":"/s/peer[id=b]","value":{"id":"b"}} {"path":"/s/pool/ipv4","value":{"free":"1"}}`},
+		{told("", `s`), "", "/s/peer[id=b] /s/pool/ipv4", ``},
+	} {
+		change := rows.take(step.told)
+		if set, gone := strings.Join(paths(change.Set), " "), strings.Join(paths(change.Gone), " "); set != step.set || gone != step.gone {
+			t.Errorf("%v: set %q, gone %q; want %q, %q", step.told, set, gone, step.set, step.gone)
+		}
+		var all []string
+		for _, r := range rows.All() {
+			text, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, string(text))
+		}
+		if got := strings.Join(all, " "); got != step.all {
+			t.Errorf("%v: rows\n%s, want\n%s", step.told, got, step.all)
+		}
+	}
+}
+
+func TestRowTexts(t *testing.T) {
+	rows := newRows([]string{"s/lma/tunnel"})
+	rows.take(told("s/lma[name=l1]/tunnel[id=t]", `hnp ["2001:db8::/64","2001:db8:1::/64"]`, `mtu 1460`, `n/drops/a "1"`, `n/drops/b "2"`, `path[at=1]/at "1"`, `path[at=2]/at "2"`))
+	r := rows.All()[0]
+	for _, c := range []struct{ got, want string }{
+		{r.Text("hnp"), "2001:db8::/64,2001:db8:1::/64"},
+		{r.Text("mtu"), "1460"},
+		{r.Text("n", "drops", "b"), "2"},
+		{r.Text("path", "at"), "1,2"},
+		{r.Text("none"), ""},
+		{r.Text("n"), ""},
+		{r.Key("lma", "name"), "l1"},
+		{r.Key("mag", "name"), ""},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+	children := r.Children("n", "drops")
+	if slices.Sort(children); !slices.Equal(children, []string{"1", "2"}) || r.Children("no", "such") != nil {
+		t.Errorf("children %q", children)
+	}
+}
