@@ -115,7 +115,7 @@ func (w *world) request() scenario.Arrival {
 		}
 	}
 	u.Timestamp = wire.Some(wire.TimestampOf(w.now))
-	if pick(4) > 0 {
+	for range [...]int{0, 1, 1, 1, 1, 2, 3, 4}[pick(8)] {
 		p := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		if pick(2) == 0 {
 			p = netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0, 0, byte(pick(18))}), 64)

@@ -147,12 +147,13 @@ func (r *request) namesPrefix() bool {
 	return slices.ContainsFunc(r.update.HNPs, func(p wire.HNP) bool { return !p.IsUnspecified() })
 }
 
-// namesPrefixesOf says whether the request names exactly the prefixes of the binding.
+// namesPrefixesOf says whether the request names the prefixes of the binding, all and no others.
 func (r *request) namesPrefixesOf(b *mobility.Binding) bool {
-	if len(r.update.HNPs) != len(b.Prefixes) {
-		return false
-	}
-	return !slices.ContainsFunc(r.update.HNPs, func(p wire.HNP) bool { return !slices.Contains(b.Prefixes, p.Prefix.Masked()) })
+	return len(r.update.HNPs) == len(b.Prefixes) && !slices.ContainsFunc(b.Prefixes, func(p netip.Prefix) bool { return !r.names(p) })
+}
+
+func (r *request) names(p netip.Prefix) bool {
+	return slices.ContainsFunc(r.update.HNPs, func(hnp wire.HNP) bool { return hnp.Prefix.Masked() == p })
 }
 
 // home returns the IPv4 home address that the request names, or the unspecified address.

@@ -134,29 +134,38 @@ func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
 	return assignHome(r, b, network.pools)
 }
 
+// assignPrefixes gives one prefix for each Home Network Prefix option: the one that it names, or any (RFC 5213 section 5.3.2).
 func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Status {
-	had := b.Prefixes
 	switch {
 	case len(r.update.HNPs) == 0:
 		b.Prefixes = nil
 		return wire.StatusAccepted
-	case len(had) > 0: // the look-up has compared them
-		return wire.StatusAccepted
-	case !r.namesPrefix():
-		prefix, err := pools.Prefix()
-		if err != nil {
-			return wire.StatusInsufficientResources
-		}
-		b.Prefixes = []netip.Prefix{prefix}
+	case len(b.Prefixes) > 0: // the look-up has compared them
 		return wire.StatusAccepted
 	}
 	for _, hnp := range r.update.HNPs {
-		if pools.ReservePrefix(hnp.Prefix.Masked()) != nil {
-			return wire.StatusNotAuthorizedForHNP
+		prefix, status := takePrefix(hnp, pools)
+		if status != wire.StatusAccepted {
+			return status
 		}
-		b.Prefixes = append(b.Prefixes, hnp.Prefix.Masked())
+		b.Prefixes = append(b.Prefixes, prefix)
 	}
 	return wire.StatusAccepted
+}
+
+func takePrefix(hnp wire.HNP, pools *pool.Set) (netip.Prefix, wire.Status) {
+	if hnp.IsUnspecified() {
+		prefix, err := pools.Prefix()
+		if err != nil {
+			return prefix, wire.StatusInsufficientResources
+		}
+		return prefix, wire.StatusAccepted
+	}
+	prefix := hnp.Prefix.Masked()
+	if pools.ReservePrefix(prefix) != nil {
+		return prefix, wire.StatusNotAuthorizedForHNP
+	}
+	return prefix, wire.StatusAccepted
 }
 
 func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.Status) {
