@@ -23,6 +23,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().Bool("json", false, "print one JSON object a line instead of a table")
-	root.AddCommand(forwardCommand(), planeCommand())
+	root.AddCommand(forwardCommand(), configCommand(), planeCommand())
+	root.AddCommand(handoverCommand(), elementCommand())
 	return root
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "plane" { // an end of the tunnel, started by the test
+	if len(os.Args) > 1 && (os.Args[1] == "plane" || os.Args[1] == "config") { // a process under test, started by the test
 		main()
 		return
 	}
