@@ -53,15 +53,11 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		dropped := p.dropped()
+		dropped := scenario.Drops(&p.stats)
 		p.Receive(step.Now, in, out)
-		return drops(dropped, p.dropped()), nil
+		return dropped(), nil
 	case "installed", "failed":
-		id, err := strconv.Atoi(step.Args[0])
-		result := dataplane.Result{ID: dataplane.SessionID(id)}
-		if step.Verb == "failed" {
-			result.Err = errors.New("the host says no")
-		}
+		result, err := scenario.ParseResult(step)
 		p.Installed(step.Now, result, out)
 		return "", err
 	case "close":
@@ -72,22 +68,6 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		return "", fmt.Errorf("unknown verb")
 	}
 	return "", nil
-}
-
-func (p *player) dropped() (n []uint64) {
-	for i := range p.stats.Dropped {
-		n = append(n, p.stats.Dropped[i].Load())
-	}
-	return n
-}
-
-func drops(before, after []uint64) string {
-	for i := range after {
-		if after[i] != before[i] {
-			return fmt.Sprintf("dropped %s\n", mobility.DropReason(i))
-		}
-	}
-	return ""
 }
 
 func (p *player) show(what string) (string, error) {

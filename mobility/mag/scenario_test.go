@@ -54,11 +54,7 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 	case "recv":
 		return p.recv(step, out)
 	case "installed", "failed":
-		id, err := strconv.Atoi(step.Args[0])
-		result := dataplane.Result{ID: dataplane.SessionID(id)}
-		if step.Verb == "failed" {
-			result.Err = errors.New("the host says no")
-		}
+		result, err := scenario.ParseResult(step)
 		p.Installed(step.Now, result, out)
 		return "", err
 	case "close":
@@ -95,21 +91,9 @@ func (p *player) recv(step scenario.Step, out *mobility.Effects) (string, error)
 	if err != nil {
 		return "", err
 	}
-	before := p.dropped()
+	dropped := scenario.Drops(&p.stats)
 	p.Receive(step.Now, in, out)
-	for i, n := range p.dropped() {
-		if n != before[i] {
-			return fmt.Sprintf("dropped %s\n", mobility.DropReason(i)), nil
-		}
-	}
-	return "", nil
-}
-
-func (p *player) dropped() (n []uint64) {
-	for i := range p.stats.Dropped {
-		n = append(n, p.stats.Dropped[i].Load())
-	}
-	return n
+	return dropped(), nil
 }
 
 func (p *player) show(what string) (string, error) {

@@ -1,0 +1,38 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+)
+
+// Drops remembers what was dropped so far. The function that it returns tells what was dropped since, a line for each reason.
+func Drops(s *mobility.Statistics) (since func() string) {
+	before := map[mobility.DropReason]uint64{}
+	for _, reason := range mobility.DropReasons() {
+		before[reason] = s.Dropped[reason].Load()
+	}
+	return func() string {
+		var out strings.Builder
+		for _, reason := range mobility.DropReasons() {
+			if s.Dropped[reason].Load() != before[reason] {
+				fmt.Fprintf(&out, "dropped %s\n", reason)
+			}
+		}
+		return out.String()
+	}
+}
+
+// ParseResult reads "installed ID" and "failed ID": what became of a session in the dataplane.
+func ParseResult(step Step) (result dataplane.Result, err error) {
+	id, err := strconv.ParseUint(step.Args[0], 10, 64)
+	result.ID = dataplane.SessionID(id)
+	if step.Verb == "failed" {
+		result.Err = errors.New("the host says no")
+	}
+	return result, err
+}
