@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "plane" || os.Args[1] == "config") { // a process under test, started by the test
+	if len(os.Args) > 1 && slices.Contains([]string{"plane", "config", "element"}, os.Args[1]) { // a process under test, started by the test
 		main()
 		return
 	}

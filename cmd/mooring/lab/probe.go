@@ -134,3 +134,22 @@ func (f *flow) flowing() bool {
 	defer f.mu.Unlock()
 	return len(f.arrived) > 0
 }
+
+// outcome is what a move did to all flows together.
+func (p *probes) outcome(detached time.Time) (interruption float64, lost int) {
+	for _, f := range p.flows {
+		o, _ := f.since(detached)
+		interruption, lost = max(interruption, milliseconds(o.Interruption)), lost+o.Lost
+	}
+	return interruption, lost
+}
+
+// interrupted names the flows that have not resumed since a move.
+func (p *probes) interrupted(detached time.Time) (names []string) {
+	for _, f := range p.flows {
+		if _, resumed := f.since(detached); !resumed {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}

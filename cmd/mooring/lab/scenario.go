@@ -65,7 +65,7 @@ func (l *lab) startTraffic(ctx context.Context, home []netip.Addr) (err error) {
 		l.streams = append(l.streams, s)
 		l.timeline.now("mn", "tcp", "stream over %s to the correspondent", s.family)
 	}
-	return l.wait(ctx, "traffic does not flow", func() (missing []string) {
+	return await(ctx, "traffic does not flow", func() (missing []string) {
 		for _, f := range l.probes.flows {
 			if !f.flowing() {
 				missing = append(missing, f.name)
@@ -141,11 +141,7 @@ func (l *lab) move(ctx context.Context, from, to *netns.Host) error {
 	if err := pause(ctx, aftermath); err != nil {
 		return err
 	}
-	for _, f := range l.probes.flows {
-		o, _ := f.since(detached)
-		m.Interruption = max(m.Interruption, milliseconds(o.Interruption))
-		m.Lost += o.Lost
-	}
+	m.Interruption, m.Lost = l.probes.outcome(detached)
 	return l.verify(ctx, m)
 }
 
@@ -156,25 +152,24 @@ func (l *lab) resume(ctx context.Context, detached time.Time) error {
 		before[i] = s.octets.Load()
 	}
 	told := map[*flow]bool{}
-	return l.wait(ctx, "traffic did not resume", func() (missing []string) {
+	return await(ctx, "traffic did not resume", func() []string {
 		for _, f := range l.probes.flows {
-			o, resumed := f.since(detached)
-			switch {
-			case !resumed:
-				missing = append(missing, f.name)
-			case !told[f]:
+			if o, resumed := f.since(detached); resumed && !told[f] {
 				told[f] = true
 				l.timeline.add(o.Resumed, f.host, "first-packet", "%s: interrupted for %.1f ms", f.name, milliseconds(o.Interruption))
 			}
 		}
-		return append(missing, l.stalled(before)...)
+		return append(l.probes.interrupted(detached), l.stalled(before)...)
 	})
 }
 
 // stalled names the streams of which not more than that has arrived.
 func (l *lab) stalled(octets []int64) (names []string) {
 	for i, s := range l.streams {
-		if s.octets.Load() <= octets[i] {
+		switch err := s.failure(); {
+		case err != nil:
+			names = append(names, err.Error())
+		case s.octets.Load() <= octets[i]:
 			names = append(names, "TCP over "+s.family)
 		}
 	}
@@ -220,15 +215,10 @@ func (l *lab) summarise() {
 		len(all), milliseconds(median(all)), milliseconds(slices.Min(all)), milliseconds(slices.Max(all)), lost)
 }
 
-// wait waits until nothing is missing.
-func (l *lab) wait(ctx context.Context, problem string, look func() (missing []string)) error {
+// await waits until nothing is missing.
+func await(ctx context.Context, problem string, look func() (missing []string)) error {
 	for {
 		missing := look()
-		for _, s := range l.streams {
-			if err := s.failure(); err != nil {
-				return err
-			}
-		}
 		if len(missing) == 0 {
 			return nil
 		}

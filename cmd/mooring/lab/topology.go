@@ -63,12 +63,10 @@ func build() (*topology, error) {
 		*each.host = h
 		t.hosts = append(t.hosts, h)
 	}
-	for _, step := range []func() error{t.joinCore, t.joinCorrespondent, t.prepareNode} {
-		if err := step(); err != nil {
-			return t, err
-		}
+	if err := t.joinCore(); err != nil {
+		return t, err
 	}
-	return t, nil
+	return t, errors.Join(t.joinCorrespondent(), prepareNode(t.mn))
 }
 
 func (t *topology) host(name string) *netns.Host {
@@ -116,18 +114,18 @@ func (t *topology) joinCorrespondent() error {
 	)
 }
 
-// prepareNode gives the node its link. The other end waits in the node itself, down, until it is attached to a gateway.
-func (t *topology) prepareNode() error {
+// prepareNode gives a node its link. The other end waits in the node itself, down, until it is attached to a gateway.
+func prepareNode(mn *netns.Host) error {
 	mac, err := net.ParseMAC(nodeMAC)
 	if err != nil {
 		return err
 	}
 	pair := &netlib.Veth{LinkAttrs: netlib.NewLinkAttrs(), PeerName: accessEnd}
 	pair.Name, pair.MTU, pair.TxQLen, pair.HardwareAddr = nodeLink, 1500, 1000, mac
-	if err := t.mn.Net.LinkAdd(pair); err != nil {
+	if err := mn.Net.LinkAdd(pair); err != nil {
 		return fmt.Errorf("the node's link: %w", err)
 	}
-	return t.mn.Up(nodeLink)
+	return mn.Up(nodeLink)
 }
 
 // clean checks that the elements have left no interface on their hosts, after they have ended.
