@@ -13,6 +13,12 @@ import (
 	"mooring/mobility/wire"
 )
 
+// The UDP ports of Proxy Mobile IPv6 over IPv4 (RFC 5844 section 6, IANA).
+const (
+	ControlPort = 5436 // pmip6-cntl, signalling
+	DataPort    = 5437 // pmip6-data, the traffic of nodes
+)
+
 // NodeID identifies a mobile node as the wire does: the subtype octet and then the identifier (RFC 4283 section 3). It is
 // opaque: two nodes are the same if and only if their octets are.
 type NodeID string

@@ -128,7 +128,7 @@ func startAnchor(b *testing.B, h *netns.Host, at, secret string) *Engine {
 func listenUDP(b *testing.B, h *netns.Host, at string) *ipv4.PacketConn {
 	var conn *net.UDPConn
 	must(b, h.Do(func() (err error) {
-		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(at), transport.Port)))
+		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(at), mobility.ControlPort)))
 		return err
 	}))
 	conn.SetReadBuffer(8 << 20)

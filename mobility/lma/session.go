@@ -13,9 +13,6 @@ import (
 	"mooring/mobility/wire"
 )
 
-// dataPort is the UDP port of user traffic, pmip6-data (RFC 5844 section 4.1.3, IANA).
-const dataPort = 5437
-
 // register makes a new mobility session (RFC 5213 section 5.3.2).
 func (m *Machine) register(r *request, out *mobility.Effects) {
 	if uint32(m.table.Len()) >= m.cfg.MaxBindings {
@@ -94,7 +91,7 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		Tunnel: dataplane.TunnelID{Local: r.in.To.Addr.Addr(), Peer: r.in.From.Addr.Addr(), Encap: r.encap},
 	}
 	if r.encap == dataplane.EncapUDP {
-		ends.Tunnel.Port = dataPort
+		ends.Tunnel.Port = mobility.DataPort
 	}
 	share(&b.Ends, ends)
 	if link := r.linkID(); string(b.LinkID) != string(link) {

@@ -15,9 +15,6 @@ import (
 	"mooring/mobility/wire"
 )
 
-// controlPort is the UDP port of signalling over IPv4, pmip6-cntl (RFC 5844 section 4.1.3, IANA).
-const controlPort = 5436
-
 // serve registers the node at a place, unless it is registered or may not be (RFC 5213 section 6.9.1.1).
 func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	link, node := m.identify(at)
@@ -239,7 +236,7 @@ func (m *Machine) pair(w *way, ipv4 bool) bool {
 	}
 	local, port := m.cfg.Addresses[ours], uint16(0)
 	if ipv4 {
-		port = controlPort
+		port = mobility.ControlPort
 	}
 	w.ends = mobility.Ends{Local: local, CareOf: local, Remote: netip.AddrPortFrom(w.anchor.Addresses[theirs], port), Peer: w.anchor.Name}
 	return true

@@ -12,9 +12,6 @@ import (
 	"mooring/mobility/wire"
 )
 
-// dataPort is the UDP port of user traffic, pmip6-data (RFC 5844 section 4.1.3, IANA).
-const dataPort = 5437
-
 // expects finds the session whose last request the acknowledgement answers; nil, and a counter, where nobody waits for it or it
 // cannot be trusted (RFC 5213 section 6.9.1.2).
 func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
@@ -154,7 +151,7 @@ func (m *Machine) agree(s *session, b *mobility.Binding, ack *wire.BindingAck) {
 	case s.encap == dataplane.EncapGRE && ack.Status != wire.StatusGREKeyNotRequired:
 		s.encap = 0 // the anchor does not know the option: it is not sent again
 	case s.sent.Flags&wire.UpdateF != 0 && ack.NATDetection.Value.ForceUDP:
-		tunnel.Encap, tunnel.Port = dataplane.EncapUDP, dataPort
+		tunnel.Encap, tunnel.Port = dataplane.EncapUDP, mobility.DataPort
 	}
 	if ends.Tunnel != tunnel {
 		ends.Tunnel = tunnel

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"mooring/mobility"
 )
 
 // CheckPrivileges says whether this process may send and receive Mobility Headers, and if not, what it lacks.
@@ -31,7 +33,7 @@ func explain(err error) error {
 	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
 		advice = "raw sockets need CAP_NET_RAW; run as root, or setcap cap_net_admin,cap_net_raw+ep on the program"
 	case errors.Is(err, unix.EADDRINUSE):
-		advice = fmt.Sprintf("another process has UDP port %d; find it with ss -ulnp and stop it", Port)
+		advice = fmt.Sprintf("another process has UDP port %d; find it with ss -ulnp and stop it", mobility.ControlPort)
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		advice = "the host does not have this version of IP; enable it, or take the address out of the configuration"
 	default:
@@ -55,7 +57,7 @@ func newSocket(a Address) (*socket, error) {
 }
 
 func (s *socket) openIPv4() error {
-	conn, err := listen("udp4", netip.AddrPortFrom(s.Addr, Port).String(), prepareIPv4)
+	conn, err := listen("udp4", netip.AddrPortFrom(s.Addr, mobility.ControlPort).String(), prepareIPv4)
 	if err != nil {
 		return err
 	}

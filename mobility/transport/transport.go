@@ -8,9 +8,6 @@ import (
 	"mooring/mobility"
 )
 
-// Port is the UDP port of signalling over IPv4, pmip6-cntl (RFC 5844 section 4.1.3, IANA).
-const Port = 5436
-
 // protocol is the Mobility Header as an IPv6 next header (RFC 6275 section 6.1.1).
 const protocol = 135
 
@@ -27,7 +24,7 @@ func AddressOf(e mobility.Endpoint) Address { return Address{e.VRF, e.Addr.Addr(
 func (a Address) Endpoint() mobility.Endpoint {
 	var port uint16
 	if a.Addr.Is4() {
-		port = Port
+		port = mobility.ControlPort
 	}
 	return mobility.Endpoint{VRF: a.VRF, Addr: netip.AddrPortFrom(a.Addr, port)}
 }
