@@ -128,28 +128,31 @@ func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobi
 // Reconfigure makes the gateway obey cfg. Registrations that cfg has no room for end; nodes that were turned away get another
 // chance.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.MAG, out *mobility.Effects) {
-	resized := cfg.TunnelMTU != m.cfg.TunnelMTU
+	was := m.cfg
 	m.cfg = cfg
 	m.keys = map[*mobility.Key]*wire.Authenticator{}
 	for _, s := range m.all() {
-		m.review(now, s, resized, out)
+		m.review(now, s, was, out)
 	}
 	for _, at := range sorted(m.present) {
 		m.serve(now, at, out)
 	}
 }
 
-// review lets a session obey a configuration that is new to it.
-func (m *Machine) review(now time.Time, s *session, resized bool, out *mobility.Effects) {
+// review lets a session obey a configuration in place of the one that was. Leave of its anchor is taken as that one has it.
+func (m *Machine) review(now time.Time, s *session, was *mobility.MAG, out *mobility.Effects) {
 	b, wanted := m.table.Get(s.id), s.wants
+	if !m.adopt(s, b) {
+		is := m.cfg
+		m.cfg = was
+		m.dismiss(now, s, out)
+		m.cfg = is
+		return
+	}
 	if b.State == mobility.StateDisconnecting {
 		return
 	}
-	if !m.adopt(s, b) {
-		m.dismiss(now, s, out)
-		return
-	}
-	if resized && b.State != mobility.StateInit {
+	if m.cfg.TunnelMTU != was.TunnelMTU && b.State != mobility.StateInit {
 		out.Sessions = append(out.Sessions, m.dataplane(s, b))
 		out.Grants = append(out.Grants, m.grant(s, b))
 	}
