@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,8 +78,8 @@ func (e *element) lastWords() string {
 // ready waits until the element listens.
 func (e *element) ready(ctx context.Context) error {
 	for {
-		if _, err := os.Stat(e.socket()); err == nil {
-			return nil
+		if conn, err := net.Dial("unix", e.socket()); err == nil {
+			return conn.Close()
 		}
 		select {
 		case <-ctx.Done():
