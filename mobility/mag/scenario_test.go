@@ -105,8 +105,12 @@ func (p *player) show(what string) (string, error) {
 			if b.Expires != 0 {
 				expires = b.Expires.Time().Sub(scenario.Start).String()
 			}
-			lines = append(lines, fmt.Sprintf("binding %d %s %s %v %v on %s with %s expires %s install %d", b.ID, b.Node, b.State,
-				b.Prefixes, b.Home, b.Link.Value(), b.Ends.Value().Peer, expires, b.Install))
+			line := fmt.Sprintf("binding %d %s %s %v %v on %s with %s expires %s install %d", b.ID, b.Node, b.State,
+				b.Prefixes, b.Home, b.Link.Value(), b.Ends.Value().Peer, expires, b.Install)
+			if b.Status != 0 {
+				line += fmt.Sprintf(" status %d", b.Status)
+			}
+			lines = append(lines, line)
 		}
 	case "counters":
 		s := &p.stats
