@@ -221,13 +221,20 @@ func (c *client) rpc(operation string) string {
 	c.t.Helper()
 	c.next++
 	start := fmt.Sprintf(`<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="%d">`, c.next)
-	c.send(fmt.Sprintf(`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="%d">%s</rpc>`, c.next, operation))
+	c.send(rpc(c.next, operation))
 	text, ok := strings.CutPrefix(strings.TrimPrefix(c.read(), xmlDeclaration), start)
 	if !ok {
 		c.t.Fatalf("%s\nthe reply does not begin with %s: %s", operation, start, text)
 	}
 	return strings.TrimSuffix(text, "</rpc-reply>")
 }
+
+// rpc makes a request, chunk a message of version 1.1 in one piece.
+func rpc(id int, operation string) string {
+	return fmt.Sprintf(`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="%d">%s</rpc>`, id, operation)
+}
+
+func chunk(message string) string { return fmt.Sprintf("\n#%d\n%s\n##\n", len(message), message) }
 
 // must runs operations that succeed without a word.
 func (c *client) must(operations ...string) {

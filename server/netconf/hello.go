@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -117,7 +118,7 @@ func readHello(r *xmlio.Reader) (list []string, err error) {
 			return nil, err
 		case el == nil:
 			if _, err := r.Next(); err != io.EOF {
-				return nil, cmpError(err, "something follows it")
+				return nil, cmp.Or(err, errors.New("something follows it"))
 			}
 			return list, nil
 		case el.Name.Space == tree.NetconfNamespace && el.Name.Local == "session-id":
@@ -148,11 +149,4 @@ func readCapabilities(r *xmlio.Reader, list []string) ([]string, error) {
 			return nil, errors.New("there are too many capabilities")
 		}
 	}
-}
-
-func cmpError(err error, message string) error {
-	if err != nil {
-		return err
-	}
-	return errors.New(message)
 }

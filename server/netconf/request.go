@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -57,7 +58,7 @@ func (r *request) read() (operation, error) {
 		return nil, protocolError(tree.MissingElement, "rpc", "rpc holds no operation")
 	}
 	perform, err := r.operation(el)
-	if fatal(err) {
+	if _, broken := err.(*failure); broken || fatal(err) {
 		return nil, err
 	}
 	if end := r.finish(); end != nil {
@@ -76,11 +77,11 @@ func (r *request) open() error {
 		return r.malformed(err)
 	}
 	if el.Name.Local != "rpc" || el.Name.Space != tree.NetconfNamespace {
-		e := unexpected(r.server.schema, el)
+		e := &tree.Error{Tag: tree.UnknownElement, Info: []tree.Info{{Name: "bad-element", Value: el.Name.Local}},
+			Message: "a request is an <rpc> of namespace " + tree.NetconfNamespace}
 		if el.Name.Space != tree.NetconfNamespace {
 			e.Tag, e.Info = tree.UnknownNamespace, append(e.Info, tree.Info{Name: "bad-namespace", Value: el.Name.Space})
 		}
-		e.Message = "a request is an <rpc> of namespace " + tree.NetconfNamespace
 		return rpcLayer(e)
 	}
 	r.envelope = echo(el, r.xml.Namespaces())
@@ -190,13 +191,17 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	var err error
 	switch {
 	case def.Module == r.server.base && def.Name == "filter":
-		r.filter, err = r.readFilter()
+		if r.filter, err = r.readFilter(); isProblem(err) {
+			for _, e := range tree.Errors(err) {
+				e.Path = schema.Path{{Node: r.def}, {Node: r.def.Input}, {Node: def}}
+			}
+		}
 		return err // what is wrong with it is wrong with a parameter
 	case def.Module != r.server.base || def.Name != "config":
-		return cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
+		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
 	}
 	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
-		return cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
+		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
 			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
 	}
 	if r.def.Name == "edit-config" {
@@ -208,13 +213,6 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 		r.wrong, err = err, nil
 	}
 	return err
-}
-
-func cmpFirst(err, other error) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // readFilter reads the parameter filter with its attributes (RFC 6241 sections 6.1 and 8.9.5).
@@ -243,7 +241,7 @@ func (r *request) readFilter() (*filter.Filter, error) {
 		}
 		return filter.XPath(r.server.schema, selects, spaces)
 	}
-	return nil, cmpFirst(r.xml.Skip(), &tree.Error{Tag: tree.BadAttribute, Message: "type " + schema.Quote(kind) + " of the filter is neither subtree nor xpath", Info: bad})
+	return nil, cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.BadAttribute, Message: "type " + schema.Quote(kind) + " of the filter is neither subtree nor xpath", Info: bad})
 }
 
 // parameter returns the definition of a parameter.

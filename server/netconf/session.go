@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sync/atomic"
@@ -96,6 +97,10 @@ func (x *session) next() error {
 		xml: xmlio.NewReader(x.in, xmlio.Limits{Total: x.server.limits.MessageSize, Text: x.server.limits.ValueSize}),
 	}
 	perform, err := r.read()
+	if err != nil && !fatal(err) { // a message that is broken further on is not answered
+		_, rest := io.Copy(io.Discard, readerOnly{x.in})
+		err = cmp.Or(rest, err)
+	}
 	if fatal(err) {
 		return err
 	}
@@ -108,6 +113,9 @@ func (x *session) next() error {
 	}
 	return r.reply(answer, err)
 }
+
+// readerOnly keeps io.Copy from looking for more than Read.
+type readerOnly struct{ io.Reader }
 
 // tally counts for the session and for the server.
 func (x *session) tally(count func(*counters)) {

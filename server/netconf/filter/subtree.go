@@ -21,7 +21,13 @@ type element struct {
 // filter is no filter, else one of r.
 func Subtree(r *xmlio.Reader, s *schema.Schema) (*Filter, error) {
 	var top element
+	depth := r.Depth()
 	if err := top.read(r); err != nil {
+		for _, ok := err.(*tree.Error); ok && r.Depth() >= depth; {
+			if err := r.Skip(); err != nil {
+				return nil, err
+			}
+		}
 		return nil, err
 	}
 	f := &Filter{schema: s}
