@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
+	"slices"
+	"syscall"
 
 	netlib "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -30,15 +33,9 @@ func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event,
 		defer context.AfterFunc(ctx, socket.Close)()
 		defer socket.Close()
 		w := watcher{vrf: vrf, names: map[int]string{}, up: map[string]bool{}, yield: yield}
-		links, err := dump(h.handle.LinkList)
-		if err != nil {
+		if err := w.begin(socket); err != nil && ctx.Err() == nil {
 			yield(dataplane.Event{}, fmt.Errorf("list interfaces: %w", err))
 			return
-		}
-		for _, link := range links {
-			if !w.link(link.Attrs(), false) {
-				return
-			}
 		}
 		for ctx.Err() == nil {
 			messages, _, err := socket.Receive()
@@ -56,6 +53,67 @@ func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event,
 			}
 			if w.done {
 				return
+			}
+		}
+	}
+}
+
+// begin reports every interface there is. It asks by the socket that the notifications come by, so that what was notified before the
+// answer is told from what comes after it: the former is history, and would look like links that come and go.
+func (w *watcher) begin(socket *nl.NetlinkSocket) error {
+	links, later := map[int]*netlib.LinkAttrs{}, []syscall.NetlinkMessage{}
+	for complete := false; !complete; {
+		clear(links)
+		var err error
+		if complete, err = list(socket, func(m syscall.NetlinkMessage) {
+			link, err := netlib.LinkDeserialize(&unix.NlMsghdr{Type: m.Header.Type}, m.Data)
+			switch {
+			case m.Header.Type == unix.RTM_NEWLINK && err == nil:
+				links[link.Attrs().Index] = link.Attrs()
+			case m.Header.Type == unix.RTM_DELLINK && err == nil:
+				delete(links, link.Attrs().Index)
+			default:
+				later = append(later, m)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	for _, index := range slices.Sorted(maps.Keys(links)) {
+		w.link(links[index], false)
+	}
+	for _, m := range later {
+		w.message(m.Header.Type, m.Data)
+	}
+	return nil
+}
+
+// list asks for all interfaces, and hands on what comes by the socket until the answer ends. It is not complete when interfaces changed
+// meanwhile.
+func list(socket *nl.NetlinkSocket, message func(syscall.NetlinkMessage)) (complete bool, err error) {
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	if err := unix.Sendto(socket.GetFd(), request.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return false, err
+	}
+	for complete = true; ; {
+		messages, _, err := socket.Receive()
+		if errors.Is(err, unix.ENOBUFS) { // notifications were lost, the answer is not
+			complete = false
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, m := range messages {
+			switch answer := m.Header.Seq == request.Seq; {
+			case answer && m.Header.Type == unix.NLMSG_DONE:
+				return complete, nil
+			case answer && m.Header.Type == unix.NLMSG_ERROR:
+				return false, syscall.Errno(-int32(nl.NativeEndian().Uint32(m.Data)))
+			default:
+				complete = complete && m.Header.Flags&unix.NLM_F_DUMP_INTR == 0
+				message(m)
 			}
 		}
 	}
