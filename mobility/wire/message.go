@@ -42,15 +42,6 @@ func Parse(mh []byte) (Message, error) {
 	return m, nil
 }
 
-// Clone returns a copy of m with its own memory, to keep a message beyond the next Decode.
-func Clone(m Message) (Message, error) {
-	b, err := m.AppendBinary(nil)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(b)
-}
-
 // Decoder reads messages into memory that it uses again. The zero value is ready. It is not safe for concurrent use.
 type Decoder struct {
 	frames [slots]frame

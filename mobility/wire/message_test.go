@@ -209,28 +209,6 @@ func TestParseOwnsItsMemory(t *testing.T) {
 	}
 }
 
-func TestClone(t *testing.T) {
-	var d Decoder
-	first, err := d.Decode(namedVector(t, "pbu-initial").MH)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := Parse(namedVector(t, "pbu-initial").MH)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := Clone(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Decode(namedVector(t, "pbu-two-hnp").MH); err != nil {
-		t.Fatal(err)
-	}
-	if kept.(*BindingUpdate).String() != want.(*BindingUpdate).String() {
-		t.Errorf("the copy became %v\nwant %v", kept, want)
-	}
-}
-
 // Nothing of one message may show in the next.
 func TestDecoderForgets(t *testing.T) {
 	var d Decoder
