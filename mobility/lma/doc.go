@@ -9,6 +9,9 @@
 //	admission.go authenticate, then the checks in the order of RFC 5213 section 5.3.1
 //	ordering.go  timestamps and sequence numbers (section 5.5)
 //	lookup.go    which binding cache entry is meant (section 5.4.1)
+//	waiting.go   requests of which nobody knows yet (section 5.4.1.2)
 //	session.go   registration, extension, de-registration
 //	answer.go    the acknowledgement (section 5.3.6)
+//
+// The MAGs that send them are in peers.go.
 package lma
