@@ -43,8 +43,10 @@ func run(t *testing.T, h *netns.Host, dir string, args ...string) *process {
 	}
 	t.Cleanup(func() {
 		if p.cmd.ProcessState == nil {
-			p.cmd.Process.Kill()
-			p.cmd.Wait()
+			p.end(syscall.SIGKILL)
+		}
+		if strings.Contains(p.log.String(), "DATA RACE") {
+			t.Error("the race detector found something")
 		}
 		if t.Failed() {
 			t.Logf("log of the element on %s:\n%s", h.Name, &p.log)
