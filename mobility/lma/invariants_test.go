@@ -17,7 +17,7 @@ import (
 // world is a domain of MAGs that speak at random, and what the dataplane was told.
 type world struct {
 	*Machine
-	t        *testing.T
+	t        testing.TB
 	rnd      *rand.Rand
 	now      time.Time
 	sessions map[dataplane.SessionID]*dataplane.Session
@@ -28,11 +28,8 @@ type world struct {
 func TestInvariants(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
-				sessions: map[dataplane.SessionID]*dataplane.Session{}}
-			w.cfg.MaxBindings, w.cfg.TimestampWindow, w.cfg.AwaitInstall = 12, time.Second, seed%2 == 1
-			w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
-			w.configureNetworks()
+			w := newWorld(t, seed)
+			w.cfg.AwaitInstall = seed%2 == 1
 			for range 4000 {
 				w.step()
 				w.check()
@@ -42,6 +39,46 @@ func TestInvariants(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzReceive lets three messages of any content arrive, the third being the first one again.
+func FuzzReceive(f *testing.F) {
+	for seed := range uint64(50) {
+		w := newWorld(f, seed)
+		f.Add(w.octets(w.request()), w.octets(w.request()))
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		w := newWorld(t, 1)
+		w.cfg.IgnoreTimestamps = true
+		for _, octets := range [][]byte{first, second, first} {
+			var out mobility.Effects
+			// Over IPv4, where the checksum does not matter.
+			in := mobility.Inbound{From: mobility.Endpoint{Addr: netip.MustParseAddrPort("192.0.2.1:5436")},
+				To: mobility.Endpoint{Addr: netip.AddrPortFrom(w.cfg.Addresses[1], 5436)}, Octets: octets}
+			in.Message, in.Err = wire.Parse(octets)
+			w.Receive(w.now, &in, &out)
+			w.pass(time.Second, &out)
+			w.install(&out)
+			w.check()
+		}
+	})
+}
+
+func newWorld(t testing.TB, seed uint64) *world {
+	w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
+		sessions: map[dataplane.SessionID]*dataplane.Session{}}
+	w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
+	w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
+	w.configureNetworks()
+	return w
+}
+
+func (w *world) octets(a scenario.Arrival) []byte {
+	in, err := a.Inbound()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return in.Octets
 }
 
 func (w *world) step() {
@@ -59,6 +96,11 @@ func (w *world) step() {
 		w.pass(time.Millisecond, &out)
 		w.receive(w.request(), &out)
 	}
+	w.install(&out)
+}
+
+// install keeps what the dataplane was told.
+func (w *world) install(out *mobility.Effects) {
 	for _, change := range out.Sessions {
 		if change.Session == nil {
 			delete(w.sessions, change.ID)
