@@ -39,15 +39,6 @@ func NewNamespace() (*Namespace, error) {
 	return &Namespace{r.file}, nil
 }
 
-// OpenNamespace opens the namespace that path names, such as /run/netns/blue or /proc/1/ns/net.
-func OpenNamespace(path string) (*Namespace, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open network namespace: %w", err)
-	}
-	return &Namespace{file}, nil
-}
-
 // FD returns the descriptor that holds the namespace, or -1 of a nil Namespace. It stays the namespace's own.
 func (n *Namespace) FD() int {
 	if n == nil {

@@ -1,10 +1,9 @@
 package netlink
 
 // What is ours on a host that others configure, too. Everything that we make carries Protocol; nothing without it is
-// touched. Operators may want the name in /etc/iproute2/rt_protos.d, and ManageForeignRoutes=no where systemd-networkd runs.
+// touched. Operators may want to name it mooring in /etc/iproute2/rt_protos.d, and ManageForeignRoutes=no where systemd-networkd runs.
 const (
-	Protocol     = 192 // rtnetlink protocol of our routes, rules, neighbours and addresses
-	ProtocolName = "mooring"
+	Protocol = 192 // rtnetlink protocol of our routes, rules, neighbours and addresses
 
 	Metric = 20 // of our routes: foreign routes of another metric to the same prefix stay
 

@@ -113,12 +113,3 @@ func Apply(root *Node, edits ...Edit) (*Node, error) {
 	}
 	return at, nil
 }
-
-// ApplyAndDiff is Apply that also gives what changed.
-func ApplyAndDiff(root *Node, edits ...Edit) (*Node, Changes, error) {
-	changed, err := Apply(root, edits...)
-	if err != nil {
-		return nil, Changes{}, err
-	}
-	return changed, Diff(root, changed), nil
-}

@@ -92,7 +92,7 @@ func (l list) all(def *schema.Node) iter.Seq[*Node] {
 			}
 		}
 		if l.ranks.root != nil {
-			l.inRank(def, nil, yield)
+			l.inRank(def, yield)
 			return
 		}
 		for e := range l.keyed.from(nil, byKey) {
@@ -103,26 +103,10 @@ func (l list) all(def *schema.Node) iter.Seq[*Node] {
 	}
 }
 
-func (l list) inRank(def *schema.Node, from *rank, yield func(*Node) bool) {
-	for r := range l.ranks.from(from, byRank) {
+func (l list) inRank(def *schema.Node, yield func(*Node) bool) {
+	for r := range l.ranks.from(nil, byRank) {
 		if !yield(l.get(def, r.key)) {
 			return
-		}
-	}
-}
-
-func (l list) from(def *schema.Node, key string) iter.Seq[*Node] {
-	return func(yield func(*Node) bool) {
-		if l.ranks.root != nil {
-			if e := l.keyed.get(probe(def, key), byKey); e != nil {
-				l.inRank(def, &rank{rank: e.rank}, yield)
-			}
-			return
-		}
-		for e := range l.keyed.from(probe(def, key), byKey) {
-			if !yield(&e.node) {
-				return
-			}
 		}
 	}
 }

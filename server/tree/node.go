@@ -117,15 +117,6 @@ func (n *Node) Entries() iter.Seq[*Node] {
 	return n.in.list.all(n.def)
 }
 
-// EntriesFrom is Entries from the entry with these keys on, or from the next one when it is not there. In a list ordered
-// by the user the entry must be there; otherwise nothing is yielded.
-func (n *Node) EntriesFrom(keys ...string) iter.Seq[*Node] {
-	if n == nil || !n.IsList() {
-		return func(func(*Node) bool) {}
-	}
-	return n.in.list.from(n.def, strings.Join(keys, keySeparator))
-}
-
 // Entry returns the entry with these key values (or of a leaf-list, with this value), or nil.
 func (n *Node) Entry(keys ...string) *Node {
 	if n == nil || !n.IsList() {

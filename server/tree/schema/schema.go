@@ -222,19 +222,11 @@ func (n *Node) ChildNamed(local string) *Node {
 // Action returns the action of that module and name defined at n, or nil.
 func (n *Node) Action(module, local string) *Node { return find(n.Actions, module, local) }
 
-// NotificationAt returns the notification of that module and name defined at n, or nil.
-func (n *Node) NotificationAt(module, local string) *Node {
-	return find(n.Notifications, module, local)
-}
-
 // Unsupported returns the if-feature expression that keeps the child called local of that module out of this schema.
 func (n *Node) Unsupported(module, local string) (feature string, ok bool) {
 	feature, ok = n.unsupported[name{module, local}]
 	return
 }
-
-// IsData reports whether instances of n are nodes of a data tree.
-func (n *Node) IsData() bool { return n.Kind >= Container && n.Kind <= AnyData }
 
 // IsKey reports whether n is a key of the list it is in.
 func (n *Node) IsKey() bool { return n.Parent != nil && n.Position < len(n.Parent.Keys) }
