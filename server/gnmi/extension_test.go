@@ -137,10 +137,8 @@ func TestGNMI74RollbackDuration(t *testing.T) {
 	w.sync()
 	c.set(t, decide("c1", &extpb.CommitSetRollbackDuration{RollbackDuration: durationpb.New(time.Millisecond)}))
 	w.until("/system/load", "uint 10")
-	_, err := c.Set(t.Context(), trial("c2", "20", -1))
-	if err != nil {
-		t.Error(err)
-	}
+	_, err := c.Set(t.Context(), &gpb.SetRequest{Extension: commitExtension("c2", &extpb.CommitRequest{RollbackDuration: durationpb.New(-time.Second)})})
+	wantCode(t, err, codes.InvalidArgument, "c2")
 }
 
 func depthExtension(level uint32) []*extpb.Extension {
