@@ -1,0 +1,182 @@
+package access
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/yang"
+)
+
+// guarded is a small module that has one of everything that NACM knows, compiled with NACM itself.
+var guarded = sync.OnceValues(func() (*schema.Schema, error) {
+	files := fstest.MapFS{}
+	for _, from := range []fs.FS{yang.FS, os.DirFS("testdata")} {
+		err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(name, ".yang") {
+				text, _ := fs.ReadFile(from, name)
+				files[name] = &fstest.MapFile{Data: text}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return schema.Compile(files, schema.Source{Name: "ietf-netconf-acm", Implement: true}, schema.Source{Name: "example-guarded", Implement: true})
+})
+
+// ruled is a control with rules for the group staff, whose only member is alice, and the defaults given, as "read write exec".
+func ruled(t *testing.T, defaults, rules string) (*schema.Schema, *Control) {
+	t.Helper()
+	s, err := guarded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := strings.Fields(defaults)
+	root := config(t, s, fmt.Sprintf(`{"ietf-netconf-acm:nacm": {"read-default": "%s", "write-default": "%s", "exec-default": "%s",
+		"groups": {"group": [{"name": "staff", "user-name": ["alice"]}]},
+		"rule-list": [{"name": "staff", "group": ["staff"], "rule": [%s]}]}}`, d[0], d[1], d[2], rules))
+	return s, NewControl(func() *tree.Node { return root })
+}
+
+var alice, guest = User{Name: "alice", Origin: SSH}, User{Name: "guest", Origin: SSH}
+
+// verdict is what is compared of decisions, so that tables stay short.
+func verdict(permit bool) string {
+	if permit {
+		return "permit"
+	}
+	return "deny"
+}
+
+// RFC 8341 section 3.4.6.
+func TestNotifications(t *testing.T) {
+	for _, c := range []struct {
+		read, rules string
+		user        User
+		name, want  string
+	}{
+		{"permit", ``, guest, "bell", "permit"},
+		{"permit", ``, guest, "alarm", "deny"}, // default-deny-all
+		{"deny", ``, guest, "bell", "deny"},
+		{"deny", ``, Element, "alarm", "permit"},
+		{"permit", `{"name": "r", "notification-name": "bell", "action": "deny"}`, alice, "bell", "deny"},
+		{"permit", `{"name": "r", "notification-name": "bell", "action": "deny"}`, guest, "bell", "permit"},
+		{"permit", `{"name": "r", "notification-name": "alarm", "action": "permit"}`, alice, "alarm", "permit"},
+		{"permit", `{"name": "r", "notification-name": "alarm", "action": "deny"}`, alice, "bell", "permit"},
+		{"deny", `{"name": "r", "notification-name": "*", "action": "permit"}`, alice, "alarm", "permit"},
+		{"deny", `{"name": "r", "module-name": "example-guarded", "action": "permit"}`, alice, "bell", "permit"},
+		{"deny", `{"name": "r", "module-name": "ietf-netconf-acm", "action": "permit"}`, alice, "bell", "deny"},
+		{"deny", `{"name": "r", "access-operations": "exec", "action": "permit"}`, alice, "bell", "deny"},
+	} {
+		s, control := ruled(t, c.read+" deny permit", c.rules)
+		i := slices.IndexFunc(s.Notifications, func(n *schema.Node) bool { return n.Name == c.name })
+		if got := verdict(control.For(c.user).Notification(s.Notifications[i])); got != c.want {
+			t.Errorf("read-default %s, rules %s: %s of %s: %s, want %s", c.read, c.rules, c.name, c.user.Name, got, c.want)
+		}
+		if n := control.Denied.Notifications.Load(); (n == 1) != (c.want == "deny") {
+			t.Errorf("read-default %s, rules %s: %d denied notifications counted", c.read, c.rules, n)
+		}
+	}
+}
+
+// RFC 8341 sections 3.4.4 and 3.4.5: operations of a protocol, and actions of a data node.
+func TestOperationsAndActions(t *testing.T) {
+	const item = "/example-guarded:box/item[id='1']"
+	for _, c := range []struct {
+		exec, rules string
+		user        User
+		name, want  string // an rpc, or /ACTION of the item
+	}{
+		{"permit", ``, guest, "start", "permit"},
+		{"deny", ``, guest, "start", "deny"},
+		{"permit", ``, guest, "stop", "deny"}, // default-deny-all
+		{"deny", `{"name": "r", "rpc-name": "stop", "action": "permit"}`, alice, "stop", "permit"},
+		{"permit", `{"name": "r", "rpc-name": "*", "access-operations": "read", "action": "deny"}`, alice, "start", "permit"},
+		{"permit", `{"name": "r", "module-name": "example-guarded", "rpc-name": "*", "action": "deny"}`, alice, "start", "deny"},
+		{"permit", ``, guest, "/ring", "permit"},
+		{"permit", ``, guest, "/burn", "deny"},
+		{"deny", ``, guest, "/ring", "deny"},
+		{"permit", `{"name": "r", "path": "` + item + `", "action": "deny"}`, alice, "/ring", "deny"},
+		{"permit", `{"name": "r", "path": "/example-guarded:box/item[id='2']", "action": "deny"}`, alice, "/ring", "permit"},
+		{"deny", `{"name": "r", "path": "` + item + `/burn", "access-operations": "exec", "action": "permit"}`, alice, "/burn", "permit"},
+	} {
+		s, control := ruled(t, "permit permit "+c.exec, c.rules)
+		a := control.For(c.user)
+		var err error
+		if name, ok := strings.CutPrefix(c.name, "/"); ok {
+			at := path(t, s, item)
+			err = a.Action(at, at.Last().Node.Action("example-guarded", name))
+		} else {
+			err = a.Exec("example-guarded", c.name, s.RPC("example-guarded", c.name))
+		}
+		if got := verdict(err == nil); got != c.want || err != nil && tree.Errors(err)[0].Tag != tree.AccessDenied {
+			t.Errorf("exec-default %s, rules %s: %s of %s: %s (%v), want %s", c.exec, c.rules, c.name, c.user.Name, got, err, c.want)
+		}
+		if n := control.Denied.Operations.Load(); (n == 1) != (c.want == "deny") {
+			t.Errorf("exec-default %s, rules %s: %d denied operations counted", c.exec, c.rules, n)
+		}
+	}
+}
+
+// RFC 8341 section 3.2.5: creating, changing and deleting are three rights. The order of entries is a change.
+func TestRightsToWrite(t *testing.T) {
+	const before = `{"example-guarded:box": {"open": "a", "item": [{"id": 1, "text": "one"}], "word": ["x", "y"]}}`
+	edits := map[string]string{
+		"create":  `{"example-guarded:box": {"open": "a", "item": [{"id": 1, "text": "one"}, {"id": 2}], "word": ["x", "y"]}}`,
+		"update":  `{"example-guarded:box": {"open": "b", "item": [{"id": 1, "text": "one"}], "word": ["x", "y"]}}`,
+		"reorder": `{"example-guarded:box": {"open": "a", "item": [{"id": 1, "text": "one"}], "word": ["y", "x"]}}`,
+		"delete":  `{"example-guarded:box": {"open": "a", "word": ["x", "y"]}}`,
+		"careful": `{"example-guarded:box": {"open": "a", "careful": {"note": "n"}, "item": [{"id": 1, "text": "one"}], "word": ["x", "y"]}}`,
+	}
+	for _, c := range []struct{ write, rules, permitted string }{
+		{"deny", ``, ""},
+		{"permit", ``, "create delete reorder update"}, // default-deny-write keeps the careful
+		{"deny", `{"name": "r", "path": "/example-guarded:box", "access-operations": "create", "action": "permit"}`, "careful create"},
+		{"deny", `{"name": "r", "path": "/example-guarded:box", "access-operations": "update", "action": "permit"}`, "reorder update"},
+		{"deny", `{"name": "r", "path": "/example-guarded:box", "access-operations": "delete", "action": "permit"}`, "delete"},
+		{"permit", `{"name": "r", "path": "/example-guarded:box/item", "access-operations": "delete", "action": "deny"}`, "create reorder update"},
+	} {
+		s, control := ruled(t, "permit "+c.write+" permit", c.rules)
+		root := config(t, s, before)
+		var permitted []string
+		for name, after := range edits {
+			changes := tree.Diff(root, config(t, s, after))
+			if err := control.For(alice).Changes(changes); err == nil {
+				permitted = append(permitted, name)
+			}
+			if err := control.For(Element).Changes(changes); err != nil {
+				t.Errorf("the element itself may not %s: %v", name, err)
+			}
+		}
+		slices.Sort(permitted)
+		if got := strings.Join(permitted, " "); got != c.permitted {
+			t.Errorf("write-default %s, rules %s: permitted %q, want %q", c.write, c.rules, got, c.permitted)
+		}
+		if n := control.Denied.DataWrites.Load(); n != uint64(len(edits)-len(permitted)) {
+			t.Errorf("write-default %s, rules %s: %d denied writes counted", c.write, c.rules, n)
+		}
+	}
+}
+
+// What is refused of one edit is reported up to a bound.
+func TestReportOfRefusalsIsBounded(t *testing.T) {
+	s, control := ruled(t, "permit deny permit", "")
+	var items []string
+	for i := range 2 * maxDenied {
+		items = append(items, fmt.Sprintf(`{"id": %d}`, i))
+	}
+	many := config(t, s, `{"example-guarded:box": {"item": [`+strings.Join(items, ",")+`]}}`)
+	err := control.For(alice).Changes(tree.Diff(tree.NewRoot(s), many))
+	if n := len(tree.Errors(err)); n != maxDenied {
+		t.Errorf("%d refusals are reported, want %d", n, maxDenied)
+	}
+}
