@@ -90,8 +90,8 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		Peer:   r.peer.name(),
 		Tunnel: dataplane.TunnelID{Local: r.in.To.Addr.Addr(), Peer: r.in.From.Addr.Addr(), Encap: r.encap},
 	}
-	if r.encap == dataplane.EncapUDP {
-		ends.Tunnel.Port = mobility.DataPort
+	if r.encap == dataplane.EncapUDP && r.careOf == r.in.From.Addr.Addr() {
+		ends.Tunnel.Port = mobility.DataPort // else a translator stands between, and what it makes of the port shows in what comes
 	}
 	share(&b.Ends, ends)
 	if link := r.linkID(); string(b.LinkID) != string(link) {
