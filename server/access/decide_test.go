@@ -180,3 +180,55 @@ func TestReportOfRefusalsIsBounded(t *testing.T) {
 		t.Errorf("%d refusals are reported, want %d", n, maxDenied)
 	}
 }
+
+// Whom the rules are for: everybody while NACM is on, but neither the element nor a recovery session (RFC 8341 section 3.4), and
+// members of groups that the transport names only where that is allowed (section 3.4.4 step 4).
+func TestWhomRulesAreFor(t *testing.T) {
+	s, err := guarded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := path(t, s, "/example-guarded:box/open")
+	for _, c := range []struct {
+		settings string
+		user     User
+		want     string
+	}{
+		{`"enable-nacm": true`, User{Name: "guest", Origin: SSH}, "deny"},
+		{`"enable-nacm": false`, User{Name: "guest", Origin: SSH}, "permit"},
+		{`"enable-nacm": true`, User{Name: "alice", Origin: TLS}, "permit"},
+		{`"enable-nacm": true`, User{Name: "carol", Origin: TLS, Groups: []string{"staff"}}, "permit"},
+		{`"enable-external-groups": false`, User{Name: "carol", Origin: TLS, Groups: []string{"staff"}}, "deny"},
+		{`"enable-external-groups": false`, User{Name: "alice", Origin: TLS}, "permit"},
+		{`"enable-nacm": true`, User{Name: "admin", Origin: TLS, Groups: []string{AdminGroup}}, "deny"},
+		{`"enable-nacm": true`, User{Name: "admin", Origin: Local, Groups: []string{AdminGroup}}, "permit"},
+		{`"enable-nacm": true`, User{Name: "guest", Origin: Local}, "deny"},
+		{`"enable-nacm": true`, Element, "permit"},
+	} {
+		root := config(t, s, `{"ietf-netconf-acm:nacm": {`+c.settings+`, "read-default": "deny",
+			"groups": {"group": [{"name": "staff", "user-name": ["alice"]}]},
+			"rule-list": [{"name": "l", "group": ["staff"], "rule": [{"name": "r", "module-name": "*", "action": "permit"}]}]}}`)
+		control := NewControl(func() *tree.Node { return root })
+		if got := verdict(control.For(c.user).Read(box)); got != c.want {
+			t.Errorf("%s: %s in %q by %s: %s, want %s", c.settings, c.user.Name, c.user.Groups, c.user.Origin, got, c.want)
+		}
+	}
+}
+
+// A commit that changes NACM counts from the next request on.
+func TestNewRulesCount(t *testing.T) {
+	s, err := guarded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := config(t, s, `{"ietf-netconf-acm:nacm": {"read-default": "deny"}}`)
+	control := NewControl(func() *tree.Node { return root })
+	box := path(t, s, "/example-guarded:box/open")
+	if control.For(guest).Read(box) {
+		t.Error("read-default deny does not count")
+	}
+	root = config(t, s, `{"ietf-netconf-acm:nacm": {"read-default": "permit"}}`)
+	if !control.For(guest).Read(box) {
+		t.Error("read-default permit does not count after a commit")
+	}
+}
