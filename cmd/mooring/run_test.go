@@ -108,6 +108,30 @@ func TestStartupFile(t *testing.T) {
 	}
 }
 
+// Every example runs as it is, on a host that has none of its addresses or interfaces yet.
+func TestExamplesRun(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*/*.json")
+	must(t, err)
+	more, err := filepath.Glob("../../examples/*/*/*.json")
+	must(t, err)
+	if files = append(files, more...); len(files) < 8 {
+		t.Fatalf("found only %q", files)
+	}
+	for _, file := range files {
+		h := newHost(t, "h")
+		p := run(t, h, t.TempDir(), "--startup", file)
+		if listening := p.said("NETCONF"); listening == "off" {
+			t.Errorf("%s: NETCONF is off", file)
+		}
+		if code := p.end(syscall.SIGTERM); code != 0 {
+			t.Errorf("%s: exit code %d", file, code)
+		}
+		if left := held(t, h); len(left) > 0 {
+			t.Errorf("%s: left behind: %q", file, left)
+		}
+	}
+}
+
 // Servers listen on loopback, where the configuration says, or where the flags say; the chosen port is told, and new keys are.
 func TestListenAddresses(t *testing.T) {
 	h, dir := newHost(t, "h"), t.TempDir()

@@ -110,3 +110,20 @@ func TestRowTexts(t *testing.T) {
 		t.Errorf("children %q", children)
 	}
 }
+
+// BenchmarkRows takes in a binding as an element tells of it, and prints it as JSON.
+func BenchmarkRows(b *testing.B) {
+	leaves := make([]string, 25)
+	for i := range leaves {
+		leaves[i] = "leaf-" + string(rune('a'+i)) + ` "2001:db8:100::/64"`
+	}
+	rows := newRows([]string{"pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"})
+	n := told("pmipv6/lma[name=lma]/bindings/binding[id=1]", leaves...)
+	b.ReportAllocs()
+	for b.Loop() {
+		rows.take(n)
+		if _, err := json.Marshal(rows.All()[0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
