@@ -47,7 +47,9 @@ func handoverCommand() *cobra.Command {
 			if err := netns.Enter(); err != nil {
 				return err
 			}
-			results, err := o.run(cmd.Context())
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM) // the lab is taken down then
+			defer stop()
+			results, err := o.run(ctx)
 			if err != nil {
 				return err
 			}
@@ -93,6 +95,7 @@ func (o *handoverOptions) run(ctx context.Context) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	baseline.RSS = 0 // there is no element
 	results := []Result{baseline}
 	for _, transport := range o.transports {
 		r, err := measureMoves(transport, func() ([]lab.Move, error) { return o.lab(ctx, transport) })

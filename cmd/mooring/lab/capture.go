@@ -29,8 +29,8 @@ const (
 	etherHeader    = 14
 )
 
-// signal is a message of the signalling that was seen on its way.
-type signal struct {
+// sighting is a message of the signalling that was seen on its way.
+type sighting struct {
 	at       time.Time
 	from, to netip.Addr
 	message  wire.Message
@@ -42,14 +42,14 @@ type tap struct {
 	file  *os.File // nil: it is not kept
 	out   *bufio.Writer
 	pcap  *pcapgo.Writer
-	seen  func(signal) // nil: signalling is not looked at
+	seen  func(sighting) // nil: signalling is not looked at
 	err   error
 	ended sync.WaitGroup
 }
 
 // startTap begins to capture on an interface of a host: into a file unless its name is empty, and every message of the signalling
 // into seen unless that is nil.
-func startTap(h *netns.Host, device, file string, seen func(signal)) (*tap, error) {
+func startTap(h *netns.Host, device, file string, seen func(sighting)) (*tap, error) {
 	t := &tap{seen: seen}
 	err := h.Do(func() error {
 		i, err := net.InterfaceByName(device)
@@ -121,9 +121,9 @@ func (t *tap) close() error {
 }
 
 // decode reads a message of the signalling from a frame, if it holds one.
-func decode(b []byte) (signal, bool) {
+func decode(b []byte) (sighting, bool) {
 	p := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
-	var s signal
+	var s sighting
 	var header []byte
 	switch ip := p.NetworkLayer().(type) {
 	case *layers.IPv6:

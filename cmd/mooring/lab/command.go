@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -61,6 +62,11 @@ func (o *Options) command(ctx context.Context) error {
 		return &Unfit{fmt.Errorf("--moves %d: it has to be 1 at least", o.Moves)}
 	}
 	if folder := os.Getenv(folderVariable); folder != "" {
+		// The first signal ends ctx. More may come, of which none is to kill us then: the kernel sends one for each thread of a parent
+		// that is killed.
+		more := make(chan os.Signal, 1)
+		signal.Notify(more, os.Interrupt, syscall.SIGTERM)
+		defer signal.Stop(more)
 		_, err := Run(ctx, folder, *o)
 		return err
 	}

@@ -44,7 +44,7 @@ type Options struct {
 	Element   []string  // command that runs an element; --state-dir FOLDER is added
 }
 
-// Unfit says that this machine, or this user on it, cannot have a lab. The error says what to do about it.
+// Unfit says that there can be no lab: not on this machine, not for this user, or not with these options. The error says what to do about it.
 type Unfit struct{ error }
 
 func (u *Unfit) Unwrap() error { return u.error }

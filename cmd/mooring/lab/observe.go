@@ -9,7 +9,7 @@ import (
 )
 
 // signalled puts a message of the signalling into the timeline.
-func (l *lab) signalled(s signal) {
+func (l *lab) signalled(s sighting) {
 	from, to := hostOf(s.from), hostOf(s.to)
 	switch m := s.message.(type) {
 	case *wire.BindingUpdate:
