@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: o.Store, users: o.Users, access: o.Access, state: o.State, log: o.Log, limits: o.Limits.orDefault(),
 		schema: o.Store.Schema(), started: time.Now(), sessions: map[uint32]*session{},
-		hashing: make(chan struct{}, 4),
+		hashing: make(chan struct{}, max(1, runtime.NumCPU()/2)), // guessing passwords may not take the processors
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

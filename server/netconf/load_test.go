@@ -1,0 +1,65 @@
+package netconf
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// items makes configuration of n entries.
+func items(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "<item><id>number %d</id><size>%d</size><port>%d</port></item>", i, i%100+1, 1000+i)
+	}
+	return b.String()
+}
+
+// A change of many entries in one request, of a size beyond the window of SSH channels, and the same back.
+func TestManyEntries(t *testing.T) {
+	f, addr, ann := reachable(t, Limits{})
+	conn, err := login(addr, "ann", ann[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := channel(t, conn)
+	const n = 40_000
+	config := items(n)
+	if len(config) < 2<<20 {
+		t.Fatalf("%d octets fit the window", len(config))
+	}
+	c.must(edit(top(config), testFirst), validateC, commit)
+	if got := c.traps("running"); strings.Count(got, "<item>") != n {
+		t.Errorf("running holds %d entries", strings.Count(got, "<item>"))
+	}
+	if got := c.rpc(`<get-config><source><running/></source><filter><top xmlns="urn:example:traps"><item><id>number 4711</id></item></top></filter></get-config>`); got !=
+		`<data><top xmlns="urn:example:traps"><item><id>number 4711</id><size>12</size><port>5711</port></item></top></data>` {
+		t.Errorf("one entry: %s", got)
+	}
+	if f.store.Running().ID != 2 {
+		t.Errorf("running is commit %d", f.store.Running().ID)
+	}
+}
+
+// A client that asks for a lot and does not read it holds up nobody, and is gone when it is killed.
+func TestSlowReader(t *testing.T) {
+	f := start(t, "", Limits{})
+	slow, c := f.dial(admin), f.dial(admin)
+	c.must(edit(top(items(20_000))), commit)
+	for i := range 20 { // beyond what sockets buffer
+		slow.send(rpc(i, `<get-config><source><running/></source></get-config>`))
+	}
+	c.must(edit(top("<name>a</name>")), commit, lockC, unlockC)
+	if got := f.dial(admin).rpc(`<get-config><source><running/></source><filter><top xmlns="urn:example:traps"><name/></top></filter></get-config>`); !strings.Contains(
+		got, "<name>a</name>") {
+		t.Errorf("got %s", got)
+	}
+	if n := f.server.session(slow.id).count.in.Load(); n == 20 {
+		t.Error("the session went through all its requests: the test proves nothing")
+	}
+	c.must("<kill-session><session-id>" + id(slow) + "</session-id></kill-session>")
+	if f.server.session(slow.id) != nil {
+		t.Error("the session lives")
+	}
+}

@@ -1,0 +1,272 @@
+package netconf
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"mooring/server/access"
+	"mooring/server/netconf/framing"
+)
+
+// listen lets a server listen on loopback, and returns where.
+func (f *fixture) listen() string {
+	f.t.Helper()
+	f.server.Prepare(f.t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
+	addrs := f.server.Addrs()
+	if bound, err := f.server.Status(); len(addrs) != 1 || len(bound) != 1 || err != nil {
+		f.t.Fatalf("the server listens at %v, %v, %v", addrs, bound, err)
+	}
+	return addrs[0].String()
+}
+
+// reachable starts a server with users: ann has a password, and an ed25519 and an RSA key; all are members of the group admin.
+func reachable(t testing.TB, limits Limits) (f *fixture, addr string, ann []ssh.AuthMethod) {
+	t.Helper()
+	hash, err := access.HashPassword("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann = []ssh.AuthMethod{ssh.Password("secret")}
+	var keys []string
+	for _, private := range []any{ed, old} {
+		key, err := ssh.NewSignerFromKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ann = append(ann, ssh.PublicKeys(key))
+		keys = append(keys, `{"name": "`+key.PublicKey().Type()+`", "algorithm": "`+key.PublicKey().Type()+`", "key-data": "`+
+			base64.StdEncoding.EncodeToString(key.PublicKey().Marshal())+`"}`)
+	}
+	f = start(t, `{
+		"mooring-system:system": {"user": [{"name": "ann", "password": "`+hash+`", "authorized-key": [`+strings.Join(keys, ",")+`]}]},
+		"ietf-netconf-acm:nacm": {"groups": {"group": [{"name": "admin", "user-name": ["ann"]}]}}}`, limits)
+	return f, f.listen(), ann
+}
+
+func login(addr, user string, auth ...ssh.AuthMethod) (*ssh.Client, error) {
+	return ssh.Dial("tcp", addr, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 20 * time.Second})
+}
+
+// channel opens a session in a connection.
+func channel(t testing.TB, conn *ssh.Client) *client {
+	t.Helper()
+	s, err := conn.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RequestSubsystem("netconf"); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, in: framing.NewReader(out), out: framing.NewWriter(in)}
+	c.read()
+	c.send(hello(base11))
+	c.in.Upgrade()
+	c.out.Upgrade()
+	return c
+}
+
+func TestLogin(t *testing.T) {
+	f, addr, ann := reachable(t, Limits{})
+	for i, way := range ann {
+		conn, err := login(addr, "ann", way)
+		if err != nil {
+			t.Fatalf("way %d: %v", i, err)
+		}
+		defer conn.Close()
+		if string(conn.ServerVersion()) != "SSH-2.0-Mooring" {
+			t.Errorf("the server is %s", conn.ServerVersion())
+		}
+		a, b := channel(t, conn), channel(t, conn) // sessions of one connection
+		a.must(lockC)
+		if got := said(t, b.rpc(lockC)); !strings.HasPrefix(got, protocol+"lock-denied") {
+			t.Errorf("a second lock: %s", got)
+		}
+		if got := b.state("sessions"); !strings.Contains(got, "<username>ann</username><source-host>127.0.0.1</source-host>") {
+			t.Errorf("sessions: %s", got)
+		}
+		a.must("<close-session/>")
+		a.ended()
+		b.must(lockC, unlockC) // its neighbour goes on
+	}
+	f.until("the connections are counted", func() bool { return len(f.server.logins) == 0 })
+}
+
+// A connection serves the subsystem netconf and nothing else.
+func TestOnlyTheSubsystem(t *testing.T) {
+	_, addr, ann := reachable(t, Limits{})
+	conn, err := login(addr, "ann", ann...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for name, ask := range map[string]func(*ssh.Session) error{
+		"shell":     func(s *ssh.Session) error { return s.Shell() },
+		"exec":      func(s *ssh.Session) error { return s.Start("netconf") },
+		"pty":       func(s *ssh.Session) error { return s.RequestPty("vt100", 24, 80, nil) },
+		"subsystem": func(s *ssh.Session) error { return s.RequestSubsystem("sftp") },
+		"env":       func(s *ssh.Session) error { return s.Setenv("A", "b") },
+	} {
+		s, err := conn.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ask(s) == nil {
+			t.Errorf("%s was granted", name)
+		}
+		s.Close()
+	}
+	if _, err := conn.Dial("tcp", "127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "unknown channel type") {
+		t.Errorf("forwarding: %v", err)
+	}
+	if _, err := conn.Listen("tcp", "127.0.0.1:0"); err == nil {
+		t.Error("forwarding back was granted")
+	}
+	channel(t, conn).must(discard)
+}
+
+// Whoever does not log in is turned away in time, and when too many try.
+func TestLoginLimits(t *testing.T) {
+	f := start(t, "", Limits{Logins: 2, LoginTimeout: 300 * time.Millisecond})
+	addr := f.listen()
+	for range 3 { // the third finds no place
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		defer func() {
+			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the connection stays open")
+			}
+		}()
+	}
+	f.until("one is turned away", func() bool { return len(f.server.logins) == 2 })
+}
+
+// Whoever logs in and then wants nothing is sent away.
+func TestIdleLogin(t *testing.T) {
+	_, addr, ann := reachable(t, Limits{HelloTimeout: 100 * time.Millisecond})
+	conn, err := login(addr, "ann", ann[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Wait()
+}
+
+func TestSessionLimits(t *testing.T) {
+	f, addr, ann := reachable(t, Limits{Sessions: 2})
+	conn, err := login(addr, "ann", ann[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	a, b := channel(t, conn), channel(t, conn)
+	s, err := conn.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.RequestSubsystem("netconf") == nil {
+		t.Error("a third session was granted")
+	}
+	a.must(discard)
+	b.must("<close-session/>")
+	f.until("there is room", func() bool { return f.server.session(2) == nil })
+	channel(t, conn).must(discard)
+
+	var open int
+	for range 2 * maxChannels {
+		if s, err := conn.NewSession(); err == nil {
+			defer s.Close()
+			open++
+		}
+	}
+	if open == 0 || open >= maxChannels {
+		t.Errorf("%d more channels were opened", open)
+	}
+}
+
+// Close ends everything that a server ever began, in whatever state it is.
+func TestNothingIsLeftBehind(t *testing.T) {
+	compiled()
+	before := runtime.NumGoroutine()
+	t.Run("server", func(t *testing.T) {
+		f, addr, ann := reachable(t, Limits{})
+		for range 3 {
+			conn, err := login(addr, "ann", ann[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			channel(t, conn).must(lockR, unlockR)
+			if _, err := conn.NewSession(); err != nil { // a channel that never becomes a session
+				t.Fatal(err)
+			}
+			s, err := conn.NewSession()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.RequestSubsystem("netconf"); err != nil { // a session that never says hello
+				t.Fatal(err)
+			}
+			silent, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close()
+		}
+		dropped, err := login(addr, "ann", ann[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := channel(t, dropped)
+		x.must(lockC, edit(top("<name>a</name>")), trial)
+		dropped.Close()
+		f.until("what the lost session did is undone", func() bool { return len(f.store.Locks()) == 0 && f.store.Running().ID == 3 })
+		f.server.Close()
+		if n := len(f.server.sessions); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+		if _, err := net.Dial("tcp", addr); err == nil {
+			t.Error("somebody still listens")
+		}
+		f.server.Close() // a second time does nothing
+	})
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // those of the client, which its Close does not wait for
+	}
+	stacks := make([]byte, 1<<20)
+	t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+}
