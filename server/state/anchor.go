@@ -28,10 +28,11 @@ func anchors(r *resolver, def *schema.Node, src *Sources) Table {
 	var n anchorNodes
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Address.Self}, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, l := range src.lmas() {
-			if cfg := src.lma(l.Name); cfg != nil && src.Signalling != nil && want.Wants(0, l.Name) {
-				n.render(out.Row(l.Name), src.listening(cfg.Addresses))
-			}
+		if src.Signalling == nil {
+			return nil
+		}
+		for l, cfg := range src.runningLMAs(want) {
+			n.render(out.Row(l.Name), src.listening(cfg.Addresses))
 		}
 		return nil
 	}}

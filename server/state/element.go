@@ -70,19 +70,15 @@ func (src *Sources) gatewayMachines() (list []machine) {
 }
 
 func (src *Sources) lmaOwners() (list []owner) {
-	for _, l := range src.lmas() {
-		if cfg := src.lma(l.Name); cfg != nil {
-			list = append(list, owner{l.Name, cfg.Addresses})
-		}
+	for l, cfg := range src.runningLMAs(nil) {
+		list = append(list, owner{l.Name, cfg.Addresses})
 	}
 	return list
 }
 
 func (src *Sources) magOwners() (list []owner) {
-	for _, m := range src.mags() {
-		if cfg := src.mag(m.Name); cfg != nil {
-			list = append(list, owner{m.Name, cfg.Addresses})
-		}
+	for m, cfg := range src.runningMAGs(nil) {
+		list = append(list, owner{m.Name, cfg.Addresses})
 	}
 	return list
 }

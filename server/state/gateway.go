@@ -19,10 +19,11 @@ func gateways(r *resolver, def *schema.Node, src *Sources) Table {
 	}
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: []*schema.Node{n.OperStatus}, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, m := range src.mags() {
-			if cfg := src.mag(m.Name); cfg != nil && src.Signalling != nil && want.Wants(0, m.Name) {
-				out.Row(m.Name).Text(n.OperStatus, works(src.listening(cfg.Addresses)))
-			}
+		if src.Signalling == nil {
+			return nil
+		}
+		for m, cfg := range src.runningMAGs(want) {
+			out.Row(m.Name).Text(n.OperStatus, works(src.listening(cfg.Addresses)))
 		}
 		return nil
 	}}
@@ -35,17 +36,14 @@ func accessLinks(r *resolver, def *schema.Node, src *Sources) Table {
 	}
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: []*schema.Node{n.OperStatus}, Read: func(_ context.Context, want Keys, out *Out) error {
-		up := map[string]bool{}
-		if src.Links != nil {
-			for _, link := range src.Links() {
-				up[link.Link] = link.Up
-			}
+		if src.Links == nil {
+			return nil
 		}
-		for _, m := range src.mags() {
-			cfg := src.mag(m.Name)
-			if cfg == nil || src.Links == nil || !want.Wants(0, m.Name) {
-				continue
-			}
+		up := map[string]bool{}
+		for _, link := range src.Links() {
+			up[link.Link] = link.Up
+		}
+		for m, cfg := range src.runningMAGs(want) {
 			for _, link := range cfg.Links {
 				status := "down"
 				if up[link.Name] {
@@ -100,11 +98,7 @@ func paths(r *resolver, def *schema.Node, src *Sources) Table {
 	var n pathNodes
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, m := range src.mags() {
-			cfg := src.mag(m.Name)
-			if cfg == nil || !want.Wants(0, m.Name) {
-				continue
-			}
+		for m, cfg := range src.runningMAGs(want) {
 			for _, w := range ways(cfg, m.Table) {
 				s := out.Row(m.Name, w.anchor.Name, w.local.String())
 				s.Addr(n.LocalAddress, w.local)
@@ -131,11 +125,7 @@ func knownLMAs(r *resolver, def *schema.Node, src *Sources) Table {
 	}
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Bindings}, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, m := range src.mags() {
-			cfg := src.mag(m.Name)
-			if cfg == nil || !want.Wants(0, m.Name) {
-				continue
-			}
+		for m, cfg := range src.runningMAGs(want) {
 			registered := map[*mobility.Peer]int{}
 			for _, w := range ways(cfg, m.Table) {
 				registered[w.anchor] += w.registered

@@ -50,11 +50,7 @@ func peers(r *resolver, def *schema.Node, src *Sources) Table {
 	var n peerNodes
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
-		for _, l := range src.lmas() {
-			cfg := src.lma(l.Name)
-			if cfg == nil || !want.Wants(0, l.Name) {
-				continue
-			}
+		for l, cfg := range src.runningLMAs(want) {
 			states, err := l.Peers(ctx)
 			if err != nil {
 				return err
@@ -152,31 +148,3 @@ func (src *Sources) waysFrom(local []netip.Addr) map[netip.Addr][]dataplane.Tunn
 	}
 	return ways
 }
-
-// lmas, mags, lma and mag bear with sources that are nil.
-func (src *Sources) lmas() []LMA {
-	if src.LMAs == nil {
-		return nil
-	}
-	return src.LMAs()
-}
-
-func (src *Sources) mags() []MAG {
-	if src.MAGs == nil {
-		return nil
-	}
-	return src.MAGs()
-}
-
-func (src *Sources) configured() *mobility.Config {
-	if src.Configured != nil {
-		if c := src.Configured(); c != nil {
-			return c
-		}
-	}
-	return &mobility.Config{}
-}
-
-func (src *Sources) lma(name string) *mobility.LMA { return src.configured().LMAs[name] }
-
-func (src *Sources) mag(name string) *mobility.MAG { return src.configured().MAGs[name] }

@@ -81,6 +81,54 @@ func (s *Sources) FromEngine(e *engine.Engine) {
 	}
 }
 
+// runningLMAs yields the LMAs that run and are wanted, each with what it obeys.
+func (src *Sources) runningLMAs(want Keys) iter.Seq2[LMA, *mobility.LMA] {
+	return func(yield func(LMA, *mobility.LMA) bool) {
+		configured := src.configured().LMAs
+		for _, l := range src.lmas() {
+			if cfg := configured[l.Name]; cfg != nil && want.Wants(0, l.Name) && !yield(l, cfg) {
+				return
+			}
+		}
+	}
+}
+
+// runningMAGs does the same for MAGs.
+func (src *Sources) runningMAGs(want Keys) iter.Seq2[MAG, *mobility.MAG] {
+	return func(yield func(MAG, *mobility.MAG) bool) {
+		configured := src.configured().MAGs
+		for _, m := range src.mags() {
+			if cfg := configured[m.Name]; cfg != nil && want.Wants(0, m.Name) && !yield(m, cfg) {
+				return
+			}
+		}
+	}
+}
+
+// lmas, mags and configured bear with sources that are nil.
+func (src *Sources) lmas() []LMA {
+	if src.LMAs == nil {
+		return nil
+	}
+	return src.LMAs()
+}
+
+func (src *Sources) mags() []MAG {
+	if src.MAGs == nil {
+		return nil
+	}
+	return src.MAGs()
+}
+
+func (src *Sources) configured() *mobility.Config {
+	if src.Configured != nil {
+		if c := src.Configured(); c != nil {
+			return c
+		}
+	}
+	return &mobility.Config{}
+}
+
 // Listener is what became of a server's sockets.
 type Listener struct {
 	Bound []netip.AddrPort

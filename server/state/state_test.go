@@ -97,7 +97,7 @@ var notRendered = map[string]string{
 	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/last-change": "nobody remembers when the first binding came and the last one went",
 	"/mooring-pmipv6:pmipv6/mag/paths/path/last-change":      "nobody remembers when the first binding came and the last one went",
 
-	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA does not keep what it answered",
+	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA keeps it beside the binding, not in it",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",
 
 	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",

@@ -78,11 +78,7 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 	var n statisticsNodes
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, l := range src.lmas() {
-			cfg := src.lma(l.Name)
-			if cfg == nil || !want.Wants(0, l.Name) {
-				continue
-			}
+		for l, cfg := range src.runningLMAs(want) {
 			s := out.Row(l.Name)
 			s.Time(n.DiscontinuityTime, since.of(l.Statistics, cfg.Addresses))
 			s.Open(n.Summary.Self)
@@ -104,11 +100,7 @@ func magStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 	var n statisticsNodes
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
-		for _, m := range src.mags() {
-			cfg := src.mag(m.Name)
-			if cfg == nil || !want.Wants(0, m.Name) {
-				continue
-			}
+		for m, cfg := range src.runningMAGs(want) {
 			s := out.Row(m.Name)
 			s.Time(n.DiscontinuityTime, since.of(m.Statistics, cfg.Addresses))
 			n.renderPackets(s, src, cfg.Addresses)
@@ -264,17 +256,13 @@ func (b *beginnings) of(c *mobility.Statistics, addresses []netip.Addr) time.Tim
 // note looks at the machines that run, and forgets those that do not any more.
 func (b *beginnings) note(src *Sources) {
 	running := map[*mobility.Statistics]bool{}
-	for _, l := range src.lmas() {
-		if cfg := src.lma(l.Name); cfg != nil {
-			running[l.Statistics] = true
-			b.of(l.Statistics, cfg.Addresses)
-		}
+	for l, cfg := range src.runningLMAs(nil) {
+		running[l.Statistics] = true
+		b.of(l.Statistics, cfg.Addresses)
 	}
-	for _, m := range src.mags() {
-		if cfg := src.mag(m.Name); cfg != nil {
-			running[m.Statistics] = true
-			b.of(m.Statistics, cfg.Addresses)
-		}
+	for m, cfg := range src.runningMAGs(nil) {
+		running[m.Statistics] = true
+		b.of(m.Statistics, cfg.Addresses)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
