@@ -27,12 +27,17 @@ func targetFlags(f *pflag.FlagSet, t *client.Target) {
 	f.BoolVar(&t.InsecureSkipVerify, "insecure-skip-verify", false, "believe whatever certificate the element shows")
 }
 
-// usageArgs makes a complaint about arguments one about usage.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{err}
+// checkUsage makes what commands complain of about their arguments a matter of usage.
+func checkUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err}
+			}
+			return nil
 		}
-		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		checkUsage(sub)
 	}
 }

@@ -32,12 +32,13 @@ func command() *cobra.Command {
 gateway, or both. It is configured over NETCONF and gNMI.
 
 ` + exitCodes,
-		Args:          usageArgs(cobra.NoArgs),
+		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(runCommand(), lab.Command(), showCommand(), versionCommand())
+	checkUsage(root)
 	return root
 }

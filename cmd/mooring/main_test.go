@@ -106,6 +106,7 @@ func TestUsage(t *testing.T) {
 		{"show", []string{"bindings, peers, tunnels or pools"}},
 		{"show moons", []string{`unknown command "moons"`}},
 		{"show pools --colour", []string{"unknown flag: --colour"}},
+		{"lab now", []string{`unknown command "now"`}},
 		{"run now", []string{`unknown command "now"`}},
 		{"run --log-level loud", []string{"--log-level loud", "debug, info, warn or error"}},
 		{"run --log-format xml", []string{"--log-format xml", "text or json"}},

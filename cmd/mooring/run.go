@@ -36,7 +36,7 @@ To take leave of the peers, disable the LMAs and MAGs in the configuration first
 It needs CAP_NET_ADMIN, CAP_NET_RAW and /dev/net/tun.`,
 		Example: `  mooring run --startup examples/lma/lma.json
   mooring run --state-dir /tmp/mag1 --startup mag1.json --gnmi 127.0.0.1:0 --netconf off`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,7 +32,7 @@ func showCommand() *cobra.Command {
 		Short: "Show the state of a running element",
 		Long: `Show asks a running element for its state, over gNMI: on the local socket in its state folder, which root and the owner of
 the process need no login for, or with --address over TLS.`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return &usageError{errors.New("say what to show: bindings, peers, tunnels or pools")}
 		},
@@ -54,7 +55,7 @@ func (o *showOptions) command(v view) *cobra.Command {
 		Example: strings.ReplaceAll(`  mooring show NAME
   mooring show NAME --state-dir /tmp/lma --watch
   mooring show NAME --address lma1.example.net:9339 --user alice --password-file password.txt --json`, "NAME", v.name),
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.out = cmd.OutOrStdout()
 			c, err := o.target.Dial()
@@ -155,24 +156,31 @@ func (o *showOptions) printGone(rows []*client.Row) error {
 	return nil
 }
 
-// print prints rows as a table.
+// print prints rows as a table, sorted by the first columns.
 func (v view) print(w io.Writer, rows []*client.Row) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintf(w, "no %s\n", v.name)
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var cells []string
-	for _, c := range v.columns {
-		cells = append(cells, c.title)
+	for i, c := range v.columns {
+		if i > 0 {
+			fmt.Fprint(t, "\t")
+		}
+		fmt.Fprint(t, c.title)
 	}
-	fmt.Fprintln(t, strings.Join(cells, "\t"))
+	fmt.Fprintln(t)
+	lines := make([]string, 0, len(rows))
 	for _, row := range rows {
-		cells = cells[:0]
+		cells := make([]string, 0, len(v.columns))
 		for _, c := range v.columns {
 			cells = append(cells, c.cell(row))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		lines = append(lines, strings.Join(cells, "\t"))
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		fmt.Fprintln(t, line)
 	}
 	return t.Flush()
 }

@@ -142,6 +142,7 @@ func (e *Element) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.running.Store(&apply.Config{Mobility: &mobility.Config{}}) // what parts obey that were told nothing
 	e.state = state.New(s, 0)
 	if err := e.state.MountElement(e.sources()); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"mooring/server/state"
 )
 
-// sources is where the operational state comes from. It is read when the element has started, and not before.
+// sources is where the operational state comes from. What the machines do may be asked at once, the rest when the element has started.
 func (e *Element) sources() state.Sources {
 	src := state.Sources{
 		Configured: func() *mobility.Config { return e.running.Load().Mobility },
