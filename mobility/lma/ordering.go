@@ -31,7 +31,7 @@ func (m *Machine) checkOrder(r *request) wire.Status {
 func (m *Machine) checkTimestamp(r *request) wire.Status {
 	stamp := r.update.Timestamp.Value
 	for b := range m.table.ByMNID(r.update.MNID.Value) {
-		if b.Timestamp != 0 && stamp <= b.Timestamp {
+		if stamp <= b.Timestamp {
 			return wire.StatusTimestampLowerThanPrev
 		}
 	}
