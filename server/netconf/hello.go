@@ -77,7 +77,7 @@ func (x *session) greet() error {
 	}
 	offered, err := readHello(xmlio.NewReader(x.in, xmlio.Limits{Total: maxHelloSize}))
 	if err != nil {
-		return fmt.Errorf("hello: %w", err)
+		return &badHello{err}
 	}
 	switch {
 	case slices.Contains(offered, base11):
@@ -87,8 +87,13 @@ func (x *session) greet() error {
 	case slices.Contains(offered, base10):
 		return nil
 	}
-	return errors.New("hello: the client knows neither version 1.0 nor 1.1")
+	return &badHello{errors.New("the client knows neither version 1.0 nor 1.1")}
 }
+
+// badHello says why a client's hello is none.
+type badHello struct{ reason error }
+
+func (e *badHello) Error() string { return "hello: " + e.reason.Error() }
 
 func (x *session) sendHello() error {
 	b := []byte(xmlDeclaration + `<hello xmlns="` + tree.NetconfNamespace + `"><capabilities>`)

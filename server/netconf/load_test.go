@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// items makes configuration of n entries.
+// items makes configuration of n entries, each of more than 300 octets.
 func items(n int) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, "<item><id>number %d</id><size>%d</size><port>%d</port></item>", i, i%100+1, 1000+i)
+		fmt.Fprintf(&b, "<item><id>number %d</id><size>%d</size><port>%d</port><secret>%0300d</secret></item>", i, i%100+1, 1000+i, i)
 	}
 	return b.String()
 }
@@ -18,13 +18,13 @@ func items(n int) string {
 // A change of many entries in one request, of a size beyond the window of SSH channels, and the same back.
 func TestManyEntries(t *testing.T) {
 	f, addr, ann := reachable(t, Limits{})
-	conn, err := login(addr, "ann", ann[0])
+	conn, err := login(addr, "ann", ann[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	c := channel(t, conn)
-	const n = 40_000
+	const n = 7_000
 	config := items(n)
 	if len(config) < 2<<20 {
 		t.Fatalf("%d octets fit the window", len(config))
@@ -34,7 +34,7 @@ func TestManyEntries(t *testing.T) {
 		t.Errorf("running holds %d entries", strings.Count(got, "<item>"))
 	}
 	if got := c.rpc(`<get-config><source><running/></source><filter><top xmlns="urn:example:traps"><item><id>number 4711</id></item></top></filter></get-config>`); got !=
-		`<data><top xmlns="urn:example:traps"><item><id>number 4711</id><size>12</size><port>5711</port></item></top></data>` {
+		`<data><top xmlns="urn:example:traps"><item><id>number 4711</id><size>12</size><port>5711</port><secret>`+fmt.Sprintf("%0300d", 4711)+`</secret></item></top></data>` {
 		t.Errorf("one entry: %s", got)
 	}
 	if f.store.Running().ID != 2 {
@@ -46,7 +46,7 @@ func TestManyEntries(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	f := start(t, "", Limits{})
 	slow, c := f.dial(admin), f.dial(admin)
-	c.must(edit(top(items(20_000))), commit)
+	c.must(edit(top(items(5_000))), commit)
 	for i := range 20 { // beyond what sockets buffer
 		slow.send(rpc(i, `<get-config><source><running/></source></get-config>`))
 	}

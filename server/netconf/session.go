@@ -38,11 +38,12 @@ func (s *Server) newSession(ctx context.Context, transport io.ReadWriter, user a
 		server: s, user: user, drop: drop, done: make(chan struct{}), started: time.Now(),
 		in: framing.NewReader(transport), out: framing.NewWriter(transport),
 	}
+	x.ctx, x.cancel = context.WithCancel(ctx)
 	if !s.enrol(x) {
+		x.cancel()
 		s.log.Warn("NETCONF session refused: there are too many", "user", user.Name, "remote", user.Remote)
 		return nil
 	}
-	x.ctx, x.cancel = context.WithCancel(ctx)
 	x.store = s.store.NewSession(user, x.id)
 	return x
 }
@@ -54,7 +55,7 @@ func (x *session) run() {
 	s.total.sessions.Add(1)
 	log.Info("NETCONF session begins")
 	err := x.greet()
-	if err != nil {
+	if _, bad := err.(*badHello); bad {
 		s.total.badHellos.Add(1)
 	}
 	for err == nil && !x.closing {
