@@ -199,9 +199,7 @@ func (l *lab) close() error {
 		c.close()
 	}
 	errs = append(errs, l.followed.Wait())
-	for _, e := range l.elements {
-		errs = append(errs, e.stop())
-	}
+	errs = append(errs, stopAll(l.elements))
 	for _, t := range l.taps {
 		errs = append(errs, t.close())
 	}

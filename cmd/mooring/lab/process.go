@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -111,4 +113,15 @@ func (e *element) stop() error {
 		return fmt.Errorf("element %s: %w; the last it said:\n%s", e.name, e.err, e.lastWords())
 	}
 	return nil
+}
+
+// stopAll ends elements at the same time.
+func stopAll(elements []*element) error {
+	var stopping sync.WaitGroup
+	errs := make([]error, len(elements))
+	for i, e := range elements {
+		stopping.Go(func() { errs[i] = e.stop() })
+	}
+	stopping.Wait()
+	return errors.Join(errs...)
 }

@@ -21,7 +21,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 )
 
-// These tests run "mooring lab" as people do. It takes no privilege but what it says it needs.
+// These tests run "mooring lab" as people do. They wait for the kernel more than they compute, so they run side by side.
 
 // mooring is the program, which TestMain builds: with the race detector where the test has it.
 var mooring string
@@ -131,11 +131,13 @@ func (p *process) count(event, host string) (n int) {
 // MAG-06, LMA-10: the node keeps its addresses and its traffic goes on, over both transports; the timeline tells of it, and the captures
 // can be read by others.
 func TestHandover(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ transport, filter, source, mag2 string }{
 		{"ipv6", "ipv6.nxt == 135", "ipv6.src", "2001:db8:0:12::2"},
 		{"ipv4", "udp.port == 5436", "ip.src", "192.0.2.34"},
 	} {
 		t.Run(test.transport, func(t *testing.T) {
+			t.Parallel()
 			captures := filepath.Join(t.TempDir(), "captures")
 			p := start(t, mooring, "lab", "--json", "--moves", "2", "--transport", test.transport, "--pcap", captures)
 			p.ends(0)
@@ -206,13 +208,21 @@ func checkTimeline(t *testing.T, p *process) {
 	}
 }
 
-// Without privileges, the lab has namespaces of its own.
+// Without privileges, the lab has namespaces of its own. An interrupt takes it down where it was kept.
 func TestUnprivilegedUser(t *testing.T) {
-	p := start(t, "unshare", "--user", "--map-user=1000", "--map-group=1000", mooring, "lab", "--json")
-	p.ends(0)
+	t.Parallel()
+	p := start(t, "unshare", "--user", "--map-user=1000", "--map-group=1000", mooring, "lab", "--json", "--keep")
+	p.until("keep", "")
 	if p.count("handover", "mn") != 1 || p.count("pbu", "mag2") == 0 {
 		t.Error(p.story())
 	}
+	all := family(p.Process.Pid)
+	namespaces := namespacesOf(t, all[1])
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(0)
+	gone(t, all, namespaces)
 }
 
 // Where the lab cannot be, it says what to do.
@@ -236,6 +246,7 @@ func TestUnfitMachine(t *testing.T) {
 
 // Whoever is killed, nothing stays.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		victim func(lab []int) int
@@ -245,6 +256,7 @@ func TestKill(t *testing.T) {
 		{"the process that looks after it", func(lab []int) int { return lab[0] }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, mooring, "lab", "--json", "--keep")
 			p.until("keep", "")
 			all := family(p.Process.Pid)
@@ -263,19 +275,6 @@ func TestKill(t *testing.T) {
 			eventually(t, "no temporary files", func() bool { left, err := os.ReadDir(p.temp); return err == nil && len(left) == 0 })
 		})
 	}
-}
-
-// An interrupt takes a lab down that was kept.
-func TestInterrupt(t *testing.T) {
-	p := start(t, mooring, "lab", "--json", "--keep")
-	p.until("keep", "")
-	all := family(p.Process.Pid)
-	namespaces := namespacesOf(t, all[1])
-	if err := p.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	p.ends(0)
-	gone(t, all, namespaces)
 }
 
 // family lists a process and all that come from it, parents first.
@@ -327,6 +326,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 
 // A node that moves to a gateway that serves no node has no traffic, and the lab says so.
 func TestTrafficThatDoesNotResumeIsAnError(t *testing.T) {
+	t.Parallel()
 	p := start(t, mooring, "lab", "--json")
 	p.until("configured", "mag2")
 	sockets, err := filepath.Glob(filepath.Join(p.temp, "mooring-lab-*", "mag2", "mooring.sock"))
