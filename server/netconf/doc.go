@@ -5,10 +5,17 @@
 //	ssh.go           TCP connections, logins, channels
 //	session.go       one session: hello, then requests one after the other
 //	hello.go         capabilities and the exchange of them
-//	request.go       a request read as it comes in: what the schema says of it, and its payload
+//	request.go       a request read as it comes in, by what the schema says of it
+//	payload.go       what the schema says nothing of: configuration and filters
+//	envelope.go      what a reply takes over from its request
 //	reply.go         a reply written as it is found
 //	rpcerror.go      errors in the terms of the protocol
-//	operations.go    which operation does what; read.go, edit.go, commit.go, lock.go, schemas.go: what they do
+//	operations.go    which operation is carried out by what
+//	read.go          get, get-config
+//	edit.go          edit-config, copy-config
+//	commit.go        commit, cancel-commit, validate, discard-changes
+//	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
+//	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema
 //
 // Goroutines: one for each listening socket, one for each TCP connection (with those of package ssh), and one for each

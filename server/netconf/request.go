@@ -1,11 +1,8 @@
 package netconf
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"mooring/server/access"
@@ -32,13 +29,6 @@ type request struct {
 	config *tree.Node // any other <config>
 	// wrong is what is wrong with the payload, as opposed to the parameters.
 	wrong error
-}
-
-// envelope is what a reply takes over from its request (section 4.1: attributes, and declarations among them).
-type envelope struct {
-	prefix    string // of the names of the reply, with its colon
-	namespace string // the default one inside the reply
-	attrs     []byte // of rpc-reply
 }
 
 // operation carries a request out. The error joins *tree.Error values.
@@ -92,34 +82,6 @@ func (r *request) open() error {
 	return nil
 }
 
-// echo makes the start tag of the reply. Its names have no prefix, which clients are used to, unless the request declares a
-// default namespace of its own.
-func echo(el *xmlio.Element, spaces map[string]string) envelope {
-	e := envelope{namespace: tree.NetconfNamespace}
-	if own := spaces[""]; own != "" && own != e.namespace {
-		e.namespace, e.prefix = own, el.Name.Prefix+":"
-	}
-	e.attrs = appendAttr(e.attrs, "xmlns", e.namespace)
-	for _, prefix := range slices.Sorted(maps.Keys(spaces)) {
-		if prefix != "" && prefix != "xml" {
-			e.attrs = appendAttr(e.attrs, "xmlns:"+prefix, spaces[prefix])
-		}
-	}
-	for _, a := range el.Attrs {
-		name := a.Name.Local
-		if a.Name.Prefix != "" {
-			name = a.Name.Prefix + ":" + name
-		}
-		e.attrs = appendAttr(e.attrs, name, a.Value)
-	}
-	return e
-}
-
-func appendAttr(b []byte, name, value string) []byte {
-	b = append(append(append(b, ' '), name...), `="`...)
-	return append(xmlio.AppendAttr(b, value), '"')
-}
-
 // operation reads the element of the operation and what it holds.
 func (r *request) operation(el *xmlio.Element) (operation, error) {
 	def, perform, err := r.find(el)
@@ -156,7 +118,9 @@ func (r *request) find(el *xmlio.Element) (*schema.Node, operation, error) {
 	s := r.server
 	m := s.schema.ByNamespace(el.Name.Space)
 	if m == nil {
-		return nil, nil, protocolLayer(unexpected(s.schema, el))
+		return nil, nil, &tree.Error{Tag: tree.UnknownNamespace, Protocol: true,
+			Message: "no module has the namespace " + schema.Quote(el.Name.Space) + " of operation " + el.Name.Local,
+			Info:    []tree.Info{{Name: "bad-element", Value: el.Name.Local}, {Name: "bad-namespace", Value: el.Name.Space}}}
 	}
 	def := s.schema.RPC(m.Name, el.Name.Local)
 	if perform := s.known[def]; perform != nil {
@@ -184,64 +148,6 @@ func (r *request) finish() error {
 		return nil
 	}
 	return r.malformed(err)
-}
-
-// payload reads a parameter that the schema knows nothing about the content of.
-func (r *request) payload(def *schema.Node, before *tree.Builder) error {
-	var err error
-	switch {
-	case def.Module == r.server.base && def.Name == "filter":
-		if r.filter, err = r.readFilter(); isProblem(err) {
-			for _, e := range tree.Errors(err) {
-				e.Path = schema.Path{{Node: r.def}, {Node: r.def.Input}, {Node: def}}
-			}
-		}
-		return err // what is wrong with it is wrong with a parameter
-	case def.Module != r.server.base || def.Name != "config":
-		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
-	}
-	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
-		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
-			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
-	}
-	if r.def.Name == "edit-config" {
-		r.edit, err = tree.DecodeEdit(r.xml, r.server.schema.Root, defaultOperation(before.Value(r.parameter("default-operation"))), tree.DecodeOptions{})
-	} else {
-		r.config, err = tree.DecodeXML(r.xml, r.server.schema.Root, tree.DecodeOptions{})
-	}
-	if isProblem(err) {
-		r.wrong, err = err, nil
-	}
-	return err
-}
-
-// readFilter reads the parameter filter with its attributes (RFC 6241 sections 6.1 and 8.9.5).
-func (r *request) readFilter() (*filter.Filter, error) {
-	el := r.xml.Opened()
-	attr := func(name string) (string, bool) {
-		if v, ok := el.Attr("", name); ok {
-			return v, true
-		}
-		return el.Attr(tree.NetconfNamespace, name) // some clients qualify it
-	}
-	kind, _ := attr("type")
-	selects, ok := attr("select")
-	bad := []tree.Info{{Name: "bad-attribute", Value: "type"}, {Name: "bad-element", Value: "filter"}}
-	switch kind {
-	case "", "subtree":
-		return filter.Subtree(r.xml, r.server.schema)
-	case "xpath":
-		spaces := r.xml.Namespaces()
-		if err := r.xml.Skip(); err != nil {
-			return nil, err
-		}
-		if !ok {
-			bad[0].Value = "select"
-			return nil, &tree.Error{Tag: tree.MissingAttribute, Message: "a filter of type xpath needs the attribute select", Info: bad}
-		}
-		return filter.XPath(r.server.schema, selects, spaces)
-	}
-	return nil, cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.BadAttribute, Message: "type " + schema.Quote(kind) + " of the filter is neither subtree nor xpath", Info: bad})
 }
 
 // parameter returns the definition of a parameter.

@@ -6,7 +6,6 @@ import (
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/server/tree/xmlio"
 )
 
 // failure is a problem with the message itself, not with what it asks for: its error-type is rpc.
@@ -27,18 +26,6 @@ func protocolLayer(err error) error {
 // protocolError is a problem with an element of the protocol.
 func protocolError(tag tree.Tag, element, message string) error {
 	return &tree.Error{Tag: tag, Protocol: true, Message: message, Info: []tree.Info{{Name: "bad-element", Value: element}}}
-}
-
-// unexpected says that an element is not known, nor maybe its namespace.
-func unexpected(s *schema.Schema, el *xmlio.Element) *tree.Error {
-	e := &tree.Error{Tag: tree.UnknownElement, Message: "element " + el.Name.Local + " is not expected here",
-		Info: []tree.Info{{Name: "bad-element", Value: el.Name.Local}}}
-	if s.ByNamespace(el.Name.Space) == nil {
-		e.Tag = tree.UnknownNamespace
-		e.Message = "no module has the namespace " + schema.Quote(el.Name.Space) + " of element " + el.Name.Local
-		e.Info = append(e.Info, tree.Info{Name: "bad-namespace", Value: el.Name.Space})
-	}
-	return e
 }
 
 // isProblem reports whether err is for the client to know: problems with its request and nothing else.

@@ -1,0 +1,67 @@
+package netconf
+
+import (
+	"cmp"
+
+	"mooring/server/netconf/filter"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// payload reads a parameter that the schema knows nothing about the content of.
+func (r *request) payload(def *schema.Node, before *tree.Builder) error {
+	var err error
+	switch {
+	case def.Module == r.server.base && def.Name == "filter":
+		if r.filter, err = r.readFilter(); isProblem(err) {
+			for _, e := range tree.Errors(err) {
+				e.Path = schema.Path{{Node: r.def}, {Node: r.def.Input}, {Node: def}}
+			}
+		}
+		return err // what is wrong with it is wrong with a parameter
+	case def.Module != r.server.base || def.Name != "config":
+		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
+	}
+	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
+		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
+			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
+	}
+	if r.def.Name == "edit-config" {
+		r.edit, err = tree.DecodeEdit(r.xml, r.server.schema.Root, defaultOperation(before.Value(r.parameter("default-operation"))), tree.DecodeOptions{})
+	} else {
+		r.config, err = tree.DecodeXML(r.xml, r.server.schema.Root, tree.DecodeOptions{})
+	}
+	if isProblem(err) {
+		r.wrong, err = err, nil
+	}
+	return err
+}
+
+// readFilter reads the parameter filter with its attributes (RFC 6241 sections 6.1 and 8.9.5).
+func (r *request) readFilter() (*filter.Filter, error) {
+	el := r.xml.Opened()
+	attr := func(name string) (string, bool) {
+		if v, ok := el.Attr("", name); ok {
+			return v, true
+		}
+		return el.Attr(tree.NetconfNamespace, name) // some clients qualify it
+	}
+	kind, _ := attr("type")
+	selects, ok := attr("select")
+	bad := []tree.Info{{Name: "bad-attribute", Value: "type"}, {Name: "bad-element", Value: "filter"}}
+	switch kind {
+	case "", "subtree":
+		return filter.Subtree(r.xml, r.server.schema)
+	case "xpath":
+		spaces := r.xml.Namespaces()
+		if err := r.xml.Skip(); err != nil {
+			return nil, err
+		}
+		if !ok {
+			bad[0].Value = "select"
+			return nil, &tree.Error{Tag: tree.MissingAttribute, Message: "a filter of type xpath needs the attribute select", Info: bad}
+		}
+		return filter.XPath(r.server.schema, selects, spaces)
+	}
+	return nil, cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.BadAttribute, Message: "type " + schema.Quote(kind) + " of the filter is neither subtree nor xpath", Info: bad})
+}
