@@ -106,14 +106,14 @@ func (s *service) resolveAll(op string, prefix *gpb.Path, paths []*gpb.Path) ([]
 
 // wellFormed refuses what has no meaning whatever the schema is.
 func (r *resolver) wellFormed(path *gpb.Path, elems []*gpb.PathElem) error {
-	//lint:ignore SA1019 whoever still uses it shall not get the root instead
-	old := len(path.GetElement()) + len(r.prefix.GetElement())
+	//lint:ignore SA1019 some clients fill it in beside elem; whoever has nothing else shall not get the root
+	old := len(path.GetElement()) > len(path.GetElem()) || len(r.prefix.GetElement()) > len(r.prefix.GetElem())
 	switch {
 	case path.GetTarget() != "":
 		return fmt.Errorf("the target %q stands in a path; it belongs in the prefix", path.GetTarget())
 	case path.GetOrigin() != "" && r.prefix.GetOrigin() != "":
 		return fmt.Errorf("origin is %q in the prefix and %q in the path; give one of the two", r.prefix.GetOrigin(), path.GetOrigin())
-	case old > 0:
+	case old:
 		return fmt.Errorf("the field element has been replaced by elem")
 	case len(elems) > maxPathElements:
 		return fmt.Errorf("a path of %d elements; the limit is %d", len(elems), maxPathElements)

@@ -254,6 +254,8 @@ func TestMalformedPaths(t *testing.T) {
 	//lint:ignore SA1019 that it is refused is the point
 	old.Element = []string{"system"}
 	wrongPath(t, c, nil, old, codes.InvalidArgument, codes.InvalidArgument, "elem")
+	old.Elem = path("/example-system:system").Elem // gnmi_cli sends both
+	c.ask(t, &gpb.GetRequest{Path: []*gpb.Path{old}})
 	_, err := c.Get(t.Context(), &gpb.GetRequest{})
 	wantCode(t, err, codes.InvalidArgument, "no path")
 	many := &gpb.GetRequest{}
