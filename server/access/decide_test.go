@@ -232,3 +232,51 @@ func TestNewRulesCount(t *testing.T) {
 		t.Error("read-default permit does not count after a commit")
 	}
 }
+
+// The path of a rule: what it names, for every entry where keys are left out. One that names what is not in the schema, a key that the
+// list does not have, or a value that the key cannot have, matches nothing: permitting too much would be worse.
+func TestPathsOfRules(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		want string // of the nodes below that are permitted
+	}{
+		{`/example-guarded:box`, "open item1 item2 word"},
+		{`/`, "open item1 item2 word"},
+		{`/example-guarded:box/item`, "item1 item2"},
+		{`/example-guarded:box/example-guarded:item[example-guarded:id='1']`, "item1"},
+		{` /example-guarded:box / item [ id = \"1\" ] / text `, "item1"},
+		{`/example-guarded:box/item[id='01']`, "item1"},
+		{`/example-guarded:box/item[id=$USER]`, "item2"},
+		{`/example-guarded:box/item[id='$USER']`, ""},
+		{`/example-guarded:box/item[di='1']`, ""},
+		{`/example-guarded:box/item[id='one']`, ""},
+		{`/example-guarded:box/open[id='1']`, ""},
+		{`/example-guarded:box/word[.='x']`, "word"},
+		{`/example-guarded:box/word[.='y']`, ""},
+		{`/example-guarded:box/crate`, ""},
+		{`/example-other:box`, ""},
+		{`/box`, ""},
+		{`example-guarded:box`, ""},
+		{`/example-guarded:box/item[id='1'`, ""},
+		{`/example-guarded:box/item[id='1]`, ""},
+		{`/example-guarded:box/item[id]`, ""},
+		{`/example-guarded:box/item[id=1]`, ""},
+	} {
+		s, err := guarded()
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := config(t, s, `{"ietf-netconf-acm:nacm": {"read-default": "deny", "groups": {"group": [{"name": "g", "user-name": ["2"]}]},
+			"rule-list": [{"name": "l", "group": ["g"], "rule": [{"name": "r", "path": "`+c.rule+`", "action": "permit"}]}]}}`)
+		access := NewControl(func() *tree.Node { return root }).For(User{Name: "2", Origin: SSH})
+		var permitted []string
+		for _, node := range []struct{ name, path string }{{"open", "open"}, {"item1", "item[id='1']/text"}, {"item2", "item[id='2']/text"}, {"word", "word[.='x']"}} {
+			if access.Read(path(t, s, "/example-guarded:box/"+node.path)) {
+				permitted = append(permitted, node.name)
+			}
+		}
+		if got := strings.Join(permitted, " "); got != c.want {
+			t.Errorf("%s: permits %q, want %q", c.rule, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"mooring/server/tree/schema"
@@ -15,89 +17,126 @@ type rulePath struct {
 }
 
 type ruleStep struct {
-	module, local string
-	keys          map[string]string // local name of the key to its value; "." for a leaf-list
+	node *schema.Node
+	keys []ruleKey // as schema.Step has them; nil matches every entry
+}
+
+// ruleKey is what a rule wants of one key.
+type ruleKey struct {
+	given, user bool   // neither: any value; user: the name of the user
+	value       string // canonical
 }
 
 // userVariable stands for the name of the user, unquoted.
 const userVariable = "$USER"
 
-// parseRulePath reads a path as it is kept: with module names before names. An absent rule type is better than a wrong
-// match, so what cannot be read matches nothing.
+// parseRulePath reads a path as it is kept: with module names before names. An absent rule is better than a wrong match, so
+// what cannot be read, or is not in the schema, matches nothing.
 func parseRulePath(s *schema.Schema, text string) *rulePath {
+	broken := &rulePath{broken: true}
 	p := &rulePath{}
+	at, module := s.Root, ""
 	rest := strings.TrimSpace(text)
-	module := ""
 	for rest != "" && rest != "/" {
-		if !strings.HasPrefix(rest, "/") {
-			p.broken = true
-			return p
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, "/"); !ok {
+			return broken
 		}
-		rest = rest[1:]
 		end := strings.IndexAny(rest, "/[")
 		if end < 0 {
 			end = len(rest)
 		}
-		step := ruleStep{local: strings.TrimSpace(rest[:end]), keys: map[string]string{}}
-		if m, local, ok := strings.Cut(step.local, ":"); ok {
-			module, step.local = m, local
+		name := strings.TrimSpace(rest[:end])
+		if m, local, qualified := strings.Cut(name, ":"); qualified {
+			module, name = m, local
 		}
-		step.module = module
+		if at = childOf(at, module, name); at == nil {
+			return broken
+		}
+		step := ruleStep{node: at}
 		rest = strings.TrimSpace(rest[end:])
 		for strings.HasPrefix(rest, "[") {
-			var ok bool
-			if rest, ok = step.predicate(rest); !ok {
-				p.broken = true
-				return p
+			if rest, ok = step.predicate(rest[1:]); !ok {
+				return broken
 			}
 		}
-		p.broken = p.broken || s.Module(module) == nil
 		p.steps = append(p.steps, step)
 	}
 	return p
 }
 
-// predicate reads [key='value'] or [key=$USER] and returns what follows.
+// childOf finds a data node, or an action or notification tied to one.
+func childOf(n *schema.Node, module, local string) *schema.Node {
+	if child := cmp.Or(n.Child(module, local), n.Action(module, local)); child != nil {
+		return child
+	}
+	for _, notification := range n.Notifications {
+		if notification.Name == local && notification.Module.Name == module {
+			return notification
+		}
+	}
+	return nil
+}
+
+// predicate reads key='value'] or key=$USER] and returns what follows.
 func (s *ruleStep) predicate(text string) (rest string, ok bool) {
-	key, after, ok := strings.Cut(text[1:], "=")
+	name, after, ok := strings.Cut(text, "=")
 	if !ok {
 		return "", false
 	}
-	after = strings.TrimSpace(after)
-	_, local, prefixed := strings.Cut(strings.TrimSpace(key), ":")
-	if !prefixed {
-		local = strings.TrimSpace(key)
+	name = strings.TrimSpace(name)
+	if _, local, qualified := strings.Cut(name, ":"); qualified {
+		name = local
 	}
-	var value string
+	key, typ := s.key(name)
+	if key == nil {
+		return "", false
+	}
+	after = strings.TrimSpace(after)
 	switch {
 	case strings.HasPrefix(after, userVariable):
-		value, after = userVariable, after[len(userVariable):]
+		*key = ruleKey{given: true, user: true}
+		after = after[len(userVariable):]
 	case strings.HasPrefix(after, "'") || strings.HasPrefix(after, `"`):
-		end := strings.IndexByte(after[1:], after[0])
-		if end < 0 {
+		value, behind, closed := strings.Cut(after[1:], after[:1])
+		canonical, err := typ.ParseCanonical(value)
+		if !closed || err != nil {
 			return "", false
 		}
-		value, after = "'"+after[1:1+end], after[end+2:] // the mark tells a text that reads $USER from the variable
+		*key = ruleKey{given: true, value: canonical}
+		after = behind
 	default:
 		return "", false
 	}
-	s.keys[local] = value
-	after = strings.TrimSpace(after)
-	return strings.TrimSpace(strings.TrimPrefix(after, "]")), strings.HasPrefix(after, "]")
+	rest, ok = strings.CutPrefix(strings.TrimSpace(after), "]")
+	return strings.TrimSpace(rest), ok
+}
+
+// key returns the place for a key of that name, or for the value of a leaf-list, and the type of it; nil if there is none.
+func (s *ruleStep) key(name string) (*ruleKey, *schema.Type) {
+	keys := s.node.Keys
+	if s.node.Kind == schema.LeafList && name == "." {
+		keys, name = []*schema.Node{s.node}, s.node.Name
+	}
+	i := slices.IndexFunc(keys, func(n *schema.Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil, nil
+	}
+	if s.keys == nil {
+		s.keys = make([]ruleKey, len(keys))
+	}
+	return &s.keys[i], keys[i].Type
 }
 
 // matches reports whether one step of a rule matches one step of a path.
 func (s *ruleStep) matches(at schema.Step, user string) bool {
-	if at.Node.Name != s.local || at.Node.Module.Name != s.module {
+	if at.Node != s.node {
 		return false
 	}
 	for i, k := range at.Keys {
-		name := "."
-		if at.Node.Kind == schema.List {
-			name = at.Node.Keys[i].Name
-		}
-		want, given := s.keys[name]
-		if given && want != userVariable && want[1:] != k || given && want == userVariable && user != k {
+		switch {
+		case s.keys == nil || !s.keys[i].given:
+		case s.keys[i].user && user != k, !s.keys[i].user && s.keys[i].value != k:
 			return false
 		}
 	}
