@@ -62,15 +62,24 @@ func (o *Options) command(ctx context.Context) error {
 		return &Unfit{fmt.Errorf("--moves %d: it has to be 1 at least", o.Moves)}
 	}
 	if folder := os.Getenv(folderVariable); folder != "" {
-		// The first signal ends ctx. More may come, of which none is to kill us then: the kernel sends one for each thread of a parent
-		// that is killed.
-		more := make(chan os.Signal, 1)
-		signal.Notify(more, os.Interrupt, syscall.SIGTERM)
-		defer signal.Stop(more)
-		_, err := Run(ctx, folder, *o)
-		return err
+		return o.supervised(ctx, folder)
 	}
 	return supervise(ctx)
+}
+
+// supervised has the lab. Its folder is the parent's, unless the parent is gone.
+func (o *Options) supervised(ctx context.Context, folder string) error {
+	// The first signal ends ctx. More may come, of which none is to kill us then: the kernel sends one for each thread of a parent
+	// that is killed.
+	more := make(chan os.Signal, 1)
+	signal.Notify(more, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(more)
+	parent := os.Getppid()
+	_, err := Run(ctx, folder, *o)
+	if os.Getppid() != parent {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return err
 }
 
 // supervise runs the same command again, in a process that has the lab, and looks after what it leaves, however it ends. When this

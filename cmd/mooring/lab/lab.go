@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -205,9 +204,6 @@ func (l *lab) close() error {
 	}
 	if l.hosts != nil {
 		errs = append(errs, l.hosts.clean(), l.hosts.close())
-	}
-	if err := os.RemoveAll(l.folder); err != nil {
-		errs = append(errs, err)
 	}
 	l.timeline.close()
 	return errors.Join(errs...)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -274,6 +275,40 @@ func TestKill(t *testing.T) {
 			gone(t, all, namespaces)
 			eventually(t, "no temporary files", func() bool { left, err := os.ReadDir(p.temp); return err == nil && len(left) == 0 })
 		})
+	}
+}
+
+// The commands that a kept lab prints lead into its hosts. Whoever is still there when the lab ends is told of.
+func TestKeptNamespaceIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	p := start(t, mooring, "lab", "--json", "--keep")
+	p.until("keep", "")
+	enter := regexp.MustCompile(`mn="(nsenter [^"]*)"`).FindStringSubmatch(p.events[len(p.events)-1].Text)
+	if enter == nil {
+		t.Fatal(p.story())
+	}
+	guest := exec.Command("sh", "-c", "exec "+enter[1]+" sh -c 'cat /proc/net/dev; exec sleep 300'")
+	out, err := guest.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := guest.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Wait()
+	defer guest.Process.Kill()
+	inside := bufio.NewScanner(out)
+	for inside.Scan() && !strings.Contains(inside.Text(), "eth0:") {
+	}
+	if !strings.Contains(inside.Text(), "eth0:") {
+		t.Errorf("%s does not lead to the node", enter[1])
+	}
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(1)
+	if want := fmt.Sprintf("network namespaces were left behind: /proc/%d/", guest.Process.Pid); !strings.Contains(p.errors.String(), want) {
+		t.Errorf("it says %q, want %q", p.errors.String(), want)
 	}
 }
 
