@@ -54,6 +54,22 @@ func TestRunRefusesBadConfigurations(t *testing.T) {
 	o.expect(t, 1, "/nonexistent.json: no such file or directory")
 }
 
+// A configuration that was good once, for another version or before somebody edited it, is said to be bad, and left alone.
+func TestRunRefusesBadConfigurationOnDisk(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	run(t, h, dir, "--startup", write(t, "one.json", fmt.Sprintf(oneDomain, 1))).end(syscall.SIGTERM)
+	file := filepath.Join(dir, "config/running.json")
+	good, err := os.ReadFile(file)
+	must(t, err)
+	bad := strings.Replace(string(good), "start-address", "first-address", 1)
+	must(t, os.WriteFile(file, []byte(bad), 0o600))
+	o := complete(t, h, privileged, "run", "--state-dir", dir)
+	o.expect(t, 2, filepath.Join(dir, "config"), "/lma[name='l1']/network[name='home']/pool/mobile-node/ipv4", `no node "first-address"`, "move the folder away")
+	if now, err := os.ReadFile(file); err != nil || string(now) != bad {
+		t.Errorf("the file was changed: %v", err)
+	}
+}
+
 func TestRunSaysWhichPrivilegeIsMissing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	o := complete(t, newHost(t, "h"), unprivileged, "run", "--state-dir", dir)

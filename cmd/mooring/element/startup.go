@@ -18,6 +18,7 @@ import (
 type ConfigError struct {
 	Source   string // a file, or the folder that commits are kept in
 	Problems []*tree.Error
+	Remedy   string // besides correcting it; may be empty
 }
 
 func (e *ConfigError) Error() string {
@@ -26,6 +27,9 @@ func (e *ConfigError) Error() string {
 	for _, p := range e.Problems {
 		text.WriteString("\n  ")
 		text.WriteString(p.Error())
+	}
+	if e.Remedy != "" {
+		text.WriteString("\n" + e.Remedy)
 	}
 	return text.String()
 }
@@ -52,11 +56,13 @@ func (e *Element) asConfigError(err error) error {
 			return err
 		}
 	}
-	source := filepath.Join(e.StateDir, "config")
 	if e.startupUsed {
-		source = e.Startup
+		return &ConfigError{Source: e.Startup, Problems: problems}
 	}
-	return &ConfigError{source, problems}
+	return &ConfigError{
+		Source: filepath.Join(e.StateDir, "config"), Problems: problems,
+		Remedy: "correct running.json, or move the folder away to begin without configuration",
+	}
 }
 
 // ReadConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
@@ -73,7 +79,7 @@ func ReadConfiguration(name string) (*tree.Node, error) {
 	defer f.Close()
 	root, err := decode(bufio.NewReader(f), s)
 	if err != nil {
-		return nil, &ConfigError{name, tree.Errors(err)}
+		return nil, &ConfigError{Source: name, Problems: tree.Errors(err)}
 	}
 	return root, nil
 }
