@@ -240,9 +240,9 @@ func TestPathsOfRules(t *testing.T) {
 		rule string
 		want string // of the nodes below that are permitted
 	}{
-		{`/example-guarded:box`, "open item1 item2 word"},
-		{`/`, "open item1 item2 word"},
-		{`/example-guarded:box/item`, "item1 item2"},
+		{`/example-guarded:box`, "open item1 item2 word items"},
+		{`/`, "open item1 item2 word items"},
+		{`/example-guarded:box/item`, "item1 item2 items"},
 		{`/example-guarded:box/example-guarded:item[example-guarded:id='1']`, "item1"},
 		{` /example-guarded:box / item [ id = \"1\" ] / text `, "item1"},
 		{`/example-guarded:box/item[id='01']`, "item1"},
@@ -270,7 +270,7 @@ func TestPathsOfRules(t *testing.T) {
 			"rule-list": [{"name": "l", "group": ["g"], "rule": [{"name": "r", "path": "`+c.rule+`", "action": "permit"}]}]}}`)
 		access := NewControl(func() *tree.Node { return root }).For(User{Name: "2", Origin: SSH})
 		var permitted []string
-		for _, node := range []struct{ name, path string }{{"open", "open"}, {"item1", "item[id='1']/text"}, {"item2", "item[id='2']/text"}, {"word", "word[.='x']"}} {
+		for _, node := range []struct{ name, path string }{{"open", "open"}, {"item1", "item[id='1']/text"}, {"item2", "item[id='2']/text"}, {"word", "word[.='x']"}, {"items", "item"}} {
 			if access.Read(path(t, s, "/example-guarded:box/"+node.path)) {
 				permitted = append(permitted, node.name)
 			}

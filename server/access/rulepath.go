@@ -130,7 +130,7 @@ func (s *ruleStep) key(name string) (*ruleKey, *schema.Type) {
 
 // matches reports whether one step of a rule matches one step of a path.
 func (s *ruleStep) matches(at schema.Step, user string) bool {
-	if at.Node != s.node {
+	if at.Node != s.node || s.keys != nil && at.Keys == nil { // a rule for some entries is none for the list as a whole
 		return false
 	}
 	for i, k := range at.Keys {
