@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -163,6 +164,19 @@ func TestListenAddresses(t *testing.T) {
 	p = run(t, h, dir, "--startup", configured, "--startup-replace")
 	if n, g := p.said("NETCONF"), p.said("gNMI"); n != "127.0.0.1:8300" || g != "off" {
 		t.Errorf("configured: NETCONF %s, gNMI %s", n, g)
+	}
+	p.set("8301", elem("system"), elem("netconf"), elem("ssh"), elem("port"))
+	for at, listened := range map[string]bool{"127.0.0.1:8300": false, "127.0.0.1:8301": true} {
+		err := h.Do(func() error {
+			c, err := net.Dial("tcp", at)
+			if err == nil {
+				c.Close()
+			}
+			return err
+		})
+		if (err == nil) != listened {
+			t.Errorf("after port 8301 was committed, %s: %v", at, err)
+		}
 	}
 	p.end(syscall.SIGTERM)
 	p = run(t, h, dir, "--netconf", "off", "--gnmi", "127.0.0.1:0,[::1]:0")
