@@ -119,8 +119,8 @@ func TestTransactionOfAManager(t *testing.T) {
 		before := f.store.Running().ID
 		m.must(lockC, lockR, discard, edit(top("<name>after</name><item><id>1</id></item>"), testFirst, rollback), validateC,
 			"<commit><confirmed/><confirm-timeout>120</confirm-timeout></commit>")
-		if f.store.Running().ID == before {
-			t.Error("the commit has no number of its own")
+		if now := f.store.Running(); now.ID == before || now.User != "root" || now.Via != "netconf" {
+			t.Errorf("the commit is %d by %s via %s", now.ID, now.User, now.Via)
 		}
 		watcher := f.dial(admin)
 		if got := watcher.traps("running"); got != "<name>after</name><item><id>1</id></item>" {

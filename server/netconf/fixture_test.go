@@ -76,6 +76,7 @@ type fixture struct {
 type hooks struct {
 	warn    func(datastore.Change) []*tree.Error
 	prepare func(context.Context) error
+	state   func() error // of the leaf top/state
 }
 
 func (h *hooks) Translate(c datastore.Change) ([]*tree.Error, error) { return h.warn(c), nil }
@@ -96,7 +97,7 @@ func (nothing) Abort() {}
 func start(t testing.TB, startup string, limits Limits) *fixture {
 	t.Helper()
 	s, rules := compiled()
-	h := &hooks{func(datastore.Change) []*tree.Error { return nil }, func(context.Context) error { return nil }}
+	h := &hooks{warn: func(datastore.Change) []*tree.Error { return nil }, prepare: func(context.Context) error { return nil }, state: func() error { return nil }}
 	o := datastore.Options{Schema: s, Rules: rules, Pipeline: h}
 	if startup != "" {
 		root, err := tree.DecodeJSON(strings.NewReader(startup), s.Root, tree.DecodeOptions{})
@@ -115,7 +116,16 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: state.New(s, 0),
+	st := state.New(s, 0)
+	def := s.Find("/example-traps:top")
+	st.Mount(state.Table{Node: def, Parts: []*schema.Node{def.ChildNamed("state")}, Read: func(_ context.Context, _ state.Keys, out *state.Out) error {
+		if err := h.state(); err != nil {
+			return err
+		}
+		out.Row().Text(def.ChildNamed("state"), "fine")
+		return nil
+	}})
+	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st,
 		HostKey: host, Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

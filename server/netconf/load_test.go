@@ -2,8 +2,11 @@ package netconf
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // items makes configuration of n entries, each of more than 300 octets.
@@ -61,5 +64,40 @@ func TestSlowReader(t *testing.T) {
 	c.must("<kill-session><session-id>" + id(slow) + "</session-id></kill-session>")
 	if f.server.session(slow.id) != nil {
 		t.Error("the session lives")
+	}
+}
+
+// Sessions that take turns by the lock lose no change of each other.
+func TestManySessions(t *testing.T) {
+	f := start(t, `{"example-traps:top": {"item": [{"id": "counter", "port": 1000}]}}`, Limits{})
+	const sessions, turns = 8, 20
+	var tasks sync.WaitGroup
+	for range sessions {
+		c := f.dial(admin)
+		tasks.Go(func() {
+			for range turns {
+				for c.rpc(lockC) != success {
+					time.Sleep(time.Millisecond)
+				}
+				_, text, _ := strings.Cut(c.traps("candidate"), "<port>")
+				port, _, _ := strings.Cut(text, "<")
+				n, err := strconv.Atoi(port)
+				if err != nil {
+					t.Errorf("the counter is %q", port)
+					return
+				}
+				for _, op := range []string{edit(top(fmt.Sprintf("<item><id>counter</id><port>%d</port></item>", n+1)), testFirst), commit, unlockC} {
+					if got := c.rpc(op); got != success {
+						t.Errorf("%s: %s", op, got)
+						return
+					}
+				}
+			}
+		})
+	}
+	tasks.Wait()
+	want := fmt.Sprintf("<item><id>counter</id><port>%d</port></item>", 1000+sessions*turns)
+	if got := f.dial(admin).traps("running"); got != want {
+		t.Errorf("running holds %s, want %s", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -97,9 +98,31 @@ func TestGetShowsConfigurationAndState(t *testing.T) {
 	f := start(t, `{"example-traps:top": {"name": "a"}}`, Limits{})
 	got := f.dial(admin).rpc("<get/>")
 	wellFormed(t, "<r>"+got+"</r>")
-	for _, want := range []string{`<top xmlns="urn:example:traps"><name>a</name></top>`, "<netconf-state ", "<yang-library ", "<modules-state "} {
+	for _, want := range []string{`<top xmlns="urn:example:traps"><name>a</name><state>fine</state></top>`, "<netconf-state ", "<yang-library ", "<modules-state "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("get lacks %s", want)
 		}
+	}
+}
+
+// State that cannot be read is no reply without it: an error, or where part of the data has left already, an error behind it.
+func TestStateThatFails(t *testing.T) {
+	f := start(t, "", Limits{})
+	c := f.dial(admin)
+	f.hooks.state = func() error { return errors.New("the source is broken") }
+	const broken = `<rpc-error><error-type>application</error-type><error-tag>operation-failed</error-tag><error-severity>error</error-severity>` +
+		`<error-message xml:lang="en">/example-traps:top: the source is broken</error-message></rpc-error>`
+	const get = `<get><filter><top xmlns="urn:example:traps"/></filter></get>`
+	if got := c.rpc(get); got != broken {
+		t.Errorf("got %s", got)
+	}
+	c.must(edit(top(items(1000))), commit)
+	got := c.rpc(get)
+	wellFormed(t, "<r>"+got+"</r>")
+	if !strings.HasPrefix(got, "<data><top ") || !strings.HasSuffix(got, "</data>"+broken) || strings.Count(got, "<item>") != 1000 {
+		t.Errorf("got %.100s … %s", got, got[max(0, len(got)-400):])
+	}
+	if n := f.server.total.outErrors.Load(); n != 2 {
+		t.Errorf("%d errors are counted, want 2", n)
 	}
 }
