@@ -287,43 +287,6 @@ func sameMembers(a, b string) bool {
 	return slices.Equal(x, y)
 }
 
-// TestReaderAgreesWithRead compares the walk with the decision on each path.
-func TestReaderAgreesWithRead(t *testing.T) {
-	s := element(t)
-	root := config(t, s, `{`+people+`, "ietf-netconf-acm:nacm": {
-		"groups": {"group": [{"name": "staff", "user-name": ["alice"]}]},
-		"rule-list": [{"name": "2", "group": ["*"], "rule": [
-			{"name": "a", "path": "/mooring-system:system/user[name='bob']", "action": "deny"},
-			{"name": "b", "path": "/mooring-system:system/user", "access-operations": "read", "action": "permit"},
-			{"name": "c", "module-name": "ietf-netconf-acm", "access-operations": "*", "action": "permit"}]}]}}`)
-	c := NewControl(func() *tree.Node { return root })
-	for _, name := range []string{"alice", "guest"} {
-		u := User{Name: name, Origin: SSH}
-		seen := map[string]bool{}
-		filter, _ := c.For(u).Reader(nil)
-		(&tree.Walk{Writer: &collect{seen: seen}, Filter: &trace{Filter: filter, seen: seen}}).Node(root)
-		access := c.For(u)
-		var walk func(n *tree.Node, at schema.Path, open bool)
-		walk = func(n *tree.Node, at schema.Path, open bool) {
-			for kid := range n.Children() {
-				entries := []*tree.Node{kid}
-				if kid.IsList() {
-					entries = slices.Collect(kid.Entries())
-				}
-				for _, e := range entries {
-					p := append(at[:len(at):len(at)], e.Step())
-					ok := open && access.Read(p)
-					if seen[p.String()] != ok {
-						t.Errorf("%s %s: the walk says %v, the decision %v", name, p, seen[p.String()], ok)
-					}
-					walk(e, p, ok)
-				}
-			}
-		}
-		walk(root, nil, true)
-	}
-}
-
 // trace notes which paths a filter lets through.
 type trace struct {
 	tree.Filter
@@ -345,7 +308,7 @@ func (f *trace) Leave() {
 	f.Filter.Leave()
 }
 
-type collect struct{ seen map[string]bool }
+type collect struct{}
 
 func (*collect) Open(*schema.Node)               {}
 func (*collect) Close()                          {}

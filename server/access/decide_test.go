@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -278,5 +279,58 @@ func TestPathsOfRules(t *testing.T) {
 		if got := strings.Join(permitted, " "); got != c.want {
 			t.Errorf("%s: permits %q, want %q", c.rule, got, c.want)
 		}
+	}
+}
+
+// The walk, which looks at each rule once for a whole subtree, lets through what the decision on each path does, whatever the rules are.
+func TestReaderAgreesWithRead(t *testing.T) {
+	s, err := guarded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	permitted, refused := 0, 0
+	for range 500 {
+		var rules []string
+		for i := range rnd.IntN(5) {
+			what := pick(`"path": "/example-guarded:box"`, `"path": "/example-guarded:box/item"`, `"path": "/example-guarded:box/item[id='1']"`,
+				`"path": "/example-guarded:box/item[id=$USER]/text"`, `"path": "/example-guarded:box/nothing"`, `"path": "/"`,
+				`"module-name": "example-guarded"`, `"module-name": "ietf-netconf-acm"`, `"module-name": "*"`, `"rpc-name": "start"`)
+			rules = append(rules, fmt.Sprintf(`{"name": "%d", %s, "access-operations": "%s", "action": "%s"}`, i, what, pick("read", "exec", "*", "create update"), pick("permit", "deny")))
+		}
+		root := config(t, s, `{"example-guarded:box": {"open": "o", "careful": {"note": "n"}, "item": [{"id": 1, "text": "one"}, {"id": 2, "text": "two"}], "word": ["x"]},
+			"ietf-netconf-acm:nacm": {"read-default": "`+pick("permit", "deny")+`", "groups": {"group": [{"name": "g", "user-name": ["2"]}]},
+			"rule-list": [{"name": "l", "group": ["g"], "rule": [`+strings.Join(rules, ",")+`]}]}}`)
+		access := NewControl(func() *tree.Node { return root }).For(User{Name: "2", Origin: SSH})
+		seen := map[string]bool{}
+		filter, _ := access.Reader(nil)
+		(&tree.Walk{Writer: &collect{}, Filter: &trace{Filter: filter, seen: seen}}).Node(root)
+		var walk func(n *tree.Node, at schema.Path, open bool)
+		walk = func(n *tree.Node, at schema.Path, open bool) {
+			for kid := range n.Children() {
+				entries := []*tree.Node{kid}
+				if kid.IsList() {
+					entries = slices.Collect(kid.Entries())
+				}
+				for _, e := range entries {
+					p := at.Append(e.Schema(), e.Step().Keys...)
+					ok := open && access.Read(p)
+					if _, there := access.Reader(p); seen[p.String()] != ok || there != ok {
+						t.Fatalf("%s: the walk says %v, a walk from there %v, the decision %v; rules %s", p, seen[p.String()], there, ok, rules)
+					}
+					if ok {
+						permitted++
+					} else {
+						refused++
+					}
+					walk(e, p, ok)
+				}
+			}
+		}
+		walk(root, nil, true)
+	}
+	if permitted < 1000 || refused < 1000 {
+		t.Errorf("%d permitted, %d refused: the rules are too much alike", permitted, refused)
 	}
 }
