@@ -180,7 +180,7 @@ func TestCopyAndValidateOthers(t *testing.T) {
 		{copyTo(inline("<limit>3</limit>")), success}, {candidate, "<limit>3</limit>"},
 		{copyTo("<candidate/>"), protocol + "invalid-value bad-element=source"},
 		{copyTo(inline("<limit>x</limit>")), plain + "invalid-value /tr:top/tr:limit"}, {candidate, "<limit>3</limit>"},
-		{copyTo(""), protocol + "missing-element [missing-choice] /nc:rpc/nc:copy-config/nc:source bad-element=candidate missing-choice=config-source"},
+		{copyTo(""), protocol + "missing-element [missing-choice] /nc:rpc/nc:copy-config/nc:source bad-element=source missing-choice=config-source"},
 		{"<copy-config><target><running/></target><source><candidate/></source></copy-config>", protocol + "unknown-element /nc:rpc/nc:copy-config/nc:target bad-element=running"},
 		{"<validate><source><running/></source></validate>", success},
 		{"<validate><source>" + inline("<name>x</name>") + "</source></validate>", success},

@@ -36,7 +36,7 @@ func TestLocks(t *testing.T) {
 		{"B: " + lockR, success}, {commit, inUseBy(b)}, {lockR, denied(b)},
 		{"B: " + unlockR, success}, {commit, success},
 		{"<lock><target><startup/></target></lock>", protocol + "unknown-element /nc:rpc/nc:lock/nc:target bad-element=startup"},
-		{"<lock/>", protocol + "missing-element [missing-choice] /nc:rpc/nc:lock/nc:target bad-element=candidate missing-choice=config-target"},
+		{"<lock/>", protocol + "missing-element [missing-choice] /nc:rpc/nc:lock/nc:target bad-element=target missing-choice=config-target"},
 	})
 }
 

@@ -73,7 +73,7 @@ func TestBadMessages(t *testing.T) {
 		"unknown parameter":     {rpc(1, "<commit><now/></commit>"), protocol + "unknown-element /nc:rpc/nc:commit bad-element=now"},
 		"parameter of nobody":   {rpc(1, `<commit><now xmlns="urn:x"/></commit>`), protocol + "unknown-namespace /nc:rpc/nc:commit bad-element=now bad-namespace=urn:x"},
 		"parameter twice":       {rpc(1, "<commit><confirmed/><confirmed/></commit>"), protocol + "bad-element /nc:rpc/nc:commit/nc:confirmed bad-element=confirmed"},
-		"no target":             {rpc(1, "<edit-config><config/></edit-config>"), protocol + "missing-element [missing-choice] /nc:rpc/nc:edit-config/nc:target bad-element=candidate missing-choice=config-target"},
+		"no target":             {rpc(1, "<edit-config><config/></edit-config>"), protocol + "missing-element [missing-choice] /nc:rpc/nc:edit-config/nc:target bad-element=target missing-choice=config-target"},
 		"target running": {rpc(1, "<edit-config><target><running/></target><config>"+top("<name>a</name>")+"</config></edit-config>"),
 			protocol + "unknown-element /nc:rpc/nc:edit-config/nc:target bad-element=running"},
 		"two targets": {rpc(1, "<lock><target><candidate/><running/></target></lock>"), protocol + "bad-element /nc:rpc/nc:lock/nc:target bad-element=running"},

@@ -49,8 +49,12 @@ func (p *parameters) check(path schema.Path, def *schema.Node, n *tree.Node) {
 	for _, ch := range mandatoryChoices(def.Choices) {
 		if (ch.Parent == nil || held(n, ch.Parent.All())) && !slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool { return held(n, k.All()) }) {
 			names := alternatives(ch)
+			missing := names[0]
+			if n == nil && def.Kind == schema.Container {
+				missing = def.Name // it may be there, and empty
+			}
 			p.errs = append(p.errs, &tree.Error{Tag: tree.MissingElement, AppTag: "missing-choice", Path: path, Node: def,
-				Info:    []tree.Info{{Name: "bad-element", Value: names[0]}, {Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
+				Info:    []tree.Info{{Name: "bad-element", Value: missing}, {Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
 				Message: "one of these parameters is needed: " + strings.Join(names, ", ")})
 		}
 	}
