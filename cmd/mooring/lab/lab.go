@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,7 +66,7 @@ type lab struct {
 	elements []*element
 	clients  map[string]*client // by the name of the element
 	taps     []*tap
-	followed errgroup.Group // subscriptions
+	followed sync.WaitGroup // subscriptions
 	node     *node
 	probes   *probes
 	streams  []*stream
@@ -197,7 +198,7 @@ func (l *lab) close() error {
 	for _, c := range l.clients {
 		c.close()
 	}
-	errs = append(errs, l.followed.Wait())
+	l.followed.Wait()
 	errs = append(errs, stopAll(l.elements))
 	for _, t := range l.taps {
 		errs = append(errs, t.close())

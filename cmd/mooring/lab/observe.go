@@ -37,15 +37,23 @@ func hostOf(a netip.Addr) string {
 
 // follow puts what becomes of the bindings of the elements into the timeline.
 func (l *lab) follow(ctx context.Context, fail context.CancelCauseFunc) {
-	for _, each := range []struct{ element, role string }{{"lma", "lma"}, {"mag1", "mag"}, {"mag2", "mag"}} {
-		l.followed.Go(func() error {
-			err := l.clients[each.element].follow(ctx, each.role, each.element, func(at time.Time, before, after row) {
-				l.bound(at, each.element, before, after)
+	for _, e := range l.elements {
+		role := "mag"
+		if e.name == "lma" {
+			role = "lma"
+		}
+		l.followed.Go(func() {
+			err := l.clients[e.name].follow(ctx, role, e.name, func(at time.Time, before, after row) {
+				l.bound(at, e.name, before, after)
 			})
-			if err != nil {
+			if err == nil {
+				return
+			}
+			select {
+			case <-e.ended: // that is the reason, and reported
+			case <-time.After(time.Second):
 				fail(err)
 			}
-			return nil
 		})
 	}
 }

@@ -251,10 +251,11 @@ func TestKill(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		victim func(lab []int) int
+		says   string
 	}{
-		{"an element", func(lab []int) int { return lab[len(lab)-1] }},
-		{"the process of the lab", func(lab []int) int { return lab[1] }},
-		{"the process that looks after it", func(lab []int) int { return lab[0] }},
+		{"an element", func(lab []int) int { return lab[len(lab)-1] }, "ended by itself (signal: killed)"},
+		{"the process of the lab", func(lab []int) int { return lab[1] }, "the process of the lab ended: signal: killed"},
+		{"the process that looks after it", func(lab []int) int { return lab[0] }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -269,8 +270,8 @@ func TestKill(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.until("", "")
-			if p.Wait() == nil {
-				t.Error("exit code 0")
+			if p.Wait() == nil || !strings.Contains(p.errors.String(), test.says) {
+				t.Errorf("%v; it says %q, want %q", p.ProcessState, p.errors.String(), test.says)
 			}
 			gone(t, all, namespaces)
 			eventually(t, "no temporary files", func() bool { left, err := os.ReadDir(p.temp); return err == nil && len(left) == 0 })

@@ -58,7 +58,7 @@ func (l *lab) startTraffic(ctx context.Context, home []netip.Addr) (err error) {
 		return err
 	}
 	for _, own := range home {
-		s, err := startStream(t.mn, t.cn, own)
+		s, err := startStream(ctx, t.mn, t.cn, own)
 		if err != nil {
 			return err
 		}

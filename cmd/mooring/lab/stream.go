@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type stream struct {
 }
 
 // startStream connects from one of the node's addresses, and begins to send.
-func startStream(mn, cn *netns.Host, home netip.Addr) (*stream, error) {
+func startStream(ctx context.Context, mn, cn *netns.Host, home netip.Addr) (*stream, error) {
 	peer, s := netip.MustParseAddr(cn4), &stream{family: "IPv4"}
 	if home.Is6() {
 		peer, s.family = netip.MustParseAddr(cn6), "IPv6"
@@ -47,8 +48,8 @@ func startStream(mn, cn *netns.Host, home netip.Addr) (*stream, error) {
 	}
 	defer listener.Close()
 	err = mn.Do(func() (err error) {
-		from, to := netip.AddrPortFrom(home, 0), netip.AddrPortFrom(peer, streamPort)
-		s.node, err = net.DialTCP("tcp", net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(to))
+		from := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(home, 0))}
+		s.node, err = from.DialContext(ctx, "tcp", netip.AddrPortFrom(peer, streamPort).String())
 		return err
 	})
 	if err != nil {
