@@ -13,6 +13,7 @@
 // sent last. A subscriber who reads slowly is told the newest of everything, whatever happened in between.
 //
 //	server.go        the server, its sockets, its end
+//	door.go          how many may be connected
 //	credentials.go   who is at the other end of a connection
 //	authenticate.go  who asks
 //	limit.go         how much of it
@@ -24,7 +25,8 @@
 //	found.go         the sink of Get
 //	notify.go        the sink of Subscribe
 //	value.go         values of leaves; json.go the JSON encoding that is not RFC 7951's
-//	get.go, set.go, payload.go, union.go
+//	get.go
+//	set.go           operations, and the commit; payload.go what they write
 //	subscribe.go     the request; stream.go, feed.go what follows from it
 //	extension.go     extensions
 //	errors.go        what went wrong, in the codes of gRPC

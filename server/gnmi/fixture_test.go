@@ -106,6 +106,12 @@ type setup func(*Options)
 
 func newElement(t testing.TB, setups ...setup) *element {
 	t.Helper()
+	return newElementOver(t, nil, setups...)
+}
+
+// newElementOver is newElement with something that follows the configuration.
+func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) *element {
+	t.Helper()
 	s := testSchema()
 	e := &element{t: t, bindings: binding.New(), socket: filepath.Join(t.TempDir(), "mooring.sock")}
 	dir, err := os.OpenRoot(t.TempDir())
@@ -117,7 +123,7 @@ func newElement(t testing.TB, setups ...setup) *element {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.store, err = datastore.Open(t.Context(), datastore.Options{Schema: s, Dir: dir}); err != nil {
+	if e.store, err = datastore.Open(t.Context(), datastore.Options{Schema: s, Dir: dir, Pipeline: pipeline}); err != nil {
 		t.Fatal(err)
 	}
 	e.replace(startup)

@@ -1,15 +1,19 @@
 package gnmi
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -76,18 +80,67 @@ func (e *element) history() []datastore.Snapshot {
 	return list
 }
 
+// gate is what follows the configuration: it waits for the test to let a commit pass, or to refuse it, and warns.
+type gate struct {
+	closed  atomic.Bool
+	arrived chan struct{}
+	verdict chan error
+}
+
+func (g *gate) Translate(datastore.Change) ([]*tree.Error, error) { return nil, nil }
+
+func (g *gate) Prepare(ctx context.Context, _ datastore.Change) (datastore.Prepared, []*tree.Error, error) {
+	warnings := []*tree.Error{{Warning: true, Message: "the gäte creaks"}}
+	if !g.closed.Load() {
+		return g, warnings, nil
+	}
+	g.arrived <- struct{}{}
+	return g, warnings, <-g.verdict
+}
+
+func (g *gate) Apply() {}
+func (g *gate) Abort() {}
+
 func TestGNMI31NothingIsToldBeforeItIsAccepted(t *testing.T) {
-	e := newElement(t)
+	g := &gate{arrived: make(chan struct{}), verdict: make(chan error)}
+	e := newElementOver(t, g)
 	c := e.local()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.sync()
-	session := e.store.NewSession(access.Element, 0)
-	defer session.Close()
-	private := session.Private()
-	if _, err := private.Edit(nil, tree.At(testSchema(), pattern(t, sys+"/load"), tree.Merge, tree.NewLeaf(pattern(t, sys+"/load").Last().Node, "44"))); err != nil {
+	g.closed.Store(true)
+	for _, verdict := range []error{&tree.Error{Tag: tree.InUse, Message: "not now"}, nil} {
+		done := make(chan error)
+		go func() {
+			_, err := c.Set(t.Context(), updates(sys+"/load", "44"))
+			done <- err
+		}()
+		<-g.arrived
+		if got := c.value(t, sys+"/load"); got != "10" {
+			t.Errorf("a change is seen before it is accepted: %s", got)
+		}
+		g.verdict <- verdict
+		err := <-done
+		if verdict != nil {
+			wantCode(t, err, codes.FailedPrecondition, "not now")
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if n := w.next(); values(n)["/system/load"] != "uint 44" || n.GetTimestamp() < e.store.Running().Time.UnixNano() {
+		t.Errorf("the first that is told is %v", n)
+	}
+}
+
+// What a commit warns of is in the trailer of the Set.
+func TestWarnings(t *testing.T) {
+	e := newElementOver(t, &gate{})
+	var trailer metadata.MD
+	if _, err := e.local().Set(t.Context(), updates(sys+"/load", "44"), grpc.Trailer(&trailer)); err != nil {
 		t.Fatal(err)
 	}
-	w.quiet(50 * time.Millisecond) // a candidate is no news
+	if got := trailer.Get(warningHeader); len(got) != 1 || got[0] != "the gäte creaks" {
+		t.Errorf("warned of %q", got)
+	}
 }
 
 func TestGNMI32Empty(t *testing.T) {
