@@ -101,7 +101,7 @@ func TestUnconfirmedCommitIsUndone(t *testing.T) {
 // until waits for something that another session brings about.
 func (f *fixture) until(what string, so func() bool) {
 	f.t.Helper()
-	for range 500 {
+	for range 3000 {
 		if so() {
 			return
 		}

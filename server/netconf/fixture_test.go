@@ -175,7 +175,7 @@ func (f *fixture) connect(user access.User) *client {
 	f.t.Helper()
 	ours, theirs := pipe(f.t)
 	ctx, cancel := context.WithCancel(f.server.ctx)
-	x := f.server.newSession(ctx, theirs, user, func() { theirs.Close() })
+	x := f.server.newSession(ctx, theirs, user, func(<-chan struct{}) { theirs.Close() })
 	if x == nil {
 		f.t.Fatal("there are too many sessions")
 	}

@@ -38,7 +38,7 @@ func FuzzRequest(f *testing.F) {
 			return // two messages
 		}
 		transport := &loopback{Reader: strings.NewReader(message + "]]>]]>")}
-		x := fix.server.newSession(t.Context(), transport, admin, func() {})
+		x := fix.server.newSession(t.Context(), transport, admin, func(<-chan struct{}) {})
 		candidate, running := x.store.Candidate().Root(), fix.store.Running().Root
 		err := x.next()
 		changed := !x.store.Candidate().Root().Equal(candidate) || !fix.store.Running().Root.Equal(running)

@@ -68,7 +68,7 @@ func (s *Server) capabilities() []string {
 
 // greet exchanges hellos (RFC 6241 section 8.1). Both sides send theirs without waiting for the other.
 func (x *session) greet() error {
-	defer time.AfterFunc(x.server.limits.HelloTimeout, x.drop).Stop()
+	defer time.AfterFunc(x.server.limits.HelloTimeout, func() { x.drop(x.done) }).Stop()
 	if err := x.sendHello(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -135,14 +136,35 @@ func TestKillSession(t *testing.T) {
 	b.ended()
 }
 
-// Two sessions that kill each other, while neither reads, both end.
+// Two sessions that kill each other both end, or one of them does.
 func TestKillEachOther(t *testing.T) {
-	f := start(t, "", Limits{})
-	a, b := f.dial(admin), f.dial(admin)
-	for c, victim := range map[*client]*client{a: b, b: a} {
-		c.send(rpc(1, "<kill-session><session-id>"+id(victim)+"</session-id></kill-session>"))
+	f, addr, ann := reachable(t, Limits{})
+	conn, err := login(addr, "ann", ann[1])
+	if err != nil {
+		t.Fatal(err)
 	}
-	f.until("at least one is gone", func() bool { return f.server.session(a.id) == nil || f.server.session(b.id) == nil })
+	defer conn.Close()
+	for name, dial := range map[string]func() *client{
+		"apart":           func() *client { return f.dial(admin) },
+		"in a connection": func() *client { return channel(t, conn) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := f.server.lastID
+			pair := []*client{dial(), dial()}
+			for i, c := range pair {
+				c.send(rpc(1, fmt.Sprintf("<kill-session><session-id>%d</session-id></kill-session>", first+2-uint32(i))))
+			}
+			f.until("one is gone and the other is idle", func() bool {
+				var left []*session
+				for id := first + 1; id <= first+2; id++ {
+					if x := f.server.session(id); x != nil {
+						left = append(left, x)
+					}
+				}
+				return len(left) == 0 || len(left) == 1 && left[0].count.in.Load() == 1 && !left[0].killed.Load()
+			})
+		})
+	}
 }
 
 func TestCloseSession(t *testing.T) {

@@ -23,7 +23,7 @@ type session struct {
 	out     *framing.Writer
 	ctx     context.Context // ends with the transport, or when the session is killed
 	cancel  context.CancelFunc
-	drop    func() // ends the transport at once
+	drop    func(done <-chan struct{}) // ends the transport; done is closed when the session has ended
 	done    chan struct{}
 	started time.Time
 	count   counters
@@ -33,7 +33,7 @@ type session struct {
 }
 
 // newSession makes a session over a transport; nil when there are too many already. Call run.
-func (s *Server) newSession(ctx context.Context, transport io.ReadWriter, user access.User, drop func()) *session {
+func (s *Server) newSession(ctx context.Context, transport io.ReadWriter, user access.User, drop func(<-chan struct{})) *session {
 	x := &session{
 		server: s, user: user, drop: drop, done: make(chan struct{}), started: time.Now(),
 		in: framing.NewReader(transport), out: framing.NewWriter(transport),
@@ -80,7 +80,7 @@ func (x *session) run() {
 func (x *session) kill(ctx context.Context) {
 	x.killed.Store(true)
 	x.cancel()
-	x.drop()
+	x.drop(x.done)
 	select {
 	case <-x.done:
 	case <-ctx.Done():

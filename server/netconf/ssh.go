@@ -15,8 +15,9 @@ const (
 	subsystem = "netconf" // RFC 6242 section 3
 	// maxChannels bounds the channels of one connection, each of which can carry a session.
 	maxChannels = 16
-	// linger is how long a client has to close the connection after its last session, before the server does.
-	linger = 5 * time.Second
+	// linger is how long a client has to close a channel, or the connection after its last session, before the server closes
+	// the connection.
+	linger = 2 * time.Second
 )
 
 // userKey is where the outcome of a login stands in ssh.Permissions.ExtraData.
@@ -112,7 +113,7 @@ func (c *connection) channel(offer ssh.NewChannel, open chan struct{}) {
 		ok := !started && req.Type == "subsystem" && ssh.Unmarshal(req.Payload, &name) == nil && name.Name == subsystem
 		var x *session
 		if ok {
-			x = c.server.newSession(c.ctx, ch, c.user, c.drop)
+			x = c.server.newSession(c.ctx, ch, c.user, func(done <-chan struct{}) { c.drop(ch, done) })
 			ok = x != nil
 		}
 		if req.WantReply {
@@ -132,8 +133,23 @@ func (c *connection) channel(offer ssh.NewChannel, open chan struct{}) {
 	task.Wait()
 }
 
-// drop ends the connection at once. Closing a channel would not do: it waits for the client.
-func (c *connection) drop() { c.ssh.Close() }
+// drop ends a session from outside. Closing a channel waits for the client, so that the connection is closed where no other
+// session needs it, or where the client takes too long.
+func (c *connection) drop(ch ssh.Channel, done <-chan struct{}) {
+	c.mu.Lock()
+	alone := c.active <= 1
+	c.mu.Unlock()
+	if alone {
+		c.ssh.Close()
+		return
+	}
+	defer time.AfterFunc(linger, func() { c.ssh.Close() }).Stop()
+	ch.Close()
+	select {
+	case <-done:
+	case <-c.ctx.Done():
+	}
+}
 
 // begin and end keep the connection open while it has sessions.
 func (c *connection) begin() {

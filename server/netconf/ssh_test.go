@@ -127,6 +127,26 @@ func TestLogin(t *testing.T) {
 	f.until("the connections are counted", func() bool { return len(f.server.logins) == 0 })
 }
 
+// A session that is killed takes no other along, though they share a connection, and though its client reads nothing.
+func TestKillNeighbour(t *testing.T) {
+	f, addr, ann := reachable(t, Limits{})
+	conn, err := login(addr, "ann", ann[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	a, b := channel(t, conn), channel(t, conn)
+	a.must(edit(top(items(8_000))), commit)
+	b.must(lockC)
+	for i := range 3 { // more than the window of a channel
+		b.send(rpc(i, `<get-config><source><running/></source></get-config>`))
+	}
+	victim := f.server.session(2)
+	f.until("the victim is writing", func() bool { return victim.count.in.Load() >= 2 })
+	a.must("<kill-session><session-id>2</session-id></kill-session>", lockC, unlockC)
+	a.must("<close-session/>")
+}
+
 // A connection serves the subsystem netconf and nothing else.
 func TestOnlyTheSubsystem(t *testing.T) {
 	_, addr, ann := reachable(t, Limits{})
