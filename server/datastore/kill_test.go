@@ -1,12 +1,12 @@
 package datastore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,12 +15,13 @@ import (
 	"mooring/server/tree"
 )
 
-// killAt names the variable that makes this test binary run the scenario and end itself at a step.
+// killAt names the variable that makes this test binary run a part of the scenario and end itself at a step: "PART STEP".
 const killAt = "MOORING_TEST_KILL_AT"
 
 func TestMain(m *testing.M) {
 	if at := os.Getenv(killAt); at != "" {
-		n, _ := strconv.Atoi(at)
+		var part, n int
+		fmt.Sscan(at, &part, &n)
 		step := 0
 		stepHook = func(string) error {
 			if step++; step == n {
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 			}
 			return nil
 		}
-		if err := scenario(os.Args[len(os.Args)-1], func(done string) { fmt.Println(done) }); err != nil {
+		if err := scenario(os.Args[len(os.Args)-1], parts[part], func(done string) { fmt.Println(done) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// scenario opens a store and goes through all commits; done is told of each that was acknowledged.
-func scenario(dir string, done func(string)) error {
+// scenario opens a store and goes through some commits; done is told of each that was acknowledged.
+func scenario(dir string, part []step, done func(string)) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func scenario(dir string, done func(string)) error {
 		return err
 	}
 	x := store.NewSession(admin, 1)
-	for _, c := range commits {
+	for _, c := range part {
 		if err := c.make(x); err != nil {
 			return fmt.Errorf("commit %s: %w", c.name, err)
 		}
@@ -67,6 +68,9 @@ type step struct{ name, state string }
 // commits are ordinary ones, a trial confirmed by a commit that changes nothing, two in a row confirmed by one that changes
 // something, and one that nobody confirms.
 var commits = []step{{"A", "A"}, {"B", "B"}, {"C?", "C"}, {"C", "C"}, {"D?", "D"}, {"E?", "E"}, {"F", "F"}, {"D??", "D"}}
+
+// parts are the commits, cut where nothing waits to be confirmed.
+var parts = [][]step{commits[:1], commits[1:2], commits[2:4], commits[4:7], commits[7:]}
 
 func (c step) make(x *Session) error {
 	n, err := tree.DecodeJSON(strings.NewReader(states[c.state]), x.store.schema.Root, tree.DecodeOptions{})
@@ -101,30 +105,43 @@ var allowed = map[string][]string{"": {"", "A"}, "A": {"A", "B"}, "B": {"B"}, "C
 
 // TestKillAtEveryStep kills the process before every step that writes, and finds the old or the new configuration, whole.
 func TestKillAtEveryStep(t *testing.T) {
-	kills := 0
-	for n := 1; ; n++ {
-		dir := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], dir)
-		cmd.Env = append(os.Environ(), killAt+"="+strconv.Itoa(n))
-		out, err := cmd.Output()
-		killed := cmd.ProcessState != nil && cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled()
-		if err != nil && !killed {
-			t.Fatalf("step %d: %v", n, err)
+	kills, before, last := 0, t.TempDir(), ""
+	for part := range parts {
+		for n := 1; ; n++ {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged, killed := runAndKill(t, dir, part, n)
+			told := cmp.Or(acknowledged, last)
+			if !killed {
+				before, last = dir, told
+				break
+			}
+			kills++
+			checkAfterCrash(t, dir, fmt.Sprintf("part %d killed at step %d, after %q", part, n, told), allowed[told])
 		}
-		lines := strings.Fields(string(out))
-		last := ""
-		if len(lines) > 0 {
-			last = lines[len(lines)-1]
-		}
-		checkAfterCrash(t, dir, fmt.Sprintf("killed at step %d, after %q", n, last), allowed[last])
-		if !killed {
-			break
-		}
-		kills++
 	}
-	if kills < 40 {
+	checkAfterCrash(t, before, "in the end", allowed[last])
+	if kills < 60 {
 		t.Errorf("the scenario has only %d steps to be killed at", kills)
 	}
+}
+
+// runAndKill says which commit of a part was acknowledged last, and whether there was a step n to be killed at.
+func runAndKill(t *testing.T, dir string, part, n int) (acknowledged string, killed bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], dir)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", killAt, part, n))
+	out, err := cmd.Output()
+	killed = cmd.ProcessState != nil && cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled()
+	if err != nil && !killed {
+		t.Fatalf("part %d, step %d: %v", part, n, err)
+	}
+	if lines := strings.Fields(string(out)); len(lines) > 0 {
+		acknowledged = lines[len(lines)-1]
+	}
+	return acknowledged, killed
 }
 
 func checkAfterCrash(t *testing.T, dir, when string, allowed []string) {
@@ -219,6 +236,7 @@ func TestFailAtEveryStep(t *testing.T) {
 				break
 			}
 		}
+		checkAfterCrash(t, dir, fmt.Sprintf("after pass %d", passes), allowed[last])
 		if passes == 0 && refused < 40 {
 			t.Errorf("only %d commits failed", refused)
 		}
@@ -232,5 +250,7 @@ func wantAfterCrash(t *testing.T, dir, when, state string) {
 	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	checkAfterCrash(t, crashed, when, []string{state})
+	if got := text(t, open(t, crashed, Options{}).Running().Root); got != states[state] {
+		t.Fatalf("%s: after a crash %.200s runs, want %s", when, got, state)
+	}
 }
