@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
-
-	"crypto/ed25519"
 
 	"mooring/server/access"
 	"mooring/server/datastore"
@@ -56,6 +55,16 @@ var compiled = sync.OnceValues(func() (*schema.Schema, *validate.Rules) {
 		panic(err)
 	}
 	return s, rules
+})
+
+// hostKey is that of all servers.
+var hostKey = sync.OnceValue(func() ssh.Signer {
+	_, key, _ := ed25519.GenerateKey(nil) // crypto/rand does not fail
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return signer
 })
 
 var (
@@ -111,11 +120,6 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		t.Fatal(err)
 	}
 	running := func() *tree.Node { return store.Running().Root }
-	_, key, _ := ed25519.GenerateKey(nil)
-	host, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	st := state.New(s, 0)
 	def := s.Find("/example-traps:top")
 	st.Mount(state.Table{Node: def, Parts: []*schema.Node{def.ChildNamed("state")}, Read: func(_ context.Context, _ state.Keys, out *state.Out) error {
@@ -126,7 +130,7 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		return nil
 	}})
 	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st,
-		HostKey: host, Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

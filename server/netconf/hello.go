@@ -28,14 +28,13 @@ const (
 //
 // There is no writable-running: a manager that finds it copies the whole configuration before every change.
 func (s *Server) capabilities() []string {
-	list := []string{
-		base10,
-		base11,
-		capability + "candidate:1.0",
-		capability + "confirmed-commit:1.1",
-		capability + "rollback-on-error:1.0",
-		capability + "validate:1.1",
-		capability + "xpath:1.0",
+	list := []string{base10, base11}
+	for _, c := range []struct{ feature, version string }{
+		{"candidate", "1.0"}, {"confirmed-commit", "1.1"}, {"rollback-on-error", "1.0"}, {"validate", "1.1"}, {"xpath", "1.0"},
+	} {
+		if slices.Contains(s.base.Features, c.feature) {
+			list = append(list, capability+c.feature+":"+c.version)
+		}
 	}
 	if s.schema.Module("ietf-netconf-with-defaults") != nil {
 		list = append(list, capability+"with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim")
