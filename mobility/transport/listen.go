@@ -17,15 +17,6 @@ import (
 	"mooring/mobility"
 )
 
-// CheckPrivileges says whether this process may send and receive Mobility Headers, and if not, what it lacks.
-func CheckPrivileges() error {
-	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
-	if err != nil {
-		return fmt.Errorf("signalling over IPv6: %w", explain(err))
-	}
-	return unix.Close(fd)
-}
-
 // explain says what to do about an error of opening a socket.
 func explain(err error) error {
 	advice := ""
