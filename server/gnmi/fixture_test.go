@@ -78,6 +78,8 @@ type element struct {
 	socket   string
 	roots    *x509.CertPool
 
+	mute error // what the pools say instead of their state
+
 	mu          sync.Mutex
 	certificate *tls.Certificate
 }
@@ -132,7 +134,7 @@ func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) 
 		LMAs: func() []state.LMA {
 			return []state.LMA{{Name: "lma1", Table: e.bindings, Statistics: &mobility.Statistics{},
 				Peers:    func(context.Context) ([]lma.PeerState, error) { return nil, nil },
-				Networks: func(context.Context) (map[string][]pool.Usage, error) { return nil, nil },
+				Networks: func(context.Context) (map[string][]pool.Usage, error) { return nil, e.mute },
 				Session:  func(id dataplane.SessionID) dataplane.SessionID { return id }}}
 		},
 		Configured: func() *mobility.Config { return &mobility.Config{} },

@@ -27,7 +27,7 @@ const elementOrigin = "mooring"
 // maxPathElements bounds a path; the deepest node of any model we know is less than half as deep.
 const maxPathElements = 64
 
-// maxPatterns bounds what one path with wildcards may stand for in the models.
+// maxPatterns bounds what a path with wildcards, or all paths of a read, may stand for in the models.
 const maxPatterns = 2000
 
 // place is what a path of a request leads to.
@@ -68,11 +68,12 @@ func (r *resolver) resolve(path *gpb.Path) (*place, *fault) {
 		}
 	}
 	p.wildcard = x.wildcard
-	if p.patterns = x.paths(r.schema); x.nested {
-		p.patterns = covering(p.patterns)
-	}
+	p.patterns = x.paths(r.schema)
 	if len(p.patterns) > maxPatterns {
 		return nil, faultf(codes.ResourceExhausted, "%s: stands for %d nodes of the models; the limit is %d", p.text, len(p.patterns), maxPatterns)
+	}
+	if x.nested {
+		p.patterns = covering(p.patterns)
 	}
 	return p, nil
 }
@@ -88,6 +89,7 @@ func (s *service) resolveAll(op string, prefix *gpb.Path, paths []*gpb.Path) ([]
 	r := &resolver{schema: s.schema, op: op, prefix: prefix, unknown: codes.Unimplemented}
 	var places []*place
 	var wrong faults
+	total := 0
 	for _, path := range paths {
 		p, f := r.resolve(path)
 		if f != nil {
@@ -95,6 +97,9 @@ func (s *service) resolveAll(op string, prefix *gpb.Path, paths []*gpb.Path) ([]
 			continue
 		}
 		places = append(places, p)
+		if total += len(p.patterns); total > maxPatterns {
+			return nil, faultf(codes.ResourceExhausted, "%s: the paths of one request stand for more than %d nodes of the models", op, maxPatterns)
+		}
 	}
 	if len(wrong) == 0 {
 		if f := checkOrigins(prefix, places); f != nil {
@@ -171,10 +176,11 @@ func (x *expansion) step(e *gpb.PathElem, index int) *fault {
 	}
 	var next []reached
 	var reason *fault
+	seen := map[*schema.Node][]schema.Path{}
 	for _, at := range x.found {
 		if e.Name == anyElements {
 			x.nested = true
-			next = x.below(at, next)
+			next = x.below(at, next, seen)
 			continue
 		}
 		for _, def := range x.children(at.node, e.Name) {
@@ -235,14 +241,16 @@ func appendDefined(list []*schema.Node, def *schema.Node) []*schema.Node {
 	return append(list, def)
 }
 
-// below appends a node and all that are below it: what "..." stands for.
-func (x *expansion) below(at reached, list []reached) []reached {
-	if !slices.ContainsFunc(list, func(r reached) bool { return r.node == at.node && r.path.Equal(at.path) }) {
-		list = append(list, at)
+// below appends a node and all that are below it: what "..." stands for. Those that have been seen are in the list with all below them.
+func (x *expansion) below(at reached, list []reached, seen map[*schema.Node][]schema.Path) []reached {
+	if slices.ContainsFunc(seen[at.node], at.path.Equal) {
+		return list
 	}
+	seen[at.node] = append(seen[at.node], at.path)
+	list = append(list, at)
 	for _, def := range x.children(at.node, anyElement) {
 		if def.HasChildren() {
-			list = x.below(reached{def, at.path.Append(def, openKeys(def)...)}, list)
+			list = x.below(reached{def, at.path.Append(def, openKeys(def)...)}, list, seen)
 		}
 	}
 	return list

@@ -1,7 +1,6 @@
 package gnmi
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -268,15 +268,25 @@ func TestMalformedPaths(t *testing.T) {
 	wantCode(t, err, codes.Unimplemented, `"no"`, `"other"`, `"x"`) // all are listed
 }
 
-// Nested wildcards cost no more than they find.
+// Nested wildcards cost no more than the models are large, and a request no more than its limit.
 func TestManyWildcards(t *testing.T) {
 	c := newElement(t).local()
-	for n := 1; n < 30; n++ {
-		at := path(strings.Repeat("/...", n) + "/name")
-		if _, err := c.Get(t.Context(), &gpb.GetRequest{Path: []*gpb.Path{at}}); err != nil {
-			wantCode(t, err, codes.ResourceExhausted)
+	for n := 1; n < 32; n++ {
+		for _, between := range []string{"/...", "/.../*"} {
+			if _, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(strings.Repeat(between, n) + "/name")}); err != nil {
+				if code := status.Code(err); code != codes.ResourceExhausted && code != codes.Unimplemented && code != codes.NotFound {
+					t.Errorf("%d times %s: %v", n, between, err)
+				}
+			}
 		}
 	}
-	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(fmt.Sprintf("/%s/nothing", "..."))})
+	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths("/.../nothing")})
 	wantCode(t, err, codes.Unimplemented)
+	wide := &gpb.GetRequest{Path: slices.Repeat(paths("/.../name"), 1000)}
+	_, err = c.Get(t.Context(), wide)
+	wantCode(t, err, codes.ResourceExhausted, "2000")
+	_, err = c.Set(t.Context(), &gpb.SetRequest{Delete: slices.Repeat(paths("/..."), 10)})
+	if err != nil { // all that "..." stands for is below the root
+		t.Error(err)
+	}
 }

@@ -89,8 +89,16 @@ func (s *service) operations(req *gpb.SetRequest) ([]*operation, error) {
 			wrong = append(wrong, f)
 		}
 	}
+	nodes := 0
 	for _, path := range req.GetDelete() {
-		add(s.deletion(req.GetPrefix(), path))
+		op, f := s.deletion(req.GetPrefix(), path)
+		add(op, f)
+		if f == nil {
+			nodes += len(op.place.patterns)
+		}
+		if nodes > s.options.Limits.Operations {
+			return nil, faultf(codes.ResourceExhausted, "set: the deletes stand for more than %d nodes of the models", s.options.Limits.Operations)
+		}
 	}
 	for _, u := range req.GetReplace() {
 		add(s.writing(gpb.UpdateResult_REPLACE, req.GetPrefix(), u))

@@ -1,12 +1,15 @@
 package gnmi
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 // fast lets samples be short.
@@ -328,7 +332,7 @@ func (s *streams) count() int {
 
 func TestGNMI68SubscribeAndCancel(t *testing.T) {
 	e := newElement(t, fast)
-	for i := range 50 {
+	for i := range 10 {
 		e.bindings.Put(session(i+1, nil))
 	}
 	c := e.local()
@@ -336,7 +340,7 @@ func TestGNMI68SubscribeAndCancel(t *testing.T) {
 		for i := range n {
 			list := on(gpb.SubscriptionList_STREAM, sys, bindings, lmaPath+"/peers")
 			if i%2 == 0 {
-				list = sampled(10*time.Millisecond, "/")
+				list = sampled(10*time.Millisecond, sys, bindings)
 			}
 			w := c.watch(t, list)
 			if i%3 > 0 {
@@ -397,4 +401,51 @@ func TestGNMI70TooManyStreams(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load")).sync()
+}
+
+// State that does not answer is an error that says so, and no reason to tell that there is nothing.
+func TestStateThatDoesNotAnswer(t *testing.T) {
+	e := newElement(t, fast)
+	e.mute = errors.New("the machine is busy")
+	c := e.local()
+	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(lmaPath + "/network")})
+	wantCode(t, err, codes.Unavailable, "busy")
+	wantCode(t, c.watch(t, on(gpb.SubscriptionList_ONCE, lmaPath+"/network")).end(), codes.Unavailable, "busy")
+	wantCode(t, c.watch(t, sampled(time.Second, lmaPath+"/network")).end(), codes.Unavailable, "busy")
+}
+
+// Somebody who opens streams without end is refused beyond the limit, and nobody else notices.
+func TestStreamsWithoutEnd(t *testing.T) {
+	e := newElement(t, func(o *Options) { o.Limits.Streams, o.Limits.StreamsPerUser = 50, 40 })
+	alice, bob := e.over("alice", "secret"), e.over("bob", "secret")
+	w := bob.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
+	w.sync()
+	const tries = 1000
+	var open, refused atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	for range tries {
+		wg.Go(func() {
+			stream, err := alice.Subscribe(ctx)
+			if err == nil {
+				stream.Send(subscribe(on(gpb.SubscriptionList_STREAM, sys)))
+				_, err = stream.Recv()
+			}
+			switch status.Code(err) {
+			case codes.OK:
+				open.Add(1)
+			case codes.ResourceExhausted:
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if open.Load() != 40 || refused.Load() != tries-40 {
+		t.Errorf("%d streams are open, %d were refused", open.Load(), refused.Load())
+	}
+	e.local().set(t, updates(sys+"/load", "77"))
+	w.until("/system/load", "uint 77")
 }

@@ -239,6 +239,9 @@ func (x *subscriber) status(ctx context.Context, err error) error {
 	if cause != nil && err != nil {
 		return status.FromContextError(cause).Err()
 	}
+	if _, ok := status.FromError(err); !ok { // what the state comes from does not answer
+		return faultf(codes.Unavailable, "subscribe: %v", err)
+	}
 	return err
 }
 
