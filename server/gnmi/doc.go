@@ -17,7 +17,7 @@
 //	credentials.go   who is at the other end of a connection
 //	authenticate.go  who asks
 //	limit.go         how much of it
-//	path.go          paths to patterns, and back
+//	path.go          paths to patterns, and back; expand.go wildcards
 //	selection.go     what is selected below a node
 //	models.go        Capabilities, use_models
 //	read.go          configuration and state to a sink
@@ -27,7 +27,7 @@
 //	value.go         values of leaves; json.go the JSON encoding that is not RFC 7951's
 //	get.go
 //	set.go           operations, and the commit; payload.go what they write
-//	subscribe.go     the request; stream.go, feed.go what follows from it
+//	subscribe.go     the request of a Subscribe; subscriber.go who serves it, stream.go and feed.go how it goes on
 //	extension.go     extensions
 //	errors.go        what went wrong, in the codes of gRPC
 package gnmi

@@ -1,0 +1,156 @@
+package gnmi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"mooring/server/access"
+)
+
+// subscriber is one Subscribe that is being served.
+type subscriber struct {
+	*service
+	stream subscribeStream
+	user   access.User
+	list   *subscriptionList
+	stall  *time.Timer   // fires when a message cannot be sent for too long
+	stuck  chan struct{} // closed then
+}
+
+func newSubscriber(s *service, stream subscribeStream, user access.User, list *subscriptionList) *subscriber {
+	x := &subscriber{service: s, stream: stream, user: user, list: list, stuck: make(chan struct{})}
+	x.stall = time.AfterFunc(math.MaxInt64, func() { close(x.stuck) })
+	x.stall.Stop()
+	return x
+}
+
+// run serves the subscription in a goroutine of its own, so that a client who does not read keeps only that from going on. It ends with the
+// stream.
+func (x *subscriber) run() error {
+	ctx, cancel := context.WithCancelCause(x.stream.Context())
+	defer cancel(nil)
+	polls := make(chan struct{})
+	go x.receive(ctx, cancel, polls)
+	result := make(chan error, 1)
+	go func() { result <- x.serve(ctx, polls) }()
+	select {
+	case err := <-result:
+		return x.status(ctx, err)
+	case <-x.stuck:
+		return faultf(codes.ResourceExhausted, "subscribe: nothing could be sent for %v; the client does not read", x.options.Limits.Stall)
+	case <-x.closing:
+		return faultf(codes.Unavailable, "subscribe: the element is shutting down")
+	case <-ctx.Done():
+		return x.status(ctx, ctx.Err())
+	}
+}
+
+// status gives what ended a subscription as the client is told.
+func (x *subscriber) status(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if f, ok := errors.AsType[*fault](cause); ok {
+		return f
+	}
+	if cause != nil && err != nil {
+		return status.FromContextError(cause).Err()
+	}
+	if _, ok := status.FromError(err); !ok { // what the state comes from does not answer
+		return faultf(codes.Unavailable, "subscribe: %v", err)
+	}
+	return err
+}
+
+// receive reads what the client sends after its first message: polls, or nothing. A client may close its side and still be served.
+func (x *subscriber) receive(ctx context.Context, cancel context.CancelCauseFunc, polls chan<- struct{}) {
+	for {
+		req, err := x.stream.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			close(polls)
+			return
+		case err != nil:
+			cancel(err)
+			return
+		case req.GetPoll() == nil || x.list.GetMode() != gpb.SubscriptionList_POLL:
+			cancel(faultf(codes.InvalidArgument, "subscribe: after the first message only a Poll may follow, and only in mode POLL"))
+			return
+		}
+		select {
+		case polls <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (x *subscriber) serve(ctx context.Context, polls <-chan struct{}) error {
+	switch x.list.GetMode() {
+	case gpb.SubscriptionList_ONCE:
+		return x.once(ctx)
+	case gpb.SubscriptionList_POLL:
+		return x.poll(ctx, polls)
+	}
+	return x.follow(ctx)
+}
+
+func (x *subscriber) poll(ctx context.Context, polls <-chan struct{}) error {
+	if err := x.once(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case _, more := <-polls:
+			if !more {
+				return nil
+			}
+			if err := x.once(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// once tells everything, and that this was all.
+func (x *subscriber) once(ctx context.Context) error {
+	if !x.list.GetUpdatesOnly() {
+		r := x.newReader()
+		patterns, now := patternsOf(x.list.items), time.Now()
+		if err := r.config(nil, x.options.Store.Running().Root, selectionOf(patterns, x.list.depth), now, false); err != nil {
+			return err
+		}
+		for _, t := range x.tables(patterns, x.list.depth) {
+			if err := r.rows(ctx, t, now); err != nil {
+				return err
+			}
+		}
+	}
+	return x.sync()
+}
+
+// newReader reads for the subscriber's user and tells the subscriber.
+func (x *subscriber) newReader() *reader {
+	return x.reader(x.user, x.list.used, &notifier{send: x.notify, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, encoding: x.list.GetEncoding()})
+}
+
+func (x *subscriber) notify(n *gpb.Notification) error {
+	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_Update{Update: n}})
+}
+
+func (x *subscriber) sync() error {
+	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
+}
+
+func (x *subscriber) send(resp *gpb.SubscribeResponse) error {
+	x.stall.Reset(x.options.Limits.Stall)
+	defer x.stall.Stop()
+	return x.stream.Send(resp)
+}
