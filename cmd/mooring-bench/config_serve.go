@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/model"
 	"mooring/server/netconf"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -204,12 +206,9 @@ func (o serveOptions) compile(dir string) (*schema.Schema, error) {
 	if err := os.CopyFS(dir, yang.FS); err != nil {
 		return nil, err
 	}
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		if !strings.HasPrefix(m.Name, "mooring-pmipv6") && m.Name != "mooring-deviations" {
-			sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-		}
-	}
+	sources := slices.DeleteFunc(model.Sources(), func(m schema.Source) bool {
+		return strings.HasPrefix(m.Name, "mooring-pmipv6") || m.Name == "mooring-deviations"
+	})
 	for _, file := range o.yang {
 		if err := copyYANG(filepath.Dir(file), dir); err != nil {
 			return nil, err

@@ -9,19 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/yang"
 )
 
 // element compiles the modules of a Mooring element.
 func element(t testing.TB) *schema.Schema {
 	t.Helper()
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
-	s, err := schema.Compile(yang.FS, sources...)
+	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/validate"
@@ -26,13 +27,11 @@ var update = flag.Bool("update", false, "write the expected results anew")
 // compile compiles the schema of an element that supports features of mooring-pmipv6 beside those of the manifest.
 func compile(t testing.TB, features ...string) *schema.Schema {
 	t.Helper()
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		source := schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features}
-		if m.Name == "mooring-pmipv6" {
-			source.Features = append(slices.Clone(m.Features), features...)
+	sources := model.Sources()
+	for i := range sources {
+		if m := &sources[i]; m.Name == "mooring-pmipv6" {
+			m.Features = append(slices.Clone(m.Features), features...)
 		}
-		sources = append(sources, source)
 	}
 	s, err := schema.Compile(yang.FS, sources...)
 	if err != nil {

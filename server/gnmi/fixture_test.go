@@ -30,6 +30,7 @@ import (
 	"mooring/mobility/pool"
 	"mooring/server/access"
 	"mooring/server/datastore"
+	"mooring/server/model"
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -38,10 +39,8 @@ import (
 
 // models are those of an element, and an example that has every type.
 var testSchema = sync.OnceValue(func() *schema.Schema {
-	sources := []schema.Source{{Name: "example-types", Implement: true}, {Name: "example-system", Implement: true, Features: []string{"tls"}}}
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
+	sources := append(model.Sources(), schema.Source{Name: "example-types", Implement: true},
+		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}})
 	files := fstest.MapFS{}
 	for _, from := range []fs.FS{yang.FS, os.DirFS("../tree/schema/testdata")} {
 		fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {

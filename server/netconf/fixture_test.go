@@ -20,6 +20,7 @@ import (
 
 	"mooring/server/access"
 	"mooring/server/datastore"
+	"mooring/server/model"
 	"mooring/server/netconf/framing"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -42,10 +43,7 @@ var compiled = sync.OnceValues(func() (*schema.Schema, *validate.Rules) {
 			panic(err)
 		}
 	}
-	sources := []schema.Source{{Name: "example-traps", Implement: true}}
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
+	sources := append(model.Sources(), schema.Source{Name: "example-traps", Implement: true})
 	s, err := schema.Compile(files, sources...)
 	if err != nil {
 		panic(err)

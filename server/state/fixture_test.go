@@ -22,18 +22,14 @@ import (
 	"mooring/mobility/pool"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
+	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/yang"
 )
 
 // element compiles the schema that an element serves. It takes a while.
 var element = sync.OnceValue(func() *schema.Schema {
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
-	s, err := schema.Compile(yang.FS, sources...)
+	s, err := model.Schema()
 	if err != nil {
 		panic(err)
 	}

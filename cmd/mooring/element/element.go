@@ -27,6 +27,7 @@ import (
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/model"
 	"mooring/server/netconf"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -134,7 +135,7 @@ func (e *Element) startParts() (err error) {
 
 // openStore puts the configuration into force.
 func (e *Element) openStore(ctx context.Context) error {
-	s, err := Schema()
+	s, err := model.Schema()
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,14 @@ import (
 	"mooring/examples"
 	"mooring/server/apply"
 	"mooring/server/datastore"
+	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
 
 // TestEveryExampleCommits commits each example at start, as run --startup does. None of them may even be warned of.
 func TestEveryExampleCommits(t *testing.T) {
-	s, err := Schema()
+	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestEveryExampleCommits(t *testing.T) {
 
 // TestLabElementsFitTogether compares what the elements of the lab say of each other.
 func TestLabElementsFitTogether(t *testing.T) {
-	s, err := Schema()
+	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}

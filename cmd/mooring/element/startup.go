@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/xmlio"
@@ -68,7 +69,7 @@ func (e *Element) asConfigError(err error) error {
 // ReadConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
 // is there is a *ConfigError.
 func ReadConfiguration(name string) (*tree.Node, error) {
-	s, err := Schema()
+	s, err := model.Schema()
 	if err != nil {
 		return nil, err
 	}

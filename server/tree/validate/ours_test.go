@@ -3,19 +3,14 @@ package validate
 import (
 	"testing"
 
+	"mooring/server/model"
 	"mooring/server/tree"
-	"mooring/server/tree/schema"
-	"mooring/yang"
 )
 
 // TestOwnModulesCompile keeps the modules of this element free of expressions and types that we would not understand, and
 // the empty configuration valid.
 func TestOwnModulesCompile(t *testing.T) {
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
-	s, err := schema.Compile(yang.FS, sources...)
+	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}

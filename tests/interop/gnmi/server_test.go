@@ -32,10 +32,10 @@ import (
 	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/model"
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/yang"
 )
 
 const (
@@ -80,11 +80,7 @@ const configuration = `{
 
 func serve(t *testing.T) *element {
 	t.Helper()
-	var sources []schema.Source
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
-	s, err := schema.Compile(yang.FS, sources...)
+	s, err := model.Schema()
 	check(t, err)
 	e := &element{dir: t.TempDir(), bindings: binding.New()}
 	e.socket = filepath.Join(e.dir, "mooring.sock")

@@ -6,11 +6,13 @@ import (
 
 	juniper "github.com/Juniper/go-netconf/netconf"
 	"golang.org/x/crypto/ssh"
+
+	"mooring/server/model"
 )
 
 // go-netconf speaks version 1.0 and reads replies with encoding/xml.
 func TestGoNetconf(t *testing.T) {
-	e := serve(t, served())
+	e := serve(t, model.Sources())
 	byKey, err := juniper.SSHConfigPubKeyFile(user, e.keyFile, "")
 	check(t, err)
 	byPassword := juniper.SSHConfigPassword(user, password)
@@ -43,7 +45,7 @@ func TestGoNetconf(t *testing.T) {
 }
 
 func TestWhoIsNotLetIn(t *testing.T) {
-	e := serve(t, served())
+	e := serve(t, model.Sources())
 	_, stranger, err := newKey()
 	check(t, err)
 	for name, config := range map[string]*ssh.ClientConfig{

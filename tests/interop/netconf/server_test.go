@@ -42,14 +42,6 @@ type element struct {
 	store   *datastore.Store
 }
 
-// served is the schema of an element.
-func served() (sources []schema.Source) {
-	for _, m := range yang.Modules {
-		sources = append(sources, schema.Source{Name: m.Name, Revision: m.Revision, Implement: m.Implement, Features: m.Features})
-	}
-	return sources
-}
-
 // compile compiles modules of ours and of testdata.
 func compile(t *testing.T, sources []schema.Source) *schema.Schema {
 	t.Helper()

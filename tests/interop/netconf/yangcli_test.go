@@ -4,17 +4,18 @@ import (
 	"strings"
 	"testing"
 
+	"mooring/server/model"
 	"mooring/server/tree/schema"
-	"mooring/yang"
 )
 
 // yangcli compiles every module that the server offers, fetched by get-schema, and reads replies by them. It takes neither
 // submodules that augment their module nor derived-from(), so that it gets a small model beside the standard ones.
 func TestYangcli(t *testing.T) {
 	modules := []schema.Source{{Name: "example-orchard", Implement: true}}
-	for _, m := range yang.Modules {
+	for _, m := range model.Sources() {
 		if strings.HasPrefix(m.Name, "ietf-netconf") || m.Name == "ietf-yang-library" {
-			modules = append(modules, schema.Source{Name: m.Name, Revision: m.Revision, Implement: true, Features: m.Features})
+			m.Implement = true
+			modules = append(modules, m)
 		}
 	}
 	e := serve(t, modules)
