@@ -39,6 +39,30 @@ func NewNamespace() (*Namespace, error) {
 	return &Namespace{r.file}, nil
 }
 
+// OpenNamespace opens the namespace that a file stands for, such as /proc/1/ns/net or a descriptor below /proc.
+func OpenNamespace(name string) (*Namespace, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Namespace{file}, nil
+}
+
+// Cookie returns the number of the namespace. It is given to no other as long as the host runs, unlike the inode number that
+// its file shows (SO_NETNS_COOKIE of socket(7), Linux 5.14).
+func (n *Namespace) Cookie() (cookie uint64, err error) {
+	err = n.Do(func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		return err
+	})
+	return cookie, err
+}
+
 // FD returns the descriptor that holds the namespace, or -1 of a nil Namespace. It stays the namespace's own.
 func (n *Namespace) FD() int {
 	if n == nil {

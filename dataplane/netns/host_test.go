@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mooring/dataplane/netlink"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -79,5 +82,32 @@ func TestProcessRunsInHost(t *testing.T) {
 	must(t, a.Start(cmd), cmd.Wait())
 	if !strings.Contains(out.String(), "inside0:") {
 		t.Fatalf("no inside0 in:\n%s", out)
+	}
+}
+
+// The kernel gives the inode number of a namespace that is gone to the next one, and its cookie to none.
+func TestCookiesAreNotUsedAgain(t *testing.T) {
+	seen := map[uint64]bool{}
+	for range 20 {
+		h, err := NewHost("passing")
+		must(t, err)
+		cookie, err := h.Cookie()
+		must(t, err, h.Close())
+		if seen[cookie] {
+			t.Fatalf("cookie %d was given twice", cookie)
+		}
+		seen[cookie] = true
+	}
+}
+
+func TestOpenNamespace(t *testing.T) {
+	a := host(t, "a")
+	opened, err := netlink.OpenNamespace(fmt.Sprintf("/proc/self/fd/%d", a.FD()))
+	must(t, err)
+	defer opened.Close()
+	want, err := a.Cookie()
+	must(t, err)
+	if got, err := opened.Cookie(); err != nil || got != want {
+		t.Errorf("cookie %d, want %d: %v", got, want, err)
 	}
 }

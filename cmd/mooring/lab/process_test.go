@@ -323,7 +323,7 @@ func family(pid int) []int {
 }
 
 // namespacesOf names the namespaces that the process of a lab holds.
-func namespacesOf(t *testing.T, pid int) (names []string) {
+func namespacesOf(t *testing.T, pid int) (namespaces []identity) {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil {
@@ -331,16 +331,20 @@ func namespacesOf(t *testing.T, pid int) (names []string) {
 	}
 	for _, file := range files {
 		if name, err := os.Readlink(file); err == nil && strings.HasPrefix(name, "net:") {
-			names = append(names, name)
+			id, err := identify(name, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			namespaces = append(namespaces, id)
 		}
 	}
-	if len(names) < 6 {
-		t.Fatalf("the lab has the namespaces %v", names)
+	if len(namespaces) < 6 {
+		t.Fatalf("the lab has the namespaces %v", namespaces)
 	}
-	return names
+	return namespaces
 }
 
-func gone(t *testing.T, processes []int, namespaces []string) {
+func gone(t *testing.T, processes []int, namespaces []identity) {
 	t.Helper()
 	eventually(t, "the processes are gone", func() bool {
 		return !slices.ContainsFunc(processes, func(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
