@@ -2,14 +2,14 @@
 //
 // Folder mooring has our own modules: mooring-pmipv6 with one submodule for each subject, mooring-system, and the modules
 // they import. Folder ietf has the standard modules: their structure is that of the RFC named in each, their descriptions
-// are ours. A file is called after its module.
+// are ours. Folder tailf has what managers made by Tail-f look for. A file is called after its module.
 package yang
 
 import "embed"
 
 // FS holds every module and submodule as NAME.yang in one of its folders.
 //
-//go:embed mooring/*.yang ietf/*.yang
+//go:embed mooring/*.yang ietf/*.yang tailf/*.yang
 var FS embed.FS
 
 // Module says how a module takes part in the schema.
@@ -35,6 +35,7 @@ var Modules = []Module{
 	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "confirmed-commit", "rollback-on-error", "validate", "xpath"}},
 	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
 	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
+	{Name: "ietf-netconf-notifications", Revision: "2012-02-06", Implement: true},
 	{Name: "ietf-netconf-with-defaults", Revision: "2011-06-01", Implement: true},
 	{Name: "ietf-network-instance", Revision: "2019-01-21"},
 	{Name: "ietf-packet-fields", Revision: "2019-03-04"},
@@ -48,4 +49,7 @@ var Modules = []Module{
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
 	{Name: "mooring-system", Revision: "2026-11-22", Implement: true},
+	{Name: "nc-notifications", Revision: "2008-07-14", Implement: true},
+	{Name: "notifications", Revision: "2008-07-14", Implement: true},
+	{Name: "tailf-netconf-monitoring", Revision: "2026-11-22", Implement: true},
 }

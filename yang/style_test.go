@@ -1,19 +1,21 @@
 package yang_test
 
 import (
-	"path/filepath"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	goyang "github.com/openconfig/goyang/pkg/yang"
+
+	"mooring/yang"
 )
 
 // ours calls visit for every statement of our modules and submodules.
 func ours(t *testing.T, visit func(s, parent *goyang.Statement)) {
 	t.Helper()
-	files, err := filepath.Glob("mooring/*.yang")
+	files, err := fs.Glob(yang.FS, "[^i]*/*.yang") // all but folder ietf
 	if err != nil || len(files) == 0 {
 		t.Fatalf("our modules are gone: %v", err)
 	}

@@ -21,7 +21,7 @@ func yanglint(t *testing.T, args ...string) (complaints string) {
 	if err != nil {
 		t.Fatal("yanglint is missing: install the Debian package libyang2-tools")
 	}
-	out, err := exec.CommandContext(t.Context(), tool, append([]string{"-p", "mooring", "-p", "ietf"}, args...)...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), tool, append([]string{"-p", "mooring", "-p", "ietf", "-p", "tailf"}, args...)...).CombinedOutput()
 	if err != nil && len(out) == 0 {
 		return err.Error()
 	}

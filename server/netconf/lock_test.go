@@ -22,6 +22,11 @@ func locate(def *schema.Node) (p schema.Path) {
 	return p
 }
 
+// leafAt is the edit that gives a leaf a value.
+func leafAt(s *schema.Schema, def *schema.Node, value string) tree.Edit {
+	return tree.At(s, locate(def), tree.Merge, tree.NewLeaf(def, value))
+}
+
 func TestLocks(t *testing.T) {
 	f := start(t, "", Limits{})
 	a, b := f.dial(admin), f.dial(admin)
@@ -112,7 +117,7 @@ func (f *fixture) elsewhere(path, value string) {
 	s := f.server.schema
 	def := s.Find(path)
 	private := f.store.NewSession(access.User{Name: "other", Origin: access.TLS}, 0).Private()
-	if _, err := private.Edit(nil, tree.At(s, locate(def), tree.Merge, tree.NewLeaf(def, value))); err != nil {
+	if _, err := private.Edit(nil, leafAt(s, def, value)); err != nil {
 		f.t.Fatal(err)
 	}
 	if _, err := private.Commit(context.Background(), datastore.CommitOptions{Via: "gnmi"}); err != nil {

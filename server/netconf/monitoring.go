@@ -3,6 +3,7 @@ package netconf
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -38,7 +39,7 @@ func (s *Server) mountMonitoring() error {
 			row.Text(capability, c)
 		}
 	})
-	s.mount(at("/datastores/datastore"), s.datastoreRows(at("/datastores/datastore/locks")))
+	s.mount(at("/datastores/datastore"), s.datastoreRows(at("/datastores/datastore")))
 	namespace, location := at("/schemas/schema/namespace"), at("/schemas/schema/location")
 	s.mount(at("/schemas/schema"), func(out *state.Out) {
 		for _, d := range documents(s.schema) {
@@ -81,7 +82,9 @@ func (c *counters) render(row *state.Sink, def *schema.Node) {
 	row.Uint(def.ChildNamed("out-notifications"), 0)
 }
 
-func (s *Server) datastoreRows(locks *schema.Node) func(*state.Out) {
+func (s *Server) datastoreRows(def *schema.Node) func(*state.Out) {
+	transaction := def.ChildNamed("transaction-id")
+	locks := def.ChildNamed("locks")
 	global := locks.ChildNamed("global-lock")
 	return func(out *state.Out) {
 		held := s.store.Locks()
@@ -95,8 +98,20 @@ func (s *Server) datastoreRows(locks *schema.Node) func(*state.Out) {
 				row.Close()
 				row.Close()
 			}
+			if target == datastore.RunningStore {
+				row.Text(transaction, transactionID(s.store.Running()))
+			}
 		}
 	}
+}
+
+// transactionID tells what runs from everything that ran before, on this element or on another of its address: a state folder
+// that was emptied counts its commits from the beginning.
+func transactionID(running *datastore.Snapshot) string {
+	if running.Time.IsZero() {
+		return strconv.FormatUint(running.ID, 10)
+	}
+	return fmt.Sprintf("%d-%x", running.ID, running.Time.UnixNano())
 }
 
 func (s *Server) sessionRows(def *schema.Node) func(*state.Out) {

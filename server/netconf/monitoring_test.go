@@ -39,7 +39,7 @@ func TestMonitoring(t *testing.T) {
 	if got := b.state("sessions"); got != want {
 		t.Errorf("sessions\ngot  %s\nwant %s", got, want)
 	}
-	want = `<datastore><name>running</name></datastore><datastore><name>candidate</name><locks><global-lock>` +
+	want = `<datastore><name>running</name><transaction-id xmlns="` + tailfSpace + `">0</transaction-id></datastore><datastore><name>candidate</name><locks><global-lock>` +
 		`<locked-by-session>2</locked-by-session><locked-time>TIME</locked-time></global-lock></locks></datastore>`
 	if got := b.state("datastores"); got != want {
 		t.Errorf("datastores: %s", got)
