@@ -177,14 +177,14 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 		g.Close()
 		return nil, errors.Join(err, store.Close(), root.Close())
 	}
-	n.Prepare(ctx, anyPort).Apply()
+	n.SSH.Prepare(ctx, anyPort).Apply()
 	g.Prepare(ctx, anyPort).Apply()
 	end = func() error {
 		n.Close()
 		g.Close()
 		return errors.Join(store.Close(), root.Close())
 	}
-	if at.NETCONF, err = onlyAddress(n.Status()); err != nil {
+	if at.NETCONF, err = onlyAddress(n.SSH.Status()); err != nil {
 		return nil, errors.Join(err, end())
 	}
 	if at.GNMI, err = onlyAddress(g.Status()); err != nil {

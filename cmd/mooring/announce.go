@@ -19,6 +19,9 @@ func announce(w io.Writer, version string, m element.Management) error {
 		fmt.Fprintf(t, "  new certificate\t%s\n", m.Certificate)
 	}
 	fmt.Fprintf(t, "  NETCONF\t%s\n", listOf(m.NETCONF))
+	if len(m.NETCONFTLS) > 0 {
+		fmt.Fprintf(t, "  NETCONF over TLS\t%s\n", listOf(m.NETCONFTLS))
+	}
 	fmt.Fprintf(t, "  gNMI\t%s\n", listOf(m.GNMI))
 	fmt.Fprintf(t, "  local gNMI\tunix://%s\n", m.Socket)
 	return t.Flush()

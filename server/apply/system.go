@@ -13,10 +13,11 @@ import (
 // Management is how the element is managed. Users, their keys and what they may do are not here: package access reads them
 // from the configuration whenever somebody logs in.
 type Management struct {
-	HostName string // empty: that of the host
-	NETCONF  Listener
-	GNMI     Listener
-	Backend  Backend
+	HostName   string   // empty: that of the host
+	NETCONF    Listener // over SSH
+	NETCONFTLS Listener
+	GNMI       Listener
+	Backend    Backend
 
 	node *tree.Node
 }
@@ -47,12 +48,13 @@ func (j *job) translateSystem() {
 	}
 	x, err := j.systemView.of(at.node)
 	j.check(at, err)
-	ssh, gnmi := x.Netconf.Ssh, x.Gnmi
+	ssh, tls, gnmi := x.Netconf.Ssh, x.Netconf.Tls, x.Gnmi
 	m := &Management{
-		HostName: x.GetHostName(),
-		NETCONF:  Listener{ssh.GetEnabled(), ssh.GetPort(), j.addrs(at.below("netconf", "ssh"), ssh.Address...)},
-		GNMI:     Listener{gnmi.GetEnabled(), gnmi.GetPort(), j.addrs(at.child("gnmi"), gnmi.Address...)},
-		node:     at.node,
+		HostName:   x.GetHostName(),
+		NETCONF:    Listener{ssh.GetEnabled(), ssh.GetPort(), j.addrs(at.below("netconf", "ssh"), ssh.Address...)},
+		NETCONFTLS: Listener{tls.GetEnabled(), tls.GetPort(), j.addrs(at.below("netconf", "tls"), tls.Address...)},
+		GNMI:       Listener{gnmi.GetEnabled(), gnmi.GetPort(), j.addrs(at.child("gnmi"), gnmi.Address...)},
+		node:       at.node,
 	}
 	switch x.Dataplane.GetBackend() {
 	case gen.MooringSystem_System_Dataplane_Backend_kernel:
@@ -60,7 +62,10 @@ func (j *job) translateSystem() {
 	case gen.MooringSystem_System_Dataplane_Backend_userspace:
 		m.Backend = UserspaceBackend
 	}
-	if m.NETCONF.collides(m.GNMI) {
+	if m.NETCONFTLS.collides(m.NETCONF) {
+		j.refuse(at.below("netconf", "tls", "port"), mustViolation, "port %d is that of NETCONF over SSH already", m.NETCONFTLS.Port)
+	}
+	if m.GNMI.collides(m.NETCONF) || m.GNMI.collides(m.NETCONFTLS) {
 		j.refuse(at.below("gnmi", "port"), mustViolation, "port %d is that of NETCONF already", m.GNMI.Port)
 	}
 	j.checkUserKeys(at)

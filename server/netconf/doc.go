@@ -1,8 +1,10 @@
-// Package netconf serves NETCONF (RFC 6241) over SSH (RFC 6242): configuration through the candidate datastore, state, and
-// the schema itself (RFC 6022, RFC 8525).
+// Package netconf serves NETCONF (RFC 6241) over SSH (RFC 6242) and TLS (RFC 7589): configuration through the candidate
+// datastore, state, and the schema itself (RFC 6022, RFC 8525).
 //
 //	server.go        the Server: options, limits, what it keeps of sessions
-//	ssh.go           TCP connections, logins, channels
+//	transport.go     TCP connections: from the login to the sessions, whatever carries them
+//	ssh.go           logins and channels of SSH
+//	tls.go           the same with TLS
 //	session.go       one session: hello, then requests one after the other
 //	hello.go         capabilities and the exchange of them
 //	request.go       a request read as it comes in, by what the schema says of it
@@ -14,6 +16,7 @@
 //	read.go          get, get-config
 //	edit.go          edit-config, copy-config
 //	commit.go        commit, cancel-commit, validate, discard-changes
+//	nmda.go          get-data and edit-data (RFC 8526); origin.go: where configuration in use comes from
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
 //	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema

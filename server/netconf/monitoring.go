@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/state"
 	"mooring/server/tree/schema"
@@ -114,6 +115,14 @@ func transactionID(running *datastore.Snapshot) string {
 	return fmt.Sprintf("%d-%x", running.ID, running.Time.UnixNano())
 }
 
+// transportOf names the transport by how the user came in.
+func transportOf(u access.User) string {
+	if u.Origin == access.TLS {
+		return "ietf-netconf-monitoring:netconf-tls"
+	}
+	return "ietf-netconf-monitoring:netconf-ssh"
+}
+
 func (s *Server) sessionRows(def *schema.Node) func(*state.Out) {
 	return func(out *state.Out) {
 		s.mu.Lock()
@@ -125,7 +134,7 @@ func (s *Server) sessionRows(def *schema.Node) func(*state.Out) {
 		slices.SortFunc(list, func(a, b *session) int { return cmp.Compare(a.id, b.id) })
 		for _, x := range list {
 			row := out.Row(strconv.FormatUint(uint64(x.id), 10))
-			row.Text(def.ChildNamed("transport"), "ietf-netconf-monitoring:netconf-ssh")
+			row.Text(def.ChildNamed("transport"), transportOf(x.user))
 			row.Text(def.ChildNamed("username"), x.user.Name)
 			if from, err := netip.ParseAddrPort(x.user.Remote); err == nil {
 				row.Addr(def.ChildNamed("source-host"), from.Addr().Unmap())

@@ -3,11 +3,11 @@ package netconf
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -30,8 +30,11 @@ type Options struct {
 	// 8525 define, so call New before the state is asked for.
 	State   *state.State
 	HostKey ssh.Signer
-	Log     *slog.Logger // nil logs nothing
-	Limits  Limits
+	// Certificate gives what the server shows to TLS clients. It is asked at every handshake, so that a new certificate cuts no
+	// session that began under the old one. Nil: nobody can come in over TLS.
+	Certificate func() *tls.Certificate
+	Log         *slog.Logger // nil logs nothing
+	Limits      Limits
 }
 
 // Limits bound what clients can take. Zero takes the default.
@@ -57,6 +60,9 @@ func (l Limits) orDefault() Limits {
 
 // Server is a NETCONF server. Its methods may be called concurrently.
 type Server struct {
+	// SSH and TLS are where the server listens. It listens nowhere at first.
+	SSH, TLS *listen.Sockets
+
 	store   *datastore.Store
 	users   *access.Users
 	access  *access.Control
@@ -68,21 +74,21 @@ type Server struct {
 	known   map[*schema.Node]operation
 	library library
 
-	ssh     *ssh.ServerConfig
-	logins  chan struct{} // a place for each connection that has not logged in
-	hashing chan struct{} // a place for each password that is compared
-	sockets *listen.Sockets
-	started time.Time
-	total   counters
+	ssh         *ssh.ServerConfig
+	certificate func() *tls.Certificate
+	logins      chan struct{} // a place for each connection that has not logged in
+	hashing     chan struct{} // a place for each password that is compared
+	started     time.Time
+	total       counters
 
 	ctx  context.Context // ends with the server
 	stop context.CancelFunc
 
 	mu       sync.Mutex // guards what follows
-	closed   bool
 	sessions map[uint32]*session
 	lastID   uint32
-	tasks    sync.WaitGroup // connections
+
+	tasks sync.WaitGroup // connections
 }
 
 // New returns a Server that does not listen yet. It fails when the schema lacks the protocol's own modules.
@@ -90,7 +96,11 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		store: o.Store, users: o.Users, access: o.Access, state: o.State, log: o.Log, limits: o.Limits.orDefault(),
 		schema: o.Store.Schema(), started: time.Now(), sessions: map[uint32]*session{},
-		hashing: make(chan struct{}, max(1, runtime.NumCPU()/2)), // guessing passwords may not take the processors
+		certificate: o.Certificate,
+		hashing:     make(chan struct{}, max(1, runtime.NumCPU()/2)), // guessing passwords may not take the processors
+	}
+	if s.certificate == nil {
+		s.certificate = func() *tls.Certificate { return nil } // a handshake then fails and says why
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -108,37 +118,22 @@ func New(o Options) (*Server, error) {
 	}
 	s.ssh = s.sshConfig(o.HostKey)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.sockets = listen.New("netconf", s.log, s.serve)
+	s.SSH = listen.New("netconf", s.log, func(l net.Listener) { s.accept(l, s.loginSSH) })
+	s.TLS = listen.New("netconf-tls", s.log, func(l net.Listener) { s.accept(l, s.loginTLS) })
 	return s, nil
-}
-
-// Prepare binds the sockets that are wanted. They are put to use when the change is applied.
-func (s *Server) Prepare(ctx context.Context, want []netip.AddrPort) *listen.Change {
-	return s.sockets.Prepare(ctx, want)
-}
-
-// Status tells where the server listens, and why it does not where it should.
-func (s *Server) Status() (bound []netip.AddrPort, err error) { return s.sockets.Status() }
-
-// Addrs tells where the server listens.
-func (s *Server) Addrs() []netip.AddrPort {
-	bound, _ := s.sockets.Status()
-	return bound
 }
 
 // Close ends all sessions, with what that brings about (RFC 6241 sections 7.5 and 8.4), and returns when nothing of the
 // server runs any more.
 func (s *Server) Close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
 	s.stop()
-	s.sockets.Close()
+	s.SSH.Close()
+	s.TLS.Close()
 	s.tasks.Wait()
 }
 
-// serve accepts connections until the socket is closed.
-func (s *Server) serve(l net.Listener) {
+// accept accepts connections until the socket is closed.
+func (s *Server) accept(l net.Listener, over transport) {
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -152,24 +147,11 @@ func (s *Server) serve(l net.Listener) {
 			}
 			continue
 		}
-		s.admit(conn)
-	}
-}
-
-// admit takes on a connection unless too many are logging in.
-func (s *Server) admit(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		conn.Close()
-		return
-	}
-	select {
-	case s.logins <- struct{}{}:
-		s.tasks.Go(func() { s.serveSSH(conn) })
-	default:
-		s.log.Warn("NETCONF connection refused: too many are logging in", "remote", conn.RemoteAddr().String())
-		conn.Close()
+		s.tasks.Go(func() {
+			if err := s.serve(&call{Conn: conn}, over); err != nil {
+				s.log.Info("NETCONF login failed", "remote", conn.RemoteAddr().String(), "error", err)
+			}
+		})
 	}
 }
 
@@ -177,7 +159,7 @@ func (s *Server) admit(conn net.Conn) {
 func (s *Server) enrol(x *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.sessions) >= s.limits.Sessions {
+	if s.ctx.Err() != nil || len(s.sessions) >= s.limits.Sessions {
 		return false
 	}
 	for {

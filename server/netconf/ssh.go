@@ -2,7 +2,6 @@ package netconf
 
 import (
 	"context"
-	"net"
 	"sync"
 	"time"
 
@@ -15,9 +14,6 @@ const (
 	subsystem = "netconf" // RFC 6242 section 3
 	// maxChannels bounds the channels of one connection, each of which can carry a session.
 	maxChannels = 16
-	// linger is how long a client has to close a channel, or the connection after its last session, before the server closes
-	// the connection.
-	linger = 2 * time.Second
 )
 
 // userKey is where the outcome of a login stands in ssh.Permissions.ExtraData.
@@ -52,6 +48,7 @@ func (s *Server) admitted(user access.User, err error) (*ssh.Permissions, error)
 // connection is an SSH connection after the login.
 type connection struct {
 	server *Server
+	call   *call
 	ssh    *ssh.ServerConn
 	user   access.User
 	ctx    context.Context // ends with the connection
@@ -61,27 +58,25 @@ type connection struct {
 	idle   *time.Timer // closes the connection while it has no session
 }
 
-// serveSSH takes a connection through the login and serves its channels until it is closed.
-func (s *Server) serveSSH(conn net.Conn) {
-	defer conn.Close()
-	loggedIn := sync.OnceFunc(func() { <-s.logins })
-	defer loggedIn()
-	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
-	conn.SetDeadline(time.Now().Add(s.limits.LoginTimeout))
+// loginSSH is a transport.
+func (s *Server) loginSSH(conn *call) (serve func(), err error) {
 	sc, channels, requests, err := ssh.NewServerConn(conn, s.ssh)
 	if err != nil {
-		s.log.Info("NETCONF login failed", "remote", conn.RemoteAddr().String(), "error", err)
-		return
+		return nil, err
 	}
-	loggedIn()
-	conn.SetDeadline(time.Time{})
-	ctx, cancel := context.WithCancel(s.ctx)
-	c := &connection{server: s, ssh: sc, user: sc.Permissions.ExtraData[userKey{}].(access.User), ctx: ctx}
-	c.idle = time.AfterFunc(s.limits.HelloTimeout, func() { sc.Close() })
+	c := &connection{server: s, call: conn, ssh: sc, user: sc.Permissions.ExtraData[userKey{}].(access.User)}
+	return func() { c.serve(channels, requests) }, nil
+}
+
+// serve serves the channels of a connection until it is closed.
+func (c *connection) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	ctx, cancel := context.WithCancel(c.server.ctx)
+	c.ctx = ctx
+	c.idle = time.AfterFunc(c.server.limits.HelloTimeout, func() { c.ssh.Close() })
 	defer c.idle.Stop()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { ssh.DiscardRequests(requests) })
-	tasks.Go(func() { sc.Wait(); cancel() })
+	tasks.Go(func() { c.ssh.Wait(); cancel() })
 	open := make(chan struct{}, maxChannels)
 	for ch := range channels {
 		tasks.Go(func() { c.channel(ch, open) })
@@ -157,6 +152,7 @@ func (c *connection) begin() {
 	defer c.mu.Unlock()
 	c.active++
 	c.idle.Stop()
+	c.call.begin()
 }
 
 func (c *connection) end() {
@@ -165,4 +161,5 @@ func (c *connection) end() {
 	if c.active--; c.active == 0 {
 		c.idle.Reset(linger)
 	}
+	c.call.end()
 }

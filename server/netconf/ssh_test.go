@@ -19,18 +19,25 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"mooring/server/access"
+	"mooring/server/listen"
 	"mooring/server/netconf/framing"
 )
 
-// listen lets a server listen on loopback, and returns where.
+// listen lets a server listen for SSH on loopback, and returns where.
 func (f *fixture) listen() string {
 	f.t.Helper()
-	f.server.Prepare(f.t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
-	addrs := f.server.Addrs()
-	if bound, err := f.server.Status(); len(addrs) != 1 || len(bound) != 1 || err != nil {
-		f.t.Fatalf("the server listens at %v, %v, %v", addrs, bound, err)
+	return f.open(f.server.SSH)
+}
+
+// open opens a socket on loopback.
+func (f *fixture) open(sockets *listen.Sockets) string {
+	f.t.Helper()
+	sockets.Prepare(f.t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
+	bound, err := sockets.Status()
+	if len(bound) != 1 || err != nil {
+		f.t.Fatalf("the server listens at %v, %v", bound, err)
 	}
-	return addrs[0].String()
+	return bound[0].String()
 }
 
 // hash is that of ann's password. Passwords cost time by design, most of all under the race detector: a test that is about
@@ -288,6 +295,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		}
 		f.server.Close() // a second time does nothing
 	})
+	noMoreThan(t, before)
+}
+
+// noMoreThan checks the number of goroutines.
+func noMoreThan(t *testing.T, before int) {
+	t.Helper()
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
 			return

@@ -30,6 +30,7 @@ func (s *State) MountElement(src Sources) error {
 		{mag + "/statistics", func(r *resolver, def *schema.Node, src *Sources) Table { return magStatistics(r, def, src, since) }},
 		{sys, system},
 		{sys + "/netconf/ssh", netconfSSH},
+		{sys + "/netconf/tls", netconfTLS},
 		{sys + "/gnmi", gnmi},
 		{sys + "/dataplane", backend},
 		{sys + "/configuration", configuration},

@@ -135,6 +135,9 @@ func (d *domain) sources() Sources {
 		NETCONF: func() Listener {
 			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:830")}, "[::1]:830: address in use"}
 		},
+		NETCONFTLS: func() Listener {
+			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:6513")}, "[::1]:6513: address in use"}
+		},
 		HostKeys: func() []HostKey { return []HostKey{{"ssh-ed25519", "SHA256:abc"}} },
 		GNMI: func() Listener {
 			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("[::1]:9339")}, "127.0.0.1:9339: address in use"}

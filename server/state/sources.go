@@ -32,7 +32,8 @@ type Sources struct {
 	Capabilities func() Capabilities
 	Version      string
 	Started      time.Time
-	NETCONF      func() Listener
+	NETCONF      func() Listener // over SSH
+	NETCONFTLS   func() Listener
 	HostKeys     func() []HostKey
 	GNMI         func() Listener
 	Certificate  func() Certificate

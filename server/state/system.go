@@ -96,25 +96,36 @@ func netconfSSH(r *resolver, def *schema.Node, src *Sources) Table {
 	})
 }
 
+// tlsNodes say where a server listens for TLS, and what it shows there.
+type tlsNodes struct {
+	listenerNodes
+	Certificate struct {
+		Self        *schema.Node `yang:"."`
+		Fingerprint *schema.Node `yang:"fingerprint"`
+		SelfSigned  *schema.Node `yang:"self-signed"`
+		NotAfter    *schema.Node `yang:"not-after"`
+	} `yang:"certificate"`
+}
+
+func netconfTLS(r *resolver, def *schema.Node, src *Sources) Table {
+	return overTLS(r, def, src.NETCONFTLS, src.Certificate)
+}
+
 func gnmi(r *resolver, def *schema.Node, src *Sources) Table {
-	var n struct {
-		listenerNodes
-		Certificate struct {
-			Self        *schema.Node `yang:"."`
-			Fingerprint *schema.Node `yang:"fingerprint"`
-			SelfSigned  *schema.Node `yang:"self-signed"`
-			NotAfter    *schema.Node `yang:"not-after"`
-		} `yang:"certificate"`
-	}
+	return overTLS(r, def, src.GNMI, src.Certificate)
+}
+
+func overTLS(r *resolver, def *schema.Node, listener func() Listener, certificate func() Certificate) Table {
+	var n tlsNodes
 	r.resolve(&n, def)
 	return one(def, []*schema.Node{n.Bound.Self, n.ListenError, n.Certificate.Self}, func(s *Sink) {
-		if src.GNMI != nil {
-			n.listenerNodes.render(s, src.GNMI())
+		if listener != nil {
+			n.listenerNodes.render(s, listener())
 		}
-		if src.Certificate == nil {
+		if certificate == nil {
 			return
 		}
-		if c := src.Certificate(); c.Fingerprint != "" {
+		if c := certificate(); c.Fingerprint != "" {
 			s.Open(n.Certificate.Self)
 			s.Text(n.Certificate.Fingerprint, c.Fingerprint)
 			s.Bool(n.Certificate.SelfSigned, c.SelfSigned)

@@ -60,11 +60,12 @@ type Element struct {
 	engine     *engine.Engine
 	access     *attach.Server
 
-	store         *datastore.Store
-	state         *state.State
-	control       *access.Control
-	netconf, gnmi *listener
-	running       atomic.Pointer[apply.Config] // what all parts obey
+	store          *datastore.Store
+	state          *state.State
+	control        *access.Control
+	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
+	servers        []interface{ Close() }
+	running        atomic.Pointer[apply.Config] // what all parts obey
 
 	parts *errgroup.Group // those with a loop
 	stop  context.CancelFunc
@@ -77,8 +78,9 @@ type Element struct {
 func Start(ctx context.Context, o Options) (*Element, error) {
 	e := &Element{
 		Options: o, started: time.Now(),
-		netconf: &listener{fixed: o.NETCONF, configured: func(m *apply.Management) apply.Listener { return m.NETCONF }},
-		gnmi:    &listener{fixed: o.GNMI, configured: func(m *apply.Management) apply.Listener { return m.GNMI }},
+		ssh:  &listener{fixed: o.NETCONF, configured: func(m *apply.Management) apply.Listener { return m.NETCONF }},
+		tls:  &listener{configured: func(m *apply.Management) apply.Listener { return m.NETCONFTLS }},
+		gnmi: &listener{fixed: o.GNMI, configured: func(m *apply.Management) apply.Listener { return m.GNMI }},
 	}
 	if err := e.start(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
@@ -162,27 +164,30 @@ func (e *Element) openStore(ctx context.Context) error {
 // startServers lets users in.
 func (e *Element) startServers(ctx context.Context) error {
 	users := &access.Users{Running: e.root}
+	certificate := func() *tls.Certificate { return &e.keys.Certificate }
 	g, err := gnmi.New(gnmi.Options{
 		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log,
-		Certificate: func() *tls.Certificate { return &e.keys.Certificate },
+		Certificate: certificate,
 	})
 	if err != nil {
 		return err
 	}
-	e.gnmi.server = g
+	e.servers = append(e.servers, g)
 	n, err := netconf.New(netconf.Options{
 		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log, HostKey: e.keys.Host,
+		Certificate: certificate,
 	})
 	if err != nil {
 		return err
 	}
-	e.netconf.server = n
+	e.servers = append(e.servers, n)
 	local, err := e.folder.listenLocal()
 	if err != nil {
 		return err
 	}
-	e.netconf.begin(ctx)
-	e.gnmi.begin(ctx)
+	e.ssh.begin(ctx, n.SSH)
+	e.tls.begin(ctx, n.TLS)
+	e.gnmi.begin(ctx, g)
 	g.ServeLocal(local)
 	return nil
 }
@@ -210,8 +215,9 @@ func (e *Element) Close() (err error) {
 
 func (e *Element) closeAll() error {
 	var errs []error
-	e.gnmi.close()
-	e.netconf.close()
+	for _, s := range e.servers {
+		s.Close()
+	}
 	if e.store != nil {
 		errs = append(errs, e.store.Close())
 	}

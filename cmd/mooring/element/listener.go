@@ -16,11 +16,10 @@ import (
 	"mooring/server/state"
 )
 
-// server is *netconf.Server or *gnmi.Server.
-type server interface {
+// sockets are a *listen.Sockets or a *gnmi.Server.
+type sockets interface {
 	Prepare(ctx context.Context, want []netip.AddrPort) *listen.Change
 	Status() (bound []netip.AddrPort, err error)
-	Close()
 }
 
 // listener keeps a server where it is wanted. The server begins after the datastore, which it works on, and which wants it
@@ -28,17 +27,17 @@ type server interface {
 type listener struct {
 	fixed      []netip.AddrPort // wanted whatever is configured; nil: what is configured counts
 	configured func(*apply.Management) apply.Listener
-	server     server           // nil until it begins
+	sockets    sockets          // nil until the server begins
 	want       []netip.AddrPort // until then
 }
 
 // prepare is a consumer.
 func (l *listener) prepare(ctx context.Context, config *apply.Config) (datastore.Prepared, error) {
 	want := l.wanted(config.Manage)
-	if l.server == nil {
+	if l.sockets == nil {
 		return applied(func() { l.want = want }), nil
 	}
-	return l.server.Prepare(ctx, want), nil
+	return l.sockets.Prepare(ctx, want), nil
 }
 
 func (l *listener) wanted(m *apply.Management) (want []netip.AddrPort) {
@@ -55,20 +54,17 @@ func (l *listener) wanted(m *apply.Management) (want []netip.AddrPort) {
 	return want
 }
 
-// begin serves where it is wanted by now.
-func (l *listener) begin(ctx context.Context) { l.server.Prepare(ctx, l.want).Apply() }
-
-func (l *listener) close() {
-	if l.server != nil {
-		l.server.Close()
-	}
+// begin listens where it is wanted by now.
+func (l *listener) begin(ctx context.Context, s sockets) {
+	l.sockets = s
+	s.Prepare(ctx, l.want).Apply()
 }
 
 func (l *listener) status() state.Listener {
-	if l.server == nil {
+	if l.sockets == nil {
 		return state.Listener{}
 	}
-	bound, err := l.server.Status()
+	bound, err := l.sockets.Status()
 	if err != nil {
 		return state.Listener{Bound: bound, Error: err.Error()}
 	}

@@ -7,17 +7,18 @@ import (
 
 // Management says how an element can be managed.
 type Management struct {
-	NETCONF, GNMI []netip.AddrPort // that are listened at
-	Socket        string           // gNMI for root and the owner of the process
-	HostKey       string           // fingerprint for SSH clients
-	Certificate   string           // fingerprint for TLS clients
-	NewKeys       bool             // both are new: nobody knows the fingerprints yet
+	NETCONF, NETCONFTLS, GNMI []netip.AddrPort // that are listened at
+	Socket                    string           // gNMI for root and the owner of the process
+	HostKey                   string           // fingerprint for SSH clients
+	Certificate               string           // fingerprint for TLS clients
+	NewKeys                   bool             // both are new: nobody knows the fingerprints yet
 }
 
 // Management says how the element can be managed now.
 func (e *Element) Management() Management {
 	return Management{
-		NETCONF:     e.netconf.status().Bound,
+		NETCONF:     e.ssh.status().Bound,
+		NETCONFTLS:  e.tls.status().Bound,
 		GNMI:        e.gnmi.status().Bound,
 		Socket:      filepath.Join(e.StateDir, SocketFile),
 		HostKey:     e.keys.HostFingerprint,

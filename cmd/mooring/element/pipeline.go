@@ -30,7 +30,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 		},
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),
-			consumer(e.netconf.prepare), consumer(e.gnmi.prepare), consumer(e.obeyed),
+			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare), consumer(e.obeyed),
 		},
 	}
 }

@@ -22,10 +22,11 @@ func (e *Element) sources() state.Sources {
 				Encapsulations: []string{"ip-in-ip", "gre-ipv4", "gre-ipv6", "udptunnel"},
 			}
 		},
-		Version: e.Version,
-		Started: e.started,
-		NETCONF: e.netconf.status,
-		GNMI:    e.gnmi.status,
+		Version:    e.Version,
+		Started:    e.started,
+		NETCONF:    e.ssh.status,
+		NETCONFTLS: e.tls.status,
+		GNMI:       e.gnmi.status,
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},

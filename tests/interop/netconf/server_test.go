@@ -96,16 +96,14 @@ func serve(t *testing.T, modules []schema.Source) *element {
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
 		State:  state.New(s, 0), HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
-	server.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
+	server.SSH.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
 	t.Cleanup(func() {
 		server.Close()
 		check(t, e.store.Close())
 	})
-	if addrs := server.Addrs(); len(addrs) == 1 {
-		e.addr = addrs[0]
-	} else {
-		t.Fatalf("the server listens at %v", addrs)
-	}
+	bound, err := server.SSH.Status()
+	check(t, err)
+	e.addr = bound[0]
 	return e
 }
 
