@@ -100,7 +100,7 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	result := &Result{Snapshot: old, Changes: changes}
 	if !changes.Empty() {
 		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
-			Comment: o.Comment, Trial: o.Confirm != nil}
+			Comment: o.Comment, Trial: o.Confirm != nil, By: by}
 		if o.Check != nil {
 			if err := o.Check(changes); err != nil {
 				return nil, err

@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,25 @@ type pending struct {
 	deadline time.Time
 	timer    *time.Timer
 }
+
+// Confirmation is something that happened to a commit that has to be confirmed.
+type Confirmation struct {
+	Step    ConfirmStep
+	By      *Session      // who did it; of ConfirmTimeout nobody, nil
+	Timeout time.Duration // how long it waits, after ConfirmStart and ConfirmExtend
+}
+
+// ConfirmStep says what happened, in the words of RFC 6470 section 2.2.
+type ConfirmStep string
+
+// The steps.
+const (
+	ConfirmStart    ConfirmStep = "start"
+	ConfirmExtend   ConfirmStep = "extend"
+	ConfirmComplete ConfirmStep = "complete"
+	ConfirmCancel   ConfirmStep = "cancel" // on demand, or because its session has ended
+	ConfirmTimeout  ConfirmStep = "timeout"
+)
 
 // defaultConfirmTimeout is that of RFC 6241 section 8.4.5.
 const defaultConfirmTimeout = 600 * time.Second
@@ -68,31 +88,43 @@ func (s *Store) backup(old *Snapshot) *Snapshot {
 
 // settlePending arms, extends or ends the pending commit after a commit went through.
 func (s *Store) settlePending(by *Session, old, next *Snapshot, o CommitOptions) {
-	backup := s.backup(old)
+	var timeout time.Duration
+	if o.Confirm != nil {
+		timeout = cmp.Or(o.Confirm.Timeout, defaultConfirmTimeout)
+	}
+	was := s.rearm(by, s.backup(old), o.Confirm, timeout)
+	switch {
+	case o.Confirm != nil && was:
+		s.confirms(Confirmation{ConfirmExtend, by, timeout})
+	case o.Confirm != nil:
+		s.confirms(Confirmation{ConfirmStart, by, timeout})
+	case was && by.User.Origin != access.System: // else it is being undone
+		s.confirms(Confirmation{Step: ConfirmComplete, By: by})
+	}
+}
+
+// rearm puts another pending commit, or none, in place of the one there was, and reports whether there was one.
+func (s *Store) rearm(by *Session, backup *Snapshot, c *Confirm, timeout time.Duration) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pending != nil {
+	if was = s.pending != nil; was {
 		s.pending.timer.Stop()
 		s.pending = nil
 	}
-	if o.Confirm == nil {
-		return
+	if c != nil {
+		p := &pending{owner: by, persist: c.Persist, backup: backup, deadline: time.Now().Add(timeout)}
+		p.timer = time.AfterFunc(timeout, func() { s.giveUp(p, Confirmation{Step: ConfirmTimeout}, "not confirmed in time") })
+		s.pending = p
 	}
-	timeout := o.Confirm.Timeout
-	if timeout == 0 {
-		timeout = defaultConfirmTimeout
-	}
-	p := &pending{owner: by, persist: o.Confirm.Persist, backup: backup, deadline: time.Now().Add(timeout)}
-	p.timer = time.AfterFunc(timeout, func() { s.giveUp(p, "not confirmed in time") })
-	s.pending = p
+	return was
 }
 
 // revertAgain is how long after a failure a roll-back that nobody waits for is tried again.
 const revertAgain = 10 * time.Second
 
 // giveUp undoes a pending commit where nobody waits for the outcome.
-func (s *Store) giveUp(p *pending, why string) {
-	if err := s.revert(p, why); err != nil {
+func (s *Store) giveUp(p *pending, step Confirmation, why string) {
+	if err := s.revert(p, step, why); err != nil {
 		s.log.Error("an unconfirmed commit stays in force for now", "error", err, "next attempt in", revertAgain)
 		p.timer.Reset(revertAgain)
 	}
@@ -116,12 +148,12 @@ func (x *Session) Cancel(persistID string) error {
 	if err != nil {
 		return err
 	}
-	return s.revert(p, "cancelled by "+x.describe())
+	return s.revert(p, Confirmation{Step: ConfirmCancel, By: x}, "cancelled by "+x.describe())
 }
 
 // revert puts back what ran before the pending commit p, if that is still the one that waits: it may have been confirmed or
 // extended since. Nobody may refuse.
-func (s *Store) revert(p *pending, why string) error {
+func (s *Store) revert(p *pending, step Confirmation, why string) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
@@ -135,5 +167,6 @@ func (s *Store) revert(p *pending, why string) error {
 	if _, err := s.commit(context.Background(), x, s.Running(), p.backup.Root, o); err != nil {
 		return fmt.Errorf("undo the unconfirmed commit: %w", err)
 	}
+	s.confirms(step)
 	return nil
 }

@@ -236,7 +236,7 @@ func TestExtendedWhileTimeRunsOut(t *testing.T) {
 		if err := trial(t, x, "two", Confirm{Timeout: time.Minute}, ""); err != nil {
 			t.Fatal(err)
 		}
-		s.giveUp(first, "not confirmed in time")
+		s.giveUp(first, Confirmation{Step: ConfirmTimeout}, "not confirmed in time")
 		if got := nameOf(s); got != "two" {
 			t.Errorf("%q runs", got)
 		}

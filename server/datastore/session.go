@@ -36,7 +36,7 @@ func (x *Session) Close() {
 	p := s.pending
 	s.mu.Unlock()
 	if p != nil && p.owner == x && p.persist == "" {
-		s.giveUp(p, "session lost")
+		s.giveUp(p, Confirmation{Step: ConfirmCancel, By: x}, "session lost")
 	}
 }
 

@@ -28,6 +28,8 @@ type Snapshot struct {
 	// Comment is what the user said of the commit.
 	Comment string
 	Trial   bool // committed to be undone unless it is confirmed, which may have happened since
+	// By is the session that committed; nil where that was before the last start.
+	By *Session
 }
 
 // Options say how to open a Store.
@@ -43,6 +45,9 @@ type Options struct {
 	StartupReplace bool
 	// History is how many commits can be rolled back; 0 takes 100.
 	History int
+	// Confirmations is told what happens to commits that have to be confirmed, in order; nil: nobody is. It must not wait for
+	// the store.
+	Confirmations func(Confirmation)
 }
 
 // Store is the configuration datastores of one element. All methods are safe for concurrent use.
@@ -52,6 +57,7 @@ type Store struct {
 	pipeline Pipeline
 	log      *slog.Logger
 	disk     *disk // nil: nothing is kept
+	confirms func(Confirmation)
 
 	running atomic.Pointer[Snapshot]
 
@@ -83,7 +89,7 @@ const recentLimit = 64
 // of o.Startup is committed.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
-		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100),
+		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100), confirms: o.Confirmations,
 		locks: map[Target]Lock{}, woken: make(chan struct{}),
 	}
 	if s.log == nil {
@@ -91,6 +97,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if s.pipeline == nil {
 		s.pipeline = none{}
+	}
+	if s.confirms == nil {
+		s.confirms = func(Confirmation) {}
 	}
 	var err error
 	if s.rules == nil {

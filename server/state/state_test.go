@@ -81,9 +81,11 @@ func TestEverything(t *testing.T) {
 
 // notRendered are nodes of state that no table here renders, with everything below them.
 var notRendered = map[string]string{
-	"/ietf-netconf-monitoring:netconf-state": "server/netconf mounts what it knows of its sessions",
-	"/ietf-yang-library:yang-library":        "server/netconf mounts the schema that it serves",
-	"/ietf-yang-library:modules-state":       "server/netconf mounts the schema that it serves",
+	"/ietf-netconf-monitoring:netconf-state":  "server/netconf mounts what it knows of its sessions",
+	"/nc-notifications:netconf":               "server/netconf mounts the streams of its events",
+	"/mooring-system:system/notification-log": "server/notify mounts it",
+	"/ietf-yang-library:yang-library":         "server/netconf mounts the schema that it serves",
+	"/ietf-yang-library:modules-state":        "server/netconf mounts the schema that it serves",
 
 	"/mooring-pmipv6:pmipv6/lma/peers/peer/statistics":  "an LMA counts as a whole, not by peer",
 	"/mooring-pmipv6:pmipv6/mag/lma/statistics":         "a MAG counts as a whole, not by LMA",

@@ -12,5 +12,6 @@
 //	xpath.go      from XPath
 //	read.go       the walk
 //	list.go       its way through lists
+//	event.go      which events pass
 //	writer.go     elements that are written when it is known that something is in them
 package filter

@@ -14,6 +14,7 @@ type Filter struct {
 	schema *schema.Schema
 	roots  []*selection // of the root; empty wants nothing
 	expr   *xpath.Expr  // to be evaluated first; nil when roots says it all
+	event  *xpath.Expr  // of EventXPath
 }
 
 // selection is what is wanted of the instances of one definition.

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"slices"
 	"strings"
 
 	"mooring/server/tree"
@@ -114,7 +115,7 @@ func (s *selection) siblings(set []*element) bool {
 
 // choose adds what a selection or containment node stands for.
 func (s *selection) choose(e *element) {
-	for _, def := range s.def.Children {
+	for _, def := range slices.Concat(s.def.Children, notifications(s.def)) {
 		if !e.names(def) {
 			continue
 		}

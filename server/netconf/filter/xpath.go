@@ -14,15 +14,9 @@ const budget = 20_000_000
 // XPath compiles the expression of an XPath filter. namespaces are those in scope, prefix to namespace. A name without
 // prefix, which strictly speaking nothing can be called, means any module. The error is a *tree.Error (RFC 6241 section 8.9.1).
 func XPath(s *schema.Schema, text string, namespaces map[string]string) (*Filter, error) {
-	prefixes := map[string]*schema.Module{}
-	for prefix, space := range namespaces {
-		if m := s.ByNamespace(space); m != nil && prefix != "" {
-			prefixes[prefix] = m
-		}
-	}
-	e, err := xpath.Compile(schema.Expr{Text: text, Prefixes: prefixes})
+	e, err := expression(s, text, namespaces)
 	if err != nil {
-		return nil, noFilter(err.Error())
+		return nil, err
 	}
 	if !e.IsNodeSet() {
 		return nil, noFilter("xpath \"" + text + "\" does not select nodes")
@@ -39,6 +33,30 @@ func XPath(s *schema.Schema, text string, namespaces map[string]string) (*Filter
 	}
 	f.roots = append(f.roots, root)
 	return f, nil
+}
+
+// EventXPath is XPath for events: see [Filter.Passes]. Whatever the value of the expression is, it counts as a boolean (RFC
+// 5277 section 3.6).
+func EventXPath(s *schema.Schema, text string, namespaces map[string]string) (*Filter, error) {
+	e, err := expression(s, text, namespaces)
+	if err != nil {
+		return nil, err
+	}
+	return &Filter{schema: s, event: e}, nil
+}
+
+func expression(s *schema.Schema, text string, namespaces map[string]string) (*xpath.Expr, error) {
+	prefixes := map[string]*schema.Module{}
+	for prefix, space := range namespaces {
+		if m := s.ByNamespace(space); m != nil && prefix != "" {
+			prefixes[prefix] = m
+		}
+	}
+	e, err := xpath.Compile(schema.Expr{Text: text, Prefixes: prefixes})
+	if err != nil {
+		return nil, noFilter(err.Error())
+	}
+	return e, nil
 }
 
 func noFilter(message string) error {

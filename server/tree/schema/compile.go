@@ -284,7 +284,7 @@ func flow(text string) string { return strings.Join(strings.Fields(text), " ") }
 func (c *compiler) finish(n *Node) {
 	d := c.sources[n]
 	c.keys(n, d)
-	for i, k := range n.Children {
+	for i, k := range slices.Concat(n.Children, n.Notifications) { // a notification stands behind what leads to it
 		k.Position = i
 	}
 	for _, k := range n.below() {

@@ -38,7 +38,7 @@ var ErrBudget = errors.New("the expression takes too long: name the keys of list
 // spend counts nodes met.
 func (v *Eval) spend(nodes int) {
 	if v.spent += nodes; v.Budget > 0 && v.spent > v.Budget {
-		panic(ErrBudget) // only Select sets a budget, and catches this
+		panic(ErrBudget) // only Select and Test are given a budget, and catch this
 	}
 }
 
@@ -63,16 +63,25 @@ func (e *Expr) Select(v Eval) (set NodeSet, err error) {
 	if !e.IsNodeSet() {
 		return nil, fmt.Errorf("%q does not select nodes", e)
 	}
-	defer func() {
-		switch caught := recover(); caught {
-		case nil:
-		case ErrBudget:
-			set, err = nil, ErrBudget
-		default:
-			panic(caught)
-		}
-	}()
+	defer overspent(&err)
 	return e.Nodes(v), nil
+}
+
+// Test gives the value of an expression of a client as a boolean, within v.Budget. The error is ErrBudget.
+func (e *Expr) Test(v Eval) (yes bool, err error) {
+	defer overspent(&err)
+	return e.Bool(v), nil
+}
+
+// overspent is deferred: it makes an error of a budget that did not do.
+func overspent(err *error) {
+	switch caught := recover(); caught {
+	case nil:
+	case ErrBudget:
+		*err = ErrBudget
+	default:
+		panic(caught)
+	}
 }
 
 // Nodes gives the nodes that e selects; nil when its value is no node-set.
