@@ -35,11 +35,14 @@ var Modules = []Module{
 	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "confirmed-commit", "rollback-on-error", "validate", "xpath"}},
 	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
 	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
+	{Name: "ietf-netconf-nmda", Revision: "2019-01-07", Implement: true, Features: []string{"origin", "with-defaults"}},
 	{Name: "ietf-netconf-notifications", Revision: "2012-02-06", Implement: true},
 	{Name: "ietf-netconf-with-defaults", Revision: "2011-06-01", Implement: true},
 	{Name: "ietf-network-instance", Revision: "2019-01-21"},
+	{Name: "ietf-origin", Revision: "2018-02-14", Implement: true}, // names in get-data
 	{Name: "ietf-packet-fields", Revision: "2019-03-04"},
 	{Name: "ietf-yang-library", Revision: "2019-01-04", Implement: true},
+	{Name: "ietf-yang-metadata", Revision: "2016-08-05"},
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates

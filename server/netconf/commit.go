@@ -16,8 +16,10 @@ func (r *request) validate() (answer, error) {
 		return warned(warnings), err
 	case "config":
 		return ok, r.server.store.ValidateTree(r.config)
+	case "running", "intended":
+		return ok, r.server.store.ValidateTree(r.server.store.Running().Root)
 	}
-	return ok, r.server.store.ValidateTree(r.server.store.Running().Root)
+	return nil, protocolError(tree.InvalidValue, "datastore", r.choice("source")+" holds no configuration that could be validated")
 }
 
 // commit makes the candidate the running configuration (RFC 6241 sections 8.3.4.1 and 8.4.5.1).

@@ -41,6 +41,10 @@ func (s *Server) capabilities() []string {
 	}
 	if m := s.schema.Module("ietf-yang-library"); m != nil && m.Implemented {
 		list = append(list, fmt.Sprintf("%syang-library:1.0?revision=%s&module-set-id=%s", capability, m.Revision, s.library.id))
+		if s.schema.RPC(nmda, "get-data") != nil { // RFC 8526 sections 2 and 3.1.1.2
+			list = append(list, fmt.Sprintf("%syang-library:1.1?revision=%s&content-id=%s", capability, m.Revision, s.library.id),
+				capability+"with-operational-defaults:1.0")
+		}
 	}
 	for _, m := range s.schema.Modules {
 		if !m.Implemented || m.YANGVersion != "1" {

@@ -76,7 +76,7 @@ func (l library) renderLibrary(row *state.Sink, top *schema.Node) {
 	row.Text(one.ChildNamed("name"), everything)
 	row.Text(one.ChildNamed("module-set"), everything)
 	row.Close()
-	for _, name := range []string{"running", "candidate"} {
+	for _, name := range []string{"running", "candidate", "intended", "operational"} {
 		if l.schema.Identity("ietf-datastores", name) == nil {
 			continue // the schema does not implement the names
 		}

@@ -9,12 +9,30 @@ import (
 
 // lock locks a datastore against everybody else (RFC 6241 section 7.5).
 func (r *request) lock() (answer, error) {
-	return ok, r.session.store.Lock(datastore.Target(r.choice("target")))
+	target, err := r.target()
+	if err != nil {
+		return nil, err
+	}
+	return ok, r.session.store.Lock(target)
 }
 
 // unlock gives a lock back (RFC 6241 section 7.6).
 func (r *request) unlock() (answer, error) {
-	return ok, r.session.store.Unlock(datastore.Target(r.choice("target")))
+	target, err := r.target()
+	if err != nil {
+		return nil, err
+	}
+	return ok, r.session.store.Unlock(target)
+}
+
+// target returns the datastore that is to be locked or unlocked.
+func (r *request) target() (datastore.Target, error) {
+	switch t := datastore.Target(r.choice("target")); t {
+	case datastore.RunningStore, datastore.CandidateStore:
+		return t, nil
+	default:
+		return "", protocolError(tree.InvalidValue, "datastore", string(t)+" cannot be locked; running and candidate can")
+	}
 }
 
 // closeSession ends the session after what came before it (RFC 6241 section 7.8). What the session holds is given back before

@@ -125,7 +125,7 @@ func TestLibrary(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", one, want)
 	}
 	datastores := c.rpc(`<get><filter><yang-library xmlns="` + space + `"><datastore/></yang-library></filter></get>`)
-	for _, name := range []string{"running", "candidate"} {
+	for _, name := range []string{"running", "candidate", "intended", "operational"} {
 		if !strings.Contains(datastores, fmt.Sprintf(`ds:%s</name><schema>all</schema>`, name)) {
 			t.Errorf("datastore %s is not there: %s", name, datastores)
 		}

@@ -26,6 +26,10 @@ func (s *Server) operations() map[*schema.Node]operation {
 		"ietf-netconf-monitoring": {
 			"get-schema": (*request).getSchema,
 		},
+		nmda: {
+			"get-data":  (*request).getData,
+			"edit-data": (*request).editData,
+		},
 	} {
 		for name, perform := range list {
 			if def := s.schema.RPC(module, name); def != nil {

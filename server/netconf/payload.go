@@ -12,6 +12,9 @@ import (
 func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	var err error
 	switch {
+	case def.Module.Name == nmda && def.Name == "subtree-filter":
+		r.filter, err = filter.Subtree(r.xml, r.server.schema)
+		return err
 	case def.Module == r.server.base && def.Name == "filter":
 		if r.filter, err = r.readFilter(); isProblem(err) {
 			for _, e := range tree.Errors(err) {
@@ -19,14 +22,14 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 			}
 		}
 		return err // what is wrong with it is wrong with a parameter
-	case def.Module != r.server.base || def.Name != "config":
+	case def.Module != r.server.base && def.Module.Name != nmda || def.Name != "config":
 		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
 	}
 	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
 		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
 			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
 	}
-	if r.def.Name == "edit-config" {
+	if r.def.Name == "edit-config" || r.def.Name == "edit-data" {
 		r.edit, err = tree.DecodeEdit(r.xml, r.server.schema.Root, defaultOperation(before.Value(r.parameter("default-operation"))), tree.DecodeOptions{})
 	} else {
 		r.config, err = tree.DecodeXML(r.xml, r.server.schema.Root, tree.DecodeOptions{})

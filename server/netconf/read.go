@@ -18,13 +18,15 @@ func (r *request) getConfig() (answer, error) {
 // show answers with what the client asks for and may see.
 func (r *request) show(read filter.Read) answer {
 	read.Filter, read.Access, read.Defaults = r.filter, r.access, r.defaults()
-	return r.data(func(w tree.Writer) error {
-		err := read.Write(r.ctx, w)
-		if err != nil && !isProblem(err) {
-			r.server.log.Error("state cannot be shown", "error", err)
-		}
-		return err
-	})
+	return r.data(func(w *tree.XMLWriter) error { return r.write(read, w) })
+}
+
+func (r *request) write(read filter.Read, w tree.Writer) error {
+	err := read.Write(r.ctx, w)
+	if err != nil && !isProblem(err) {
+		r.server.log.Error("state cannot be shown", "error", err)
+	}
+	return err
 }
 
 // datastore returns the configuration that a parameter names.

@@ -56,17 +56,25 @@ func (r *request) fail(w *replyWriter, err error) {
 	r.session.tally(func(c *counters) { c.outErrors.Add(uint64(errs)) })
 }
 
-// data is the answer that shows what read finds, in an element of the protocol.
-func (r *request) data(write func(tree.Writer) error) answer {
+// data is the answer that shows what write finds, in an element data of the operation's module.
+func (r *request) data(write func(*tree.XMLWriter) error) answer {
 	return func(w *replyWriter) error {
-		w.open("data")
+		element, namespace := w.prefix+"data", w.namespace
+		if r.def.Module == r.server.base {
+			w.raw("<" + element)
+		} else {
+			element, namespace = "data", r.def.Module.Namespace
+			w.raw("<" + element)
+			w.attr("xmlns", namespace)
+		}
+		w.raw(">")
 		w.flush()
-		x := tree.NewXMLWriter(w.out, w.namespace, "")
+		x := tree.NewXMLWriter(w.out, namespace, "")
 		err := write(x)
 		if x.Flush() != nil {
 			return nil // nobody is there to read it, which end finds out, too
 		}
-		w.close("data")
+		w.raw("</" + element + ">")
 		return err
 	}
 }

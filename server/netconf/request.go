@@ -170,9 +170,13 @@ func (r *request) given(name string) (string, bool) {
 	return r.input.Leaf(name)
 }
 
-// choice returns the name of the one parameter in a container of parameters: running or candidate, say.
+// choice returns the name of the one parameter in a container of parameters: running or candidate, say. A datastore that is
+// named by its identity (RFC 8526 section 3.2) is called so, too.
 func (r *request) choice(name string) string {
 	for n := range r.input.ChildNamed(name).Children() {
+		if n.Schema().Name == "datastore" {
+			return unqualified(n.Value())
+		}
 		return n.Schema().Name
 	}
 	return ""

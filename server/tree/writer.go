@@ -9,8 +9,8 @@ import (
 type Writer interface {
 	Open(def *schema.Node) // a container or list entry begins
 	Close()                // what was opened last ends
-	// Leaf is a leaf, a leaf-list entry or an anydata; isDefault marks a value that was not set but is in use
-	// (report-all-tagged of RFC 6243).
+	// Leaf is a leaf, a leaf-list entry or an anydata; isDefault marks a value that was not set but is in use (ReportInUse), or
+	// one that is the default (report-all-tagged of RFC 6243).
 	Leaf(def *schema.Node, value string, isDefault bool)
 }
 
@@ -23,7 +23,17 @@ const (
 	ReportAll
 	ReportAllTagged
 	Trim
+	// ReportInUse shows what ReportAll does and marks what was not set.
+	ReportInUse
 )
+
+// ReportsDefaults reports whether values are shown that were not set.
+func (m DefaultsMode) ReportsDefaults() bool {
+	return m == ReportAll || m == ReportAllTagged || m == ReportInUse
+}
+
+// Marks reports whether values that were not set are marked.
+func (m DefaultsMode) Marks() bool { return m == ReportAllTagged || m == ReportInUse }
 
 // Content says which nodes a walk shows (RFC 8040 section 4.8.1, RFC 8526 section 3.1).
 type Content uint8
@@ -49,7 +59,7 @@ type Walk struct {
 	Defaults DefaultsMode
 	Content  Content
 	Filter   Filter // nil shows everything
-	// Depth bounds the levels below the node that the walk starts at; 0 is no bound.
+	// Depth bounds the levels below the node that the walk starts at; 0 is no bound. Keys are shown with their entries.
 	Depth int
 }
 
@@ -60,7 +70,7 @@ func (w *Walk) Node(n *Node) { w.node(n, 1, false) }
 func (w *Walk) Children(n *Node) { w.children(n, 1) }
 
 func (w *Walk) node(n *Node, level int, isDefault bool) {
-	if n == nil || w.Depth > 0 && level > w.Depth {
+	if n == nil || w.Depth > 0 && level > w.Depth && !n.def.IsKey() {
 		return
 	}
 	switch {
@@ -91,7 +101,7 @@ func (w *Walk) node(n *Node, level int, isDefault bool) {
 }
 
 func (w *Walk) children(n *Node, level int) {
-	if w.Defaults != ReportAll && w.Defaults != ReportAllTagged {
+	if !w.Defaults.ReportsDefaults() {
 		kids := n.kids()
 		for i := range kids {
 			w.node(&kids[i], level, false)
@@ -133,5 +143,5 @@ func (w *Walk) leaf(n *Node, isDefault bool) {
 			isDefault = true
 		}
 	}
-	w.Writer.Leaf(n.def, n.text, isDefault && w.Defaults == ReportAllTagged)
+	w.Writer.Leaf(n.def, n.text, isDefault && w.Defaults.Marks())
 }

@@ -49,7 +49,8 @@ func TestWithDefaults(t *testing.T) {
 func TestWalkOptions(t *testing.T) {
 	s := example(t)
 	root := mustJSON(t, s, start)
-	if got := walked(t, root, Walk{Depth: 1}); got != `<system xmlns="urn:example:system"/><user xmlns="urn:example:system"/><user xmlns="urn:example:system"/>` {
+	if got := walked(t, root, Walk{Depth: 1}); got != `<system xmlns="urn:example:system"/><user xmlns="urn:example:system"><realm>2</realm><id>b</id></user>`+
+		`<user xmlns="urn:example:system"><realm>10</realm><id>a</id></user>` {
 		t.Errorf("depth 1: %s", got)
 	}
 	if got := walked(t, root, Walk{Filter: noNotes{}}); strings.Contains(got, "note") || !strings.Contains(got, "a@b") {

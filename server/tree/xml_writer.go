@@ -16,6 +16,7 @@ type XMLWriter struct {
 	open   []*schema.Node
 	// unclosed: the start tag written last still lacks its end.
 	unclosed bool
+	attrs    string   // of the next element
 	spaces   []string // default namespace in force at each level, the outermost that of the surroundings
 }
 
@@ -33,6 +34,10 @@ func (w *XMLWriter) Flush() error {
 	w.out.flush(true)
 	return w.out.err
 }
+
+// Annotate gives the next element attributes, as they are to stand in its start tag: with a space before each, and what
+// declares their prefixes.
+func (w *XMLWriter) Annotate(attrs string) { w.attrs = attrs }
 
 // Open implements Writer.
 func (w *XMLWriter) Open(def *schema.Node) {
@@ -99,6 +104,8 @@ func (w *XMLWriter) start(def *schema.Node) {
 		w.out.b = append(w.out.b, ` xmlns="`...)
 		w.out.b = append(xmlio.AppendAttr(w.out.b, space), '"')
 	}
+	w.out.b = append(w.out.b, w.attrs...)
+	w.attrs = ""
 }
 
 func (w *XMLWriter) end(def *schema.Node) {

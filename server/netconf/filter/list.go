@@ -17,7 +17,7 @@ import (
 // a list of state.
 func (k *walker) list(i instance, def *schema.Node, c choices) {
 	config := k.configured(i, def)
-	if c.whole && !k.above[def] && len(i.rows) == 0 {
+	if c.whole && !k.above[def] && len(i.rows) == 0 && k.Content != tree.StateOnly {
 		k.subtree.Node(config)
 		return
 	}

@@ -18,6 +18,10 @@ type Read struct {
 	Filter   *Filter        // nil: all of it
 	Access   *access.Access // what the client may see; the filter sees no more (RFC 8341 section 3.2.4)
 	Defaults tree.DefaultsMode
+	Content  tree.Content // of what is selected
+	// Depth bounds the levels shown of each node that the filter selects, itself the first of them; 0 is no bound. Keys are
+	// shown with their entries.
+	Depth int
 }
 
 // Write writes what is read. Nodes are handed to w as they are met. A *tree.Error says that the filter is none, before
@@ -33,7 +37,7 @@ func (r Read) Write(ctx context.Context, w tree.Writer) error {
 func (r Read) write(ctx context.Context, w tree.Writer, roots []*selection, whole bool) error {
 	k := &walker{Read: r, ctx: ctx, out: &writer{to: w}}
 	k.access, _ = r.Access.Reader(nil)
-	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Filter: k.access}
+	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Content: r.Content, Filter: k.access, Depth: r.Depth}
 	k.findTables()
 	root := instance{def: r.Config.Schema(), config: r.Config}
 	if wanted, ok := k.applicable(root, roots, whole); ok {
@@ -48,7 +52,7 @@ type walker struct {
 	ctx     context.Context
 	out     *writer
 	access  tree.Filter // nil: nothing is refused
-	subtree tree.Walk   // for what is wanted whole and has no state
+	subtree tree.Walk   // for what is wanted whole and has no state; its depth is what is left of the bound
 	path    schema.Path // to the instance that is walked
 	mounted map[*schema.Node]bool
 	above   map[*schema.Node]bool // definitions with tables at or below them
@@ -71,10 +75,6 @@ func (i instance) node() *tree.Node {
 	return i.rows[0]
 }
 
-func (k *walker) reportsDefaults() bool {
-	return k.Defaults == tree.ReportAll || k.Defaults == tree.ReportAllTagged
-}
-
 // enter asks access control for a node; when it says yes, leave has to follow.
 func (k *walker) enter(n *tree.Node) bool { return k.access == nil || k.access.Enter(n) }
 
@@ -86,7 +86,8 @@ func (k *walker) leave() {
 
 // inside writes the children of an instance that are wanted.
 func (k *walker) inside(i instance, wanted wants) {
-	if wanted == nil && len(i.rows) == 0 && !k.above[i.def] {
+	cut := wanted == nil && k.Depth > 0 && k.subtree.Depth == 0
+	if wanted == nil && !cut && len(i.rows) == 0 && !k.above[i.def] && k.Content != tree.StateOnly {
 		k.subtree.Children(i.config)
 		return
 	}
@@ -95,9 +96,9 @@ func (k *walker) inside(i instance, wanted wants) {
 		switch {
 		case k.ctx.Err() != nil:
 			return
-		case !ok && def.IsKey():
+		case def.IsKey() && (!ok || k.Content == tree.StateOnly && def.Config):
 			k.key(i, def)
-		case !ok:
+		case !ok || cut && !def.IsKey() || !k.shows(def):
 		case def.Kind == schema.Container:
 			k.container(i, def, c)
 		case def.Kind == schema.List:
@@ -108,6 +109,17 @@ func (k *walker) inside(i instance, wanted wants) {
 			k.leaf(i, def)
 		}
 	}
+}
+
+// shows reports whether something of a child can be shown: it is of the content that is wanted, or leads there.
+func (k *walker) shows(def *schema.Node) bool {
+	switch k.Content {
+	case tree.ConfigOnly:
+		return def.Config
+	case tree.StateOnly:
+		return !def.Config || def.HasChildren() && k.above[def]
+	}
+	return true
 }
 
 // key holds a key of an entry back, to be written with the first thing that is wanted of it.
@@ -128,12 +140,28 @@ func (k *walker) instance(i instance, selections []*selection, whole bool) {
 	if !ok {
 		return
 	}
+	if wanted == nil && k.Depth > 0 {
+		k.subtree.Depth--
+		defer func() { k.subtree.Depth++ }()
+	}
 	k.out.open(i.def)
 	k.inside(i, wanted)
-	if wanted.self() || wanted == nil && (i.def.Kind == schema.List || i.def.Presence) {
+	if k.itself(i, wanted) {
 		k.out.release() // though nothing is in it
 	}
 	k.out.close()
+}
+
+// itself reports whether an instance is shown though nothing of what is in it is.
+func (k *walker) itself(i instance, wanted wants) bool {
+	switch {
+	case k.Content == tree.StateOnly && i.def.Config:
+		return false
+	case wanted == nil:
+		cut := k.Depth > 0 && k.subtree.Depth == 0
+		return i.def.Kind == schema.List || i.def.Presence || cut && (len(i.rows) > 0 || i.config.Len() > 0)
+	}
+	return wanted.self()
 }
 
 func (k *walker) container(i instance, def *schema.Node, c choices) {
@@ -161,7 +189,7 @@ func (k *walker) configured(i instance, def *schema.Node) *tree.Node {
 	if i.config == nil {
 		return nil
 	}
-	if k.reportsDefaults() && def.Config {
+	if k.Defaults.ReportsDefaults() && def.Config {
 		n, _ := i.config.EffectiveChild(def)
 		return n
 	}
@@ -196,7 +224,7 @@ func (k *walker) value(i instance, n *tree.Node) {
 	}
 	for n := range entries(n) { // there by default
 		if k.enter(n) {
-			k.out.Leaf(def, n.Value(), k.Defaults == tree.ReportAllTagged)
+			k.out.Leaf(def, n.Value(), k.Defaults.Marks())
 			k.leave()
 		}
 	}

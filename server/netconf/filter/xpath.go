@@ -84,7 +84,7 @@ func (r Read) selections(ctx context.Context) (roots []*selection, whole bool, e
 	case r.Filter.expr == nil:
 		return r.Filter.roots, false, nil
 	}
-	eval := xpath.Eval{Plain: !(&walker{Read: r}).reportsDefaults(), Budget: budget}
+	eval := xpath.Eval{Plain: !r.Defaults.ReportsDefaults(), Budget: budget}
 	if r.State == nil {
 		eval.From, eval.Readable = xpath.Root(r.Config), r.readable()
 	} else {
@@ -119,6 +119,7 @@ func (r Read) readable() func(*xpath.Item) bool {
 
 // gather makes a tree of the configuration and state that the expression looks at, as far as the client may see them.
 func (r Read) gather(ctx context.Context) (*tree.Node, error) {
+	r.Content, r.Depth = tree.AllContent, 0 // these are about what is shown
 	root := &selection{def: r.Config.Schema()}
 	reads, all := r.Filter.expr.Reads(root.def)
 	for _, read := range reads {
