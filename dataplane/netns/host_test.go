@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,10 +50,16 @@ func TestHostsAreConnectedByRouter(t *testing.T) {
 			a.Do(func() (err error) { source, err = net.DialUDP("udp", nil, address); return }))
 		defer sink.Close()
 		defer source.Close()
-		if _, err := source.Write([]byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-		sink.SetReadDeadline(time.Now().Add(5 * time.Second))
+		// A link may take the kernel a second to notice, and what is sent before is lost.
+		go func() {
+			for {
+				if _, err := source.Write([]byte("hello")); errors.Is(err, net.ErrClosed) {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+		sink.SetReadDeadline(time.Now().Add(10 * time.Second))
 		buf := make([]byte, 16)
 		n, err := sink.Read(buf)
 		if err != nil || string(buf[:n]) != "hello" {
