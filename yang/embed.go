@@ -37,6 +37,7 @@ var Modules = []Module{
 	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
 	{Name: "ietf-netconf-nmda", Revision: "2019-01-07", Implement: true, Features: []string{"origin", "with-defaults"}},
 	{Name: "ietf-netconf-notifications", Revision: "2012-02-06", Implement: true},
+	{Name: "ietf-netconf-partial-lock", Revision: "2009-10-19", Implement: true},
 	{Name: "ietf-netconf-with-defaults", Revision: "2011-06-01", Implement: true},
 	{Name: "ietf-network-instance", Revision: "2019-01-21"},
 	{Name: "ietf-origin", Revision: "2018-02-14", Implement: true}, // names in get-data

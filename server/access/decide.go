@@ -74,6 +74,15 @@ func (a *Access) Action(path schema.Path, action *schema.Node) error {
 // on its way down.
 func (a *Access) Read(path schema.Path) bool { return a.data(opRead, path) }
 
+// Update decides on changing one node, by itself (section 3.4.5). The error has the tag access-denied.
+func (a *Access) Update(path schema.Path) error {
+	if a.data(opUpdate, path) {
+		return nil
+	}
+	a.control.Denied.DataWrites.Add(1)
+	return &tree.Error{Tag: tree.AccessDenied, Path: path, Message: fmt.Sprintf("user %s may not change this", a.user.Name)}
+}
+
 // data is the decision of section 3.4.5.
 func (a *Access) data(op operation, path schema.Path) bool {
 	if a.all || len(path) == 0 {

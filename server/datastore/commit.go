@@ -106,6 +106,9 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 				return nil, err
 			}
 		}
+		if err := s.checkParts(by, changes); err != nil {
+			return nil, err
+		}
 		if err := s.rules.Check(old.Root, root); err != nil {
 			return nil, err
 		}
@@ -166,6 +169,7 @@ func (s *Store) swap(next *Snapshot) {
 		return
 	}
 	s.running.Store(next)
+	s.parts.follow(next.Root)
 	s.recent = append(s.recent, next)
 	if len(s.recent) > recentLimit {
 		s.recent = append([]*Snapshot(nil), s.recent[len(s.recent)-recentLimit:]...)

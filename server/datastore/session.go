@@ -33,6 +33,7 @@ func (x *Session) Close() {
 			s.unlock(target)
 		}
 	}
+	s.parts.release(x)
 	p := s.pending
 	s.mu.Unlock()
 	if p != nil && p.owner == x && p.persist == "" {
@@ -50,6 +51,9 @@ func (x *Session) Lock(target Target) error {
 	}
 	if target == RunningStore && s.pending != nil && s.pending.owner != x {
 		return lockDenied(s.pending.owner, "an unconfirmed commit of another session is pending")
+	}
+	if target == RunningStore && len(s.parts.held) > 0 {
+		return lockDenied(s.parts.held[0].Holder, "a part of running is locked")
 	}
 	if target == CandidateStore && s.shared.edited() {
 		return lockDenied(nil, "the candidate holds changes; discard or commit them first")

@@ -66,6 +66,7 @@ type Store struct {
 	mu      sync.Mutex // guards what follows; never held while calling out
 	shared  content
 	locks   map[Target]Lock
+	parts   partialLocks
 	recent  []*Snapshot // newest last, running among them
 	keep    int
 	woken   chan struct{} // closed at each commit

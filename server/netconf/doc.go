@@ -17,6 +17,7 @@
 //	edit.go          edit-config, copy-config
 //	commit.go        commit, cancel-commit, validate, discard-changes
 //	nmda.go          get-data and edit-data (RFC 8526); origin.go: where configuration in use comes from
+//	partial.go       partial-lock, partial-unlock (RFC 5717)
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
 //	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema

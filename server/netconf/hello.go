@@ -36,6 +36,9 @@ func (s *Server) capabilities() []string {
 			list = append(list, capability+c.feature+":"+c.version)
 		}
 	}
+	if s.schema.RPC(partialLock, "partial-lock") != nil {
+		list = append(list, capability+"partial-lock:1.0")
+	}
 	if s.schema.Module("ietf-netconf-with-defaults") != nil {
 		list = append(list, capability+"with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim")
 	}

@@ -88,7 +88,7 @@ func (s *Server) datastoreRows(def *schema.Node) func(*state.Out) {
 	locks := def.ChildNamed("locks")
 	global := locks.ChildNamed("global-lock")
 	return func(out *state.Out) {
-		held := s.store.Locks()
+		held, parts := s.store.Locks(), s.store.PartialLocks()
 		for _, target := range []datastore.Target{datastore.RunningStore, datastore.CandidateStore} {
 			row := out.Row(string(target))
 			if lock, ok := held[target]; ok {
@@ -100,10 +100,34 @@ func (s *Server) datastoreRows(def *schema.Node) func(*state.Out) {
 				row.Close()
 			}
 			if target == datastore.RunningStore {
+				renderParts(row, locks, parts)
 				row.Text(transaction, transactionID(s.store.Running()))
 			}
 		}
 	}
+}
+
+// renderParts writes partial locks.
+func renderParts(row *state.Sink, locks *schema.Node, held []datastore.PartialLock) {
+	if len(held) == 0 {
+		return
+	}
+	def := locks.ChildNamed("partial-lock")
+	row.Open(locks)
+	for _, lock := range held {
+		row.Open(def)
+		row.Uint(def.ChildNamed("lock-id"), uint64(lock.ID))
+		row.Uint(def.ChildNamed("locked-by-session"), uint64(lock.Holder.ID))
+		row.Time(def.ChildNamed("locked-time"), lock.Since)
+		for _, expression := range lock.Select {
+			row.Text(def.ChildNamed("select"), expression)
+		}
+		for _, node := range lock.Nodes {
+			row.Text(def.ChildNamed("locked-node"), node.String())
+		}
+		row.Close()
+	}
+	row.Close()
 }
 
 // transactionID tells what runs from everything that ran before, on this element or on another of its address: a state folder

@@ -26,6 +26,10 @@ func (s *Server) operations() map[*schema.Node]operation {
 		"ietf-netconf-monitoring": {
 			"get-schema": (*request).getSchema,
 		},
+		partialLock: {
+			"partial-lock":   (*request).partialLock,
+			"partial-unlock": (*request).partialUnlock,
+		},
 		nmda: {
 			"get-data":  (*request).getData,
 			"edit-data": (*request).editData,

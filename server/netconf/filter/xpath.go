@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 
+	"mooring/server/access"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/xpath"
@@ -57,6 +58,30 @@ func expression(s *schema.Schema, text string, namespaces map[string]string) (*x
 		return nil, noFilter(err.Error())
 	}
 	return e, nil
+}
+
+// Instances gives the nodes of a configuration that an expression selects, as far as the client may see them, and containers
+// that are there by default. The error is a *tree.Error.
+func Instances(config *tree.Node, a *access.Access, text string, namespaces map[string]string) ([]schema.Path, error) {
+	e, err := expression(config.Schema().Schema(), text, namespaces)
+	if err != nil {
+		return nil, err
+	}
+	if !e.IsNodeSet() {
+		return nil, &tree.Error{Tag: tree.InvalidValue, AppTag: "not-a-node-set", Protocol: true, // RFC 5717 section 2.4.1.1
+			Message: "xpath \"" + text + "\" does not select nodes"}
+	}
+	nodes, err := e.Select(xpath.Eval{From: xpath.Root(config), Readable: Read{Access: a}.readable(), Budget: budget})
+	if err != nil {
+		return nil, noFilter(err.Error())
+	}
+	var paths []schema.Path
+	for _, n := range nodes {
+		if p := n.Path(); config.Get(p) != nil || n.Node.Schema().Kind == schema.Container {
+			paths = append(paths, p)
+		}
+	}
+	return paths, nil
 }
 
 func noFilter(message string) error {

@@ -408,5 +408,6 @@ func (c *compiler) nodeType(n *Node) {
 		c.errs = append(c.errs, fmt.Errorf("%s: %w", n.path, err))
 		t = &Type{Base: String}
 	}
+	t.HoldsNames = t.HoldsNames || holdNames[name{n.Module.Name, n.Name}]
 	n.Type = t
 }

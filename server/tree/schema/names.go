@@ -9,6 +9,11 @@ var holdsNames = map[name]bool{
 	{"ietf-netconf-acm", "node-instance-identifier"}: true,
 }
 
+// holdNames are the standard leaves of which the same is true, though their type is string: they are older than the types above.
+var holdNames = map[name]bool{
+	{"ietf-netconf-partial-lock", "select"}: true,
+}
+
 // Rename replaces every prefix of a name in XPath text by what to gives for it. Literals and the :: of axes stay as they
 // are; ok is false when to does not know one of the prefixes.
 func Rename(text string, to func(prefix string) (string, bool)) (renamed string, ok bool) {
