@@ -2,26 +2,115 @@ package mobility
 
 import (
 	"errors"
+	"iter"
 	"sync/atomic"
+	"time"
 
 	"mooring/mobility/wire"
 )
 
-// Statistics counts what a machine did since it started. The machine writes, anybody may read.
+// Statistics counts what a machine did, as a whole or for one of its peers. The machine writes, anybody may read.
 type Statistics struct {
-	PBUReceived      atomic.Uint64
-	PBUSent          atomic.Uint64 // with the retransmissions
-	PBURetransmitted atomic.Uint64
+	Began time.Time // when the counters began at 0; it never changes
+
+	PBUReceived      Counter
+	PBUSent          Counter // with the retransmissions
+	PBURetransmitted Counter
 
 	// Registrations by kind (RFC 6475, pmip6Counters): on an LMA what it accepted, on a MAG what was accepted of its.
-	Initial        atomic.Uint64
-	Refresh        atomic.Uint64
-	Handover       atomic.Uint64
-	Deregistration atomic.Uint64
+	Initial        Counter
+	Refresh        Counter
+	Handover       Counter
+	Deregistration Counter
 
-	PBASent     [256]atomic.Uint64 // by status
-	PBAReceived [256]atomic.Uint64 // by status
-	Dropped     [dropReasons]atomic.Uint64
+	PBASent     StatusCounter
+	PBAReceived StatusCounter
+
+	Dropped [dropReasons]Counter
+}
+
+// Part returns counters of a part of what s is about, such as one peer: what they count, s counts too.
+func (s *Statistics) Part(began time.Time) *Statistics {
+	p := &Statistics{Began: began}
+	p.PBUReceived.whole, p.PBUSent.whole, p.PBURetransmitted.whole = &s.PBUReceived, &s.PBUSent, &s.PBURetransmitted
+	p.Initial.whole, p.Refresh.whole, p.Handover.whole, p.Deregistration.whole = &s.Initial, &s.Refresh, &s.Handover, &s.Deregistration
+	p.PBASent.whole, p.PBAReceived.whole = &s.PBASent, &s.PBAReceived
+	for i := range p.Dropped {
+		p.Dropped[i].whole = &s.Dropped[i]
+	}
+	return p
+}
+
+// Counter counts events. One goroutine writes, anybody may read.
+type Counter struct {
+	n     atomic.Uint64
+	whole *Counter // that the events count for too; nil: none
+}
+
+// Add counts n more events.
+func (c *Counter) Add(n uint64) {
+	c.n.Add(n)
+	if c.whole != nil {
+		c.whole.Add(n)
+	}
+}
+
+// Load returns how many events there were.
+func (c *Counter) Load() uint64 { return c.n.Load() }
+
+// StatusCounter counts messages by their status. Of the 256 that there could be few ever occur, and there may be ten thousand peers, so it is
+// a list of those that did. One goroutine writes, anybody may read.
+type StatusCounter struct {
+	first atomic.Pointer[statusCount]
+	whole *StatusCounter
+}
+
+type statusCount struct {
+	status wire.Status
+	n      atomic.Uint64
+	next   atomic.Pointer[statusCount]
+}
+
+// Add counts one more message.
+func (c *StatusCounter) Add(status wire.Status) {
+	c.of(status).n.Add(1)
+	if c.whole != nil {
+		c.whole.Add(status)
+	}
+}
+
+func (c *StatusCounter) of(status wire.Status) *statusCount {
+	at := &c.first
+	for count := at.Load(); count != nil; count = at.Load() {
+		if count.status == status {
+			return count
+		}
+		at = &count.next
+	}
+	count := &statusCount{status: status}
+	at.Store(count)
+	return count
+}
+
+// Load returns how many messages there were with a status.
+func (c *StatusCounter) Load(status wire.Status) uint64 {
+	for each, n := range c.All() {
+		if each == status {
+			return n
+		}
+	}
+	return 0
+}
+
+// All yields the statuses that occurred, in the order of their first occurrence, and how often each did.
+func (c *StatusCounter) All() iter.Seq2[wire.Status, uint64] {
+	return func(yield func(wire.Status, uint64) bool) {
+		for count := c.first.Load(); count != nil; count = count.next.Load() {
+			if !yield(count.status, count.n.Load()) {
+				return
+			}
+		}
+	}
 }
 
 // DropReason says why a message was thrown away without an answer.

@@ -102,7 +102,7 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		switch a := e.element.anchors[name]; {
 		case a == nil:
 			table := binding.New()
-			m := lma.New(cfg, table)
+			m := lma.New(now, cfg, table)
 			e.element.anchors[name] = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
 		case a.cfg != cfg:
 			a.cfg = cfg
@@ -113,7 +113,7 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		switch g := e.element.gateways[name]; {
 		case g == nil:
 			table := binding.New()
-			m := mag.New(cfg, table)
+			m := mag.New(now, cfg, table)
 			e.element.gateways[name] = &gateway{unit: e.element.newUnit(Name{RoleMAG, name}, m, table), mag: m, cfg: cfg}
 		case g.cfg != cfg:
 			g.cfg = cfg

@@ -51,8 +51,8 @@ func TestRecordedRunReplays(t *testing.T) {
 		s.stop()
 
 		again := map[string]*player{
-			"lma lma1": {m: lma.New(anchor, binding.New())},
-			"mag mag1": {m: mag.New(gateway, binding.New())},
+			"lma lma1": {m: lma.New(time.Now(), anchor, binding.New())},
+			"mag mag1": {m: mag.New(time.Now(), gateway, binding.New())},
 		}
 		steps := map[string]int{}
 		for line := range strings.Lines(record.String()) {
@@ -79,7 +79,7 @@ func TestRecordedRunReplays(t *testing.T) {
 
 func figures(s *mobility.Statistics) string {
 	return fmt.Sprint("pbu received ", s.PBUReceived.Load(), " sent ", s.PBUSent.Load(), " again ", s.PBURetransmitted.Load(),
-		", initial ", s.Initial.Load(), ", refresh ", s.Refresh.Load(), ", end ", s.Deregistration.Load(), ", accepted ", s.PBASent[0].Load(), " ", s.PBAReceived[0].Load())
+		", initial ", s.Initial.Load(), ", refresh ", s.Refresh.Load(), ", end ", s.Deregistration.Load(), ", accepted ", s.PBASent.Load(0), " ", s.PBAReceived.Load(0))
 }
 
 // player lets recorded steps happen to a machine.

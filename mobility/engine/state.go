@@ -10,6 +10,7 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/binding"
 	"mooring/mobility/lma"
+	"mooring/mobility/mag"
 	"mooring/mobility/pool"
 )
 
@@ -49,7 +50,14 @@ type MAG struct {
 	Table      *binding.Table
 	Statistics *mobility.Statistics
 
+	engine  *Engine
 	gateway *gateway
+}
+
+// Anchors returns the LMAs of the gateway.
+func (m *MAG) Anchors(ctx context.Context) (anchors []mag.AnchorState, err error) {
+	err = m.engine.Do(ctx, func() { anchors = slices.Collect(m.gateway.mag.Anchors) })
+	return anchors, err
 }
 
 // Session returns the identifier that the session of a binding has in the dataplane.
@@ -68,7 +76,7 @@ func (e *Engine) newRegistry() *registry {
 		if u.Role == RoleLMA {
 			r.lmas = append(r.lmas, &LMA{u.Name.Name, u.table, u.Statistics(), e, e.element.anchors[u.Name.Name]})
 		} else {
-			r.mags = append(r.mags, &MAG{u.Name.Name, u.table, u.Statistics(), e.element.gateways[u.Name.Name]})
+			r.mags = append(r.mags, &MAG{u.Name.Name, u.table, u.Statistics(), e, e.element.gateways[u.Name.Name]})
 		}
 	}
 	return r

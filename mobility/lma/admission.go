@@ -19,7 +19,7 @@ type request struct {
 	late   bool // it waited: what depends on the time was checked when it came
 
 	careOf  netip.Addr // Proxy-CoA that the MAG states
-	peer    *peer      // nil: not known
+	peer    *peer      // by its address, and then by what it proves to be; nil: not known
 	profile *mobility.Profile
 	source  mobility.ProfileSource
 	sign    mobility.Signature // of the answer
@@ -59,17 +59,20 @@ func isUnicast(a netip.Addr) bool {
 // the node's, the MAG's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
 func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	u := r.update
-	r.peer = m.peerAt(r.in.From.Addr.Addr(), r.careOf)
+	sender := r.peer
+	if sender == nil {
+		r.peer = m.peers[r.careOf]
+	}
 	if u.MNID.Set {
 		r.profile, r.source = m.profileOf(u.MNID.Value)
 	}
 	key := m.keyFor(r)
 	if key == nil {
+		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
-			m.drop(mobility.DropNoKey)
+			m.drop(r.peer, mobility.DropNoKey)
 			return false
 		}
-		r.peer = m.peers[r.in.From.Addr.Addr()] // without a key, what it states proves nothing
 		return true
 	}
 	r.sign = mobility.Signature{By: m.authenticator(key), CareOf: r.careOf}
@@ -77,9 +80,9 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	case err == nil || r.late:
 		return true
 	case errors.Is(err, wire.ErrNotAuthenticated):
-		m.drop(mobility.DropUnauthenticated)
+		m.drop(r.peer, mobility.DropUnauthenticated)
 	case errors.Is(err, wire.ErrUnknownSPI):
-		m.drop(mobility.DropNoKey)
+		m.drop(r.peer, mobility.DropNoKey)
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}

@@ -24,7 +24,7 @@ func (m *Machine) accept(r *request, b *mobility.Binding, out *mobility.Effects)
 	}
 	d := out.Send[before]
 	d.Octets = bytes.Clone(d.Octets)
-	m.unsent[b.ID] = withheld{d, status}
+	m.unsent[b.ID] = withheld{d, status, m.countedFor(r.peer)}
 	out.Send = out.Send[:before]
 }
 
@@ -32,13 +32,14 @@ func (m *Machine) accept(r *request, b *mobility.Binding, out *mobility.Effects)
 type withheld struct {
 	mobility.Datagram
 	status wire.Status
+	count  *mobility.Statistics // of the one who asked
 }
 
 // sendWithheld sends the acknowledgement that awaited the installation of a session.
 func (m *Machine) sendWithheld(id dataplane.SessionID, out *mobility.Effects) {
 	if w, ok := m.unsent[id]; ok {
 		delete(m.unsent, id)
-		m.stats.PBASent[w.status].Add(1)
+		w.count.PBASent.Add(w.status)
 		out.Send = append(out.Send, w.Datagram)
 	}
 }
@@ -63,7 +64,7 @@ func (m *Machine) refuse(r *request, status wire.Status, out *mobility.Effects) 
 // answer sends the Proxy Binding Acknowledgement. b is nil in a refusal.
 func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) {
 	if m.compose(r, status, b, lifetime, out) {
-		m.stats.PBASent[status].Add(1)
+		m.countedFor(r.peer).PBASent.Add(status)
 	}
 }
 
@@ -105,7 +106,7 @@ func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, l
 	r.sign.Home = r.hash.Home(ack.HNPs)
 	// What cannot be encoded is what the request said; then there is no answer to give.
 	if err := out.Message(r.in.To, r.in.From, ack, r.sign); err != nil {
-		m.drop(mobility.DropMalformed)
+		m.drop(r.peer, mobility.DropMalformed)
 		return false
 	}
 	return true

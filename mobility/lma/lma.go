@@ -40,16 +40,17 @@ type network struct {
 var nameless = unique.Make("")
 
 // New returns the anchor that cfg describes, without bindings. The machine is the owner of table.
-func New(cfg *mobility.LMA, table *binding.Table) *Machine {
+func New(now time.Time, cfg *mobility.LMA, table *binding.Table) *Machine {
 	m := &Machine{
 		cfg:      cfg,
 		table:    table,
+		stats:    mobility.Statistics{Began: now},
 		networks: map[string]*network{},
 		unsent:   map[dataplane.SessionID]withheld{},
 		proposed: map[dataplane.SessionID]netip.Addr{},
 	}
 	m.configureNetworks()
-	m.configurePeers()
+	m.configurePeers(now)
 	return m
 }
 
@@ -58,29 +59,27 @@ func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
 
 // Receive takes in a message that was sent to one of the anchor's addresses.
 func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+	sender := m.peers[in.From.Addr.Addr()]
 	if in.Err != nil {
-		m.drop(mobility.ReasonOf(in.Err))
+		m.drop(sender, mobility.ReasonOf(in.Err))
 		return
 	}
 	update, ok := in.Message.(*wire.BindingUpdate)
 	if !ok {
-		m.drop(mobility.DropUnexpected)
-		return
-	}
-	m.stats.PBUReceived.Add(1)
-	if update.Flags&wire.UpdateP == 0 {
-		m.drop(mobility.DropNotProxy)
+		m.drop(sender, mobility.DropUnexpected)
 		return
 	}
 	r := &m.request
-	*r = request{now: now, in: in, update: update, careOf: careOf(in, update)}
-	if !isUnicast(r.careOf) {
-		m.drop(mobility.DropMalformed)
-		return
-	}
-	if m.authenticate(r, out) && m.admit(r, out) {
+	*r = request{now: now, in: in, update: update, careOf: careOf(in, update), peer: sender}
+	switch {
+	case update.Flags&wire.UpdateP == 0:
+		m.drop(sender, mobility.DropNotProxy)
+	case !isUnicast(r.careOf):
+		m.drop(sender, mobility.DropMalformed)
+	case m.authenticate(r, out) && m.admit(r, out):
 		m.decide(r, out)
 	}
+	m.countedFor(r.peer).PBUReceived.Add(1) // now it is known who sent it
 }
 
 // decide acts upon a request that was found good.
@@ -91,9 +90,9 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 		m.refuse(r, found.refused, out)
 	case found.wait && m.waiting.hold(r, m.cfg.CreateWait):
 	case found.wait:
-		m.drop(mobility.DropOverload)
+		m.drop(r.peer, mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
-		m.drop(mobility.DropNoSession)
+		m.drop(r.peer, mobility.DropNoSession)
 	case found.binding == nil:
 		m.register(r, out)
 	case r.update.Lifetime == 0:
@@ -158,7 +157,7 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) {
 		m.reviewBindings(rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
 	}
-	m.configurePeers()
+	m.configurePeers(now)
 }
 
 func (m *Machine) reviewBindings(rebuilt map[string]bool, resized bool, out *mobility.Effects) {
@@ -213,4 +212,4 @@ func (m *Machine) configureNetworks() (rebuilt map[string]bool) {
 	return rebuilt
 }
 
-func (m *Machine) drop(why mobility.DropReason) { m.stats.Dropped[why].Add(1) }
+func (m *Machine) drop(from *peer, why mobility.DropReason) { m.countedFor(from).Dropped[why].Add(1) }

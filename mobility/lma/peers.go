@@ -13,8 +13,9 @@ type peer struct {
 	cfg      *mobility.Peer // nil: learned
 	addr     netip.Addr
 	bindings int
-	since    time.Time // of the first accepted PBU
-	last     time.Time // of the last one
+	since    time.Time            // of the first accepted PBU
+	last     time.Time            // of the last one
+	stats    *mobility.Statistics // shared by all addresses of a configured MAG
 }
 
 func (p *peer) name() string {
@@ -24,44 +25,66 @@ func (p *peer) name() string {
 	return p.cfg.Name
 }
 
-// PeerState describes a MAG to an operator.
+// countedFor returns what counts the signalling of a MAG, and of the anchor as a whole; of a MAG that is not known, the latter.
+func (m *Machine) countedFor(p *peer) *mobility.Statistics {
+	if p == nil {
+		return &m.stats
+	}
+	return p.stats
+}
+
+// PeerState describes a MAG to an operator, at one of its addresses.
 type PeerState struct {
-	Address  netip.Addr
-	Name     string // empty: learned
-	Bindings int
-	Since    time.Time // of the first accepted PBU; zero: it never sent one
-	Last     time.Time
+	Address    netip.Addr
+	Name       string // empty: learned
+	Bindings   int
+	Since      time.Time // of the first accepted PBU; zero: it never sent one
+	Last       time.Time
+	Statistics *mobility.Statistics // of the MAG, whatever its address; a learned MAG's end with its last binding
 }
 
 // Peers yields the MAGs: the configured ones and those that were learned.
 func (m *Machine) Peers(yield func(PeerState) bool) {
 	for _, p := range m.peers {
-		if !yield(PeerState{p.addr, p.name(), p.bindings, p.since, p.last}) {
+		if !yield(PeerState{p.addr, p.name(), p.bindings, p.since, p.last, p.stats}) {
 			return
 		}
 	}
 }
 
-// configurePeers takes the configured MAGs over and keeps those learned that have bindings and may stay.
-func (m *Machine) configurePeers() {
-	old := m.peers
+// configurePeers takes the configured MAGs over and keeps those learned that have bindings and may stay. Counters belong to a name, of
+// those learned to an address.
+func (m *Machine) configurePeers(now time.Time) {
+	old, counted := m.peers, map[string]*mobility.Statistics{}
+	for _, was := range old {
+		if was.cfg != nil {
+			counted[was.cfg.Name] = was.stats
+		}
+	}
 	m.peers, m.keys = map[netip.Addr]*peer{}, map[*mobility.Key]*wire.Authenticator{}
 	for i := range m.cfg.Peers {
 		cfg := &m.cfg.Peers[i]
+		stats := counted[cfg.Name]
+		if stats == nil {
+			stats = m.stats.Part(now)
+		}
 		for _, addr := range cfg.Addresses {
-			m.peers[addr] = &peer{cfg: cfg, addr: addr}
+			m.peers[addr] = &peer{cfg: cfg, addr: addr, stats: stats}
 		}
 	}
 	for addr, was := range old {
-		now := m.peers[addr]
-		if now == nil {
+		is := m.peers[addr]
+		if is == nil {
 			if was.bindings == 0 {
 				continue
 			}
-			now = &peer{addr: addr}
-			m.peers[addr] = now
+			is = &peer{addr: addr, stats: was.stats}
+			if was.cfg != nil {
+				is.stats = m.stats.Part(now)
+			}
+			m.peers[addr] = is
 		}
-		now.bindings, now.since, now.last = was.bindings, was.since, was.last
+		is.bindings, is.since, is.last = was.bindings, was.since, was.last
 	}
 }
 
@@ -81,7 +104,7 @@ func (m *Machine) mayServe(p *peer) bool { return m.cfg.LearnPeers || p != nil &
 // meet notes an accepted request of a MAG, and learns the MAG by it.
 func (m *Machine) meet(r *request, out *mobility.Effects) {
 	if r.peer == nil {
-		r.peer = &peer{addr: r.in.From.Addr.Addr()}
+		r.peer = &peer{addr: r.in.From.Addr.Addr(), stats: m.stats.Part(r.now)}
 		m.peers[r.peer.addr] = r.peer
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.PeerLearned, Peer: r.in.From.Addr})
 	}

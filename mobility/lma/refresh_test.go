@@ -38,7 +38,7 @@ func newRefresher(t testing.TB, bindings int, secret string) *refresher {
 		r.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), CareOf: netip.MustParseAddr("2001:db8:1::1"), Home: netip.IPv6Unspecified()}
 	}
 	cfg.MaxBindings = uint32(bindings)
-	r.Machine = New(cfg, binding.New())
+	r.Machine = New(r.now, cfg, binding.New())
 	for i := range bindings {
 		r.refresh(t, i, wire.HandoffUnknown)
 	}

@@ -40,7 +40,7 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 			return "", err
 		}
 		if p.Machine == nil {
-			p.Machine = New(cfg, binding.New())
+			p.Machine = New(step.Now, cfg, binding.New())
 		} else {
 			p.Reconfigure(step.Now, cfg, out)
 		}
@@ -87,6 +87,11 @@ func (p *player) show(what string) (string, error) {
 			}
 			lines = append(lines, line)
 		}
+	case "statistics":
+		lines = append(lines, "anchor "+scenario.Figures(&p.stats))
+		for peer := range p.Peers {
+			lines = append(lines, fmt.Sprintf("peer %s %q %s", peer.Address, peer.Name, scenario.Figures(peer.Statistics)))
+		}
 	case "pools":
 		for name, pools := range p.Networks {
 			for _, u := range pools {
@@ -96,10 +101,8 @@ func (p *player) show(what string) (string, error) {
 	case "counters":
 		lines = append(lines, fmt.Sprintf("pbu %d: initial %d refresh %d handover %d deregistration %d", p.stats.PBUReceived.Load(), p.stats.Initial.Load(),
 			p.stats.Refresh.Load(), p.stats.Handover.Load(), p.stats.Deregistration.Load()))
-		for status := range p.stats.PBASent {
-			if n := p.stats.PBASent[status].Load(); n > 0 {
-				lines = append(lines, fmt.Sprintf("pba status %03d: %d", status, n))
-			}
+		for status, n := range p.stats.PBASent.All() {
+			lines = append(lines, fmt.Sprintf("pba status %03d: %d", uint8(status), n))
 		}
 		for _, reason := range mobility.DropReasons() {
 			if n := p.stats.Dropped[reason].Load(); n > 0 {

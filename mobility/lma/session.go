@@ -35,7 +35,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.meet(r, out)
 	m.follow(r, b)
 	m.count(b.Ends.Value(), +1)
-	m.stats.Initial.Add(1)
+	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
 }
 
@@ -51,9 +51,9 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	m.takeBack(b, old)
 	m.meet(r, out)
 	m.follow(r, b)
-	kind, counter := mobility.BindingRefreshed, &m.stats.Refresh
+	kind, counter := mobility.BindingRefreshed, &r.peer.stats.Refresh
 	if old.Ends != b.Ends && old.Ends.Value().CareOf != b.Ends.Value().CareOf {
-		kind, counter = mobility.BindingHandover, &m.stats.Handover
+		kind, counter = mobility.BindingHandover, &r.peer.stats.Handover
 		b.Handovers++
 	}
 	if old.Ends != b.Ends {
@@ -190,14 +190,14 @@ func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.S
 // section 3.1.2.5). The binding stays for a while, without traffic: the node may be on its way to another MAG.
 func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
 	if old.Ends.Value().CareOf != r.careOf {
-		m.drop(mobility.DropStale)
+		m.drop(r.peer, mobility.DropStale)
 		return
 	}
 	row := *old
 	b := &row
 	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.update.Timestamp.Value)
 	b.Updated = mobility.At(r.now)
-	m.stats.Deregistration.Add(1)
+	m.countedFor(r.peer).Deregistration.Add(1)
 	switch kept := old.Service() &^ r.wants(); {
 	case kept == 0:
 		b.State = mobility.StateDeletePending

@@ -81,5 +81,5 @@ func (r *refresher) refusals() (n uint64) {
 	for i := range r.stats.Dropped {
 		n += r.stats.Dropped[i].Load()
 	}
-	return n + r.stats.PBASent[wire.StatusAuthFail].Load()
+	return n + r.stats.PBASent.Load(wire.StatusAuthFail)
 }

@@ -97,7 +97,7 @@ func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
 		return // it decoded when it came
 	}
 	in, update := &mobility.Inbound{From: h.from, To: h.to, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
-	r := &request{now: now, in: in, update: update, careOf: careOf(in, update), late: true}
+	r := &request{now: now, in: in, update: update, careOf: careOf(in, update), peer: m.peers[in.From.Addr.Addr()], late: true}
 	if m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)
 	}

@@ -192,7 +192,7 @@ func (m *Machine) profileOf(node mobility.NodeID) *mobility.Profile {
 
 // way is how to reach the anchor of a node.
 type way struct {
-	anchor *mobility.Peer
+	anchor *anchor
 	encap  dataplane.Encap // to ask for
 	ends   mobility.Ends
 }
@@ -200,8 +200,8 @@ type way struct {
 // route chooses the anchor that serves a profile and the addresses to speak to it with: IPv6 where both have it, unless the
 // traffic has to go in UDP, which there is over IPv4 only (RFC 5844 section 4).
 func (m *Machine) route(profile *mobility.Profile) (way, bool) {
-	for i := range m.cfg.Anchors {
-		w := way{anchor: &m.cfg.Anchors[i]}
+	for _, a := range m.anchors {
+		w := way{anchor: a}
 		if profile.Anchor != "" && profile.Anchor != w.anchor.Name {
 			continue
 		}
@@ -219,7 +219,7 @@ func (m *Machine) route(profile *mobility.Profile) (way, bool) {
 }
 
 // preference orders IPv4 (true) and IPv6: first the one that the encapsulation is for.
-func (m *Machine) preference(anchor *mobility.Peer) [2]bool {
+func (m *Machine) preference(anchor *anchor) [2]bool {
 	ipv6, ipv4 := anchor.For(m.cfg.Domain, false), anchor.For(m.cfg.Domain, true)
 	if m.cfg.ForceUDP || ipv4 == dataplane.EncapUDP || ipv4 != 0 && ipv6 == 0 {
 		return [2]bool{true, false}

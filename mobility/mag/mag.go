@@ -15,6 +15,7 @@ type Machine struct {
 	cfg      *mobility.MAG
 	table    *binding.Table
 	stats    mobility.Statistics
+	anchors  []*anchor      // in the order of the configuration
 	present  map[place]bool // the nodes that are attached, served or not
 	places   map[place]*session
 	sessions map[dataplane.SessionID]*session
@@ -25,15 +26,18 @@ type Machine struct {
 }
 
 // New returns the gateway that cfg describes, without bindings. The machine is the owner of table.
-func New(cfg *mobility.MAG, table *binding.Table) *Machine {
-	return &Machine{
+func New(now time.Time, cfg *mobility.MAG, table *binding.Table) *Machine {
+	m := &Machine{
 		cfg:      cfg,
 		table:    table,
+		stats:    mobility.Statistics{Began: now},
 		present:  map[place]bool{},
 		places:   map[place]*session{},
 		sessions: map[dataplane.SessionID]*session{},
 		keys:     map[*mobility.Key]*wire.Authenticator{},
 	}
+	m.configureAnchors(now)
+	return m
 }
 
 // Statistics returns the counters; anybody may read them at any time.
@@ -42,20 +46,20 @@ func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
 // Receive takes in a message that was sent to one of the gateway's addresses.
 func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
 	if in.Err != nil {
-		m.drop(mobility.ReasonOf(in.Err))
+		m.drop(in, mobility.ReasonOf(in.Err))
 		return
 	}
 	ack, ok := in.Message.(*wire.BindingAck)
 	if !ok {
-		m.drop(mobility.DropUnexpected)
+		m.drop(in, mobility.DropUnexpected)
 		return
 	}
 	if ack.Flags&wire.AckP == 0 {
-		m.drop(mobility.DropNotProxy)
+		m.drop(in, mobility.DropNotProxy)
 		return
 	}
 	if s := m.expects(in, ack); s != nil {
-		m.stats.PBAReceived[ack.Status].Add(1)
+		s.anchor.stats.PBAReceived.Add(ack.Status)
 		m.reply(now, s, ack, out)
 	}
 }
@@ -131,6 +135,7 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.MAG, out *mobility.Ef
 	was := m.cfg
 	m.cfg = cfg
 	m.keys = map[*mobility.Key]*wire.Authenticator{}
+	m.configureAnchors(now)
 	for _, s := range m.all() {
 		m.review(now, s, was, out)
 	}
@@ -189,4 +194,7 @@ func (m *Machine) all() (list []*session) {
 	return list
 }
 
-func (m *Machine) drop(why mobility.DropReason) { m.stats.Dropped[why].Add(1) }
+// drop counts a message that is thrown away, for the anchor that has the address it came from.
+func (m *Machine) drop(in *mobility.Inbound, why mobility.DropReason) {
+	m.countedFor(in.From.Addr.Addr()).Dropped[why].Add(1)
+}

@@ -17,19 +17,19 @@ import (
 func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
 	s := m.asker(in, ack)
 	if s == nil {
-		m.drop(mobility.DropNoSession)
+		m.drop(in, mobility.DropNoSession)
 		return nil
 	}
 	sign := m.signature(s, m.table.Get(s.id).Ends.Value())
 	if sign.By == nil {
 		if len(ack.Auth) > 0 {
-			m.drop(mobility.DropNoKey)
+			m.drop(in, mobility.DropNoKey)
 			return nil
 		}
 		return s
 	}
 	if sign.By.Verify(in.Octets, sign.CareOf, s.anchor.Hash.Home(ack.HNPs)) != nil {
-		m.drop(mobility.DropUnauthenticated)
+		m.drop(in, mobility.DropUnauthenticated)
 		return nil
 	}
 	return s
@@ -60,11 +60,11 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		m.parted(s, ack)
 	case !m.repeats(s, b, ack):
 		// Asking again would only be misunderstood again.
-		m.drop(mobility.DropMismatch)
+		s.anchor.stats.Dropped[mobility.DropMismatch].Add(1)
 		m.deny(s)
 	case b.State == mobility.StateDisconnecting:
 		if ack.Status.Accepted() {
-			m.stats.Deregistration.Add(1)
+			s.anchor.stats.Deregistration.Add(1)
 		}
 		m.end(s, mobility.Deregistered, out)
 	case ack.Status.Accepted() && ack.Lifetime > 0:
@@ -78,7 +78,7 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 func (m *Machine) parted(s *session, ack *wire.BindingAck) {
 	s.parting = false
 	if ack.Status.Accepted() {
-		m.stats.Deregistration.Add(1)
+		s.anchor.stats.Deregistration.Add(1)
 		s.home = netip.Prefix{}
 	}
 }
@@ -113,9 +113,9 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	refresh := m.refreshAfter(b.Lifetime, ack.RefreshAdvice.Value.Duration())
 	s.refreshAt, b.Refresh = s.sentAt.Add(refresh), uint32(refresh/time.Second)
 
-	kind, counter := mobility.BindingRefreshed, &m.stats.Refresh
+	kind, counter := mobility.BindingRefreshed, &s.anchor.stats.Refresh
 	if old.State == mobility.StateInit {
-		kind, counter = mobility.BindingCreated, &m.stats.Initial
+		kind, counter = mobility.BindingCreated, &s.anchor.stats.Initial
 	}
 	counter.Add(1)
 	if old.State == mobility.StateInit || old.Path() != b.Path() || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home {

@@ -28,7 +28,7 @@ func (m *Machine) again(now time.Time, s *session, out *mobility.Effects) {
 	if !s.answered {
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.RegistrationTimedOut, Node: b.Node, Peer: b.Ends.Value().Remote})
 	}
-	m.stats.PBURetransmitted.Add(1)
+	s.anchor.stats.PBURetransmitted.Add(1)
 	s.parting = false
 	s.wait = min(2*s.wait, m.cfg.MaxRetransmit)
 	m.send(now, s, wire.LifetimeOf(m.cfg.Lifetime), out)
@@ -120,10 +120,10 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	sign.Home = s.anchor.Hash.Home(u.HNPs)
 	from, to := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, ends.Remote.Port())}, mobility.Endpoint{Addr: ends.Remote}
 	if err := out.Message(from, to, u, sign); err != nil {
-		m.drop(mobility.DropMalformed)
+		s.anchor.stats.Dropped[mobility.DropMalformed].Add(1)
 		return
 	}
-	m.stats.PBUSent.Add(1)
+	s.anchor.stats.PBUSent.Add(1)
 }
 
 // namedPrefixes are the home network prefixes of the session, or one that asks for some.

@@ -42,7 +42,7 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 			return "", err
 		}
 		if p.Machine == nil {
-			p.Machine = New(cfg, binding.New())
+			p.Machine = New(step.Now, cfg, binding.New())
 		} else {
 			p.Reconfigure(step.Now, cfg, out)
 		}
@@ -112,14 +112,17 @@ func (p *player) show(what string) (string, error) {
 			}
 			lines = append(lines, line)
 		}
+	case "statistics":
+		lines = append(lines, "gateway "+scenario.Figures(&p.stats))
+		for a := range p.Anchors {
+			lines = append(lines, fmt.Sprintf("lma %s %s", a.Name, scenario.Figures(a.Statistics)))
+		}
 	case "counters":
 		s := &p.stats
 		lines = append(lines, fmt.Sprintf("pbu sent %d retransmitted %d: initial %d refresh %d deregistration %d", s.PBUSent.Load(), s.PBURetransmitted.Load(),
 			s.Initial.Load(), s.Refresh.Load(), s.Deregistration.Load()))
-		for status := range s.PBAReceived {
-			if n := s.PBAReceived[status].Load(); n > 0 {
-				lines = append(lines, fmt.Sprintf("status %03d: %d", status, n))
-			}
+		for status, n := range s.PBAReceived.All() {
+			lines = append(lines, fmt.Sprintf("status %03d: %d", uint8(status), n))
 		}
 	default:
 		return "", fmt.Errorf("there is no %q to show", what)

@@ -20,7 +20,7 @@ type place struct {
 type session struct {
 	id      dataplane.SessionID
 	place   place
-	anchor  *mobility.Peer
+	anchor  *anchor
 	profile *mobility.Profile
 
 	wants     mobility.Service // IP versions to ask for

@@ -27,6 +27,33 @@ func Drops(s *mobility.Statistics) (since func() string) {
 	}
 }
 
+// Figures tells everything that was counted, and since when.
+func Figures(s *mobility.Statistics) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "since +%s", s.Began.Sub(Start))
+	for _, c := range []struct {
+		name    string
+		counter *mobility.Counter
+	}{{"received", &s.PBUReceived}, {"sent", &s.PBUSent}, {"retransmitted", &s.PBURetransmitted},
+		{"initial", &s.Initial}, {"refresh", &s.Refresh}, {"handover", &s.Handover}, {"deregistration", &s.Deregistration}} {
+		if n := c.counter.Load(); n > 0 {
+			fmt.Fprintf(&out, ", %s %d", c.name, n)
+		}
+	}
+	for status, n := range s.PBASent.All() {
+		fmt.Fprintf(&out, ", answered %d: %d", uint8(status), n)
+	}
+	for status, n := range s.PBAReceived.All() {
+		fmt.Fprintf(&out, ", was answered %d: %d", uint8(status), n)
+	}
+	for _, reason := range mobility.DropReasons() {
+		if n := s.Dropped[reason].Load(); n > 0 {
+			fmt.Fprintf(&out, ", dropped %s: %d", reason, n)
+		}
+	}
+	return out.String()
+}
+
 // ParseResult reads "installed ID" and "failed ID": what became of a session in the dataplane.
 func ParseResult(step Step) (result dataplane.Result, err error) {
 	id, err := strconv.ParseUint(step.Args[0], 10, 64)

@@ -105,7 +105,12 @@ func TestCountersTellWhatHappened(t *testing.T) {
 		}
 	}
 	const peers = "/mooring-pmipv6:pmipv6/lma[name='lma1']/peers/peer"
+	const mag1, learned = peers + "[id='mag1']/statistics/", peers + "[id='2001:db8::12']/statistics/"
 	for path, want := range map[string]string{
+		mag1 + "pbu/received": "9", mag1 + "pbu/accepted/initial": "5", mag1 + "pbu/accepted/refresh": "4", mag1 + "pba/sent": "9",
+		learned + "pbu/received": "35", learned + "pbu/dropped": "17", learned + "pbu/accepted/initial": "0", learned + "pbu/accepted/handover": "3",
+		learned + "pbu/accepted/de-registration": "2", learned + "pba/sent": "18", learned + "pba/by-status[status='157']/count": "7",
+		learned + "drop[reason='checksum']/count": "10", learned + "drop[reason='malformed']/count": "", mag1 + "drop[reason='checksum']/count": "",
 		peers + "[id='mag1']/bindings": "2", peers + "[id='mag1']/origin": "configured",
 		peers + "[id='2001:db8::12']/bindings": "3", peers + "[id='2001:db8::12']/origin": "learned",
 		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv6/usage/used": "5",

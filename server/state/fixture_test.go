@@ -73,8 +73,8 @@ func newDomain(t testing.TB) *domain {
 	}
 	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
 	d.tables.lma, d.tables.mag = binding.New(), binding.New()
-	d.lma, d.mag = lma.New(anchor, d.tables.lma), mag.New(d.config.MAGs["mag1"], d.tables.mag)
-	d.away = mag.New(gateway(common, "mag2", "2001:db8::12"), binding.New())
+	d.lma, d.mag = lma.New(start, anchor, d.tables.lma), mag.New(start, d.config.MAGs["mag1"], d.tables.mag)
+	d.away = mag.New(start, gateway(common, "mag2", "2001:db8::12"), binding.New())
 	d.src = d.sources()
 	d.state = New(element(), 10*time.Millisecond)
 	if err := d.state.MountElement(d.src); err != nil {
@@ -112,11 +112,12 @@ func (d *domain) sources() Sources {
 			return usage, nil
 		},
 		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 }}
+	gateway := MAG{Name: "mag1", Table: d.tables.mag, Statistics: d.mag.Statistics(),
+		Anchors: func(context.Context) ([]mag.AnchorState, error) { return slices.Collect(d.mag.Anchors), nil },
+		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}
 	return Sources{
-		LMAs: func() []LMA { return []LMA{anchor} },
-		MAGs: func() []MAG {
-			return []MAG{{"mag1", d.tables.mag, d.mag.Statistics(), func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}}
-		},
+		LMAs:       func() []LMA { return []LMA{anchor} },
+		MAGs:       func() []MAG { return []MAG{gateway} },
 		Configured: func() *mobility.Config { return d.config },
 		Signalling: func() []transport.Status {
 			return []transport.Status{
@@ -218,6 +219,14 @@ func (d *domain) exchange(from *mag.Machine, out *mobility.Effects) {
 		}
 		d.exchange(from, &more)
 	}
+}
+
+// garble lets a message with a wrong checksum arrive, at the LMA from the MAG and the other way round.
+func (d *domain) garble() {
+	anchor, gateway := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::1]:0")}, mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::11]:0")}
+	wrong := &wire.DecodeError{Kind: wire.KindChecksum}
+	d.lma.Receive(d.now, &mobility.Inbound{From: gateway, To: anchor, Err: wrong}, &mobility.Effects{})
+	d.mag.Receive(d.now, &mobility.Inbound{From: anchor, To: gateway, Err: wrong}, &mobility.Effects{})
 }
 
 func inbound(sent mobility.Datagram) *mobility.Inbound {

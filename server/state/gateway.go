@@ -117,26 +117,44 @@ func paths(r *resolver, def *schema.Node, src *Sources) Table {
 	}}
 }
 
-// knownLMAs says of every LMA of a MAG whether it can be reached, and how many bindings it has of the MAG.
+// knownLMAs says of every LMA of a MAG whether it can be reached, how many bindings it has of the MAG, and what was signalled.
 func knownLMAs(r *resolver, def *schema.Node, src *Sources) Table {
 	var n struct {
-		OperStatus *schema.Node `yang:"oper-status"`
-		Bindings   *schema.Node `yang:"bindings"`
+		OperStatus *schema.Node    `yang:"oper-status"`
+		Bindings   *schema.Node    `yang:"bindings"`
+		Statistics statisticsNodes `yang:"statistics"`
 	}
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Bindings}, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Bindings, n.Statistics.Self}, Read: func(ctx context.Context, want Keys, out *Out) error {
 		for m, cfg := range src.runningMAGs(want) {
-			registered := map[*mobility.Peer]int{}
-			for _, w := range ways(cfg, m.Table) {
-				registered[w.anchor] += w.registered
+			registered, counted, err := m.byLMA(ctx, cfg)
+			if err != nil {
+				return err
 			}
 			for i := range cfg.Anchors {
 				anchor := &cfg.Anchors[i]
 				s := out.Row(m.Name, strings.TrimSuffix(anchor.Name, "%"+anchor.Domain), anchor.Domain)
-				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor]))
-				s.Uint(n.Bindings, uint64(registered[anchor]))
+				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor.Name]))
+				s.Uint(n.Bindings, uint64(registered[anchor.Name]))
+				n.Statistics.renderPeer(s, counted[anchor.Name])
 			}
 		}
 		return nil
 	}}
+}
+
+// byLMA gives what a MAG has with each of its LMAs: bindings, and what was signalled.
+func (m *MAG) byLMA(ctx context.Context, cfg *mobility.MAG) (registered map[string]int, counted map[string]*mobility.Statistics, err error) {
+	anchors, err := m.Anchors(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	registered, counted = map[string]int{}, map[string]*mobility.Statistics{}
+	for _, a := range anchors {
+		counted[a.Name] = a.Statistics
+	}
+	for _, w := range ways(cfg, m.Table) {
+		registered[w.anchor.Name] += w.registered
+	}
+	return registered, counted, nil
 }

@@ -26,6 +26,7 @@ type peerNodes struct {
 		Address *schema.Node `yang:"address"`
 		pathNodes
 	} `yang:"path"`
+	Statistics statisticsNodes `yang:"statistics"`
 }
 
 // pathNodes are the leaves of one way between two ends.
@@ -108,6 +109,9 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings))
 		s.Uint(n.Path.Bindings, uint64(path.Bindings))
 		s.Close()
+	}
+	if len(m.paths) > 0 {
+		n.Statistics.renderPeer(s, m.paths[0].Statistics) // its addresses share them
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"mooring/mobility/binding"
 	"mooring/mobility/engine"
 	"mooring/mobility/lma"
+	"mooring/mobility/mag"
 	"mooring/mobility/pool"
 	"mooring/mobility/transport"
 	"mooring/server/tree"
@@ -63,6 +64,7 @@ type MAG struct {
 	Name       string
 	Table      *binding.Table
 	Statistics *mobility.Statistics
+	Anchors    func(context.Context) ([]mag.AnchorState, error)
 	Session    func(dataplane.SessionID) dataplane.SessionID
 }
 
@@ -76,7 +78,7 @@ func (s *Sources) FromEngine(e *engine.Engine) {
 	}
 	s.MAGs = func() (list []MAG) {
 		for _, m := range e.MAGs() {
-			list = append(list, MAG{m.Name, m.Table, m.Statistics, m.Session})
+			list = append(list, MAG{m.Name, m.Table, m.Statistics, m.Anchors, m.Session})
 		}
 		return list
 	}

@@ -27,6 +27,7 @@ func populated(t testing.TB) *domain {
 	d.leave(d.mag, 2)
 	d.reach("lma1", "198.51.100.1", "198.51.100.11")
 	d.attach(d.mag, 4) // over IPv4
+	d.garble()
 	installed := func(id dataplane.SessionID, err error) {
 		var out mobility.Effects
 		d.lma.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
@@ -87,10 +88,10 @@ var notRendered = map[string]string{
 	"/ietf-yang-library:yang-library":         "server/netconf mounts the schema that it serves",
 	"/ietf-yang-library:modules-state":        "server/netconf mounts the schema that it serves",
 
-	"/mooring-pmipv6:pmipv6/lma/peers/peer/statistics":  "an LMA counts as a whole, not by peer",
-	"/mooring-pmipv6:pmipv6/mag/lma/statistics":         "a MAG counts as a whole, not by LMA",
-	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped": "the sockets count what could not be sent, and not of which kind it was",
-	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped": "the sockets count what could not be sent, and not of which kind it was",
+	"/mooring-pmipv6:pmipv6/lma/peers/peer/statistics/pba/dropped": "the sockets count what could not be sent, and not of which kind it was",
+	"/mooring-pmipv6:pmipv6/mag/lma/statistics/pbu/dropped":        "the sockets count what could not be sent, and not of which kind it was",
+	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped":            "the sockets count what could not be sent, and not of which kind it was",
+	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped":            "the sockets count what could not be sent, and not of which kind it was",
 
 	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv4/usage/last-exhausted": "a pool counts refusals and knows no time",
 	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv6/usage/last-exhausted": "a pool counts refusals and knows no time",

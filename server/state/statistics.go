@@ -1,11 +1,11 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mooring/mobility"
@@ -14,7 +14,7 @@ import (
 	"mooring/server/tree/schema"
 )
 
-// statisticsNodes are the counters of an LMA or a MAG. What only one of them has is optional.
+// statisticsNodes are the counters of an LMA or a MAG, as a whole or for a peer. What not all of them have is optional.
 type statisticsNodes struct {
 	Self              *schema.Node `yang:"."`
 	DiscontinuityTime *schema.Node `yang:"discontinuity-time"`
@@ -23,7 +23,7 @@ type statisticsNodes struct {
 		Self *schema.Node `yang:"."`
 		IPv4 packetNodes  `yang:"ipv4"`
 		IPv6 packetNodes  `yang:"ipv6"`
-	} `yang:"packets"`
+	} `yang:"packets,optional"`
 	PBU struct {
 		Self          *schema.Node `yang:"."`
 		Received      *schema.Node `yang:"received,optional"`
@@ -87,9 +87,7 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 			s.Uint(n.Summary.HandoffCount, l.Statistics.Handover.Load())
 			s.Close()
 			n.renderPackets(s, src, cfg.Addresses)
-			n.renderUpdates(s, l.Statistics)
-			n.renderAcknowledgements(s, l.Statistics)
-			n.renderDrops(s, l.Statistics)
+			n.renderSignalling(s, l.Statistics)
 		}
 		return nil
 	}}
@@ -104,12 +102,21 @@ func magStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 			s := out.Row(m.Name)
 			s.Time(n.DiscontinuityTime, since.of(m.Statistics, cfg.Addresses))
 			n.renderPackets(s, src, cfg.Addresses)
-			n.renderUpdates(s, m.Statistics)
-			n.renderAcknowledgements(s, m.Statistics)
-			n.renderDrops(s, m.Statistics)
+			n.renderSignalling(s, m.Statistics)
 		}
 		return nil
 	}}
+}
+
+// renderPeer writes the counters of one peer; nil are none.
+func (n *statisticsNodes) renderPeer(s *Sink, c *mobility.Statistics) {
+	if c == nil {
+		return
+	}
+	s.Open(n.Self)
+	s.Time(n.DiscontinuityTime, c.Began)
+	n.renderSignalling(s, c)
+	s.Close()
 }
 
 // renderPackets adds up what the addresses of the machine have counted.
@@ -168,6 +175,12 @@ func dropped(c *mobility.Statistics, reasons []mobility.DropReason) (n uint64) {
 	return n
 }
 
+func (n *statisticsNodes) renderSignalling(s *Sink, c *mobility.Statistics) {
+	n.renderUpdates(s, c)
+	n.renderAcknowledgements(s, c)
+	n.renderDrops(s, c)
+}
+
 func (n *statisticsNodes) renderUpdates(s *Sink, c *mobility.Statistics) {
 	s.Open(n.PBU.Self)
 	s.Uint(n.PBU.Received, c.PBUReceived.Load())
@@ -198,37 +211,46 @@ func (n *statisticsNodes) renderAcknowledgements(s *Sink, c *mobility.Statistics
 		s.Uint(n.PBA.Dropped, lost+c.Dropped[mobility.DropMismatch].Load()) // a mismatch has a status, and is among the total
 	}
 	s.Uint(n.PBA.Sent, total)
-	for status, count := range byStatus {
-		if count > 0 {
-			s.Open(n.PBA.ByStatus.Self)
-			s.Uint(n.PBA.ByStatus.Status, uint64(status))
-			s.Text(n.PBA.ByStatus.Name, wire.Status(status).String())
-			s.Uint(n.PBA.ByStatus.Count, count)
-			s.Close()
-		}
+	for _, each := range byStatus {
+		s.Open(n.PBA.ByStatus.Self)
+		s.Uint(n.PBA.ByStatus.Status, uint64(each.status))
+		s.Text(n.PBA.ByStatus.Name, each.status.String())
+		s.Uint(n.PBA.ByStatus.Count, each.count)
+		s.Close()
 	}
 	s.Close()
 }
 
-func load(counts *[256]atomic.Uint64) (byStatus [256]uint64, total uint64) {
-	for i := range counts {
-		byStatus[i] = counts[i].Load()
-		total += byStatus[i]
+type statusCount struct {
+	status wire.Status
+	count  uint64
+}
+
+// load reads the counts, sorted by status, and adds them up.
+func load(counts *mobility.StatusCounter) (byStatus []statusCount, total uint64) {
+	for status, count := range counts.All() {
+		byStatus = append(byStatus, statusCount{status, count})
+		total += count
 	}
+	slices.SortFunc(byStatus, func(a, b statusCount) int { return cmp.Compare(a.status, b.status) })
 	return byStatus, total
 }
 
 func (n *statisticsNodes) renderDrops(s *Sink, c *mobility.Statistics) {
 	for _, reason := range mobility.DropReasons() {
+		count := c.Dropped[reason].Load()
+		if count == 0 && n.Packets.Self == nil {
+			continue // there are many peers, and few reasons
+		}
 		s.Open(n.Drop.Self)
 		s.Text(n.Drop.Reason, reason.String())
-		s.Uint(n.Drop.Count, c.Dropped[reason].Load())
+		s.Uint(n.Drop.Count, count)
 		s.Close()
 	}
 }
 
-// beginnings remembers since when counters count: since they were first seen, and since the addresses changed whose packets are added
-// up.
+// beginnings remembers since when the counters of machines count: since the machine began, and since the addresses changed whose packets
+// are added up.
 type beginnings struct {
 	mu    sync.Mutex
 	known map[*mobility.Statistics]beginning
@@ -243,14 +265,18 @@ func (b *beginnings) of(c *mobility.Statistics, addresses []netip.Addr) time.Tim
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was, ok := b.known[c]
-	if !ok || !slices.Equal(was.addresses, addresses) {
-		if b.known == nil {
-			b.known = map[*mobility.Statistics]beginning{}
-		}
-		was = beginning{time.Now(), slices.Clone(addresses)}
-		b.known[c] = was
+	if ok && slices.Equal(was.addresses, addresses) {
+		return was.at
 	}
-	return was.at
+	is := beginning{c.Began, slices.Clone(addresses)}
+	if ok {
+		is.at = time.Now()
+	}
+	if b.known == nil {
+		b.known = map[*mobility.Statistics]beginning{}
+	}
+	b.known[c] = is
+	return is.at
 }
 
 // note looks at the machines that run, and forgets those that do not any more.
