@@ -95,7 +95,11 @@ func (p *player) show(what string) (string, error) {
 	case "pools":
 		for name, pools := range p.Networks {
 			for _, u := range pools {
-				lines = append(lines, fmt.Sprintf("pool %s %s/%d used %d of %d, high water %d, refused %d", name, u.Pool.Start, u.Pool.Bits, u.Used, u.Total, u.HighWater, u.Refused))
+				line := fmt.Sprintf("pool %s %s/%d used %d of %d, high water %d, refused %d", name, u.Pool.Start, u.Pool.Bits, u.Used, u.Total, u.HighWater, u.Refused)
+				if !u.Exhausted.IsZero() {
+					line += fmt.Sprintf(" last +%s", u.Exhausted.Sub(scenario.Start))
+				}
+				lines = append(lines, line)
 			}
 		}
 	case "counters":

@@ -141,7 +141,7 @@ func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Statu
 		return wire.StatusAccepted
 	}
 	for _, hnp := range r.update.HNPs {
-		prefix, status := takePrefix(hnp, pools)
+		prefix, status := takePrefix(r.now, hnp, pools)
 		if status != wire.StatusAccepted {
 			return status
 		}
@@ -150,9 +150,9 @@ func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Statu
 	return wire.StatusAccepted
 }
 
-func takePrefix(hnp wire.HNP, pools *pool.Set) (netip.Prefix, wire.Status) {
+func takePrefix(now time.Time, hnp wire.HNP, pools *pool.Set) (netip.Prefix, wire.Status) {
 	if hnp.IsUnspecified() {
-		prefix, err := pools.Prefix()
+		prefix, err := pools.Prefix(now)
 		if err != nil {
 			return prefix, wire.StatusInsufficientResources
 		}
@@ -177,7 +177,7 @@ func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.S
 		b.Home, b.Router, err = pools.ReserveHome(r.home())
 		status = wire.StatusNotAuthorizedForIPv4HoA
 	default:
-		b.Home, b.Router, err = pools.HomeAddress()
+		b.Home, b.Router, err = pools.HomeAddress(r.now)
 		status = wire.StatusInsufficientResources
 	}
 	if err != nil {

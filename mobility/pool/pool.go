@@ -10,6 +10,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"time"
 
 	"mooring/mobility"
 )
@@ -26,8 +27,9 @@ type Usage struct {
 	Pool      mobility.Pool
 	Total     uint64 // saturates
 	Used      uint64
-	HighWater uint64 // largest Used so far
-	Refused   uint64 // allocations that found the pool exhausted
+	HighWater uint64    // largest Used so far
+	Refused   uint64    // allocations that found the pool exhausted
+	Exhausted time.Time // of the last of them; zero: there was none
 }
 
 // Pool gives out the units of one range, the lowest free one first.
@@ -70,10 +72,11 @@ func (p *Pool) Contains(unit netip.Prefix) bool {
 }
 
 // Allocate takes the lowest free unit.
-func (p *Pool) Allocate() (netip.Prefix, error) {
+func (p *Pool) Allocate(now time.Time) (netip.Prefix, error) {
 	n, ok := p.taken.lowestClear(p.first, p.last)
 	if !ok {
 		p.usage.Refused++
+		p.usage.Exhausted = now
 		return netip.Prefix{}, ErrExhausted
 	}
 	p.take(n)
@@ -248,12 +251,12 @@ func NewSet(network *mobility.Network) (*Set, error) {
 }
 
 // HomeAddress takes an IPv4 home address. It returns the address with the length of its subnet, and the default router.
-func (s *Set) HomeAddress() (home netip.Prefix, router netip.Addr, err error) {
+func (s *Set) HomeAddress(now time.Time) (home netip.Prefix, router netip.Addr, err error) {
 	for _, p := range s.pools {
 		if !p.cfg.Start.Is4() {
 			continue
 		}
-		if unit, err := p.Allocate(); err == nil {
+		if unit, err := p.Allocate(now); err == nil {
 			return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
 		}
 	}
@@ -261,12 +264,12 @@ func (s *Set) HomeAddress() (home netip.Prefix, router netip.Addr, err error) {
 }
 
 // Prefix takes an IPv6 home network prefix.
-func (s *Set) Prefix() (netip.Prefix, error) {
+func (s *Set) Prefix(now time.Time) (netip.Prefix, error) {
 	for _, p := range s.pools {
 		if p.cfg.Start.Is4() {
 			continue
 		}
-		if unit, err := p.Allocate(); err == nil {
+		if unit, err := p.Allocate(now); err == nil {
 			return unit, nil
 		}
 	}

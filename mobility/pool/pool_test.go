@@ -5,9 +5,12 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+	"time"
 
 	"mooring/mobility"
 )
+
+var start = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func ipv4Pool(start string, bits int, router string) mobility.Pool {
 	cfg := mobility.Pool{Start: netip.MustParseAddr(start), Bits: bits, Unit: 32}
@@ -33,7 +36,7 @@ func mustNew(t *testing.T, cfg mobility.Pool) *Pool {
 func allocate(t *testing.T, p *Pool, want ...string) {
 	t.Helper()
 	for _, w := range want {
-		got, err := p.Allocate()
+		got, err := p.Allocate(start)
 		if err != nil || got != netip.MustParsePrefix(w) {
 			t.Fatalf("allocated %v, %v; want %s", got, err, w)
 		}
@@ -55,7 +58,7 @@ func TestLMA20_HomeAddressesRiseFromTheStartAddress(t *testing.T) {
 func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
 	p := mustNew(t, ipv4Pool("10.0.0.0", 29, "10.0.0.3"))
 	allocate(t, p, "10.0.0.1/32", "10.0.0.2/32", "10.0.0.4/32", "10.0.0.5/32", "10.0.0.6/32")
-	if got, err := p.Allocate(); !errors.Is(err, ErrExhausted) {
+	if got, err := p.Allocate(start); !errors.Is(err, ErrExhausted) {
 		t.Fatalf("allocated %v, %v from an exhausted pool", got, err)
 	}
 	for _, reserved := range []string{"10.0.0.0/32", "10.0.0.3/32", "10.0.0.7/32"} {
@@ -63,7 +66,7 @@ func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
 			t.Errorf("reserving %s: %v", reserved, err)
 		}
 		p.Release(netip.MustParsePrefix(reserved))
-		if got, err := p.Allocate(); err == nil {
+		if got, err := p.Allocate(start); err == nil {
 			t.Errorf("releasing %s made %v free", reserved, got)
 		}
 	}
@@ -72,11 +75,37 @@ func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
 	}
 }
 
+// OPS-19: a pool says when it was last found empty. Nothing makes it forget that; that a request names a unit which is taken is another thing.
+func TestLMA24_LastExhausted(t *testing.T) {
+	s, err := NewSet(&mobility.Network{Name: "net1", Pools: []mobility.Pool{ipv6Pool("2001:db8:1::", 64), ipv6Pool("2001:db8:2::", 64)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when string, first, second time.Time) {
+		t.Helper()
+		if u := s.Usage(); !u[0].Exhausted.Equal(first) || !u[1].Exhausted.Equal(second) {
+			t.Errorf("%s: exhausted at %v and %v, want %v and %v", when, u[0].Exhausted, u[1].Exhausted, first, second)
+		}
+	}
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	s.Prefix(at(1))
+	expect("there was one", time.Time{}, time.Time{})
+	s.Prefix(at(2))
+	expect("there was one in the second pool", at(2), time.Time{})
+	s.ReservePrefix(netip.MustParsePrefix("2001:db8:2::/64"))
+	expect("a taken one", at(2), time.Time{})
+	s.Prefix(at(3))
+	expect("there was none", at(3), at(3))
+	s.ReleasePrefix(netip.MustParsePrefix("2001:db8:1::/64"))
+	s.Prefix(at(4))
+	expect("there is one again", at(3), at(3))
+}
+
 // The published example: 2002:10::1/62 holds four nodes.
 func TestLMA21_HomeNetworkPrefixes(t *testing.T) {
 	p := mustNew(t, ipv6Pool("2002:10::1", 62))
 	allocate(t, p, "2002:10::/64", "2002:10:0:1::/64", "2002:10:0:2::/64", "2002:10:0:3::/64")
-	if _, err := p.Allocate(); !errors.Is(err, ErrExhausted) {
+	if _, err := p.Allocate(start); !errors.Is(err, ErrExhausted) {
 		t.Fatalf("a fifth prefix: %v", err)
 	}
 	p.Release(netip.MustParsePrefix("2002:10:0:1::/64"))
@@ -148,7 +177,7 @@ func TestLMA24_Churn(t *testing.T) {
 				switch rnd.IntN(5) {
 				case 0, 1:
 					want, free := lowestFree(universe, taken)
-					got, err := p.Allocate()
+					got, err := p.Allocate(start)
 					if free != (err == nil) || got != want {
 						t.Fatalf("allocated %v, %v; the model says %v, %v", got, err, want, free)
 					}
@@ -214,15 +243,15 @@ func TestSetCrossesPools(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"2001:db8:1::/64", "2001:db8:2::/64", "2001:db8:2:1::/64"} {
-		if got, err := s.Prefix(); err != nil || got != netip.MustParsePrefix(want) {
+		if got, err := s.Prefix(start); err != nil || got != netip.MustParsePrefix(want) {
 			t.Fatalf("prefix %v, %v; want %s", got, err, want)
 		}
 	}
-	if _, err := s.Prefix(); !errors.Is(err, ErrExhausted) {
+	if _, err := s.Prefix(start); !errors.Is(err, ErrExhausted) {
 		t.Fatalf("a fourth prefix: %v", err)
 	}
 	for _, want := range []struct{ home, router string }{{"10.1.0.2/30", "10.1.0.1"}, {"10.2.0.1/30", "10.2.0.2"}} {
-		home, router, err := s.HomeAddress()
+		home, router, err := s.HomeAddress(start)
 		if err != nil || home != netip.MustParsePrefix(want.home) || router != netip.MustParseAddr(want.router) {
 			t.Fatalf("home address %v behind %v, %v; want %v", home, router, err, want)
 		}
@@ -253,7 +282,7 @@ func BenchmarkAllocateMillion(b *testing.B) {
 			b.Fatal(err)
 		}
 		for range 1_000_000 {
-			if _, err := p.Allocate(); err != nil {
+			if _, err := p.Allocate(start); err != nil {
 				b.Fatal(err)
 			}
 		}

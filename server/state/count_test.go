@@ -38,24 +38,8 @@ func (d *domain) value(t testing.TB, path string) string {
 // TestCountersTellWhatHappened sends the LMA so many of each kind of message, and reads as many of each.
 func TestCountersTellWhatHappened(t *testing.T) {
 	d := newDomain(t)
-	from := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::11]:0")}
-	to := mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::1]:0")}
-	seq := uint16(0)
-	send := func(node string, change func(*wire.BindingUpdate)) {
-		d.now, seq = d.now.Add(time.Millisecond), seq+1
-		u := &wire.BindingUpdate{Seq: seq, Flags: wire.UpdateA | wire.UpdateP, Lifetime: 100, Options: wire.Options{
-			MNID: wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(node)}), HNPs: []wire.HNP{{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}},
-			Handoff: wire.Some(wire.HandoffUnknown), AccessType: wire.Some(wire.Access80211), LinkLayerID: wire.Some(wire.LinkLayerID(node)),
-			Timestamp: wire.Some(wire.TimestampOf(d.now))}}
-		if change != nil {
-			change(u)
-		}
-		var out, answers mobility.Effects
-		if err := out.Message(from, to, u, mobility.Signature{}); err != nil {
-			t.Fatal(err)
-		}
-		d.lma.Receive(d.now, inbound(out.Send[0]), &answers)
-	}
+	from := "2001:db8::11"
+	send := func(node string, change func(*wire.BindingUpdate)) { d.ask(from, node, change) }
 	times := func(n int, f func(i int)) {
 		for i := range n {
 			f(i)
@@ -65,7 +49,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	times(4, func(i int) {
 		send(fmt.Sprintf("a%d@example.net", i), func(u *wire.BindingUpdate) { u.Handoff = wire.Some(wire.HandoffUnchanged) })
 	})
-	from.Addr = netip.MustParseAddrPort("[2001:db8::12]:0")
+	from = "2001:db8::12"
 	times(3, func(i int) {
 		send(fmt.Sprintf("a%d@example.net", i), func(u *wire.BindingUpdate) { u.Handoff = wire.Some(wire.HandoffBetweenMAGs) })
 	})
@@ -74,11 +58,12 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	times(7, func(i int) { send("a3@example.net", func(u *wire.BindingUpdate) { u.Timestamp.Value -= 1 << 40 }) })
 	times(8, func(i int) { send("a4@example.net", func(u *wire.BindingUpdate) { u.Flags &^= wire.UpdateP }) })
 	times(9, func(i int) { send("stranger@example.net", func(u *wire.BindingUpdate) { u.Lifetime = 0 }) })
+	source := mobility.Endpoint{Addr: netip.AddrPortFrom(addr(from), 0)}
 	times(10, func(i int) {
-		d.lma.Receive(d.now, &mobility.Inbound{From: from, To: to, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
+		d.lma.Receive(d.now, &mobility.Inbound{From: source, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
 	})
 	times(11, func(i int) {
-		d.lma.Receive(d.now, &mobility.Inbound{From: from, To: to, Message: &wire.BindingAck{}}, &mobility.Effects{})
+		d.lma.Receive(d.now, &mobility.Inbound{From: source, Message: &wire.BindingAck{}}, &mobility.Effects{})
 	})
 	const s = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/"
 	for leaf, want := range map[string]int{
@@ -113,8 +98,9 @@ func TestCountersTellWhatHappened(t *testing.T) {
 		learned + "drop[reason='checksum']/count": "10", learned + "drop[reason='malformed']/count": "", mag1 + "drop[reason='checksum']/count": "",
 		peers + "[id='mag1']/bindings": "2", peers + "[id='mag1']/origin": "configured",
 		peers + "[id='2001:db8::12']/bindings": "3", peers + "[id='2001:db8::12']/origin": "learned",
-		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv6/usage/used": "5",
-		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv4/usage/used": "0",
+		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv6/usage/used":           "5",
+		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv4/usage/used":           "0",
+		"/mooring-pmipv6:pmipv6/lma[name='lma1']/network[name='home']/pool/mobile-node/ipv6/usage/last-exhausted": "",
 	} {
 		if got := d.value(t, path); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)

@@ -42,6 +42,7 @@ func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
 type domain struct {
 	t      testing.TB
 	now    time.Time
+	seq    uint16 // of ask
 	config *mobility.Config
 	lma    *lma.Machine
 	mag    *mag.Machine
@@ -61,15 +62,20 @@ func newDomain(t testing.TB) *domain {
 		Name: "example.net", LinkLocal: addr("fe80::1"), Profiles: store{
 			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
 			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
+			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},
 		},
 	}
 	peers := []mobility.Peer{{Name: "mag1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::11")}},
 		{Name: "mag3%other", Domain: "other", Addresses: []netip.Addr{addr("198.51.100.3")}, Encap: dataplane.EncapGRE, Transport: mobility.OverIPv6}}
 	anchor := &mobility.LMA{
-		Name: "lma1", Domain: common, Addresses: []netip.Addr{addr("2001:db8::1"), addr("198.51.100.1")}, MaxPrefixes: 1, MaxBindings: 2_000_000,
+		Name: "lma1", Domain: common, Addresses: []netip.Addr{addr("2001:db8::1"), addr("198.51.100.1")}, MaxPrefixes: 2, MaxBindings: 2_000_000,
 		Lifetime: 600 * time.Second, Refresh: 300 * time.Second, DeleteWait: 10 * time.Second, CreateWait: time.Second, TimestampWindow: 7 * time.Second,
-		LearnPeers: true, AcceptForcedUDP: true, Peers: peers, Networks: map[string]*mobility.Network{"home": {Name: "home", Pools: []mobility.Pool{
-			{Start: addr("10.0.0.2"), Bits: 8, Unit: 32, Router: addr("10.0.0.1")}, {Start: addr("2001:db8:8000::"), Bits: 33, Unit: 64}}}},
+		LearnPeers: true, AcceptForcedUDP: true, Peers: peers, Networks: map[string]*mobility.Network{
+			"home": {Name: "home", Pools: []mobility.Pool{
+				{Start: addr("10.0.0.2"), Bits: 8, Unit: 32, Router: addr("10.0.0.1")}, {Start: addr("2001:db8:8000::"), Bits: 33, Unit: 64}}},
+			"tiny": {Name: "tiny", Pools: []mobility.Pool{ // no home address and one prefix
+				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64}}},
+		},
 	}
 	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
 	d.tables.lma, d.tables.mag = binding.New(), binding.New()
@@ -219,6 +225,32 @@ func (d *domain) exchange(from *mag.Machine, out *mobility.Effects) {
 		}
 		d.exchange(from, &more)
 	}
+}
+
+// ask sends the LMA a request from a MAG's address: for a new prefix, unless it is changed.
+func (d *domain) ask(from, node string, change func(*wire.BindingUpdate)) {
+	d.now, d.seq = d.now.Add(time.Millisecond), d.seq+1
+	u := &wire.BindingUpdate{Seq: d.seq, Flags: wire.UpdateA | wire.UpdateP, Lifetime: 100, Options: wire.Options{
+		MNID: wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(node)}), HNPs: []wire.HNP{{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}},
+		Handoff: wire.Some(wire.HandoffUnknown), AccessType: wire.Some(wire.Access80211), LinkLayerID: wire.Some(wire.LinkLayerID(node)),
+		Timestamp: wire.Some(wire.TimestampOf(d.now))}}
+	if change != nil {
+		change(u)
+	}
+	var out, answers mobility.Effects
+	source, to := mobility.Endpoint{Addr: netip.AddrPortFrom(addr(from), 0)}, mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::1]:0")}
+	if err := out.Message(source, to, u, mobility.Signature{}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.lma.Receive(d.now, inbound(out.Send[0]), &answers)
+}
+
+// exhaust asks for more than the tiny network has.
+func (d *domain) exhaust() {
+	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })
+	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) {
+		u.HNPs, u.IPv4HoARequests = nil, []wire.IPv4HoARequest{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
+	})
 }
 
 // garble lets a message with a wrong checksum arrive, at the LMA from the MAG and the other way round.

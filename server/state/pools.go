@@ -27,11 +27,12 @@ type poolContainer struct {
 }
 
 type usageNodes struct {
-	Self      *schema.Node `yang:"."`
-	Total     *schema.Node `yang:"total"`
-	Used      *schema.Node `yang:"used"`
-	Free      *schema.Node `yang:"free"`
-	HighWater *schema.Node `yang:"high-water"`
+	Self          *schema.Node `yang:"."`
+	Total         *schema.Node `yang:"total"`
+	Used          *schema.Node `yang:"used"`
+	Free          *schema.Node `yang:"free"`
+	HighWater     *schema.Node `yang:"high-water"`
+	LastExhausted *schema.Node `yang:"last-exhausted"`
 }
 
 // pools is the usage of the pools of all networks of all LMAs.
@@ -80,5 +81,6 @@ func (n *usageNodes) render(s *Sink, u pool.Usage) {
 	s.Uint(n.Used, u.Used)
 	s.Uint(n.Free, u.Total-min(u.Used, u.Total))
 	s.Uint(n.HighWater, u.HighWater)
+	s.Time(n.LastExhausted, u.Exhausted)
 	s.Close()
 }

@@ -28,6 +28,7 @@ func populated(t testing.TB) *domain {
 	d.reach("lma1", "198.51.100.1", "198.51.100.11")
 	d.attach(d.mag, 4) // over IPv4
 	d.garble()
+	d.exhaust()
 	installed := func(id dataplane.SessionID, err error) {
 		var out mobility.Effects
 		d.lma.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
@@ -92,9 +93,6 @@ var notRendered = map[string]string{
 	"/mooring-pmipv6:pmipv6/mag/lma/statistics/pbu/dropped":        "the sockets count what could not be sent, and not of which kind it was",
 	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped":            "the sockets count what could not be sent, and not of which kind it was",
 	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped":            "the sockets count what could not be sent, and not of which kind it was",
-
-	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv4/usage/last-exhausted": "a pool counts refusals and knows no time",
-	"/mooring-pmipv6:pmipv6/lma/network/pool/mobile-node/ipv6/usage/last-exhausted": "a pool counts refusals and knows no time",
 
 	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/remote-port": "an LMA keeps the address of a peer, and not its port",
 	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/last-change": "nobody remembers when the first binding came and the last one went",
