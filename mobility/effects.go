@@ -137,6 +137,7 @@ const (
 	Unconfigured // the configuration has no room for it any more
 	Refused      // MAG: the LMA does not have the node
 	Replaced     // another binding took its place
+	Cleared      // an operator asked for it
 )
 
 func (r DeleteReason) String() string {
@@ -151,6 +152,8 @@ func (r DeleteReason) String() string {
 		return "refused"
 	case Replaced:
 		return "replaced"
+	case Cleared:
+		return "cleared"
 	}
 	return "unknown"
 }

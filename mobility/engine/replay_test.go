@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,13 @@ func TestRecordedRunReplays(t *testing.T) {
 			s.install()
 		}
 		pass(20 * time.Minute)
+		first := func(b *mobility.Binding) bool { return b.LinkID == mobility.LinkID([]byte{2, 0, 0, 0, 1, 0}) }
+		for _, clear := range []func(context.Context, func(*mobility.Binding) bool) (int, error){s.MAG("mag1").Clear, s.LMA("lma1").Clear} {
+			if n, err := clear(t.Context(), first); n != 1 || err != nil {
+				t.Errorf("%d bindings were cleared, %v", n, err)
+			}
+			pass(time.Minute)
+		}
 		s.detach("access0", dataplane.MAC{2, 0, 0, 0, 1, 2})
 		pass(time.Minute)
 		s.stop()
@@ -64,7 +72,7 @@ func TestRecordedRunReplays(t *testing.T) {
 				must(t, p.play(r.At, r.Step))
 			}
 		}
-		for _, verb := range []string{"config", "recv", "attach", "detach", "installed", "advance"} {
+		for _, verb := range []string{"config", "recv", "attach", "detach", "installed", "advance", "clear"} {
 			if steps[verb] == 0 {
 				t.Errorf("nothing of the kind %q was recorded: %v", verb, steps)
 			}
@@ -108,6 +116,12 @@ func (p *player) play(at, step string) error {
 		p.m.Receive(now, in, &p.out)
 	case "advance":
 		p.m.Advance(now, &p.out)
+	case "clear":
+		id, err := strconv.Atoi(words[1])
+		if err != nil {
+			return err
+		}
+		p.m.(clearer).Clear(now, dataplane.SessionID(id), &p.out)
 	case "installed":
 		id, err := strconv.Atoi(words[1])
 		if err != nil {

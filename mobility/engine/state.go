@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,11 @@ func (l *LMA) Networks(ctx context.Context) (networks map[string][]pool.Usage, e
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
 
+// Clear ends the bindings that match picks, and returns how many they were.
+func (l *LMA) Clear(ctx context.Context, match func(*mobility.Binding) bool) (ended int, err error) {
+	return l.engine.clear(ctx, &l.anchor.unit, l.anchor.lma, match)
+}
+
 // MAG is read access to a gateway of the element, as LMA is to an anchor.
 type MAG struct {
 	Name       string
@@ -54,6 +60,11 @@ type MAG struct {
 	gateway *gateway
 }
 
+// Clear de-registers the bindings that match picks, and returns how many they were.
+func (m *MAG) Clear(ctx context.Context, match func(*mobility.Binding) bool) (ended int, err error) {
+	return m.engine.clear(ctx, &m.gateway.unit, m.gateway.mag, match)
+}
+
 // Anchors returns the LMAs of the gateway.
 func (m *MAG) Anchors(ctx context.Context) (anchors []mag.AnchorState, err error) {
 	err = m.engine.Do(ctx, func() { anchors = slices.Collect(m.gateway.mag.Anchors) })
@@ -62,6 +73,32 @@ func (m *MAG) Anchors(ctx context.Context) (anchors []mag.AnchorState, err error
 
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (m *MAG) Session(id dataplane.SessionID) dataplane.SessionID { return m.gateway.session(id) }
+
+type clearer interface {
+	Clear(now time.Time, id dataplane.SessionID, out *mobility.Effects) bool
+}
+
+// clear ends the bindings of a machine that match picks.
+func (e *Engine) clear(ctx context.Context, u *unit, machine clearer, match func(*mobility.Binding) bool) (ended int, err error) {
+	err = e.Do(ctx, func() {
+		now := time.Now()
+		var ids []dataplane.SessionID
+		for b := range u.table.All() {
+			if match(b) {
+				ids = append(ids, b.ID)
+			}
+		}
+		slices.Sort(ids)
+		for _, id := range ids {
+			if e.tracing {
+				e.trace(now, u.Name, fmt.Sprintf("clear %d", id))
+			}
+			machine.Clear(now, id, e.element.mark(u))
+		}
+		ended = len(ids)
+	})
+	return ended, err
+}
 
 // registry is the machines for readers. It is replaced, never changed.
 type registry struct {

@@ -180,6 +180,18 @@ func (m *Machine) Close(now time.Time, out *mobility.Effects) {
 	}
 }
 
+// Clear ends a binding because an operator wants it to, and reports whether there was one. Its MAG is not told: what it sends next
+// registers the node anew.
+func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Effects) bool {
+	b := m.table.Get(id)
+	if b == nil {
+		return false
+	}
+	m.end(b, mobility.Cleared, out)
+	m.resume(now, b.Node, out)
+	return true
+}
+
 // Networks yields the usage of the pools of each network.
 func (m *Machine) Networks(yield func(network string, pools []pool.Usage) bool) {
 	for name, n := range m.networks {

@@ -185,6 +185,21 @@ func (m *Machine) dismiss(now time.Time, s *session, out *mobility.Effects) {
 	}
 }
 
+// Clear takes leave of the anchor of a session because an operator wants it to, and reports whether there was one. A node that is
+// still attached is registered anew.
+func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Effects) bool {
+	s := m.sessions[id]
+	if s == nil {
+		return false
+	}
+	m.deregister(now, s, out)
+	m.end(s, mobility.Cleared, out)
+	if m.present[s.place] {
+		m.serve(now, s.place, out)
+	}
+	return true
+}
+
 // all lists the sessions in the order of their identifiers.
 func (m *Machine) all() (list []*session) {
 	for _, s := range m.sessions {

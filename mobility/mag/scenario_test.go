@@ -57,6 +57,12 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		result, err := scenario.ParseResult(step)
 		p.Installed(step.Now, result, out)
 		return "", err
+	case "clear":
+		id, err := strconv.ParseUint(step.Args[0], 10, 64)
+		if !p.Clear(step.Now, dataplane.SessionID(id), out) {
+			return "there is no such binding\n", err
+		}
+		return "", err
 	case "close":
 		p.Close(step.Now, out)
 		return "", nil
