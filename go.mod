@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/Juniper/go-netconf v0.3.1
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/gaissmai/bart v0.30.0
 	github.com/go-crypt/crypt v0.14.15
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3

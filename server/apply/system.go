@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strings"
+	"time"
 
 	"mooring/gen"
 	"mooring/server/tree"
@@ -16,6 +17,7 @@ type Management struct {
 	HostName   string   // empty: that of the host
 	NETCONF    Listener // over SSH
 	NETCONFTLS Listener
+	CallHome   []Manager
 	GNMI       Listener
 	Backend    Backend
 
@@ -28,6 +30,23 @@ type Listener struct {
 	Port      uint16 // 0: any that is free
 	Addresses []netip.Addr
 }
+
+// Manager is a NETCONF client that the element connects to.
+type Manager struct {
+	Name        string
+	Host        string // address or name
+	Port        uint16
+	TLS         bool // rather than SSH
+	KeepAlive   time.Duration
+	Period      time.Duration // from one connection to the next; 0: it stays connected
+	IdleTimeout time.Duration // of a connection of a period; 0: none
+}
+
+// Ports of NETCONF call home (RFC 8071 section 6).
+const (
+	callHomeSSH = 4334
+	callHomeTLS = 4335
+)
 
 // Backend says which dataplane is wanted.
 type Backend uint8
@@ -54,6 +73,7 @@ func (j *job) translateSystem() {
 		NETCONF:    Listener{ssh.GetEnabled(), ssh.GetPort(), j.addrs(at.below("netconf", "ssh"), ssh.Address...)},
 		NETCONFTLS: Listener{tls.GetEnabled(), tls.GetPort(), j.addrs(at.below("netconf", "tls"), tls.Address...)},
 		GNMI:       Listener{gnmi.GetEnabled(), gnmi.GetPort(), j.addrs(at.child("gnmi"), gnmi.Address...)},
+		CallHome:   j.managers(at.below("netconf", "call-home")),
 		node:       at.node,
 	}
 	switch x.Dataplane.GetBackend() {
@@ -71,6 +91,30 @@ func (j *job) translateSystem() {
 	j.checkUserKeys(at)
 	j.checkFingerprints(at)
 	j.new.Manage = m
+}
+
+func (j *job) managers(at place) (list []Manager) {
+	for _, e := range at.entries() {
+		x, err := j.managerView.of(e.node)
+		j.check(e, err)
+		m := Manager{
+			Name: x.GetName(), Host: x.GetAddress(), Port: x.GetPort(), KeepAlive: time.Duration(x.GetKeepAlive()) * time.Second,
+			TLS: x.GetTransport() == gen.MooringSystem_System_Netconf_CallHome_Transport_tls,
+		}
+		if p := x.Periodic; p != nil {
+			m.Period = time.Duration(p.GetPeriod()) * time.Minute
+			m.IdleTimeout = time.Duration(p.GetIdleTimeout()) * time.Second
+		}
+		switch {
+		case m.Port != 0:
+		case m.TLS:
+			m.Port = callHomeTLS
+		default:
+			m.Port = callHomeSSH
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 // collides reports whether two servers want the same socket.

@@ -41,6 +41,7 @@ type Translator struct {
 	linkView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface]
 	nodeView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface_Node]
 	systemView   view[gen.MooringSystem_System]
+	managerView  view[gen.MooringSystem_System_Netconf_CallHome]
 	userKeyView  view[gen.MooringSystem_System_User_AuthorizedKey]
 }
 
@@ -61,6 +62,7 @@ func New(s *schema.Schema) (*Translator, error) {
 	bind(&b, &t.linkView, "/mooring-pmipv6:pmipv6/mag/interface")
 	bind(&b, &t.nodeView, "/mooring-pmipv6:pmipv6/mag/interface/node")
 	bind(&b, &t.systemView, "/mooring-system:system")
+	bind(&b, &t.managerView, "/mooring-system:system/netconf/call-home")
 	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
 	return t, b.err()
 }

@@ -5,6 +5,7 @@
 //	transport.go     TCP connections: from the login to the sessions, whatever carries them
 //	ssh.go           logins and channels of SSH
 //	tls.go           the same with TLS
+//	callhome.go      connections that the server makes (RFC 8071)
 //	session.go       one session: hello, then requests one after the other
 //	hello.go         capabilities and the exchange of them
 //	request.go       a request read as it comes in, by what the schema says of it
@@ -22,7 +23,7 @@
 //	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema
 //
-// Goroutines: one for each listening socket, one for each TCP connection (with those of package ssh), and one for each
+// Goroutines: one for each listening socket, one for each manager that is called, one for each TCP connection (with those of package ssh), and one for each
 // session, which reads a request, carries it out and writes the reply before it reads the next. Whoever reads slowly
 // therefore holds up nobody else: no lock is held while a reply is written.
 //

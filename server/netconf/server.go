@@ -62,6 +62,8 @@ func (l Limits) orDefault() Limits {
 type Server struct {
 	// SSH and TLS are where the server listens. It listens nowhere at first.
 	SSH, TLS *listen.Sockets
+	// CallHome is whom the server connects to. At first it is nobody.
+	CallHome *CallHome
 
 	store   *datastore.Store
 	users   *access.Users
@@ -120,6 +122,7 @@ func New(o Options) (*Server, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.SSH = listen.New("netconf", s.log, func(l net.Listener) { s.accept(l, s.loginSSH) })
 	s.TLS = listen.New("netconf-tls", s.log, func(l net.Listener) { s.accept(l, s.loginTLS) })
+	s.CallHome = s.newCallHome()
 	return s, nil
 }
 
@@ -129,6 +132,7 @@ func (s *Server) Close() {
 	s.stop()
 	s.SSH.Close()
 	s.TLS.Close()
+	s.CallHome.close()
 	s.tasks.Wait()
 }
 

@@ -77,11 +77,37 @@ func (c *connection) serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.
 	var tasks sync.WaitGroup
 	tasks.Go(func() { ssh.DiscardRequests(requests) })
 	tasks.Go(func() { c.ssh.Wait(); cancel() })
+	if c.call.keepAlive > 0 {
+		tasks.Go(c.test)
+	}
 	open := make(chan struct{}, maxChannels)
 	for ch := range channels {
 		tasks.Go(func() { c.channel(ch, open) })
 	}
 	tasks.Wait()
+}
+
+// test asks the client from time to time whether it is there (RFC 8071 section 4.1, S7), and closes the connection when no answer
+// comes.
+func (c *connection) test() {
+	tick := time.NewTicker(c.call.keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-c.ctx.Done():
+			return
+		}
+		late := time.AfterFunc(unanswered*c.call.keepAlive, func() {
+			c.server.log.Warn("NETCONF client does not answer", "user", c.user.Name, "remote", c.user.Remote)
+			c.ssh.Close()
+		})
+		_, _, err := c.ssh.SendRequest("keepalive@ietf.org", true, nil)
+		late.Stop()
+		if err != nil {
+			return
+		}
+	}
 }
 
 // channel serves one channel: it waits for the request of the subsystem and then is a session.

@@ -13,6 +13,9 @@ import (
 // another one, read why it was turned away.
 const linger = 2 * time.Second
 
+// unanswered is how many tests in a row a client may leave unanswered.
+const unanswered = 2
+
 // transport takes a connection through a login. What it returns serves the sessions of whoever logged in, and returns when the
 // connection is of no more use. Sessions do not know it: they read and write octets, have a user, and can be dropped.
 type transport func(*call) (serve func(), err error)
@@ -20,7 +23,27 @@ type transport func(*call) (serve func(), err error)
 // call is a TCP connection to a client, whoever made it.
 type call struct {
 	net.Conn
-	session func(change int) // is told that a session begins (1) or ends (-1); nil: nobody asks
+	keepAlive time.Duration    // how often the client is asked whether it is there, where the transport can; 0: never
+	idle      time.Duration    // when nothing has passed for as long, it is closed; 0: never
+	session   func(change int) // is told that a session begins (1) or ends (-1); nil: nobody asks
+
+	timer *time.Timer // of idle
+}
+
+// Read implements net.Conn.
+func (c *call) Read(b []byte) (n int, err error) {
+	if n, err = c.Conn.Read(b); n > 0 && c.timer != nil {
+		c.timer.Reset(c.idle)
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *call) Write(b []byte) (n int, err error) {
+	if n, err = c.Conn.Write(b); n > 0 && c.timer != nil {
+		c.timer.Reset(c.idle)
+	}
+	return n, err
 }
 
 func (c *call) begin() {
@@ -49,6 +72,10 @@ func (s *Server) serve(c *call, over transport) error {
 	loggedIn := sync.OnceFunc(func() { <-s.logins })
 	defer loggedIn()
 	defer context.AfterFunc(s.ctx, func() { c.Close() })()
+	if c.idle > 0 {
+		c.timer = time.AfterFunc(c.idle, func() { c.Close() })
+		defer c.timer.Stop()
+	}
 	c.SetDeadline(time.Now().Add(s.limits.LoginTimeout))
 	serve, err := over(c)
 	if err != nil {

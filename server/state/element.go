@@ -31,6 +31,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys, system},
 		{sys + "/netconf/ssh", netconfSSH},
 		{sys + "/netconf/tls", netconfTLS},
+		{sys + "/netconf/call-home", callHome},
 		{sys + "/gnmi", gnmi},
 		{sys + "/dataplane", backend},
 		{sys + "/configuration", configuration},

@@ -145,6 +145,9 @@ func (d *domain) sources() Sources {
 		NETCONFTLS: func() Listener {
 			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:6513")}, "[::1]:6513: address in use"}
 		},
+		CallHome: func() []Manager {
+			return []Manager{{Name: "m1", Connected: true}, {Name: "m2", Error: "connection refused", Next: start.Add(time.Minute)}}
+		},
 		HostKeys: func() []HostKey { return []HostKey{{"ssh-ed25519", "SHA256:abc"}} },
 		GNMI: func() Listener {
 			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("[::1]:9339")}, "127.0.0.1:9339: address in use"}

@@ -35,6 +35,7 @@ type Sources struct {
 	Started      time.Time
 	NETCONF      func() Listener // over SSH
 	NETCONFTLS   func() Listener
+	CallHome     func() []Manager
 	HostKeys     func() []HostKey
 	GNMI         func() Listener
 	Certificate  func() Certificate
@@ -136,6 +137,14 @@ func (src *Sources) configured() *mobility.Config {
 type Listener struct {
 	Bound []netip.AddrPort
 	Error string // why an address is not listened at; empty: all are
+}
+
+// Manager is a NETCONF client that the element connects to.
+type Manager struct {
+	Name      string
+	Connected bool
+	Error     string    // why the last attempt failed; empty: it did not
+	Next      time.Time // when it tries again; zero: it is at it
 }
 
 // HostKey is an SSH host key.

@@ -135,6 +135,31 @@ func overTLS(r *resolver, def *schema.Node, listener func() Listener, certificat
 	})
 }
 
+// callHome says of every manager how it goes with it.
+func callHome(r *resolver, def *schema.Node, src *Sources) Table {
+	var n struct {
+		Connected   *schema.Node `yang:"connected"`
+		LastError   *schema.Node `yang:"last-error"`
+		NextAttempt *schema.Node `yang:"next-attempt"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.Connected, n.LastError, n.NextAttempt}, Read: func(_ context.Context, want Keys, out *Out) error {
+		if src.CallHome == nil {
+			return nil
+		}
+		for _, m := range src.CallHome() {
+			if !want.Wants(0, m.Name) {
+				continue
+			}
+			row := out.Row(m.Name)
+			row.Bool(n.Connected, m.Connected)
+			row.Text(n.LastError, m.Error)
+			row.Time(n.NextAttempt, m.Next)
+		}
+		return nil
+	}}
+}
+
 func backend(r *resolver, def *schema.Node, src *Sources) Table {
 	var n struct {
 		BackendInUse *schema.Node `yang:"backend-in-use"`

@@ -64,7 +64,8 @@ type Element struct {
 	state          *state.State
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
-	servers        []interface{ Close() }
+	netconf        *netconf.Server
+	servers        []interface{ Close() }       // those that let users in
 	running        atomic.Pointer[apply.Config] // what all parts obey
 
 	parts *errgroup.Group // those with a loop
@@ -181,6 +182,7 @@ func (e *Element) startServers(ctx context.Context) error {
 		return err
 	}
 	e.servers = append(e.servers, n)
+	e.netconf = n
 	local, err := e.folder.listenLocal()
 	if err != nil {
 		return err
@@ -188,6 +190,7 @@ func (e *Element) startServers(ctx context.Context) error {
 	e.ssh.begin(ctx, n.SSH)
 	e.tls.begin(ctx, n.TLS)
 	e.gnmi.begin(ctx, g)
+	n.CallHome.Configure(managers(e.running.Load().Manage))
 	g.ServeLocal(local)
 	return nil
 }

@@ -30,7 +30,8 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 		},
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),
-			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare), consumer(e.obeyed),
+			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
+			consumer(e.callHome), consumer(e.obeyed),
 		},
 	}
 }

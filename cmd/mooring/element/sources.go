@@ -26,6 +26,7 @@ func (e *Element) sources() state.Sources {
 		Started:    e.started,
 		NETCONF:    e.ssh.status,
 		NETCONFTLS: e.tls.status,
+		CallHome:   e.callHomeStatus,
 		GNMI:       e.gnmi.status,
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
