@@ -22,6 +22,7 @@ import (
 	"mooring/server/datastore"
 	"mooring/server/model"
 	"mooring/server/netconf/framing"
+	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -76,6 +77,7 @@ type fixture struct {
 	server *Server
 	store  *datastore.Store
 	hooks  *hooks
+	events *notify.Log
 	tasks  sync.WaitGroup
 }
 
@@ -105,7 +107,8 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 	t.Helper()
 	s, rules := compiled()
 	h := &hooks{warn: func(datastore.Change) []*tree.Error { return nil }, prepare: func(context.Context) error { return nil }, state: func() error { return nil }}
-	o := datastore.Options{Schema: s, Rules: rules, Pipeline: h}
+	events := notify.NewLog(s, notify.Limits{Events: 100})
+	o := datastore.Options{Schema: s, Rules: rules, Pipeline: h, Confirmations: events.Confirmation}
 	if startup != "" {
 		root, err := tree.DecodeJSON(strings.NewReader(startup), s.Root, tree.DecodeOptions{})
 		if err != nil {
@@ -117,6 +120,7 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unfollow := events.Follow(store)
 	running := func() *tree.Node { return store.Running().Root }
 	st := state.New(s, 0)
 	def := s.Find("/example-traps:top")
@@ -127,15 +131,16 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		out.Row().Text(def.ChildNamed("state"), "fine")
 		return nil
 	}})
-	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st,
+	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Events: events,
 		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, server: server, store: store, hooks: h}
+	f := &fixture{t: t, server: server, store: store, hooks: h, events: events}
 	t.Cleanup(func() {
 		server.Close()
 		f.tasks.Wait()
+		unfollow()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}

@@ -39,6 +39,9 @@ func (s *Server) capabilities() []string {
 	if s.schema.RPC(partialLock, "partial-lock") != nil {
 		list = append(list, capability+"partial-lock:1.0")
 	}
+	if s.events != nil {
+		list = append(list, capability+"notification:1.0", capability+"interleave:1.0")
+	}
 	if s.schema.Module("ietf-netconf-with-defaults") != nil {
 		list = append(list, capability+"with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim")
 	}

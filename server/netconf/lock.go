@@ -54,6 +54,6 @@ func (r *request) killSession() (answer, error) {
 		return nil, protocolError(tree.InvalidValue, "session-id", "there is no session "+strconv.FormatUint(id, 10))
 	}
 	r.server.log.Info("NETCONF session is killed", "session", id, "by", r.session.id, "user", r.session.user.Name)
-	victim.kill(r.ctx)
+	victim.kill(r.ctx, r.session.id)
 	return ok, nil
 }

@@ -166,7 +166,7 @@ func TestKillEachOther(t *testing.T) {
 						left = append(left, x)
 					}
 				}
-				return len(left) == 0 || len(left) == 1 && left[0].count.in.Load() == 1 && !left[0].killed.Load()
+				return len(left) == 0 || len(left) == 1 && left[0].count.in.Load() == 1 && left[0].killed.Load() == 0
 			})
 		})
 	}

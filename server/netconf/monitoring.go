@@ -18,6 +18,7 @@ import (
 // counters count what happened, for a session or for the server (RFC 6022 sections 2.1.4 and 2.1.5).
 type counters struct {
 	in, bad, outErrors           atomic.Uint64
+	notifications                atomic.Uint64
 	sessions, badHellos, dropped atomic.Uint64 // of the server only
 }
 
@@ -80,7 +81,7 @@ func (c *counters) render(row *state.Sink, def *schema.Node) {
 	row.Uint(def.ChildNamed("in-rpcs"), counter32(&c.in))
 	row.Uint(def.ChildNamed("in-bad-rpcs"), counter32(&c.bad))
 	row.Uint(def.ChildNamed("out-rpc-errors"), counter32(&c.outErrors))
-	row.Uint(def.ChildNamed("out-notifications"), 0)
+	row.Uint(def.ChildNamed("out-notifications"), counter32(&c.notifications))
 }
 
 func (s *Server) datastoreRows(def *schema.Node) func(*state.Out) {

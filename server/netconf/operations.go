@@ -34,7 +34,13 @@ func (s *Server) operations() map[*schema.Node]operation {
 			"get-data":  (*request).getData,
 			"edit-data": (*request).editData,
 		},
+		ncEvent: {
+			"create-subscription": (*request).createSubscription,
+		},
 	} {
+		if module == ncEvent && s.events == nil {
+			continue
+		}
 		for name, perform := range list {
 			if def := s.schema.RPC(module, name); def != nil {
 				known[def] = perform

@@ -15,7 +15,7 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	case def.Module.Name == nmda && def.Name == "subtree-filter":
 		r.filter, err = filter.Subtree(r.xml, r.server.schema)
 		return err
-	case def.Module == r.server.base && def.Name == "filter":
+	case def.Name == "filter" && (def.Module == r.server.base || def.Module.Name == ncEvent):
 		if r.filter, err = r.readFilter(); isProblem(err) {
 			for _, e := range tree.Errors(err) {
 				e.Path = schema.Path{{Node: r.def}, {Node: r.def.Input}, {Node: def}}
@@ -63,6 +63,9 @@ func (r *request) readFilter() (*filter.Filter, error) {
 		if !ok {
 			bad[0].Value = "select"
 			return nil, &tree.Error{Tag: tree.MissingAttribute, Message: "a filter of type xpath needs the attribute select", Info: bad}
+		}
+		if r.def.Module.Name == ncEvent {
+			return filter.EventXPath(r.server.schema, selects, spaces)
 		}
 		return filter.XPath(r.server.schema, selects, spaces)
 	}

@@ -17,6 +17,7 @@ import (
 	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/listen"
+	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree/schema"
 )
@@ -28,7 +29,9 @@ type Options struct {
 	Access *access.Control
 	// State is the operational state shown beside the configuration; nil shows none. New mounts on it what RFC 6022 and RFC
 	// 8525 define, so call New before the state is asked for.
-	State   *state.State
+	State *state.State
+	// Events are what is told to subscribers; nil: nobody can subscribe.
+	Events  *notify.Log
 	HostKey ssh.Signer
 	// Certificate gives what the server shows to TLS clients. It is asked at every handshake, so that a new certificate cuts no
 	// session that began under the old one. Nil: nobody can come in over TLS.
@@ -69,6 +72,7 @@ type Server struct {
 	users   *access.Users
 	access  *access.Control
 	state   *state.State
+	events  *notify.Log // nil: there are none
 	log     *slog.Logger
 	limits  Limits
 	schema  *schema.Schema
@@ -111,10 +115,13 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("netconf: the schema does not implement module ietf-netconf")
 	}
 	s.logins = make(chan struct{}, s.limits.Logins)
+	if s.schema.RPC(ncEvent, "create-subscription") != nil && s.schema.Module(manageEvent) != nil {
+		s.events = o.Events
+	}
 	s.known = s.operations()
 	s.library = newLibrary(s.schema)
 	if s.state != nil {
-		if err := errors.Join(s.mountMonitoring(), s.mountLibrary()); err != nil {
+		if err := errors.Join(s.mountMonitoring(), s.mountLibrary(), s.mountStreams()); err != nil {
 			return nil, fmt.Errorf("netconf: %w", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,16 +21,18 @@ type session struct {
 	user    access.User
 	store   *datastore.Session
 	in      *framing.Reader
+	writing sync.Mutex // held over each message that the session sends after its hello
 	out     *framing.Writer
+	subs    subscriptions
 	ctx     context.Context // ends with the transport, or when the session is killed
 	cancel  context.CancelFunc
 	drop    func(done <-chan struct{}) // ends the transport; done is closed when the session has ended
 	done    chan struct{}
 	started time.Time
 	count   counters
-	base11  bool        // version 1.1 was agreed on
-	closing bool        // close-session was answered
-	killed  atomic.Bool // by another session
+	base11  bool          // version 1.1 was agreed on
+	closing bool          // close-session was answered
+	killed  atomic.Uint32 // by which other session; 0: by none
 }
 
 // newSession makes a session over a transport; nil when there are too many already. Call run.
@@ -58,6 +61,9 @@ func (x *session) run() {
 	if _, bad := err.(*badHello); bad {
 		s.total.badHellos.Add(1)
 	}
+	if err == nil {
+		x.announceStart()
+	}
 	for err == nil && !x.closing {
 		err = x.next()
 	}
@@ -65,10 +71,12 @@ func (x *session) run() {
 	x.store.Close()
 	s.leave(x)
 	close(x.done)
+	x.announceEnd(err)
+	x.unsubscribe()
 	switch {
 	case x.closing:
 		log.Info("NETCONF session ends")
-	case x.killed.Load():
+	case x.killed.Load() != 0:
 		log.Info("NETCONF session was killed")
 	default:
 		s.total.dropped.Add(1)
@@ -77,8 +85,8 @@ func (x *session) run() {
 }
 
 // kill ends the session from outside and waits until it has given back what it held, or ctx ends.
-func (x *session) kill(ctx context.Context) {
-	x.killed.Store(true)
+func (x *session) kill(ctx context.Context, by uint32) {
+	x.killed.Store(by)
 	x.cancel()
 	x.drop(x.done)
 	select {
@@ -111,6 +119,11 @@ func (x *session) next() error {
 	var answer answer
 	if err == nil {
 		answer, err = perform(r)
+	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if x.closing {
+		defer x.cancel() // nothing follows the reply
 	}
 	return r.reply(answer, err)
 }

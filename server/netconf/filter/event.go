@@ -14,8 +14,8 @@ func notifications(def *schema.Node) []*schema.Node {
 	return def.Notifications
 }
 
-// Passes reports whether an event passes the filter, which is when something of it is selected (RFC 5277 section 3.6): then
-// all of it does. root is the root of a tree that holds the notification. An expression that costs too much selects nothing.
+// Passes reports whether an event passes the filter, which is when something of the notification is selected (RFC 5277 section
+// 3.6): then all of it does. The keys of the data node that it is about are no part of it. root is the root of a tree that holds the notification. An expression that costs too much selects nothing.
 func (f *Filter) Passes(root *tree.Node) bool {
 	if f == nil {
 		return true
@@ -25,7 +25,7 @@ func (f *Filter) Passes(root *tree.Node) bool {
 		return err == nil && yes
 	}
 	for _, s := range f.roots {
-		if s.selects(root) {
+		if s.selects(root, false) {
 			return true
 		}
 	}
@@ -35,25 +35,26 @@ func (f *Filter) Passes(root *tree.Node) bool {
 // eventBudget bounds the nodes that the evaluation of an expression may meet in one event.
 const eventBudget = 100_000
 
-// selects reports whether anything of a node of an event is selected.
-func (s *selection) selects(n *tree.Node) bool {
+// selects reports whether anything is selected of a node of an event that is inside the notification, or leads there.
+func (s *selection) selects(n *tree.Node, inside bool) bool {
 	if !s.holds(n) {
 		return false
 	}
 	if s.whole || s.self {
 		return true
 	}
+	inside = inside || n.Schema().Kind == schema.Notification
 	for kid := range n.Children() {
 		c := s.kids[kid.Schema()]
 		switch {
-		case c == nil:
+		case c == nil, !inside && !kid.Schema().HasChildren():
 		case !kid.IsList():
-			if c.selects(kid) {
+			if c.selects(kid, inside) {
 				return true
 			}
 		default:
 			for entry := range kid.Entries() {
-				if c.selects(entry) {
+				if c.selects(entry, inside) {
 					return true
 				}
 			}
@@ -62,9 +63,9 @@ func (s *selection) selects(n *tree.Node) bool {
 	return false
 }
 
-func (c *choices) selects(n *tree.Node) bool {
+func (c *choices) selects(n *tree.Node, inside bool) bool {
 	for _, s := range c.of(n.Step().JoinedKeys()) {
-		if (s.value == nil || *s.value == n.Value()) && s.selects(n) {
+		if (s.value == nil || *s.value == n.Value()) && s.selects(n, inside) {
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func (c *context) named(i *Item, s *step) (NodeSet, []predicate) {
 		if child := def.Child(s.test.module.Name, s.test.local); child != nil {
 			return c.ofDefinition(i, child, s.predicates)
 		}
-		return nil, nil
+		return c.notifications(i, s), s.predicates
 	}
 	matches := 0
 	for _, child := range def.Children {
@@ -110,10 +110,21 @@ func (c *context) named(i *Item, s *step) (NodeSet, []predicate) {
 			matches++
 		}
 	}
-	if matches > 1 { // of several modules: apply all predicates to all
+	switch {
+	case matches > 1: // of several modules: apply all predicates to all
 		return c.along(i, s), s.predicates
+	case matches == 0:
+		return c.notifications(i, s), s.predicates
 	}
 	return out, left
+}
+
+// notifications is the child axis where it leads to a notification: those are no children by definition.
+func (c *context) notifications(i *Item, s *step) NodeSet {
+	if def := i.Node.Schema(); def.Kind != schema.Root && len(def.Notifications) == 0 {
+		return nil
+	}
+	return c.along(i, s)
 }
 
 func (c *context) ofDefinition(i *Item, def *schema.Node, predicates []predicate) (NodeSet, []predicate) {

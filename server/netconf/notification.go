@@ -1,0 +1,87 @@
+package netconf
+
+import (
+	"sync"
+	"time"
+
+	"mooring/server/notify"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+const notificationNamespace = "urn:ietf:params:xml:ns:netconf:notification:1.0" // RFC 5277 section 4
+
+// subscriptions are what sends notifications to a session. Each has a goroutine of its own, which writes a message as a whole
+// while the session is not writing a reply, and waits for the client as replies do: nobody else waits for it.
+type subscriptions struct {
+	tasks  sync.WaitGroup
+	mu     sync.Mutex // guards what follows
+	stream bool       // there is one of create-subscription
+}
+
+// eventTime is the time of an event: to the microsecond, so that what is replayed from the time of an event begins with it.
+func eventTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// notify sends a notification (RFC 5277 section 2.2.1); write writes what it holds. The error says that the session has ended.
+func (x *session) notify(at time.Time, write func(tree.Writer)) error {
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	if err := x.ctx.Err(); err != nil {
+		return err
+	}
+	w := tree.NewXMLWriter(x.out, notificationNamespace, "")
+	x.out.Write([]byte(xmlDeclaration + `<notification xmlns="` + notificationNamespace + `"><eventTime>` + eventTime(at) + "</eventTime>"))
+	write(w)
+	w.Flush()
+	x.out.Write([]byte("</notification>"))
+	if err := x.out.End(); err != nil {
+		return err
+	}
+	x.tally(func(c *counters) { c.notifications.Add(1) })
+	return nil
+}
+
+func (x *session) notifyEvent(e *notify.Event) error {
+	return x.notify(e.Time, func(w tree.Writer) {
+		walk := tree.Walk{Writer: w}
+		walk.Children(e.Root)
+	})
+}
+
+// notifyEmpty sends a notification that holds nothing.
+func (x *session) notifyEmpty(def *schema.Node) error {
+	return x.notify(time.Now(), func(w tree.Writer) {
+		w.Open(def)
+		w.Close()
+	})
+}
+
+// notifyLoss says how many events of the stream came too fast for the client.
+func (x *session) notifyLoss(lost uint64) error {
+	def := x.server.schema.Notification("mooring-system", "notifications-lost")
+	switch {
+	case lost == 0:
+		return nil
+	case def == nil: // a schema that is not ours
+		x.server.log.Warn("a subscriber reads too slowly", "session", x.id, "user", x.user.Name, "lost", lost)
+		return nil
+	}
+	var b tree.Builder
+	b.Open(def)
+	b.Uint(def.ChildNamed("count"), lost)
+	n, _ := b.Close()
+	return x.notify(time.Now(), func(w tree.Writer) {
+		walk := tree.Walk{Writer: w}
+		walk.Node(n)
+	})
+}
+
+// subscribe starts what sends notifications. Its first message follows the reply to the request that is being served.
+func (x *session) subscribe(send func()) { x.subs.tasks.Go(send) }
+
+// unsubscribe waits for what sends notifications; the session has ended. A client that does not read may hold up a message for
+// ever, so that the transport is closed after a while.
+func (x *session) unsubscribe() {
+	defer time.AfterFunc(linger, func() { x.drop(x.done) }).Stop()
+	x.subs.tasks.Wait()
+}
