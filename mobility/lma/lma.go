@@ -140,7 +140,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 		if b.State == mobility.StateDeletePending {
 			reason = mobility.Deregistered
 		}
-		m.end(b, reason, out)
+		m.end(now, b, reason, out)
 		m.resume(now, b.Node, out)
 	}
 	for held := m.waiting.due(now); held != nil; held = m.waiting.due(now) {
@@ -155,18 +155,18 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	m.cfg = cfg
 	rebuilt := m.configureNetworks()
 	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) {
-		m.reviewBindings(rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
+		m.reviewBindings(now, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
 	}
 	m.configurePeers(now)
 }
 
-func (m *Machine) reviewBindings(rebuilt map[string]bool, resized bool, out *mobility.Effects) {
+func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized bool, out *mobility.Effects) {
 	for b := range m.table.All() {
 		switch {
 		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local):
-			m.end(b, mobility.Unconfigured, out)
+			m.end(now, b, mobility.Unconfigured, out)
 		case rebuilt[b.Network.Value()] && !m.reserve(b):
-			m.end(b, mobility.Unconfigured, out)
+			m.end(now, b, mobility.Unconfigured, out)
 		case resized:
 			out.Sessions = append(out.Sessions, m.session(b))
 		}
@@ -176,7 +176,7 @@ func (m *Machine) reviewBindings(rebuilt map[string]bool, resized bool, out *mob
 // Close ends every binding, because the anchor is no more.
 func (m *Machine) Close(now time.Time, out *mobility.Effects) {
 	for b := range m.table.All() {
-		m.end(b, mobility.Unconfigured, out)
+		m.end(now, b, mobility.Unconfigured, out)
 	}
 }
 

@@ -12,9 +12,12 @@ import (
 type peer struct {
 	cfg      *mobility.Peer // nil: learned
 	addr     netip.Addr
+	remote   netip.AddrPort // where the last accepted PBU came from: behind a translator, the translator's
+	usable   bool           // the encapsulation that is configured can be used with addr
 	bindings int
 	since    time.Time            // of the first accepted PBU
 	last     time.Time            // of the last one
+	changed  time.Time            // when usable changed, or the first binding came or the last one went
 	stats    *mobility.Statistics // shared by all addresses of a configured MAG
 }
 
@@ -36,17 +39,19 @@ func (m *Machine) countedFor(p *peer) *mobility.Statistics {
 // PeerState describes a MAG to an operator, at one of its addresses.
 type PeerState struct {
 	Address    netip.Addr
-	Name       string // empty: learned
+	Name       string         // empty: learned
+	Remote     netip.AddrPort // where its last accepted PBU came from; the port is 0 over IPv6
 	Bindings   int
 	Since      time.Time // of the first accepted PBU; zero: it never sent one
 	Last       time.Time
+	Changed    time.Time            // when it was found to be usable or not, or to have bindings or none
 	Statistics *mobility.Statistics // of the MAG, whatever its address; a learned MAG's end with its last binding
 }
 
 // Peers yields the MAGs: the configured ones and those that were learned.
 func (m *Machine) Peers(yield func(PeerState) bool) {
 	for _, p := range m.peers {
-		if !yield(PeerState{p.addr, p.name(), p.bindings, p.since, p.last, p.stats}) {
+		if !yield(PeerState{p.addr, p.name(), p.remote, p.bindings, p.since, p.last, p.changed, p.stats}) {
 			return
 		}
 	}
@@ -69,7 +74,7 @@ func (m *Machine) configurePeers(now time.Time) {
 			stats = m.stats.Part(now)
 		}
 		for _, addr := range cfg.Addresses {
-			m.peers[addr] = &peer{cfg: cfg, addr: addr, stats: stats}
+			m.peers[addr] = &peer{cfg: cfg, addr: addr, usable: cfg.Usable(m.cfg.Domain), changed: now, stats: stats}
 		}
 	}
 	for addr, was := range old {
@@ -78,13 +83,16 @@ func (m *Machine) configurePeers(now time.Time) {
 			if was.bindings == 0 {
 				continue
 			}
-			is = &peer{addr: addr, stats: was.stats}
+			is = &peer{addr: addr, usable: true, changed: now, stats: was.stats}
 			if was.cfg != nil {
 				is.stats = m.stats.Part(now)
 			}
 			m.peers[addr] = is
 		}
-		is.bindings, is.since, is.last = was.bindings, was.since, was.last
+		is.remote, is.bindings, is.since, is.last = was.remote, was.bindings, was.since, was.last
+		if is.usable == was.usable {
+			is.changed = was.changed
+		}
 	}
 }
 
@@ -104,23 +112,28 @@ func (m *Machine) mayServe(p *peer) bool { return m.cfg.LearnPeers || p != nil &
 // meet notes an accepted request of a MAG, and learns the MAG by it.
 func (m *Machine) meet(r *request, out *mobility.Effects) {
 	if r.peer == nil {
-		r.peer = &peer{addr: r.in.From.Addr.Addr(), stats: m.stats.Part(r.now)}
+		r.peer = &peer{addr: r.in.From.Addr.Addr(), usable: true, stats: m.stats.Part(r.now)}
 		m.peers[r.peer.addr] = r.peer
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.PeerLearned, Peer: r.in.From.Addr})
 	}
 	if r.peer.since.IsZero() {
 		r.peer.since = r.now
 	}
-	r.peer.last = r.now
+	r.peer.remote, r.peer.last = r.in.From.Addr, r.now
 }
 
 // count adds n to the bindings of a MAG; a learned MAG is forgotten with its last one.
-func (m *Machine) count(ends mobility.Ends, n int) {
+func (m *Machine) count(now time.Time, ends mobility.Ends, n int) {
 	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
 	if p == nil {
 		return
 	}
-	if p.bindings += n; p.bindings == 0 && p.cfg == nil {
+	had := p.bindings > 0
+	p.bindings += n
+	if p.usable && had != (p.bindings > 0) {
+		p.changed = now
+	}
+	if p.bindings == 0 && p.cfg == nil {
 		delete(m.peers, p.addr)
 	}
 }

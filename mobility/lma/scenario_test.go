@@ -91,6 +91,10 @@ func (p *player) show(what string) (string, error) {
 			if !peer.Since.IsZero() {
 				line += fmt.Sprintf(" since +%s last +%s", peer.Since.Sub(scenario.Start), peer.Last.Sub(scenario.Start))
 			}
+			line += fmt.Sprintf(" changed +%s", peer.Changed.Sub(scenario.Start))
+			if peer.Remote.IsValid() && peer.Remote != netip.AddrPortFrom(peer.Address, 0) {
+				line += " from " + peer.Remote.String()
+			}
 			lines = append(lines, line)
 		}
 	case "statistics":
@@ -222,6 +226,8 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 			peer.Key, err = scenario.ParseKey(value)
 		case "encap":
 			peer.Encap, err = parseEncap(value)
+		case "over":
+			peer.Transport = map[string]mobility.Transport{"ipv4": mobility.OverIPv4, "ipv6": mobility.OverIPv6}[value]
 		case "hash":
 			peer.Hash = mobility.HashFirstPrefix
 		default:

@@ -34,7 +34,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.lastID++
 	m.meet(r, out)
 	m.follow(r, b)
-	m.count(b.Ends.Value(), +1)
+	m.count(r.now, b.Ends.Value(), +1)
 	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
 }
@@ -57,8 +57,8 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 		b.Handovers++
 	}
 	if old.Ends != b.Ends {
-		m.count(b.Ends.Value(), +1)
-		m.count(old.Ends.Value(), -1)
+		m.count(r.now, b.Ends.Value(), +1)
+		m.count(r.now, old.Ends.Value(), -1)
 	}
 	counter.Add(1)
 	m.commit(r, old, b, kind, out)
@@ -220,10 +220,10 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 }
 
 // end forgets a binding.
-func (m *Machine) end(b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
 	m.release(b)
 	m.table.Delete(b.ID)
-	m.count(b.Ends.Value(), -1)
+	m.count(now, b.Ends.Value(), -1)
 	delete(m.unsent, b.ID)
 	delete(m.proposed, b.ID)
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})

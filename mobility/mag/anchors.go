@@ -11,19 +11,32 @@ import (
 // anchor is an LMA of the configuration.
 type anchor struct {
 	*mobility.Peer
-	stats *mobility.Statistics
+	usable bool                 // the encapsulation that is configured can be used with its addresses
+	paths  map[netip.Addr]*path // by our addresses
+	stats  *mobility.Statistics
+}
+
+// path leads from one of our addresses to an LMA.
+type path struct {
+	registered int       // sessions
+	changed    time.Time // when the first of them came or the last one went, or the LMA turned out to be usable or not
 }
 
 // AnchorState describes an LMA to an operator.
 type AnchorState struct {
 	Name       string
+	Changed    map[netip.Addr]time.Time // when the path from an address was found to be usable or not, or to have sessions or none
 	Statistics *mobility.Statistics
 }
 
 // Anchors yields the LMAs, in the order of the configuration.
 func (m *Machine) Anchors(yield func(AnchorState) bool) {
 	for _, a := range m.anchors {
-		if !yield(AnchorState{a.Name, a.stats}) {
+		changed := map[netip.Addr]time.Time{}
+		for addr, p := range a.paths {
+			changed[addr] = p.changed
+		}
+		if !yield(AnchorState{a.Name, changed, a.stats}) {
 			return
 		}
 	}
@@ -31,16 +44,46 @@ func (m *Machine) Anchors(yield func(AnchorState) bool) {
 
 // configureAnchors takes the LMAs over. Those that have a name from before go on counting.
 func (m *Machine) configureAnchors(now time.Time) {
-	old := m.anchors
+	old := map[string]*anchor{}
+	for _, was := range m.anchors {
+		old[was.Name] = was
+	}
 	m.anchors = make([]*anchor, len(m.cfg.Anchors))
 	for i := range m.cfg.Anchors {
-		a := &anchor{Peer: &m.cfg.Anchors[i]}
-		if known := slices.IndexFunc(old, func(was *anchor) bool { return was.Name == a.Name }); known >= 0 {
-			a.stats = old[known].stats
-		} else {
-			a.stats = m.stats.Part(now)
+		peer := &m.cfg.Anchors[i]
+		was := old[peer.Name]
+		if was == nil {
+			was = &anchor{stats: m.stats.Part(now)}
+		}
+		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats}
+		for _, addr := range m.cfg.Addresses {
+			a.paths[addr] = was.paths[addr]
+			if a.paths[addr] == nil {
+				a.paths[addr] = &path{}
+			}
+			if was.paths[addr] == nil || a.usable != was.usable {
+				a.paths[addr].changed = now
+			}
 		}
 		m.anchors[i] = a
+	}
+}
+
+// setRegistered notes whether a session is registered.
+func (m *Machine) setRegistered(now time.Time, s *session, registered bool) {
+	if s.registered == registered {
+		return
+	}
+	s.registered = registered
+	p := s.anchor.paths[m.table.Get(s.id).Ends.Value().Local]
+	had := p.registered > 0
+	if registered {
+		p.registered++
+	} else {
+		p.registered--
+	}
+	if s.anchor.usable && had != (p.registered > 0) {
+		p.changed = now
 	}
 }
 

@@ -81,6 +81,9 @@ func (l *listener) hear(out *mobility.Effects) {
 
 func (l *listener) check(t *testing.T, m *Machine) {
 	t.Helper()
+	if err := m.checkPaths(); err != nil {
+		t.Fatal(err)
+	}
 	b := m.table.Get(1)
 	if b == nil || m.table.Len() != 1 {
 		t.Fatalf("%d bindings", m.table.Len())

@@ -112,11 +112,11 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 
 func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobility.Effects) {
 	if b.State == mobility.StateDisconnecting {
-		m.end(s, mobility.Deregistered, out)
+		m.end(now, s, mobility.Deregistered, out)
 		return
 	}
 	if b.State != mobility.StateInit && !b.Expires.Time().After(now) {
-		m.lapse(s, mobility.Expired, out)
+		m.lapse(now, s, mobility.Expired, out)
 	}
 	switch {
 	case s.denied:
@@ -181,7 +181,7 @@ func (m *Machine) Close(now time.Time, out *mobility.Effects) {
 func (m *Machine) dismiss(now time.Time, s *session, out *mobility.Effects) {
 	m.deregister(now, s, out)
 	if m.sessions[s.id] == s {
-		m.end(s, mobility.Unconfigured, out)
+		m.end(now, s, mobility.Unconfigured, out)
 	}
 }
 

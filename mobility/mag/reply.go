@@ -66,7 +66,7 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		if ack.Status.Accepted() {
 			s.anchor.stats.Deregistration.Add(1)
 		}
-		m.end(s, mobility.Deregistered, out)
+		m.end(now, s, mobility.Deregistered, out)
 	case ack.Status.Accepted() && ack.Lifetime > 0:
 		m.accepted(now, s, ack, out)
 	default:
@@ -123,6 +123,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 		out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	}
 	m.table.Put(b)
+	m.setRegistered(now, s, true)
 	m.schedule(s)
 	out.Grants = append(out.Grants, m.grant(s, b))
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b})
@@ -189,12 +190,12 @@ func (m *Machine) refused(now time.Time, s *session, ack *wire.BindingAck, out *
 	case wire.StatusNotAuthorizedForHNP, wire.StatusPrefixSetMismatch:
 		named := len(s.prefixes) > 0
 		s.prefixes = nil
-		m.lapse(s, mobility.Refused, out)
+		m.lapse(now, s, mobility.Refused, out)
 		m.retryIf(named, now, s, ack.Status, out)
 	case wire.StatusNotAuthorizedForIPv4HoA:
 		named := s.home.IsValid()
 		s.home = netip.Prefix{}
-		m.lapse(s, mobility.Refused, out)
+		m.lapse(now, s, mobility.Refused, out)
 		m.retryIf(named, now, s, ack.Status, out)
 	case wire.StatusNotAuthorizedForIPv4:
 		m.without(mobility.ServiceIPv4, now, s, ack.Status, out)
@@ -205,10 +206,10 @@ func (m *Machine) refused(now time.Time, s *session, ack *wire.BindingAck, out *
 		s.encap = dataplane.EncapGRE
 		m.retryIf(!offered, now, s, ack.Status, out)
 	case wire.StatusAuthFail, wire.StatusServiceNotAuthorized, wire.StatusProxyRegNotEnabled, wire.StatusNotLMAForThisMN, wire.StatusMAGNotAuthorized:
-		m.lapse(s, mobility.Refused, out)
+		m.lapse(now, s, mobility.Refused, out)
 		m.deny(s)
 	default:
-		m.lapse(s, mobility.Refused, out)
+		m.lapse(now, s, mobility.Refused, out)
 		m.later(s)
 	}
 }
@@ -235,7 +236,7 @@ func (m *Machine) retryIf(sensible bool, now time.Time, s *session, upon wire.St
 func (m *Machine) without(version mobility.Service, now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
 	s.wants &^= version
 	s.refused |= version
-	m.lapse(s, mobility.Refused, out)
+	m.lapse(now, s, mobility.Refused, out)
 	if s.wants == 0 {
 		m.deny(s)
 		return
@@ -256,7 +257,7 @@ func (m *Machine) deny(s *session) {
 }
 
 // lapse takes back what a registration gave that is no longer valid.
-func (m *Machine) lapse(s *session, why mobility.DeleteReason, out *mobility.Effects) {
+func (m *Machine) lapse(now time.Time, s *session, why mobility.DeleteReason, out *mobility.Effects) {
 	b := m.row(s)
 	if b.State == mobility.StateInit {
 		return
@@ -266,4 +267,5 @@ func (m *Machine) lapse(s *session, why mobility.DeleteReason, out *mobility.Eff
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: m.table.Get(s.id)})
 	blank(b)
 	m.table.Put(b)
+	m.setRegistered(now, s, false)
 }

@@ -56,6 +56,7 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	}
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
+	m.setRegistered(now, s, false)
 	s.handoff, s.wait, s.parting, s.heldUntil = wire.HandoffUnknown, 0, false, time.Time{}
 	if s.home.IsValid() {
 		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release

@@ -1,6 +1,7 @@
 package mag
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +35,31 @@ func (p *player) Deadline() (time.Time, bool) {
 	return p.Machine.Deadline()
 }
 
+// Do lets the step happen, after which the paths and the table have to agree.
 func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
+	said, err := p.do(step, out)
+	return said, cmp.Or(err, p.checkPaths())
+}
+
+// checkPaths compares what each path counts with the rows of the table.
+func (m *Machine) checkPaths() error {
+	rows := map[*path]int{}
+	for b := range m.table.All() {
+		if b.State == mobility.StateActive || b.State == mobility.StateRefreshing {
+			rows[m.sessions[b.ID].anchor.paths[b.Ends.Value().Local]]++
+		}
+	}
+	for _, a := range m.anchors {
+		for addr, p := range a.paths {
+			if p.registered != rows[p] {
+				return fmt.Errorf("the path from %v to %s counts %d sessions, the table has %d", addr, a.Name, p.registered, rows[p])
+			}
+		}
+	}
+	return nil
+}
+
+func (p *player) do(step scenario.Step, out *mobility.Effects) (string, error) {
 	switch step.Verb {
 	case "config":
 		cfg, err := parseConfig(step.Body)
@@ -123,6 +148,12 @@ func (p *player) show(what string) (string, error) {
 		for a := range p.Anchors {
 			lines = append(lines, fmt.Sprintf("lma %s %s", a.Name, scenario.Figures(a.Statistics)))
 		}
+	case "paths":
+		for a := range p.Anchors {
+			for addr, changed := range a.Changed {
+				lines = append(lines, fmt.Sprintf("path %s %s changed +%s", a.Name, addr, changed.Sub(scenario.Start)))
+			}
+		}
 	case "counters":
 		s := &p.stats
 		lines = append(lines, fmt.Sprintf("pbu sent %d retransmitted %d: initial %d refresh %d deregistration %d", s.PBUSent.Load(), s.PBURetransmitted.Load(),
@@ -177,9 +208,13 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap = map[string]dataplane.Encap{"ip": dataplane.EncapIP, "gre": dataplane.EncapGRE, "udp": dataplane.EncapUDP}[value]
-	case "anchor": // NAME ADDRESS...
+	case "anchor": // NAME [gre-ipv4] ADDRESS...
 		peer := mobility.Peer{Name: value}
 		for _, a := range words[2:] {
+			if a == "gre-ipv4" {
+				peer.Encap, peer.Transport = dataplane.EncapGRE, mobility.OverIPv4
+				continue
+			}
 			peer.Addresses = append(peer.Addresses, netip.MustParseAddr(a))
 		}
 		cfg.Anchors = append(cfg.Anchors, peer)

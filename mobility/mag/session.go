@@ -31,19 +31,20 @@ type session struct {
 	encap     dataplane.Encap  // to ask for
 	wanted    dataplane.Encap  // what the configuration wants to be asked for
 
-	sent      wire.BindingUpdate // the last request, without its options
-	handoff   wire.Handoff       // of the last request
-	stamp     wire.Timestamp     // of the last request
-	sentAt    time.Time
-	recent    [maxUpdateRate]time.Time // of the last requests, the newest first
-	heldUntil time.Time                // a request is held back until then; zero: none
-	heldFor   wire.Handoff             // what it will say
-	wait      time.Duration            // until the request is repeated; 0: no answer is awaited
-	parting   bool                     // an answer to the release of the home address is awaited
-	answered  bool                     // it was refused, and is repeated nevertheless
-	tried     []wire.Status            // the refusals upon which it was repeated at once
-	refreshAt time.Time
-	denied    bool // no request until the configuration changes
+	sent       wire.BindingUpdate // the last request, without its options
+	handoff    wire.Handoff       // of the last request
+	stamp      wire.Timestamp     // of the last request
+	sentAt     time.Time
+	recent     [maxUpdateRate]time.Time // of the last requests, the newest first
+	heldUntil  time.Time                // a request is held back until then; zero: none
+	heldFor    wire.Handoff             // what it will say
+	wait       time.Duration            // until the request is repeated; 0: no answer is awaited
+	parting    bool                     // an answer to the release of the home address is awaited
+	answered   bool                     // it was refused, and is repeated nevertheless
+	tried      []wire.Status            // the refusals upon which it was repeated at once
+	refreshAt  time.Time
+	denied     bool // no request until the configuration changes
+	registered bool // its row is active or being refreshed
 }
 
 // maxUpdateRate is how many Binding Updates may be sent within a second, MAX_UPDATE_RATE (RFC 6275 sections 11.8 and 12). We count those of a
@@ -111,11 +112,12 @@ func (m *Machine) withdraw(s *session, out *mobility.Effects) {
 }
 
 // end forgets the session.
-func (m *Machine) end(s *session, why mobility.DeleteReason, out *mobility.Effects) {
+func (m *Machine) end(now time.Time, s *session, why mobility.DeleteReason, out *mobility.Effects) {
 	b := m.table.Get(s.id)
 	if b.State != mobility.StateInit && b.State != mobility.StateDisconnecting {
 		m.withdraw(s, out)
 	}
+	m.setRegistered(now, s, false)
 	m.table.Delete(s.id)
 	delete(m.sessions, s.id)
 	if m.places[s.place] == s {

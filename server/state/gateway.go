@@ -9,6 +9,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/mag"
 	"mooring/server/tree/schema"
 )
 
@@ -97,16 +98,19 @@ func ways(cfg *mobility.MAG, table *binding.Table) (list []*way) {
 func paths(r *resolver, def *schema.Node, src *Sources) Table {
 	var n pathNodes
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
 		for m, cfg := range src.runningMAGs(want) {
+			anchors, err := m.anchorsByName(ctx)
+			if err != nil {
+				return err
+			}
 			for _, w := range ways(cfg, m.Table) {
 				s := out.Row(m.Name, w.anchor.Name, w.local.String())
 				s.Addr(n.LocalAddress, w.local)
 				s.Addr(n.RemoteAddress, w.remote)
-				if w.port != 0 {
-					s.Uint(n.RemotePort, uint64(w.port))
-				}
+				n.renderPort(s, w.port)
 				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered))
+				s.Time(n.LastChange, anchors[w.anchor.Name].Changed[w.local])
 				if len(w.tunnels) == 1 {
 					s.Text(n.Tunnel, tunnelID(w.tunnels[0]))
 				}
@@ -127,34 +131,32 @@ func knownLMAs(r *resolver, def *schema.Node, src *Sources) Table {
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Bindings, n.Statistics.Self}, Read: func(ctx context.Context, want Keys, out *Out) error {
 		for m, cfg := range src.runningMAGs(want) {
-			registered, counted, err := m.byLMA(ctx, cfg)
+			anchors, err := m.anchorsByName(ctx)
 			if err != nil {
 				return err
+			}
+			registered := map[string]int{}
+			for _, w := range ways(cfg, m.Table) {
+				registered[w.anchor.Name] += w.registered
 			}
 			for i := range cfg.Anchors {
 				anchor := &cfg.Anchors[i]
 				s := out.Row(m.Name, strings.TrimSuffix(anchor.Name, "%"+anchor.Domain), anchor.Domain)
 				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor.Name]))
 				s.Uint(n.Bindings, uint64(registered[anchor.Name]))
-				n.Statistics.renderPeer(s, counted[anchor.Name])
+				n.Statistics.renderPeer(s, anchors[anchor.Name].Statistics)
 			}
 		}
 		return nil
 	}}
 }
 
-// byLMA gives what a MAG has with each of its LMAs: bindings, and what was signalled.
-func (m *MAG) byLMA(ctx context.Context, cfg *mobility.MAG) (registered map[string]int, counted map[string]*mobility.Statistics, err error) {
-	anchors, err := m.Anchors(ctx)
-	if err != nil {
-		return nil, nil, err
+// anchorsByName gives what a MAG knows of its LMAs.
+func (m *MAG) anchorsByName(ctx context.Context) (map[string]mag.AnchorState, error) {
+	list, err := m.Anchors(ctx)
+	byName := map[string]mag.AnchorState{}
+	for _, a := range list {
+		byName[a.Name] = a
 	}
-	registered, counted = map[string]int{}, map[string]*mobility.Statistics{}
-	for _, a := range anchors {
-		counted[a.Name] = a.Statistics
-	}
-	for _, w := range ways(cfg, m.Table) {
-		registered[w.anchor.Name] += w.registered
-	}
-	return registered, counted, nil
+	return byName, err
 }

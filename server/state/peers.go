@@ -35,6 +35,7 @@ type pathNodes struct {
 	RemoteAddress *schema.Node `yang:"remote-address"`
 	RemotePort    *schema.Node `yang:"remote-port"`
 	OperStatus    *schema.Node `yang:"oper-status"`
+	LastChange    *schema.Node `yang:"last-change"`
 	Tunnel        *schema.Node `yang:"tunnel"`
 	Bindings      *schema.Node `yang:"bindings"`
 }
@@ -105,8 +106,11 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 	for _, path := range m.paths {
 		s.Open(n.Path.Self)
 		s.Addr(n.Path.Address, path.Address)
-		n.Path.renderTunnel(s, ways[path.Address])
+		s.Addr(n.Path.RemoteAddress, path.Remote.Addr())
+		n.Path.renderPort(s, path.Remote.Port())
+		n.Path.renderTunnel(s, ways[path.Remote.Addr()])
 		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings))
+		s.Time(n.Path.LastChange, path.Changed)
 		s.Uint(n.Path.Bindings, uint64(path.Bindings))
 		s.Close()
 	}
@@ -134,8 +138,14 @@ func (n *pathNodes) renderTunnel(s *Sink, ways []dataplane.TunnelID) {
 	}
 	id := ways[0]
 	s.Addr(n.LocalAddress, id.Local)
-	s.Addr(n.RemoteAddress, id.Peer)
 	s.Text(n.Tunnel, tunnelID(id))
+}
+
+// renderPort writes the port of signalling in UDP.
+func (n *pathNodes) renderPort(s *Sink, port uint16) {
+	if port != 0 {
+		s.Uint(n.RemotePort, uint64(port))
+	}
 }
 
 // waysFrom gives the tunnels from local addresses by the address that they lead to.

@@ -94,10 +94,6 @@ var notRendered = map[string]string{
 	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped":            "the sockets count what could not be sent, and not of which kind it was",
 	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped":            "the sockets count what could not be sent, and not of which kind it was",
 
-	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/remote-port": "an LMA keeps the address of a peer, and not its port",
-	"/mooring-pmipv6:pmipv6/lma/peers/peer/path/last-change": "nobody remembers when the first binding came and the last one went",
-	"/mooring-pmipv6:pmipv6/mag/paths/path/last-change":      "nobody remembers when the first binding came and the last one went",
-
 	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA keeps it beside the binding, not in it",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",
 
