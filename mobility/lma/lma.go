@@ -187,7 +187,7 @@ func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Eff
 	if b == nil {
 		return false
 	}
-	m.end(b, mobility.Cleared, out)
+	m.end(now, b, mobility.Cleared, out)
 	m.resume(now, b.Node, out)
 	return true
 }

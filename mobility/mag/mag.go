@@ -193,7 +193,7 @@ func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Eff
 		return false
 	}
 	m.deregister(now, s, out)
-	m.end(s, mobility.Cleared, out)
+	m.end(now, s, mobility.Cleared, out)
 	if m.present[s.place] {
 		m.serve(now, s.place, out)
 	}
