@@ -8,6 +8,7 @@ import (
 	"mooring/server/notify"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
 )
 
 const (
@@ -47,6 +48,14 @@ func (r *request) createSubscription() (answer, error) {
 		x.subscribe(sub.run)
 		return ok(w)
 	}, nil
+}
+
+// misplacedFilter takes the filter of create-subscription in the base namespace, where ncclient puts it.
+func misplacedFilter(def *schema.Node, el *xmlio.Element) *schema.Node {
+	if def.Kind != schema.Input || def.Module.Name != ncEvent || el.Name != (xmlio.Name{Space: tree.NetconfNamespace, Local: "filter", Prefix: el.Name.Prefix}) {
+		return nil
+	}
+	return def.ChildNamed("filter")
 }
 
 // time returns a parameter that is a time. Its zone does not matter.

@@ -113,6 +113,7 @@ func TestNotificationFilters(t *testing.T) {
 		"none":                  {``, "12ab"},
 		"empty":                 {`<filter/>`, ""},
 		"a notification":        {`<filter type="subtree"><alarm xmlns="urn:example:traps"/></filter>`, "12"},
+		"misplaced":             {`<nc:filter xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:type="subtree"><alarm xmlns="urn:example:traps"/></nc:filter>`, "12"},
 		"of another namespace":  {`<filter><alarm xmlns="urn:example:others"/></filter>`, ""},
 		"one of two":            {`<filter><lonely xmlns="urn:example:traps"/><alarm xmlns="urn:example:traps"/></filter>`, "12"},
 		"content":               {`<filter><alarm xmlns="urn:example:traps"><level>2</level></alarm></filter>`, "2"},

@@ -96,7 +96,7 @@ func (r *request) operation(el *xmlio.Element) (operation, error) {
 		}
 		return nil, err
 	}
-	r.input, err = tree.DecodeXML(r.xml, def.Input, tree.DecodeOptions{State: true, Any: r.payload})
+	r.input, err = tree.DecodeXML(r.xml, def.Input, tree.DecodeOptions{State: true, Any: r.payload, Alias: misplacedFilter})
 	if err != nil && !isProblem(err) {
 		return nil, r.malformed(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
 )
 
 // DecodeOptions say what a decoder accepts.
@@ -24,6 +25,8 @@ type DecodeOptions struct {
 	// before holds what has been read of the parameters so far. A *Error that it returns is a problem like others; any other error
 	// ends the reading. nil refuses anydata.
 	Any func(def *schema.Node, before *Builder) error
+	// Alias names the child of def that an element stands for which names none: what clients in use send. nil refuses them all.
+	Alias func(def *schema.Node, el *xmlio.Element) *schema.Node
 }
 
 // DecodeJSON reads one RFC 7951 JSON object that holds what is below def (Schema.Root for a whole configuration) and

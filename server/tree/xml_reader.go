@@ -250,6 +250,9 @@ func (d *xmlDecoder) child(def *schema.Node, el *xmlio.Element) *schema.Node {
 			break
 		}
 	}
+	if child == nil && d.options.Alias != nil {
+		child = d.options.Alias(def, el)
+	}
 	switch {
 	case child == nil:
 		d.unknown(def, el)

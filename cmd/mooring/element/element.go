@@ -29,6 +29,7 @@ import (
 	"mooring/server/gnmi"
 	"mooring/server/model"
 	"mooring/server/netconf"
+	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
 )
@@ -62,6 +63,8 @@ type Element struct {
 
 	store          *datastore.Store
 	state          *state.State
+	events         *notify.Log
+	unfollow       func() // ends the events about commits
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
 	netconf        *netconf.Server
@@ -114,6 +117,11 @@ func (e *Element) start(ctx context.Context) (err error) {
 
 // startParts makes the parts that signal and forward, connects them, and lets them run. They do nothing until they are configured.
 func (e *Element) startParts() (err error) {
+	s, err := model.Schema()
+	if err != nil {
+		return err
+	}
+	e.events = notify.NewLog(s, notify.Limits{})
 	if e.plane, err = usertun.Open(usertun.Options{Log: e.Log}); err != nil {
 		return err
 	}
@@ -153,11 +161,12 @@ func (e *Element) openStore(ctx context.Context) error {
 	}
 	e.store, err = datastore.Open(ctx, datastore.Options{
 		Schema: s, Dir: e.folder.Root, Pipeline: e.pipeline(translator), Log: e.Log,
-		Startup: e.startup(), StartupReplace: e.StartupReplace,
+		Startup: e.startup(), StartupReplace: e.StartupReplace, Confirmations: e.events.Confirmation,
 	})
 	if err != nil {
 		return e.asConfigError(err)
 	}
+	e.unfollow = e.events.Follow(e.store)
 	e.control = access.NewControl(e.root)
 	return nil
 }
@@ -175,7 +184,8 @@ func (e *Element) startServers(ctx context.Context) error {
 	}
 	e.servers = append(e.servers, g)
 	n, err := netconf.New(netconf.Options{
-		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log, HostKey: e.keys.Host,
+		Events: e.events,
+		Store:  e.store, State: e.state, Access: e.control, Users: users, Log: e.Log, HostKey: e.keys.Host,
 		Certificate: certificate,
 	})
 	if err != nil {
@@ -222,6 +232,7 @@ func (e *Element) closeAll() error {
 		s.Close()
 	}
 	if e.store != nil {
+		e.unfollow()
 		errs = append(errs, e.store.Close())
 	}
 	if e.parts != nil {

@@ -23,6 +23,7 @@ import (
 	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/netconf"
+	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -80,10 +81,12 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	dir, err := os.OpenRoot(t.TempDir())
 	check(t, err)
 	t.Cleanup(func() { dir.Close() })
-	e.store, err = datastore.Open(t.Context(), datastore.Options{Schema: s, Dir: dir, Startup: func() (*tree.Node, error) {
+	events := notify.NewLog(s, notify.Limits{})
+	e.store, err = datastore.Open(t.Context(), datastore.Options{Schema: s, Dir: dir, Confirmations: events.Confirmation, Startup: func() (*tree.Node, error) {
 		return decode(t, s, `{"ietf-netconf-acm:nacm": {"groups": {"group": [{"name": "admin", "user-name": ["`+user+`"]}]}}}`), nil
 	}})
 	check(t, err)
+	unfollow := events.Follow(e.store)
 	hash, err := access.HashPassword(password)
 	check(t, err)
 	users := decode(t, compile(t, []schema.Source{{Name: "mooring-system", Implement: true}}), `{"mooring-system:system": {"user": [{
@@ -94,11 +97,12 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	e.host = keys.Host.PublicKey()
 	server, err := netconf.New(netconf.Options{Store: e.store, Users: &access.Users{Running: func() *tree.Node { return users }},
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
-		State:  state.New(s, 0), HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		State:  state.New(s, 0), Events: events, HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
 	server.SSH.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
 	t.Cleanup(func() {
 		server.Close()
+		unfollow()
 		check(t, e.store.Close())
 	})
 	bound, err := server.SSH.Status()
