@@ -81,13 +81,18 @@ func (k *Keys) loadHost(dir *os.Root) error {
 }
 
 func (k *Keys) loadCertificate(dir *os.Root, hostname string, now time.Time) error {
-	text, err := dir.ReadFile(tlsCertFile)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := dir.Stat(tlsCertFile); errors.Is(err, fs.ErrNotExist) {
 		k.Made = true
-		if text, err = makeCertificate(dir, hostname, now); err != nil {
+		if err := makeCertificate(dir, hostname, now); err != nil {
 			return err
 		}
-	} else if err != nil {
+	}
+	return k.readCertificate(dir)
+}
+
+func (k *Keys) readCertificate(dir *os.Root) error {
+	text, err := dir.ReadFile(tlsCertFile)
+	if err != nil {
 		return err
 	}
 	key, err := dir.ReadFile(tlsKeyFile)
@@ -101,15 +106,15 @@ func (k *Keys) loadCertificate(dir *os.Root, hostname string, now time.Time) err
 	return nil
 }
 
-// makeCertificate signs a certificate for the host and for loopback, writes it behind its key, and returns its text.
-func makeCertificate(dir *os.Root, hostname string, now time.Time) ([]byte, error) {
+// makeCertificate signs a certificate for the host and for loopback, and writes it behind its key.
+func makeCertificate(dir *os.Root, hostname string, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	template := x509.Certificate{
 		SerialNumber: serial,
@@ -123,13 +128,12 @@ func makeCertificate(dir *os.Root, hostname string, now time.Time) ([]byte, erro
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := writeKey(dir, tlsKeyFile, key); err != nil {
-		return nil, err
+		return err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return text, writeFile(dir, tlsCertFile, text)
+	return writeFile(dir, tlsCertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func readKey(dir *os.Root, name string) (crypto.PrivateKey, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sys/unix"
 )
 
 // How long a manager is left alone that could not be reached: at first, and in the end. Each time it is twice as long, and half of
@@ -66,8 +67,8 @@ func (s *Server) newCallHome() *CallHome {
 	return h
 }
 
-// dialManager connects to a manager. The kernel tests the connection: TLS has no message for that here (RFC 6520 is not in
-// crypto/tls).
+// dialManager connects to a manager. The kernel tests the connection while nothing comes: TLS has no message for that here (RFC
+// 6520 is not in crypto/tls).
 func (s *Server) dialManager(ctx context.Context, m Manager) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:         s.limits.LoginTimeout,
@@ -179,6 +180,9 @@ func (c *caller) call(ctx context.Context) error {
 	if c.manager.Period > 0 {
 		to.keepAlive, to.idle = 0, c.manager.IdleTimeout // a connection that is tested is never idle
 	}
+	watched, end := context.WithCancel(context.Background())
+	defer end()
+	c.home.tasks.Go(func() { watch(watched, conn, c.manager.KeepAlive) })
 	spoke := false
 	to.session = func(change int) {
 		c.mu.Lock()
@@ -211,4 +215,37 @@ func (c *caller) rest(ctx context.Context, pause time.Duration, err error) {
 	c.mu.Lock()
 	c.next = time.Time{}
 	c.mu.Unlock()
+}
+
+// watch closes a connection, until ctx ends, when something is unacknowledged and no acknowledgement has come for three intervals.
+// The kernel does not test a connection then, but goes on sending for a quarter of an hour; its own time-out (TCP_USER_TIMEOUT)
+// would also cut who merely reads slowly.
+func watch(ctx context.Context, conn net.Conn, every time.Duration) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for gone := false; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		raw.Control(func(fd uintptr) {
+			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+			if err == nil && info.Unacked > 0 && time.Duration(info.Last_ack_recv)*time.Millisecond > (unanswered+1)*every {
+				gone = true
+			}
+		})
+		if gone {
+			conn.Close()
+			return
+		}
+	}
 }

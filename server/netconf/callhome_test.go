@@ -348,6 +348,27 @@ func TestCallHomeKeepAliveOfTheKernel(t *testing.T) {
 	})
 }
 
+// Who reads nothing for a while is not gone.
+func TestCallHomeSlowReader(t *testing.T) {
+	f, m := calling(t, Limits{})
+	at := m.at("m", true)
+	at.KeepAlive = 100 * time.Millisecond
+	f.server.CallHome.Configure([]Manager{at})
+	c := over(t, m.secure(m.await(), m.cert))
+	c.must(edit(top(items(8_000))), commit)
+	const replies = 20 // more than the sockets hold
+	for i := range replies {
+		c.send(rpc(i, `<get-config><source><running/></source></get-config>`))
+	}
+	time.Sleep(20 * at.KeepAlive)
+	for range replies {
+		if got := c.read(); !strings.HasSuffix(got, "</rpc-reply>") {
+			t.Fatalf("a reply is cut short after %d octets", len(got))
+		}
+	}
+	c.must("<close-session/>")
+}
+
 // A connection that is made from time to time does not stay when nothing happens, and stays while something does.
 func TestCallHomeIdle(t *testing.T) {
 	f, m := calling(t, Limits{})

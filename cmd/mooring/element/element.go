@@ -3,7 +3,6 @@ package element
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +53,7 @@ type Element struct {
 	startupUsed bool
 	folder      *folder
 	keys        *access.Keys
+	certificate *access.Certificate
 
 	plane      *usertun.Plane
 	reconciler *reconcile.Reconciler
@@ -106,6 +106,7 @@ func (e *Element) start(ctx context.Context) (err error) {
 	if e.keys, err = access.LoadKeys(e.folder.Root, hostname, e.started); err != nil {
 		return err
 	}
+	e.certificate = access.NewCertificate(e.folder.Root, e.keys, e.Log)
 	if err := e.startParts(); err != nil {
 		return err
 	}
@@ -174,19 +175,17 @@ func (e *Element) openStore(ctx context.Context) error {
 // startServers lets users in.
 func (e *Element) startServers(ctx context.Context) error {
 	users := &access.Users{Running: e.root}
-	certificate := func() *tls.Certificate { return &e.keys.Certificate }
 	g, err := gnmi.New(gnmi.Options{
 		Store: e.store, State: e.state, Access: e.control, Users: users, Log: e.Log,
-		Certificate: certificate,
+		Certificate: e.certificate.Current,
 	})
 	if err != nil {
 		return err
 	}
 	e.servers = append(e.servers, g)
 	n, err := netconf.New(netconf.Options{
-		Events: e.events,
-		Store:  e.store, State: e.state, Access: e.control, Users: users, Log: e.Log, HostKey: e.keys.Host,
-		Certificate: certificate,
+		Store: e.store, State: e.state, Access: e.control, Users: users, Events: e.events, Log: e.Log, HostKey: e.keys.Host,
+		Certificate: e.certificate.Current, Actions: e.actions(e.store.Schema()),
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package element
 import (
 	"net/netip"
 	"path/filepath"
+
+	"mooring/server/access"
 )
 
 // Management says how an element can be managed.
@@ -22,7 +24,7 @@ func (e *Element) Management() Management {
 		GNMI:        e.gnmi.status().Bound,
 		Socket:      filepath.Join(e.StateDir, SocketFile),
 		HostKey:     e.keys.HostFingerprint,
-		Certificate: e.keys.CertificateFingerprint,
+		Certificate: access.Fingerprint(e.certificate.Current().Certificate[0]),
 		NewKeys:     e.keys.Made,
 	}
 }

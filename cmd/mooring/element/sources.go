@@ -1,6 +1,7 @@
 package element
 
 import (
+	"crypto/tls"
 	"strconv"
 
 	"mooring/mobility"
@@ -31,7 +32,7 @@ func (e *Element) sources() state.Sources {
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},
-		Certificate: func() state.Certificate { return certificate(e.keys) },
+		Certificate: func() state.Certificate { return certificate(e.certificate.Current()) },
 		Backend: func() state.Backend {
 			return state.Backend{InUse: "userspace", Reason: "this version has no other"}
 		},
@@ -45,10 +46,10 @@ func (e *Element) sources() state.Sources {
 	return src
 }
 
-func certificate(keys *access.Keys) state.Certificate {
-	leaf := keys.Certificate.Leaf
+func certificate(shown *tls.Certificate) state.Certificate {
+	leaf := shown.Leaf
 	return state.Certificate{
-		Fingerprint: keys.CertificateFingerprint,
+		Fingerprint: access.Fingerprint(leaf.Raw),
 		SelfSigned:  leaf.CheckSignatureFrom(leaf) == nil,
 		NotAfter:    leaf.NotAfter,
 	}
