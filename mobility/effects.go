@@ -20,6 +20,14 @@ type Inbound struct {
 type Datagram struct {
 	From, To Endpoint
 	Octets   []byte
+	Unsent   *Counter // whoever finds that it cannot be sent counts it here; nil: nobody asks
+}
+
+// CountUnsent notes that d could not be sent.
+func (d *Datagram) CountUnsent() {
+	if d.Unsent != nil {
+		d.Unsent.Add(1)
+	}
 }
 
 // AttachmentKind says what was noticed on an access link.

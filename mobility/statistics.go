@@ -14,7 +14,8 @@ type Statistics struct {
 	Began time.Time // when the counters began at 0; it never changes
 
 	PBUReceived      Counter
-	PBUSent          Counter // with the retransmissions
+	PBUSent          Counter // with the retransmissions, and with those that could not be sent
+	PBUUnsent        Counter // that the host refused to send
 	PBURetransmitted Counter
 
 	// Registrations by kind (RFC 6475, pmip6Counters): on an LMA what it accepted, on a MAG what was accepted of its.
@@ -23,7 +24,8 @@ type Statistics struct {
 	Handover       Counter
 	Deregistration Counter
 
-	PBASent     StatusCounter
+	PBASent     StatusCounter // with those that could not be sent
+	PBAUnsent   Counter       // that the host refused to send
 	PBAReceived StatusCounter
 
 	Dropped [dropReasons]Counter
@@ -33,6 +35,7 @@ type Statistics struct {
 func (s *Statistics) Part(began time.Time) *Statistics {
 	p := &Statistics{Began: began}
 	p.PBUReceived.whole, p.PBUSent.whole, p.PBURetransmitted.whole = &s.PBUReceived, &s.PBUSent, &s.PBURetransmitted
+	p.PBUUnsent.whole, p.PBAUnsent.whole = &s.PBUUnsent, &s.PBAUnsent
 	p.Initial.whole, p.Refresh.whole, p.Handover.whole, p.Deregistration.whole = &s.Initial, &s.Refresh, &s.Handover, &s.Deregistration
 	p.PBASent.whole, p.PBAReceived.whole = &s.PBASent, &s.PBAReceived
 	for i := range p.Dropped {
@@ -41,7 +44,7 @@ func (s *Statistics) Part(began time.Time) *Statistics {
 	return p
 }
 
-// Counter counts events. One goroutine writes, anybody may read.
+// Counter counts events. Anybody may write and read.
 type Counter struct {
 	n     atomic.Uint64
 	whole *Counter // that the events count for too; nil: none

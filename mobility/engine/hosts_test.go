@@ -75,6 +75,24 @@ func TestRegistrationOverSockets(t *testing.T) {
 	}
 }
 
+// OPS-17: a request that the host has no route for is counted for the LMA that does not get it.
+func TestRequestsThatCannotBeSent(t *testing.T) {
+	_, gatewayHost := hosts(t)
+	mag := start(t, sockets(t, gatewayHost), nil)
+	config := gatewayConfig("mag1", []string{"203.0.113.1"}, []string{"access0"}, mag14)
+	config.Anchors = append(config.Anchors, mobility.Peer{Name: "lma2", Addresses: addrs(cabled4)})
+	mag.commit(justMAG(config))
+	mag.attach("access0", node1)
+	unsent := &mag.MAG("mag1").Statistics.PBUUnsent
+	eventually(t, "the request cannot be sent", func() bool { return unsent.Load() > 0 })
+	anchors, err := mag.MAG("mag1").Anchors(t.Context())
+	must(t, err)
+	all := unsent.Load() // and a moment later there may be more
+	if got := anchors[0].Statistics.PBUUnsent.Load(); got < all || anchors[1].Statistics.PBUUnsent.Load() != 0 {
+		t.Errorf("%d requests to %s could not be sent, %d in all", got, anchors[0].Name, all)
+	}
+}
+
 type vector struct {
 	File, Name, Src, Dst string
 	MH                   string `json:"mh_hex"`

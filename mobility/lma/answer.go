@@ -109,6 +109,7 @@ func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, l
 		m.drop(r.peer, mobility.DropMalformed)
 		return false
 	}
+	out.Send[len(out.Send)-1].Unsent = &m.countedFor(r.peer).PBAUnsent
 	return true
 }
 

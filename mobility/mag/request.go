@@ -124,6 +124,7 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 		s.anchor.stats.Dropped[mobility.DropMalformed].Add(1)
 		return
 	}
+	out.Send[len(out.Send)-1].Unsent = &s.anchor.stats.PBUUnsent
 	s.anchor.stats.PBUSent.Add(1)
 }
 

@@ -163,6 +163,8 @@ func (h *Host) Send(datagrams []mobility.Datagram) {
 	for _, d := range datagrams {
 		if h.has(AddressOf(d.From)) {
 			h.network.Inject(d)
+		} else {
+			d.CountUnsent()
 		}
 	}
 }

@@ -15,13 +15,14 @@ import (
 
 // outbox is messages to be written together. Its memory is used again.
 type outbox struct {
-	messages []ipv4.Message
-	udp      bool
+	messages  []ipv4.Message
+	datagrams []*mobility.Datagram // that the messages are made of
+	udp       bool
 }
 
 func (o *outbox) empty() bool { return len(o.messages) == 0 }
 
-// add keeps the octets of d until reset.
+// add keeps d until reset.
 func (o *outbox) add(d *mobility.Datagram) {
 	n := len(o.messages)
 	if n < cap(o.messages) {
@@ -34,6 +35,7 @@ func (o *outbox) add(d *mobility.Datagram) {
 		m.Buffers, m.Addr = make([][]byte, 1), newDestination(o.udp)
 	}
 	m.Buffers[0] = d.Octets
+	o.datagrams = append(o.datagrams, d)
 	setDestination(m.Addr, d.To.Addr)
 }
 
@@ -41,7 +43,8 @@ func (o *outbox) reset() {
 	for i := range o.messages {
 		o.messages[i].Buffers[0] = nil
 	}
-	o.messages = o.messages[:0]
+	clear(o.datagrams)
+	o.messages, o.datagrams = o.messages[:0], o.datagrams[:0]
 }
 
 func newDestination(udp bool) net.Addr {
@@ -70,27 +73,32 @@ func setDestination(a net.Addr, to netip.AddrPort) {
 
 // flush writes everything that is in the outbox.
 func (s *socket) flush() {
-	sent := s.write(s.outbox.messages)
+	sent := s.write(&s.outbox)
 	s.sent.Add(uint64(sent))
 	s.unsent.Add(uint64(len(s.outbox.messages) - sent))
 	s.outbox.reset()
 }
 
-// write writes messages and leaves out those that the host refuses: their senders learn of the loss by silence, as of one on
-// the way. It returns how many were written.
-func (s *socket) write(messages []ipv4.Message) (sent int) {
-	for len(messages) > 0 {
-		n, err := s.writeSome(messages[:min(len(messages), batchSize)])
+// write writes what is in the outbox and leaves out what the host refuses: those who sent it learn of the loss by silence, as of
+// one on the way. It returns how many were written.
+func (s *socket) write(o *outbox) (sent int) {
+	for at := 0; at < len(o.messages); {
+		n, err := s.writeSome(o.messages[at:min(len(o.messages), at+batchSize)])
 		n = max(n, 0)
 		sent += n
-		messages = messages[n:]
+		at += n
+		refused := o.datagrams[at:]
 		switch {
 		case err == nil:
+			continue
 		case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed):
-			return sent
 		default:
-			messages = messages[1:] // the first that is left is the one refused
+			refused = refused[:1] // the first that is left
 		}
+		for _, d := range refused {
+			d.CountUnsent()
+		}
+		at += len(refused)
 	}
 	return sent
 }

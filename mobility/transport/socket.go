@@ -164,7 +164,7 @@ func (s *socket) reply(in *mobility.Inbound, a answer) (sent bool) {
 	appendBindingError(&s.answers, in)
 	out := outbox{udp: s.Addr.Is4()}
 	out.add(&s.answers.Send[0])
-	return s.write(out.messages) == 1
+	return s.write(&out) == 1
 }
 
 func (s *socket) counters() Counters {

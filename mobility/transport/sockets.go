@@ -140,7 +140,7 @@ func (c *change) Abort() {
 }
 
 // Send sends the datagrams, in their order between any two endpoints, each from the socket of its From. What cannot be sent is
-// counted: signalling is repeated by those who need it. It blocks at most a tenth of a second per socket, when the host has no
+// counted, also where the datagram says: signalling is repeated by those who need it. It blocks at most a tenth of a second per socket, when the host has no
 // room.
 func (s *Sockets) Send(datagrams []mobility.Datagram) {
 	s.mu.Lock()
@@ -150,6 +150,7 @@ func (s *Sockets) Send(datagrams []mobility.Datagram) {
 		from := s.open[AddressOf(d.From)]
 		if from == nil {
 			s.strays.Add(1)
+			d.CountUnsent()
 			continue
 		}
 		if from.outbox.empty() {

@@ -157,7 +157,13 @@ func TestUnsent(t *testing.T) {
 	a, b := sockets(t, w.a), sockets(t, w.b)
 	listenAt(t, a, a4, a6)
 	listenAt(t, b, b4)
-	a.Send([]mobility.Datagram{heartbeat(t, a4, "203.0.113.1", 1), heartbeat(t, a4, b4, 2), heartbeat(t, a4, "203.0.113.1", 3), heartbeat(t, a4, b4, 4)})
+	var lost, sent mobility.Counter
+	counted := func(d mobility.Datagram, by *mobility.Counter) mobility.Datagram {
+		d.Unsent = by
+		return d
+	}
+	a.Send([]mobility.Datagram{counted(heartbeat(t, a4, "203.0.113.1", 1), &lost), counted(heartbeat(t, a4, b4, 2), &sent),
+		heartbeat(t, a4, "203.0.113.1", 3), counted(heartbeat(t, a4, b4, 4), &sent)})
 	if got := next(t, b, 2); !strings.HasSuffix(got[0], "seq 2") || !strings.HasSuffix(got[1], "seq 4") {
 		t.Error(got)
 	}
@@ -166,9 +172,13 @@ func TestUnsent(t *testing.T) {
 	}
 	mixed := heartbeat(t, a4, b4, 5)
 	mixed.To = endpoint(b6)
-	a.Send([]mobility.Datagram{mixed})
+	a.Send([]mobility.Datagram{counted(mixed, &lost)})
 	if got := statusOf(t, a, a4).Counters; got.Unsent != 3 {
 		t.Errorf("from IPv4 to IPv6: %+v", got)
+	}
+	a.Send([]mobility.Datagram{counted(heartbeat(t, b4, a4, 6), &lost)}) // from an address that is not ours
+	if lost.Load() != 3 || sent.Load() != 0 {
+		t.Errorf("%d of three were counted that could not be sent, and %d of two that could", lost.Load(), sent.Load())
 	}
 	quiet(t, b)
 }

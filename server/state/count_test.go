@@ -58,6 +58,8 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	times(7, func(i int) { send("a3@example.net", func(u *wire.BindingUpdate) { u.Timestamp.Value -= 1 << 40 }) })
 	times(8, func(i int) { send("a4@example.net", func(u *wire.BindingUpdate) { u.Flags &^= wire.UpdateP }) })
 	times(9, func(i int) { send("stranger@example.net", func(u *wire.BindingUpdate) { u.Lifetime = 0 }) })
+	d.cut = true
+	times(2, func(i int) { send("nobody@elsewhere", nil) })
 	source := mobility.Endpoint{Addr: netip.AddrPortFrom(addr(from), 0)}
 	times(10, func(i int) {
 		d.lma.Receive(d.now, &mobility.Inbound{From: source, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
@@ -67,15 +69,16 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	})
 	const s = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/"
 	for leaf, want := range map[string]int{
-		"pbu/received":                      5 + 4 + 3 + 2 + 6 + 7 + 8 + 9,
+		"pbu/received":                      5 + 4 + 3 + 2 + 6 + 7 + 8 + 9 + 2,
 		"pbu/dropped":                       8 + 9,
 		"pbu/accepted/initial":              5,
 		"pbu/accepted/refresh":              4,
 		"pbu/accepted/handover":             3,
 		"pbu/accepted/de-registration":      2,
-		"pba/sent":                          5 + 4 + 3 + 2 + 6 + 7,
+		"pba/sent":                          5 + 4 + 3 + 2 + 6 + 7 + 2,
+		"pba/dropped":                       2,
 		"pba/by-status[status='0']/count":   5 + 4 + 3 + 2,
-		"pba/by-status[status='152']/count": 6,
+		"pba/by-status[status='152']/count": 6 + 2,
 		"pba/by-status[status='157']/count": 7,
 		"drop[reason='not-proxy']/count":    8,
 		"drop[reason='no-session']/count":   9,
@@ -93,8 +96,8 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	const mag1, learned = peers + "[id='mag1']/statistics/", peers + "[id='2001:db8::12']/statistics/"
 	for path, want := range map[string]string{
 		mag1 + "pbu/received": "9", mag1 + "pbu/accepted/initial": "5", mag1 + "pbu/accepted/refresh": "4", mag1 + "pba/sent": "9",
-		learned + "pbu/received": "35", learned + "pbu/dropped": "17", learned + "pbu/accepted/initial": "0", learned + "pbu/accepted/handover": "3",
-		learned + "pbu/accepted/de-registration": "2", learned + "pba/sent": "18", learned + "pba/by-status[status='157']/count": "7",
+		learned + "pbu/received": "37", learned + "pbu/dropped": "17", learned + "pbu/accepted/initial": "0", learned + "pbu/accepted/handover": "3",
+		learned + "pbu/accepted/de-registration": "2", learned + "pba/sent": "20", learned + "pba/dropped": "2", mag1 + "pba/dropped": "0", learned + "pba/by-status[status='157']/count": "7",
 		learned + "drop[reason='checksum']/count": "10", learned + "drop[reason='malformed']/count": "", mag1 + "drop[reason='checksum']/count": "",
 		peers + "[id='mag1']/bindings": "2", peers + "[id='mag1']/origin": "configured",
 		peers + "[id='2001:db8::12']/bindings": "3", peers + "[id='2001:db8::12']/origin": "learned",

@@ -43,6 +43,7 @@ type domain struct {
 	t      testing.TB
 	now    time.Time
 	seq    uint16 // of ask
+	cut    bool   // nothing can be sent
 	config *mobility.Config
 	lma    *lma.Machine
 	mag    *mag.Machine
@@ -221,6 +222,10 @@ func (d *domain) reach(anchor, theirs, ours string) {
 // exchange carries requests to the LMA, and its answers back.
 func (d *domain) exchange(from *mag.Machine, out *mobility.Effects) {
 	for _, request := range out.Send {
+		if d.cut {
+			request.CountUnsent()
+			continue
+		}
 		var answers, more mobility.Effects
 		d.lma.Receive(d.now, inbound(request), &answers)
 		for _, answer := range answers.Send {
@@ -246,6 +251,11 @@ func (d *domain) ask(from, node string, change func(*wire.BindingUpdate)) {
 		d.t.Fatal(err)
 	}
 	d.lma.Receive(d.now, inbound(out.Send[0]), &answers)
+	for _, answer := range answers.Send {
+		if d.cut {
+			answer.CountUnsent()
+		}
+	}
 }
 
 // exhaust asks for more than the tiny network has.

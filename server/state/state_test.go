@@ -28,7 +28,11 @@ func populated(t testing.TB) *domain {
 	d.reach("lma1", "198.51.100.1", "198.51.100.11")
 	d.attach(d.mag, 4) // over IPv4
 	d.garble()
+	d.cut = true
 	d.exhaust()
+	d.attach(d.mag, 5) // in vain
+	d.leave(d.mag, 5)
+	d.mag.Advance(d.now.Add(time.Second), &mobility.Effects{})
 	installed := func(id dataplane.SessionID, err error) {
 		var out mobility.Effects
 		d.lma.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
@@ -88,11 +92,6 @@ var notRendered = map[string]string{
 	"/mooring-system:system/notification-log": "server/notify mounts it",
 	"/ietf-yang-library:yang-library":         "server/netconf mounts the schema that it serves",
 	"/ietf-yang-library:modules-state":        "server/netconf mounts the schema that it serves",
-
-	"/mooring-pmipv6:pmipv6/lma/peers/peer/statistics/pba/dropped": "the sockets count what could not be sent, and not of which kind it was",
-	"/mooring-pmipv6:pmipv6/mag/lma/statistics/pbu/dropped":        "the sockets count what could not be sent, and not of which kind it was",
-	"/mooring-pmipv6:pmipv6/lma/statistics/pba/dropped":            "the sockets count what could not be sent, and not of which kind it was",
-	"/mooring-pmipv6:pmipv6/mag/statistics/pbu/dropped":            "the sockets count what could not be sent, and not of which kind it was",
 
 	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA keeps it beside the binding, not in it",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",

@@ -188,6 +188,8 @@ func (n *statisticsNodes) renderUpdates(s *Sink, c *mobility.Statistics) {
 	s.Uint(n.PBU.Retransmitted, c.PBURetransmitted.Load())
 	if n.PBU.Received != nil {
 		s.Uint(n.PBU.Dropped, dropped(c, updateDrops))
+	} else {
+		s.Uint(n.PBU.Dropped, c.PBUUnsent.Load())
 	}
 	accepted := &n.PBU.Accepted
 	s.Open(accepted.Self)
@@ -209,6 +211,8 @@ func (n *statisticsNodes) renderAcknowledgements(s *Sink, c *mobility.Statistics
 	if n.PBA.Received != nil {
 		s.Uint(n.PBA.Received, total+lost)
 		s.Uint(n.PBA.Dropped, lost+c.Dropped[mobility.DropMismatch].Load()) // a mismatch has a status, and is among the total
+	} else {
+		s.Uint(n.PBA.Dropped, c.PBAUnsent.Load())
 	}
 	s.Uint(n.PBA.Sent, total)
 	for _, each := range byStatus {
