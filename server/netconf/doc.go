@@ -19,6 +19,7 @@
 //	commit.go        commit, cancel-commit, validate, discard-changes
 //	nmda.go          get-data and edit-data (RFC 8526); origin.go: where configuration in use comes from
 //	partial.go       partial-lock, partial-unlock (RFC 5717)
+//	action.go        actions, and the rpcs of the model that is served
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
 //	createsubscription.go  subscriptions of RFC 5277
 //	notification.go  what is sent between replies; events.go: what the server has to tell by itself

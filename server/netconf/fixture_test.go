@@ -131,7 +131,7 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		out.Row().Text(def.ChildNamed("state"), "fine")
 		return nil
 	}})
-	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Events: events,
+	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Actions: actions(s), Events: events,
 		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

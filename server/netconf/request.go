@@ -84,6 +84,10 @@ func (r *request) open() error {
 
 // operation reads the element of the operation and what it holds.
 func (r *request) operation(el *xmlio.Element) (operation, error) {
+	if isAction(el) {
+		r.access = r.server.access.For(r.session.user)
+		return r.readAction()
+	}
 	def, perform, err := r.find(el)
 	if err == nil {
 		r.def = def
@@ -125,6 +129,9 @@ func (r *request) find(el *xmlio.Element) (*schema.Node, operation, error) {
 	def := s.schema.RPC(m.Name, el.Name.Local)
 	if perform := s.known[def]; perform != nil {
 		return def, perform, nil
+	}
+	if s.actions.Knows(def) {
+		return def, (*request).own, nil
 	}
 	return nil, nil, protocolError(tree.NotSupported, el.Name.Local, "operation "+el.Name.Local+" of module "+m.Name+" is not supported")
 }

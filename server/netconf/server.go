@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"mooring/server/access"
+	"mooring/server/action"
 	"mooring/server/datastore"
 	"mooring/server/listen"
 	"mooring/server/notify"
@@ -32,6 +33,7 @@ type Options struct {
 	State *state.State
 	// Events are what is told to subscribers; nil: nobody can subscribe.
 	Events  *notify.Log
+	Actions *action.Registry // carries out the rpcs and actions of the model; nil: there are none
 	HostKey ssh.Signer
 	// Certificate gives what the server shows to TLS clients. It is asked at every handshake, so that a new certificate cuts no
 	// session that began under the old one. Nil: nobody can come in over TLS.
@@ -73,6 +75,7 @@ type Server struct {
 	access  *access.Control
 	state   *state.State
 	events  *notify.Log // nil: there are none
+	actions *action.Registry
 	log     *slog.Logger
 	limits  Limits
 	schema  *schema.Schema
@@ -100,7 +103,7 @@ type Server struct {
 // New returns a Server that does not listen yet. It fails when the schema lacks the protocol's own modules.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		store: o.Store, users: o.Users, access: o.Access, state: o.State, log: o.Log, limits: o.Limits.orDefault(),
+		store: o.Store, users: o.Users, access: o.Access, state: o.State, actions: o.Actions, log: o.Log, limits: o.Limits.orDefault(),
 		schema: o.Store.Schema(), started: time.Now(), sessions: map[uint32]*session{},
 		certificate: o.Certificate,
 		hashing:     make(chan struct{}, max(1, runtime.NumCPU()/2)), // guessing passwords may not take the processors

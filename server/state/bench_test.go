@@ -125,7 +125,7 @@ func BenchmarkLookUp(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			d := newDomain(b)
 			d.fill(n)
-			v := bindingsView(b, d, "lma1", bindingID(dataplane.SessionID(n/2)))
+			v := bindingsView(b, d, "lma1", BindingID(dataplane.SessionID(n/2)))
 			b.ReportAllocs()
 			for b.Loop() {
 				for range v.Rows(b.Context()) {

@@ -92,16 +92,16 @@ func (o *bindingsOf) appendKeys(keys []string, value any) []string {
 	if !ok {
 		id = value.(*mobility.Binding).ID
 	}
-	return append(keys, o.name, bindingID(id))
+	return append(keys, o.name, BindingID(id))
 }
 
-// bindingID is how a binding is called in state.
-func bindingID(id dataplane.SessionID) string { return strconv.FormatUint(uint64(id), 16) }
+// BindingID is how a binding is called in state.
+func BindingID(id dataplane.SessionID) string { return strconv.FormatUint(uint64(id), 16) }
 
 // parseBindingID is the inverse of bindingID.
 func parseBindingID(text string) (dataplane.SessionID, bool) {
 	id, err := strconv.ParseUint(text, 16, 64)
-	return dataplane.SessionID(id), err == nil && bindingID(dataplane.SessionID(id)) == text
+	return dataplane.SessionID(id), err == nil && BindingID(dataplane.SessionID(id)) == text
 }
 
 func (t *bindings) rows(_ context.Context, want Keys) Rows {
@@ -342,7 +342,7 @@ func (c *bindingCursor) drain(f followed, buf []Row) []Row {
 		before := len(buf)
 		for _, change := range c.buf {
 			switch {
-			case exact && bindingID(change.ID) != id:
+			case exact && BindingID(change.ID) != id:
 			case change.Binding == nil:
 				buf = append(buf, Row{of: f.bindingsOf, value: change.ID, gone: true})
 			default:

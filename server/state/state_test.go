@@ -87,11 +87,12 @@ func TestEverything(t *testing.T) {
 
 // notRendered are nodes of state that no table here renders, with everything below them.
 var notRendered = map[string]string{
-	"/ietf-netconf-monitoring:netconf-state":  "server/netconf mounts what it knows of its sessions",
-	"/nc-notifications:netconf":               "server/netconf mounts the streams of its events",
-	"/mooring-system:system/notification-log": "server/notify mounts it",
-	"/ietf-yang-library:yang-library":         "server/netconf mounts the schema that it serves",
-	"/ietf-yang-library:modules-state":        "server/netconf mounts the schema that it serves",
+	"/ietf-netconf-monitoring:netconf-state":      "server/netconf mounts what it knows of its sessions",
+	"/nc-notifications:netconf":                   "server/netconf mounts the streams of its events",
+	"/mooring-system:system/notification-log":     "server/notify mounts it",
+	"/ietf-yang-library:yang-library":             "server/netconf mounts the schema that it serves",
+	"/ietf-yang-library:modules-state":            "server/netconf mounts the schema that it serves",
+	"/mooring-system:system/configuration/commit": "server/action mounts the history",
 
 	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA keeps it beside the binding, not in it",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",

@@ -1,0 +1,176 @@
+package netconf
+
+import (
+	"errors"
+	"slices"
+
+	"mooring/server/action"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
+)
+
+// isAction reports whether the element of an rpc invokes an action (RFC 7950 section 7.15.2).
+func isAction(el *xmlio.Element) bool {
+	return el.Name.Space == tree.YANGNamespace && el.Name.Local == "action"
+}
+
+// readAction reads an action with the nodes that lead to it, inside the open element.
+func (r *request) readAction() (operation, error) {
+	a := &actionReader{request: r}
+	if err := a.inside(r.server.schema.Root); err != nil {
+		return nil, err
+	}
+	if len(a.errs) == 0 && a.call.Def == nil {
+		a.fail(tree.MissingElement, "action", "action names no action")
+	}
+	if len(a.errs) > 0 {
+		return nil, protocolLayer(errors.Join(a.errs...))
+	}
+	r.def = a.call.Def
+	return func(r *request) (answer, error) { return r.run(&a.call) }, nil
+}
+
+// actionReader reads the way to an action.
+type actionReader struct {
+	*request
+	call action.Call
+	errs []error
+}
+
+func (a *actionReader) fail(tag tree.Tag, element, message string) {
+	a.errs = append(a.errs, &tree.Error{Tag: tag, Path: slices.Clone(a.call.Path), Message: message, Info: []tree.Info{{Name: "bad-element", Value: element}}})
+}
+
+// inside reads what stands in an element of the way: the keys of an entry, and then the next node or the action. The error is
+// one of the XML.
+func (a *actionReader) inside(def *schema.Node) error {
+	var keys []string // as they come; "" is one that is missing
+	gone := false     // further down
+	for {
+		el, err := a.xml.Next()
+		if err != nil {
+			return a.malformed(err)
+		}
+		if el == nil {
+			return nil
+		}
+		module := moduleOf(def, el)
+		child, act := def.Child(module, el.Name.Local), def.Action(module, el.Name.Local)
+		switch {
+		case child == nil && act == nil:
+			err = a.unknown(def, el)
+		case child != nil && child.IsKey():
+			keys, err = a.key(def, child, keys)
+		case gone:
+			a.fail(tree.BadElement, el.Name.Local, "one action at a time; "+el.Name.Local+" is one node too many")
+			err = a.skip()
+		default:
+			gone = true
+			if !a.placed(def, keys) {
+				err = a.skip()
+			} else if act != nil {
+				err = a.read(act)
+			} else {
+				a.call.Path = append(a.call.Path, schema.Step{Node: child})
+				err = a.inside(child)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (a *actionReader) skip() error {
+	if err := a.xml.Skip(); err != nil {
+		return a.malformed(err)
+	}
+	return nil
+}
+
+func (a *actionReader) unknown(def *schema.Node, el *xmlio.Element) error {
+	tag := tree.UnknownElement
+	if a.server.schema.ByNamespace(el.Name.Space) == nil {
+		tag = tree.UnknownNamespace
+	}
+	a.fail(tag, el.Name.Local, el.Name.Local+" is neither a node on the way to an action nor an action of "+def.String())
+	return a.skip()
+}
+
+// key reads a key of the entry that is gone through.
+func (a *actionReader) key(list, key *schema.Node, keys []string) ([]string, error) {
+	text, ok, err := a.xml.Value()
+	if err != nil {
+		return nil, a.malformed(err)
+	}
+	value, problem := "", error(nil)
+	if ok {
+		value, problem = key.Type.Parse(text, schema.Lexical{Module: func(prefix string) *schema.Module {
+			space, _ := a.xml.Namespace(prefix)
+			return key.Type.SchemaNamespace(space)
+		}})
+	}
+	if !ok || problem != nil {
+		a.fail(tree.InvalidValue, key.Name, "the text is no value of key "+key.Name)
+	}
+	if keys == nil {
+		keys = make([]string, len(list.Keys))
+	}
+	keys[slices.Index(list.Keys, key)] = value
+	return keys, nil
+}
+
+// placed completes the last step of the way with the keys that were given.
+func (a *actionReader) placed(def *schema.Node, keys []string) bool {
+	if def.Kind != schema.List {
+		return true
+	}
+	if len(keys) != len(def.Keys) || slices.Contains(keys, "") {
+		a.fail(tree.MissingElement, def.Name, "the keys of an entry come first, and all of them")
+		return false
+	}
+	a.call.Path[len(a.call.Path)-1].Keys = keys
+	return true
+}
+
+// read reads the parameters of the action.
+func (a *actionReader) read(def *schema.Node) (err error) {
+	a.call.Def = def
+	a.call.Input, err = tree.DecodeXML(a.xml, def.Input, tree.DecodeOptions{State: true})
+	if err != nil && !isProblem(err) {
+		return a.malformed(err)
+	}
+	if err != nil {
+		a.errs = append(a.errs, err)
+	}
+	return nil
+}
+
+func moduleOf(def *schema.Node, el *xmlio.Element) string {
+	if m := def.Schema().ByNamespace(el.Name.Space); m != nil {
+		return m.Name
+	}
+	return ""
+}
+
+// own carries out an rpc of the element's own model.
+func (r *request) own() (answer, error) {
+	return r.run(&action.Call{Def: r.def, Input: r.input})
+}
+
+// run carries out an rpc or action of the element's own model.
+func (r *request) run(c *action.Call) (answer, error) {
+	c.Session, c.Access = r.session.store, r.access
+	output, err := r.server.actions.Run(r.ctx, c, r.server.store.Running().Root)
+	if err != nil || output == nil || output.Len() == 0 {
+		return ok, err
+	}
+	return func(w *replyWriter) error {
+		w.flush()
+		x := tree.NewXMLWriter(w.out, w.namespace, "")
+		(&tree.Walk{Writer: x}).Children(output)
+		x.Flush() // end finds out when nobody is there to read it
+		return nil
+	}, nil
+}
