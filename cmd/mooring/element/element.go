@@ -185,7 +185,7 @@ func (e *Element) startServers(ctx context.Context) error {
 	e.servers = append(e.servers, g)
 	n, err := netconf.New(netconf.Options{
 		Store: e.store, State: e.state, Access: e.control, Users: users, Events: e.events, Log: e.Log, HostKey: e.keys.Host,
-		Certificate: e.certificate.Current,
+		Certificate: e.certificate.Current, Actions: e.actions(e.store.Schema()),
 	})
 	if err != nil {
 		return err
