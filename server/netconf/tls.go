@@ -14,7 +14,7 @@ func (s *Server) loginTLS(c *call) (serve func(), err error) {
 	var user access.User
 	conn := tls.Server(c, &tls.Config{
 		MinVersion:             tls.VersionTLS12,
-		SessionTicketsDisabled: true, // whoever is taken off the list shall not come in again
+		SessionTicketsDisabled: true, // this Config is for one connection
 		ClientAuth:             tls.RequireAnyClientCert,
 		GetCertificate:         func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate(), nil },
 		VerifyConnection: func(state tls.ConnectionState) (err error) {

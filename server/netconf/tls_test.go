@@ -152,7 +152,12 @@ func TestTLSTurnsAway(t *testing.T) {
 	} {
 		conn, err := dialTLS(t, addr, c.version, c.show...)
 		if err == nil {
-			io.WriteString(conn, hello(base11)+strings.Repeat(" ", 1<<16)) // is never read
+			for range 3 { // a connection that is reset refuses the second
+				if _, err := io.WriteString(conn, hello(base11)); err != nil {
+					t.Errorf("%s, %s: %v while the client speaks", c.what, tls.VersionName(c.version), err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
 			_, err = conn.Read(make([]byte, 1))
 		}
 		if err == nil || !strings.Contains(err.Error(), c.alert) {
