@@ -3,6 +3,7 @@ package element
 import (
 	"context"
 
+	"mooring/server/access"
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/tree"
@@ -26,7 +27,8 @@ func (f applied) Abort() {}
 func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 	return &datastore.Consumers[*apply.Config]{
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
-			return t.Translate(old, change.New)
+			config, warnings, err := t.Translate(old, change.New)
+			return config, append(warnings, access.Dangling(change.Old, change.New)...), err
 		},
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),

@@ -7,6 +7,7 @@ import (
 	"mooring/mobility"
 	"mooring/server/access"
 	"mooring/server/state"
+	"mooring/server/tree"
 )
 
 // sources is where the operational state comes from. What the machines do may be asked at once, the rest when the element has started.
@@ -57,5 +58,12 @@ func certificate(shown *tls.Certificate) state.Certificate {
 
 func (e *Element) commit() state.Commit {
 	s := e.store.Running()
-	return state.Commit{ID: strconv.FormatUint(s.ID, 10), Time: s.Time, User: s.User, Warnings: e.running.Load().Warnings()}
+	return state.Commit{ID: strconv.FormatUint(s.ID, 10), Time: s.Time, User: s.User, Warnings: func(yield func(*tree.Error) bool) {
+		for _, w := range access.Dangling(nil, s.Root) {
+			if !yield(w) {
+				return
+			}
+		}
+		e.running.Load().Warnings()(yield)
+	}}
 }
