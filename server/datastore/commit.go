@@ -122,6 +122,9 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 		prepared.Abort()
 		return nil, &tree.Error{Tag: tree.OperationFailed, Message: fmt.Sprintf("%v: %v", errPersist, err)}
 	}
+	if next != old {
+		next.Warnings = warnings
+	}
 	s.swap(next)
 	prepared.Apply()
 	s.warn(warnings)

@@ -29,7 +29,8 @@ type Snapshot struct {
 	Comment string
 	Trial   bool // committed to be undone unless it is confirmed, which may have happened since
 	// By is the session that committed; nil where that was before the last start.
-	By *Session
+	By       *Session
+	Warnings []*tree.Error // that are new with it; forgotten by a restart
 }
 
 // Options say how to open a Store.

@@ -17,13 +17,11 @@ const module = "ietf-netconf-notifications" // RFC 6470
 // maxEdits is how many changes of a commit are told one by one. Of a commit with more only the top of the tree is told.
 const maxEdits = 100
 
-// Follow adds an event for each commit from now on (netconf-config-change of RFC 6470). Nobody who commits waits for that:
+// Follow adds an event for each commit from now on (netconf-config-change of RFC 6470), and one for each warning that is new
+// with it. Nobody who commits waits for that:
 // commits that follow each other faster than they can be told are told as one. The function returned ends it.
 func (l *Log) Follow(store *datastore.Store) (stop func()) {
-	def := l.schema.Notification(module, "netconf-config-change")
-	if def == nil {
-		return func() {}
-	}
+	def, warning := l.schema.Notification(module, "netconf-config-change"), l.schema.Notification("mooring-system", "config-warning")
 	ctx, cancel := context.WithCancel(context.Background())
 	follower, _ := store.Follow()
 	var task sync.WaitGroup
@@ -34,12 +32,21 @@ func (l *Log) Follow(store *datastore.Store) (stop func()) {
 				return
 			}
 			l.Add(commit.Time, def, nil, func(b *tree.Builder) { configChange(b, def, commit) })
+			for _, w := range commit.Warnings {
+				l.Add(commit.Time, warning, nil, func(b *tree.Builder) { configWarning(b, warning, w) })
+			}
 		}
 	})
 	return func() {
 		cancel()
 		task.Wait()
 	}
+}
+
+func configWarning(b *tree.Builder, def *schema.Node, w *tree.Error) {
+	b.Leaf(def.ChildNamed("path"), w.Path.String())
+	b.Leaf(def.ChildNamed("code"), w.AppTag)
+	b.Leaf(def.ChildNamed("text"), w.Message)
 }
 
 func configChange(b *tree.Builder, def *schema.Node, commit datastore.Commit) {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,12 +11,13 @@ import (
 	"mooring/server/access"
 	"mooring/server/datastore"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // followed opens a store whose events are in the log.
-func followed(t testing.TB) (*datastore.Store, *Log) {
+func followed(t testing.TB, pipeline datastore.Pipeline) (*datastore.Store, *Log) {
 	l := NewLog(element(t), Limits{})
-	store, err := datastore.Open(t.Context(), datastore.Options{Schema: l.schema, Confirmations: l.Confirmation})
+	store, err := datastore.Open(t.Context(), datastore.Options{Schema: l.schema, Confirmations: l.Confirmation, Pipeline: pipeline})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ const (
 )
 
 func TestConfigChange(t *testing.T) {
-	store, l := followed(t)
+	store, l := followed(t, nil)
 	r := l.Read()
 	x := store.NewSession(operator, 5)
 	for _, step := range []struct{ config, want string }{
@@ -90,7 +92,7 @@ func TestConfigChange(t *testing.T) {
 
 // A change of everything is told in few words.
 func TestLargeConfigChange(t *testing.T) {
-	store, l := followed(t)
+	store, l := followed(t, nil)
 	r := l.Read()
 	x := store.NewSession(access.Element, 0)
 	many := func(name string) string {
@@ -111,7 +113,7 @@ func TestLargeConfigChange(t *testing.T) {
 }
 
 func TestConfirmedCommit(t *testing.T) {
-	store, l := followed(t)
+	store, l := followed(t, nil)
 	r := l.Read()
 	x := store.NewSession(operator, 5)
 	trial := func(name string, c *datastore.Confirm) {
@@ -145,5 +147,31 @@ func TestConfirmedCommit(t *testing.T) {
 		"ann <confirm-event>start</confirm-event><timeout>0</timeout>", "<confirm-event>timeout</confirm-event>"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// warns warns of every change.
+type warns struct{ *tree.Error }
+
+func (w warns) Translate(datastore.Change) ([]*tree.Error, error) { return []*tree.Error{w.Error}, nil }
+
+func (w warns) Prepare(context.Context, datastore.Change) (datastore.Prepared, []*tree.Error, error) {
+	return w, []*tree.Error{w.Error}, nil
+}
+
+func (warns) Apply() {}
+func (warns) Abort() {}
+
+func TestConfigWarning(t *testing.T) {
+	def := element(t).Find("/mooring-system:system")
+	store, l := followed(t, warns{&tree.Error{AppTag: "W-REF", Warning: true, Path: schema.Path{{Node: def}}, Message: "it leads nowhere"}})
+	r := l.Read()
+	x := store.NewSession(operator, 5)
+	put(t, x.Candidate(), system+`{"host-name": "a"}}`)
+	commit(t, x.Candidate(), datastore.CommitOptions{})
+	next(t, r)
+	const want = `<config-warning xmlns="urn:mooring:yang:mooring-system"><path>/mooring-system:system</path><code>W-REF</code><text>it leads nowhere</text></config-warning>`
+	if got := next(t, r); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -127,3 +127,21 @@ func TestReadersAreWoken(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+func TestEventOfADataNode(t *testing.T) {
+	s := element(t)
+	list := s.Find("/mooring-pmipv6:pmipv6/lma")
+	def := &schema.Node{}
+	for _, def = range list.Notifications {
+		if def.Name == "binding-deleted" {
+			break
+		}
+	}
+	e := newEvent(at(1), def, []string{"lma1"}, func(b *tree.Builder) { b.Leaf(def.ChildNamed("id"), "7") })
+	if got, want := text(t, e), `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>lma1</name><binding-deleted><id>7</id></binding-deleted></lma></pmipv6>`; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if got, want := e.Path().String(), "/mooring-pmipv6:pmipv6/lma[name='lma1']/binding-deleted"; got != want {
+		t.Errorf("it is at %s, want %s", got, want)
+	}
+}

@@ -98,7 +98,7 @@ func (o *bindingsOf) appendKeys(keys []string, value any) []string {
 // BindingID is how a binding is called in state.
 func BindingID(id dataplane.SessionID) string { return strconv.FormatUint(uint64(id), 16) }
 
-// parseBindingID is the inverse of bindingID.
+// parseBindingID is the inverse of BindingID.
 func parseBindingID(text string) (dataplane.SessionID, bool) {
 	id, err := strconv.ParseUint(text, 16, 64)
 	return dataplane.SessionID(id), err == nil && BindingID(dataplane.SessionID(id)) == text

@@ -65,6 +65,7 @@ type Element struct {
 	state          *state.State
 	events         *notify.Log
 	unfollow       func() // ends the events about commits
+	notifications  *notifications
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
 	netconf        *netconf.Server
@@ -123,6 +124,7 @@ func (e *Element) startParts() (err error) {
 		return err
 	}
 	e.events = notify.NewLog(s, notify.Limits{})
+	e.notifications = newNotifications(e.events)
 	if e.plane, err = usertun.Open(usertun.Options{Log: e.Log}); err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (e *Element) startParts() (err error) {
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
-		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Grants: e.access.Grants, Events: e.logEvents,
+		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Grants: e.access.Grants, Events: e.happened,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop

@@ -8,6 +8,14 @@ import (
 	"mooring/mobility/engine"
 )
 
+// happened tells the log and the subscribers what happens to nodes and peers.
+func (e *Element) happened(events []engine.Event) {
+	e.logEvents(events)
+	for _, ev := range events {
+		e.notifications.add(ev)
+	}
+}
+
 // logEvents writes down what happens to nodes and peers. Refreshes are the daily business, which only a debug log shows.
 func (e *Element) logEvents(events []engine.Event) {
 	for _, ev := range events {

@@ -1,0 +1,86 @@
+package element
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unique"
+
+	"mooring/mobility"
+	"mooring/mobility/engine"
+	"mooring/mobility/wire"
+	"mooring/server/model"
+	"mooring/server/notify"
+	"mooring/server/tree"
+)
+
+func TestNotificationsOfTheModel(t *testing.T) {
+	s, err := model.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := notify.NewLog(s, notify.Limits{})
+	n, r := newNotifications(log), log.Read()
+	anchor, gateway := engine.Name{Role: engine.RoleLMA, Name: "l"}, engine.Name{Role: engine.RoleMAG, Name: "m"}
+	node, peer := mobility.NAI("n@example.net"), netip.MustParseAddrPort("192.0.2.1:5436")
+	b := &mobility.Binding{ID: 255, Node: node, Home: netip.MustParsePrefix("10.0.0.2/8"),
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("2001:db8:1::/64")},
+		Ends:     unique.Make(mobility.Ends{Peer: "mag1", Remote: peer})}
+	nameless := &mobility.Binding{ID: 1, Node: node, Ends: unique.Make(mobility.Ends{Remote: peer})}
+	start := time.Unix(0, 0)
+	at := start
+	add := func(machine engine.Name, ev mobility.Event) { n.add(engine.Event{At: at, Machine: machine, Event: ev}) }
+
+	add(anchor, mobility.Event{Kind: mobility.BindingCreated, Node: node, Peer: peer, Binding: b})
+	add(anchor, mobility.Event{Kind: mobility.BindingRefreshed, Node: node, Peer: peer, Binding: b}) // there are too many of these
+	add(anchor, mobility.Event{Kind: mobility.BindingHandover, Node: node, Peer: peer, Binding: nameless})
+	add(gateway, mobility.Event{Kind: mobility.BindingDeleted, Node: node, Reason: mobility.Unconfigured})
+	add(gateway, mobility.Event{Kind: mobility.BindingDeleted, Node: node, Reason: mobility.Replaced})
+	for range 5 { // one at once, and four that are told with the next after a minute
+		add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampMismatch})
+	}
+	at = start.Add(time.Minute)
+	add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampLowerThanPrev})
+	add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusNotLMAForThisMN})
+	for range 2 {
+		add(gateway, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Status: wire.StatusInsufficientResources})
+	}
+	lma := func(content string) string {
+		return `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l</name>` + content + `</lma></pmipv6>`
+	}
+	mag := func(content string) string {
+		return `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><mag><name>m</name>` + content + `</mag></pmipv6>`
+	}
+	want := []string{
+		lma(`<binding-created><id>ff</id><mn-id>n@example.net</mn-id><peer>mag1</peer><hoa>10.0.0.2</hoa><hnp>2001:db8::/64</hnp><hnp>2001:db8:1::/64</hnp></binding-created>`),
+		lma(`<binding-handover><id>1</id><mn-id>n@example.net</mn-id><peer>192.0.2.1</peer></binding-handover>`),
+		mag(`<binding-deleted><mn-id>n@example.net</mn-id><reason>reconfigured</reason></binding-deleted>`),
+		mag(`<binding-deleted><mn-id>n@example.net</mn-id></binding-deleted>`),
+		lma(`<timestamp-rejected><source>192.0.2.1</source><count>1</count></timestamp-rejected>`),
+		lma(`<timestamp-rejected><source>192.0.2.1</source><count>5</count></timestamp-rejected>`),
+		mag(`<binding-limit-reached><mn-id>n@example.net</mn-id></binding-limit-reached>`),
+	}
+	var got []string
+	for e, _, _ := r.Next(); e != nil; e, _, _ = r.Next() {
+		var text bytes.Buffer
+		if err := tree.WriteXML(&text, e.Root, "", ""); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, text.String())
+		for _, leaf := range []string{"id", "mn-id", "peer", "hoa", "reason", "source", "count"} {
+			if n := e.Root.Get(e.Path()); n == nil {
+				t.Fatalf("%s leads nowhere", e.Path())
+			} else if value, ok := n.Leaf(leaf); ok {
+				if _, err := n.ChildNamed(leaf).Schema().Type.ParseCanonical(value); err != nil {
+					t.Errorf("%s: %v", leaf, err)
+				}
+			}
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
