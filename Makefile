@@ -1,7 +1,7 @@
 # make check is what CI runs. The other targets are its parts, and what takes longer.
 
 # What the tests speak to: YANG and protocol tools of others, and a dissector.
-DEBIAN_PACKAGES = libyang2-tools python3-ncclient yangcli tshark
+DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark
 
 # All fuzz targets share this time in "make check", and have it each in "make fuzz".
 FUZZ_TOTAL ?= 120

@@ -1,9 +1,10 @@
-// Package netconf speaks to the NETCONF server with clients that others wrote, over SSH on loopback.
+// Package netconf speaks to the NETCONF server with clients that others wrote, on loopback.
 package netconf
 
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/pem"
 	"io/fs"
@@ -37,10 +38,13 @@ const (
 
 // element is a server with the schema of an element, and a user who may do everything.
 type element struct {
-	addr    netip.AddrPort
-	keyFile string // of the user
-	host    ssh.PublicKey
-	store   *datastore.Store
+	addr        netip.AddrPort // of SSH
+	keyFile     string         // of the user
+	certFile    string         // of the user, for TLS; its key is in certKeyFile
+	certKeyFile string
+	host        ssh.PublicKey
+	store       *datastore.Store
+	server      *netconf.Server
 }
 
 // compile compiles modules of ours and of testdata.
@@ -87,9 +91,11 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	}})
 	check(t, err)
 	unfollow := events.Follow(e.store)
+	certificate := e.certify(t)
 	hash, err := access.HashPassword(password)
 	check(t, err)
-	users := decode(t, compile(t, []schema.Source{{Name: "mooring-system", Implement: true}}), `{"mooring-system:system": {"user": [{
+	users := decode(t, compile(t, []schema.Source{{Name: "mooring-system", Implement: true}}), `{"mooring-system:system": {
+		"client-certificate": [{"fingerprint": "`+certificate+`", "user": "`+user+`"}], "user": [{
 		"name": "`+user+`", "password": "`+hash+`", "authorized-key": [
 			{"name": "test", "algorithm": "ssh-ed25519", "key-data": "`+base64.StdEncoding.EncodeToString(key.PublicKey().Marshal())+`"}]}]}}`)
 	keys, err := access.LoadKeys(dir, "interop.example", time.Now())
@@ -97,8 +103,10 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	e.host = keys.Host.PublicKey()
 	server, err := netconf.New(netconf.Options{Store: e.store, Users: &access.Users{Running: func() *tree.Node { return users }},
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
-		State:  state.New(s, 0), Events: events, HostKey: keys.Host, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		State:  state.New(s, 0), Events: events, HostKey: keys.Host,
+		Certificate: func() *tls.Certificate { return &keys.Certificate }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
+	e.server = server
 	server.SSH.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
 	t.Cleanup(func() {
 		server.Close()
@@ -109,6 +117,19 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	check(t, err)
 	e.addr = bound[0]
 	return e
+}
+
+// certify makes a certificate for the user and returns its fingerprint. The keys of another element hold one.
+func (e *element) certify(t *testing.T) (fingerprint string) {
+	t.Helper()
+	folder := t.TempDir()
+	dir, err := os.OpenRoot(folder)
+	check(t, err)
+	defer dir.Close()
+	keys, err := access.LoadKeys(dir, user, time.Now())
+	check(t, err)
+	e.certFile, e.certKeyFile = filepath.Join(folder, "keys", "certificate.pem"), filepath.Join(folder, "keys", "certificate-key.pem")
+	return keys.CertificateFingerprint
 }
 
 // newKey makes an SSH key, as a file and ready for use.
