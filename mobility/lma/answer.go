@@ -2,6 +2,7 @@ package lma
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -122,7 +123,7 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 		}
 	}
 	if u.LinkLocal.Set {
-		ack.LinkLocal = wire.Some(m.linkLocal(b))
+		ack.LinkLocal = wire.Some(linkLocal(b).Addr())
 	}
 	if len(u.IPv4HoARequests) > 0 {
 		describeHome(u.IPv4HoARequests[0], b, ack)
@@ -176,13 +177,7 @@ func homeStatus(status wire.Status) wire.HoAStatus {
 
 // linkLocal is what the MAG is to use on the access link (RFC 5213 section 5.3.6): what a MAG proposed, or an address made from the
 // session, so that every MAG uses the same.
-func (m *Machine) linkLocal(b *mobility.Binding) netip.Addr {
-	if a, ok := m.proposed[b.ID]; ok {
-		return a
-	}
-	a := [16]byte{0: 0xfe, 1: 0x80, 8: 0x02}
-	for i := range 7 {
-		a[15-i] = byte(b.ID >> (8 * i))
-	}
-	return netip.AddrFrom16(a)
+func linkLocal(b *mobility.Binding) mobility.LinkLocal {
+	const high = 0x02 << 56 // keeps clear of addresses such as fe80::1
+	return cmp.Or(b.LinkLocal, high|mobility.LinkLocal(b.ID))
 }

@@ -233,11 +233,6 @@ func (w *world) check() {
 			w.t.Fatalf("an answer is withheld for %+v", b)
 		}
 	}
-	for id := range w.proposed {
-		if w.table.Get(id) == nil {
-			w.t.Fatalf("the link-local address of session %d outlived it", id)
-		}
-	}
 	for peer := range w.Peers {
 		if peer.Bindings != bindings[peer.Address] {
 			w.t.Fatalf("peer %s has %d bindings and counts %d", peer.Address, bindings[peer.Address], peer.Bindings)

@@ -23,7 +23,6 @@ type Machine struct {
 	keys     map[*mobility.Key]*wire.Authenticator
 	waiting  waiting
 	unsent   map[dataplane.SessionID]withheld
-	proposed map[dataplane.SessionID]netip.Addr // link-local addresses for access links; few MAGs propose one, so no row has it
 	lastID   dataplane.SessionID
 
 	// Memory that is used again from step to step.
@@ -47,7 +46,6 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table) *Machine {
 		stats:    mobility.Statistics{Began: now},
 		networks: map[string]*network{},
 		unsent:   map[dataplane.SessionID]withheld{},
-		proposed: map[dataplane.SessionID]netip.Addr{},
 	}
 	m.configureNetworks()
 	m.configurePeers(now)

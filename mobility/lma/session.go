@@ -1,6 +1,7 @@
 package lma
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"slices"
@@ -102,8 +103,8 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		// The uplink key is ours to choose and stays for the life of the session (RFC 5845 section 3.3.2).
 		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
 	}
-	if u.LinkLocal.Set && !u.LinkLocal.Value.IsUnspecified() {
-		m.proposed[b.ID] = u.LinkLocal.Value
+	if u.LinkLocal.Set {
+		b.LinkLocal = cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b))
 	}
 	b.State = mobility.StateActive
 	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
@@ -225,7 +226,6 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	m.table.Delete(b.ID)
 	m.count(now, b.Ends.Value(), -1)
 	delete(m.unsent, b.ID)
-	delete(m.proposed, b.ID)
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
 }

@@ -73,7 +73,7 @@ func (r *refresher) picture() any {
 	for b := range r.table.All() {
 		rows[b.ID] = *b
 	}
-	return []any{rows, r.networks["net1"].pools.Usage(), len(r.peers), maps.Clone(r.waiting.byNode), r.lastID, len(r.proposed), len(r.unsent)}
+	return []any{rows, r.networks["net1"].pools.Usage(), len(r.peers), maps.Clone(r.waiting.byNode), r.lastID, len(r.unsent)}
 }
 
 // refusals counts what was dropped, or answered with 146.

@@ -40,8 +40,7 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 		return
 	}
 	m.lastID++
-	s := &session{id: m.lastID, place: at, profile: profile, anchor: way.anchor, encap: way.encap, wanted: way.encap, wants: profile.Service,
-		linkLocal: netip.IPv6Unspecified()}
+	s := &session{id: m.lastID, place: at, profile: profile, anchor: way.anchor, encap: way.encap, wanted: way.encap, wants: profile.Service}
 	m.places[at], m.sessions[s.id] = s, s
 	m.table.Put(&mobility.Binding{
 		ID: s.id, Node: node, LinkID: mobility.LinkID(at.mac[:]), Access: link.Access, State: mobility.StateInit, Created: mobility.At(now),

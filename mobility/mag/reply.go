@@ -101,8 +101,11 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	if slices.Equal(old.Prefixes, b.Prefixes) {
 		b.Prefixes = old.Prefixes
 	}
-	if ack.LinkLocal.Value.IsLinkLocalUnicast() {
-		s.linkLocal = ack.LinkLocal.Value
+	switch given := mobility.LinkLocalOf(ack.LinkLocal.Value); {
+	case !m.asksForLinkLocal():
+		b.LinkLocal = 0
+	case given != 0:
+		b.LinkLocal = given
 	}
 	m.agree(s, b, ack)
 	b.Lifetime = min(ack.Lifetime, s.sent.Lifetime).Duration()

@@ -105,8 +105,8 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 			Auth:            u.Auth[:0],
 		},
 	}
-	if m.cfg.Domain.LinkLocal.IsUnspecified() { // nothing is fixed, so the anchor is asked, or reminded (RFC 5213 section 6.9.1.1)
-		u.LinkLocal = wire.Some(s.linkLocal)
+	if m.asksForLinkLocal() {
+		u.LinkLocal = wire.Some(b.LinkLocal.Addr())
 	}
 	if s.encap == dataplane.EncapUDP && ends.Local.Is4() {
 		u.Flags |= wire.UpdateF
@@ -127,6 +127,10 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	out.Send[len(out.Send)-1].Unsent = &s.anchor.stats.PBUUnsent
 	s.anchor.stats.PBUSent.Add(1)
 }
+
+// asksForLinkLocal says whether the anchor is asked for our address on access links, or reminded of it: where the domain has no fixed one
+// (RFC 5213 section 6.9.1.1).
+func (m *Machine) asksForLinkLocal() bool { return m.cfg.Domain.LinkLocal.IsUnspecified() }
 
 // namedPrefixes are the home network prefixes of the session, or one that asks for some.
 func namedPrefixes(hnps []wire.HNP, s *session) []wire.HNP {

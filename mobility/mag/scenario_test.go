@@ -141,6 +141,9 @@ func (p *player) show(what string) (string, error) {
 			if b.Status != 0 {
 				line += fmt.Sprintf(" status %d", b.Status)
 			}
+			if b.LinkLocal != 0 {
+				line += " link-local " + b.LinkLocal.Addr().String()
+			}
 			lines = append(lines, line)
 		}
 	case "statistics":

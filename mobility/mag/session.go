@@ -23,13 +23,12 @@ type session struct {
 	anchor  *anchor
 	profile *mobility.Profile
 
-	wants     mobility.Service // IP versions to ask for
-	refused   mobility.Service // IP versions that the anchor said no to
-	prefixes  []netip.Prefix   // to name in the next request
-	home      netip.Prefix     // to name in the next request
-	linkLocal netip.Addr       // ours on the access link, from the anchor; unspecified: it has not said
-	encap     dataplane.Encap  // to ask for
-	wanted    dataplane.Encap  // what the configuration wants to be asked for
+	wants    mobility.Service // IP versions to ask for
+	refused  mobility.Service // IP versions that the anchor said no to
+	prefixes []netip.Prefix   // to name in the next request
+	home     netip.Prefix     // to name in the next request
+	encap    dataplane.Encap  // to ask for
+	wanted   dataplane.Encap  // what the configuration wants to be asked for
 
 	sent       wire.BindingUpdate // the last request, without its options
 	handoff    wire.Handoff       // of the last request
@@ -99,8 +98,8 @@ func (m *Machine) grant(s *session, b *mobility.Binding) mobility.Grant {
 		MTU:      m.cfg.TunnelMTU,
 		Expires:  b.Expires.Time(),
 	}
-	if m.cfg.Domain.LinkLocal.IsUnspecified() && !s.linkLocal.IsUnspecified() {
-		g.LinkLocal = s.linkLocal
+	if m.asksForLinkLocal() && b.LinkLocal != 0 {
+		g.LinkLocal = b.LinkLocal.Addr()
 	}
 	return g
 }

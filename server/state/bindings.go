@@ -49,6 +49,7 @@ type bindingNodes struct {
 	HoAPrefixLength   *schema.Node `yang:"hoa-prefix-length"`
 	DefaultRouter     *schema.Node `yang:"default-router"`
 	HNP               *schema.Node `yang:"hnp"`
+	MAGLinkLocal      *schema.Node `yang:"mag-link-local"`
 	Lifetime          *schema.Node `yang:"lifetime"`
 	RemainingLifetime *schema.Node `yang:"remaining-lifetime"`
 	Expires           *schema.Node `yang:"expires"`
@@ -156,6 +157,9 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	s.Addr(n.DefaultRouter, b.Router)
 	for _, p := range b.Prefixes {
 		s.Prefix(n.HNP, p)
+	}
+	if b.LinkLocal != 0 {
+		s.Addr(n.MAGLinkLocal, b.LinkLocal.Addr())
 	}
 	o.renderTimes(s, b)
 	if b.Updated != 0 {

@@ -60,7 +60,7 @@ func newDomain(t testing.TB) *domain {
 	t.Helper()
 	d := &domain{t: t, now: start, plane: &plane{}}
 	common := &mobility.Domain{
-		Name: "example.net", LinkLocal: addr("fe80::1"), Profiles: store{
+		Name: "example.net", LinkLocal: netip.IPv6Unspecified(), Profiles: store{
 			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
 			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
 			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},

@@ -94,9 +94,6 @@ var notRendered = map[string]string{
 	"/ietf-yang-library:modules-state":            "server/netconf mounts the schema that it serves",
 	"/mooring-system:system/configuration/commit": "server/action mounts the history",
 
-	"/mooring-pmipv6:pmipv6/lma/bindings/binding/mag-link-local": "the LMA keeps it beside the binding, not in it",
-	"/mooring-pmipv6:pmipv6/mag/bindings/binding/mag-link-local": "the MAG does not ask for one",
-
 	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
 	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
 	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/null-link": "belongs to mobile maps, which are to come",
