@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"mooring/server/access"
+	"mooring/server/action"
 	"mooring/server/datastore"
 	"mooring/server/netconf"
 	"mooring/server/notify"
@@ -101,9 +102,12 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	keys, err := access.LoadKeys(dir, "interop.example", time.Now())
 	check(t, err)
 	e.host = keys.Host.PublicKey()
+	st := state.New(s, 0)
+	actions := &action.Registry{}
+	actions.History(e.store, st)
 	server, err := netconf.New(netconf.Options{Store: e.store, Users: &access.Users{Running: func() *tree.Node { return users }},
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
-		State:  state.New(s, 0), Events: events, HostKey: keys.Host,
+		State:  st, Actions: actions, Events: events, HostKey: keys.Host,
 		Certificate: func() *tls.Certificate { return &keys.Certificate }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
 	e.server = server

@@ -2,6 +2,7 @@
 
 import sys
 
+from lxml import etree
 from ncclient import manager
 from ncclient.operations import RPCError
 
@@ -93,4 +94,48 @@ with connect(password=password) as m:
     for p in pending:
         p.event.wait(20)
         assert p.reply.ok, p.error
+
+# datastores by name, parts of running locked, and the history: what ncclient has no words for it dispatches
+NMDA = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+DATASTORES = 'xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"'
+PARTIAL = "urn:ietf:params:xml:ns:netconf:partial-lock:1.0"
+MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+TAILF = "http://tail-f.com/yang/netconf-monitoring"
+
+
+def dispatch(m, text):
+    return etree.fromstring(m.dispatch(etree.fromstring(text)).xml.encode())
+
+
+def get_data(m, datastore, more=""):
+    return dispatch(m, '<get-data xmlns="%s" %s><datastore>ds:%s</datastore><subtree-filter><system xmlns="%s"><host-name/></system>'
+                       '</subtree-filter>%s</get-data>' % (NMDA, DATASTORES, datastore, SYSTEM, more))
+
+
+def transaction_id(m):
+    return m.get(filter=("subtree", '<netconf-state xmlns="%s"><datastores><datastore><name>running</name><transaction-id xmlns="%s"/>'
+                         '</datastore></datastores></netconf-state>' % (MONITORING, TAILF))).data.find(".//{%s}transaction-id" % TAILF).text
+
+
+with connect(password=password) as m, connect(password=password) as other:
+    before = transaction_id(m)
+    dispatch(m, '<edit-data xmlns="%s" %s><datastore>ds:candidate</datastore><config><system xmlns="%s"><host-name>data.example</host-name>'
+                '</system></config></edit-data>' % (NMDA, DATASTORES, SYSTEM))
+    assert get_data(m, "candidate").find(".//{*}host-name").text == "data.example"
+    assert transaction_id(m) == before
+    m.commit()
+    assert transaction_id(other) != before
+    shown = get_data(m, "operational", "<with-origin/>").find(".//{*}system")
+    assert shown.get("{urn:ietf:params:xml:ns:yang:ietf-origin}origin") == "or:intended", etree.tostring(shown)
+    locked = dispatch(m, '<partial-lock xmlns="%s" xmlns:s="%s"><select>/s:system/s:host-name</select></partial-lock>' % (PARTIAL, SYSTEM))
+    lock_id = locked.find("{%s}lock-id" % PARTIAL).text
+    other.edit_config(target="candidate", config=host_name("theirs.example"))
+    assert refused("in-use", other.commit).app_tag == "locked"
+    dispatch(m, '<partial-unlock xmlns="%s"><lock-id>%s</lock-id></partial-unlock>' % (PARTIAL, lock_id))
+    other.commit()
+    action = '<action xmlns="urn:ietf:params:xml:ns:yang:1"><system xmlns="%s"><configuration><%s></configuration></system></action>'
+    differs = dispatch(m, action % (SYSTEM, "compare/"))
+    assert [differs.find(".//{*}" + side).text for side in ("old", "new")] == ['"data.example"', '"theirs.example"']
+    dispatch(m, action % (SYSTEM, "rollback><back>1</back></rollback"))
+    assert get_data(m, "running").find(".//{*}host-name").text == "data.example"
 print("done")
