@@ -68,6 +68,15 @@ func (s *secured) read() string {
 	return b.String()
 }
 
+// must runs an operation that succeeds without a word.
+func (s *secured) must(operation string) {
+	s.t.Helper()
+	s.write(`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="1">` + operation + `</rpc>`)
+	if got := s.read(); !strings.Contains(got, "<ok/>") {
+		s.t.Fatalf("%s\ngot %s", operation, got)
+	}
+}
+
 // system returns what the element says of its NETCONF server.
 func (s *secured) system() string {
 	s.t.Helper()
@@ -158,7 +167,15 @@ func TestManagerOverTLS(t *testing.T) {
 		return ""
 	})
 	must(t, manager.Up("eth0"))
-	if got := secure(t, accept(), ann).shown(); got != came.shown() {
-		t.Errorf("the element shows %s when it calls again, want %s", got, came.shown())
+	again := secure(t, accept(), ann)
+	if again.shown() != came.shown() {
+		t.Errorf("the element shows %s when it calls again, want %s", again.shown(), came.shown())
+	}
+
+	again.must(`<edit-config><target><candidate/></target><config><system xmlns="urn:mooring:yang:mooring-system"><netconf>
+		<call-home xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="delete"><name>noc</name></call-home></netconf></system></config></edit-config>`)
+	again.must("<commit/>")
+	if got := again.system(); strings.Contains(got, "noc") { // over the connection that it took out of the configuration
+		t.Errorf("the element says %s", got)
 	}
 }

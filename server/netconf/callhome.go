@@ -26,7 +26,7 @@ type Manager struct {
 	Name      string
 	Address   string        // host and port, as net.Dial wants them
 	TLS       bool          // rather than SSH
-	KeepAlive time.Duration // how often a connection is tested over which nothing comes; after three times as long it is given up
+	KeepAlive time.Duration // how often a connection is tested; given up after three times as long in silence; 0: the kernel sees to that
 	// Period is the time from the start of one connection to that of the next. 0: a connection is to last, and one that ends is
 	// made anew.
 	Period time.Duration
@@ -72,7 +72,7 @@ func (s *Server) newCallHome() *CallHome {
 func (s *Server) dialManager(ctx context.Context, m Manager) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:         s.limits.LoginTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: m.KeepAlive, Interval: m.KeepAlive, Count: unanswered},
+		KeepAliveConfig: net.KeepAliveConfig{Enable: m.KeepAlive > 0, Idle: m.KeepAlive, Interval: m.KeepAlive, Count: unanswered},
 	}
 	return d.DialContext(ctx, "tcp", m.Address)
 }
@@ -222,7 +222,7 @@ func (c *caller) rest(ctx context.Context, pause time.Duration, err error) {
 // would also cut who merely reads slowly.
 func watch(ctx context.Context, conn net.Conn, every time.Duration) {
 	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
+	if !ok || every <= 0 {
 		return
 	}
 	raw, err := tcp.SyscallConn()

@@ -361,6 +361,7 @@ func TestCallHomeSlowReader(t *testing.T) {
 		c.send(rpc(i, `<get-config><source><running/></source></get-config>`))
 	}
 	time.Sleep(20 * at.KeepAlive)
+	c.conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	for range replies {
 		if got := c.read(); !strings.HasSuffix(got, "</rpc-reply>") {
 			t.Fatalf("a reply is cut short after %d octets", len(got))
