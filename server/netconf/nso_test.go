@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
 	"mooring/server/access"
 	"mooring/server/datastore"
 )
@@ -116,5 +118,48 @@ func TestCheckSyncIsAnnounced(t *testing.T) {
 	c := f.connect(admin)
 	if got := c.read(); !strings.Contains(got, "<capability>"+tailfSpace+"?module=tailf-netconf-monitoring&amp;revision=") {
 		t.Errorf("the hello lacks it: %s", got)
+	}
+}
+
+// NSO's transaction on a device with a candidate and confirmed commits: it aborts by dropping the connection, and then everything is
+// as before.
+func TestNSOTransaction(t *testing.T) {
+	f, addr, ann := reachable(t, Limits{})
+	dial := func() (*ssh.Client, *client) {
+		conn, err := login(addr, "ann", ann[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn, channel(t, conn)
+	}
+	prepare := func(c *client, name string) {
+		c.must(lockC, edit(top("<name>"+name+"</name>"), "<default-operation>merge</default-operation>", testFirst, rollback), validateC,
+			"<commit><confirmed/><confirm-timeout>100</confirm-timeout></commit>")
+	}
+	conn, c := dial()
+	before := c.checkSync()
+	prepare(c, "aborted")
+	conn.Close()
+	_, other := dial()
+	f.until("the commit is undone", func() bool { return other.traps("running") == "" && len(f.store.Locks()) == 0 })
+	undone := other.checkSync()
+	if undone == before {
+		t.Error("the transaction-id hides that something else ran meanwhile")
+	}
+
+	conn, c = dial()
+	prepare(c, "kept")
+	c.must(commit, unlockC)
+	kept := c.checkSync()
+	conn.Close()
+	if got := other.traps("running"); got != "<name>kept</name>" || kept == undone || other.checkSync() != kept {
+		t.Errorf("running holds %s", got)
+	}
+
+	_, c = dial()
+	c.must(lockC, edit(top("<name>dropped</name>"), testFirst, rollback), discard, unlockC)
+	if other.checkSync() != kept || other.traps("candidate") != "<name>kept</name>" {
+		t.Error("a transaction that was given up left something behind")
 	}
 }
