@@ -28,6 +28,9 @@ func FuzzRequest(f *testing.F) {
 		rpc(1, `<copy-config><target><candidate/></target><source><config>`+top("<limit>1</limit>")+`</config></source></copy-config>`),
 		rpc(1, `<commit><confirmed/><confirm-timeout>5</confirm-timeout><persist>a</persist></commit>`),
 		rpc(1, `<validate><source><config/></source></validate>`), rpc(1, lockC), rpc(1, "<close-session/>"), `<!DOCTYPE a>`,
+		rpc(1, getData("operational", xpathFilter("/tr:top/tr:item[tr:id='1']"), "<max-depth>2</max-depth>", "<with-origin/>")),
+		rpc(1, editData("candidate", top("<name>a</name>"))), rpc(1, lockParts("/t:top/t:item", "/t:top/t:name")), rpc(1, unlockParts(1)),
+		rpc(1, paint("1", "red")), rpc(1, `<greet xmlns="urn:example:traps" xmlns:t="urn:example:traps"><whom>t:dog</whom></greet>`),
 		`<n:rpc xmlns:n="urn:ietf:params:xml:ns:netconf:base:1.0" xmlns="urn:x" n:a="b" message-id="&#10;"><n:get/></n:rpc>`,
 	} {
 		f.Add(seed)
