@@ -42,6 +42,8 @@ var Modules = []Module{
 	{Name: "ietf-network-instance", Revision: "2019-01-21"},
 	{Name: "ietf-origin", Revision: "2018-02-14", Implement: true}, // names in get-data
 	{Name: "ietf-packet-fields", Revision: "2019-03-04"},
+	{Name: "ietf-restconf", Revision: "2017-01-26"},
+	{Name: "ietf-subscribed-notifications", Revision: "2019-09-09", Implement: true, Features: []string{"encode-xml", "replay", "subtree", "xpath"}},
 	{Name: "ietf-yang-library", Revision: "2019-01-04", Implement: true},
 	{Name: "ietf-yang-metadata", Revision: "2016-08-05"},
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
@@ -52,6 +54,7 @@ var Modules = []Module{
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
+	{Name: "mooring-subscription-deviations", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-system", Revision: "2026-11-22", Implement: true, Features: []string{"netconf-tls", "call-home", "system-notifications"}},
 	{Name: "nc-notifications", Revision: "2008-07-14", Implement: true},
 	{Name: "notifications", Revision: "2008-07-14", Implement: true},

@@ -45,16 +45,19 @@ func (x *session) announceEnd(err error) {
 	})
 }
 
+const streamDescription = "events of the element, its configuration and its sessions"
+
 // mountStreams mounts /netconf/streams (RFC 5277 section 3.2.5.1).
 func (s *Server) mountStreams() error {
 	if s.events == nil {
 		return nil
 	}
 	s.events.Mount(s.state)
+	s.mountSubscriptions()
 	def := s.schema.Find("/" + manageEvent + ":netconf/streams/stream")
 	s.mount(def, func(out *state.Out) {
 		size, row := s.events.Size(), out.Row(stream)
-		row.Text(def.ChildNamed("description"), "events of the element, its configuration and its sessions")
+		row.Text(def.ChildNamed("description"), streamDescription)
 		row.Bool(def.ChildNamed("replaySupport"), true)
 		row.Time(def.ChildNamed("replayLogCreationTime"), size.Created)
 		row.Time(def.ChildNamed("replayLogAgedTime"), size.Aged)

@@ -17,6 +17,7 @@ type subscriptions struct {
 	tasks  sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	stream bool       // there is one of create-subscription
+	others int        // of establish-subscription; a session has either kind (RFC 8640 section 3)
 }
 
 // eventTime is the time of an event: to the microsecond, so that what is replayed from the time of an event begins with it.
@@ -66,13 +67,28 @@ func (x *session) notifyLoss(lost uint64) error {
 		x.server.log.Warn("a subscriber reads too slowly", "session", x.id, "user", x.user.Name, "lost", lost)
 		return nil
 	}
-	var b tree.Builder
-	b.Open(def)
-	b.Uint(def.ChildNamed("count"), lost)
-	n, _ := b.Close()
+	return x.notice(def, func(n *notice) { n.uint("count", lost) })
+}
+
+// notice is a notification about a subscription, for its session alone.
+type notice struct {
+	tree.Builder
+	def *schema.Node
+}
+
+func (n *notice) uint(leaf string, v uint64) { n.Uint(n.def.ChildNamed(leaf), v) }
+
+func (n *notice) text(leaf, value string) { n.Leaf(n.def.ChildNamed(leaf), value) }
+
+// notice sends a notification that fill fills.
+func (x *session) notice(def *schema.Node, fill func(*notice)) error {
+	n := notice{def: def}
+	n.Open(def)
+	fill(&n)
+	root, _ := n.Close()
 	return x.notify(time.Now(), func(w tree.Writer) {
 		walk := tree.Walk{Writer: w}
-		walk.Node(n)
+		walk.Node(root)
 	})
 }
 

@@ -37,8 +37,14 @@ func (s *Server) operations() map[*schema.Node]operation {
 		ncEvent: {
 			"create-subscription": (*request).createSubscription,
 		},
+		subscribed: {
+			"establish-subscription": (*request).establishSubscription,
+			"modify-subscription":    (*request).modifySubscription,
+			"delete-subscription":    (*request).deleteSubscription,
+			"kill-subscription":      (*request).killSubscription,
+		},
 	} {
-		if module == ncEvent && s.events == nil {
+		if s.events == nil && (module == ncEvent || module == subscribed) {
 			continue
 		}
 		for name, perform := range list {

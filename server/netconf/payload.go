@@ -15,6 +15,9 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	case def.Module.Name == nmda && def.Name == "subtree-filter":
 		r.filter, err = filter.Subtree(r.xml, r.server.schema)
 		return err
+	case def.Module.Name == subscribed && def.Name == "stream-subtree-filter":
+		r.filter, err = filter.Subtree(r.xml, r.server.schema)
+		return err
 	case def.Name == "filter" && (def.Module == r.server.base || def.Module.Name == ncEvent):
 		if r.filter, err = r.readFilter(); isProblem(err) {
 			for _, e := range tree.Errors(err) {

@@ -75,6 +75,7 @@ type Server struct {
 	access  *access.Control
 	state   *state.State
 	events  *notify.Log // nil: there are none
+	dynamic dynamic
 	actions *action.Registry
 	log     *slog.Logger
 	limits  Limits

@@ -123,3 +123,11 @@ func (l *Log) Size() Size {
 	defer l.mu.Unlock()
 	return Size{len(l.events), l.octets, l.limits, l.created, l.aged}
 }
+
+// Since is the time from which on the log has everything.
+func (s Size) Since() time.Time {
+	if s.Aged.IsZero() {
+		return s.Created
+	}
+	return s.Aged.Add(time.Microsecond)
+}

@@ -89,6 +89,13 @@ func (s *Sink) Uint(def *schema.Node, v uint64) {
 // Bool writes a leaf of type boolean.
 func (s *Sink) Bool(def *schema.Node, v bool) { s.Text(def, strconv.FormatBool(v)) }
 
+// Empty writes a leaf of type empty, which is there or not.
+func (s *Sink) Empty(def *schema.Node) {
+	if s.wants(def) {
+		s.append(def, s.text)
+	}
+}
+
 // Addr writes a leaf that holds an address.
 func (s *Sink) Addr(def *schema.Node, a netip.Addr) {
 	if a.IsValid() && s.wants(def) {

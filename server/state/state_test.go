@@ -87,12 +87,15 @@ func TestEverything(t *testing.T) {
 
 // notRendered are nodes of state that no table here renders, with everything below them.
 var notRendered = map[string]string{
-	"/ietf-netconf-monitoring:netconf-state":      "server/netconf mounts what it knows of its sessions",
-	"/nc-notifications:netconf":                   "server/netconf mounts the streams of its events",
-	"/mooring-system:system/notification-log":     "server/notify mounts it",
-	"/ietf-yang-library:yang-library":             "server/netconf mounts the schema that it serves",
-	"/ietf-yang-library:modules-state":            "server/netconf mounts the schema that it serves",
-	"/mooring-system:system/configuration/commit": "server/action mounts the history",
+	"/ietf-netconf-monitoring:netconf-state":       "server/netconf mounts what it knows of its sessions",
+	"/ietf-subscribed-notifications:streams":       "server/netconf mounts the streams of its events",
+	"/ietf-subscribed-notifications:subscriptions": "server/netconf mounts its subscriptions",
+	"/ietf-subscribed-notifications:filters":       "there are none",
+	"/nc-notifications:netconf":                    "server/netconf mounts the streams of its events",
+	"/mooring-system:system/notification-log":      "server/notify mounts it",
+	"/ietf-yang-library:yang-library":              "server/netconf mounts the schema that it serves",
+	"/ietf-yang-library:modules-state":             "server/netconf mounts the schema that it serves",
+	"/mooring-system:system/configuration/commit":  "server/action mounts the history",
 
 	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
 	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
