@@ -21,14 +21,16 @@
 //	partial.go       partial-lock, partial-unlock (RFC 5717)
 //	action.go        actions, and the rpcs of the model that is served
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
-//	createsubscription.go  subscriptions of RFC 5277
-//	notification.go  what is sent between replies; events.go: what the server has to tell by itself
+//	createsubscription.go, dynamic.go: subscriptions of RFC 5277, and of RFC 8639
+//	streamsubscription.go: what both are
+//	notification.go  what is sent between replies
+//	events.go        what the server tells by itself
 //	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema
 //
 // Goroutines: one for each listening socket, one for each manager that is called, one for each TCP connection (with those of package ssh), and one for each
-// session, which reads a request, carries it out and writes the reply before it reads the next. Whoever reads slowly
-// therefore holds up nobody else: no lock is held while a reply is written.
+// session and each subscription. That of a session reads a request, carries it out and writes the reply before it reads the next. Whoever reads slowly
+// therefore holds up nobody else: no lock but the session's own is held while a message is written.
 //
 // Messages are never held as a whole. Data of a request becomes a tree while it is read; data of a reply is written while
 // it is looked up.

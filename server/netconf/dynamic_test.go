@@ -37,10 +37,6 @@ func about(operation string, id int, more string) string {
 	return fmt.Sprintf("<%s%s><id>%d</id>%s</%[1]s>", operation, sn, id, more)
 }
 
-func alarmText(level int) string {
-	return fmt.Sprintf(`<alarm xmlns="urn:example:traps"><level>%d</level><text>a &lt;text&gt;</text></alarm>`, level)
-}
-
 func TestDynamicSubscriptions(t *testing.T) {
 	f := start(t, "", Limits{})
 	c, other := f.dial(admin), f.dial(admin)

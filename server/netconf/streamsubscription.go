@@ -22,12 +22,12 @@ type streamSubscription struct {
 	replays bool   // events of the past are being sent
 	past    uint64 // number of the last of them
 
-	sent, excluded atomic.Uint64 // events, by the filter and what may not be read
+	killed         atomic.Bool   // by another session
+	sent, excluded atomic.Uint64 // events; excluded are those that do not pass the filter or may not be read
 
 	mu      sync.Mutex // guards what follows
 	terms   terms
 	changed chan struct{} // closed when there are other terms
-	killed  bool          // by another session
 }
 
 // terms are what can be changed of a subscription.
@@ -71,9 +71,7 @@ func (s *streamSubscription) modify(change func(*terms)) {
 
 // kill ends the subscription from another session.
 func (s *streamSubscription) kill() {
-	s.mu.Lock()
-	s.killed = true
-	s.mu.Unlock()
+	s.killed.Store(true)
 	s.cancel()
 }
 
@@ -84,7 +82,7 @@ func (s *streamSubscription) run() {
 	err := s.send()
 	if s.id != 0 {
 		x.server.dynamic.remove(s)
-		if s.killed && err == nil {
+		if s.killed.Load() && err == nil {
 			x.notice(x.server.schema.Notification(subscribed, "subscription-terminated"), func(n *notice) {
 				n.uint("id", uint64(s.id))
 				n.text("reason", subscribed+":no-such-subscription")
