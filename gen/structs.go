@@ -12768,6 +12768,7 @@ type MooringSystem_System_Metrics struct {
 	Address []string `path:"address" module:"mooring-system"`
 	Enabled *bool    `path:"enabled" module:"mooring-system"`
 	Port    *uint16  `path:"port" module:"mooring-system"`
+	Tls     *bool    `path:"tls" module:"mooring-system"`
 }
 
 // IsYANGGoStruct ensures that MooringSystem_System_Metrics implements the yang.GoStruct
@@ -12821,6 +12822,22 @@ func (t *MooringSystem_System_Metrics) GetPort() uint16 {
 		return 9340
 	}
 	return *t.Port
+}
+
+// GetTls retrieves the value of the leaf Tls from the MooringSystem_System_Metrics
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if Tls is set, it can
+// safely use t.GetTls() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.Tls == nil' before retrieving the leaf's value.
+func (t *MooringSystem_System_Metrics) GetTls() bool {
+	if t == nil || t.Tls == nil {
+		return false
+	}
+	return *t.Tls
 }
 
 // ΛBelongingModule returns the name of the module that defines the namespace

@@ -55,7 +55,7 @@ var Modules = []Module{
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
 	{Name: "mooring-subscription-deviations", Revision: "2026-11-22", Implement: true},
-	{Name: "mooring-system", Revision: "2026-11-22", Implement: true, Features: []string{"netconf-tls", "call-home", "system-notifications"}},
+	{Name: "mooring-system", Revision: "2026-11-22", Implement: true, Features: []string{"netconf-tls", "call-home", "metrics", "system-notifications"}},
 	{Name: "nc-notifications", Revision: "2008-07-14", Implement: true},
 	{Name: "notifications", Revision: "2008-07-14", Implement: true},
 	{Name: "tailf-netconf-monitoring", Revision: "2026-11-22", Implement: true},

@@ -55,6 +55,7 @@ func TestProblems(t *testing.T) {
 		{"a port of two servers", `{"mooring-system:system": {"netconf": {"ssh": {"port": 9339}}}}`, []string{"must-violation /mooring-system:system/gnmi/port"}},
 		{"a port of two transports", `{"mooring-system:system": {"netconf": {"tls": {"enabled": true, "port": 830}}}}`, []string{"must-violation /mooring-system:system/netconf/tls/port"}},
 		{"a port of NETCONF over TLS", `{"mooring-system:system": {"netconf": {"tls": {"enabled": true, "port": 9339}}}}`, []string{"must-violation /mooring-system:system/gnmi/port"}},
+		{"a port of metrics", `{"mooring-system:system": {"metrics": {"enabled": true, "port": 9339}}}`, []string{"must-violation /mooring-system:system/metrics/port"}},
 		{"a port of a server that is off", `{"mooring-system:system": {"netconf": {"tls": {"port": 830}}}}`, nil},
 		{"a port at two addresses", `{"mooring-system:system": {"netconf": {"ssh": {"port": 9339, "address": ["192.0.2.1"]}}}}`, nil},
 		{"key of another type", `{"mooring-system:system": {"user": [{"name": "u", "authorized-key": [{"name": "k", "algorithm": "ssh-rsa", "key-data": "AAAAC3NzaC1lZDI1NTE5AAAAIGkH"}]}]}}`,

@@ -19,6 +19,8 @@ type Management struct {
 	NETCONFTLS Listener
 	CallHome   []Manager
 	GNMI       Listener
+	Metrics    Listener
+	MetricsTLS bool // rather than plain HTTP
 	Backend    Backend
 
 	node *tree.Node
@@ -59,22 +61,25 @@ const (
 )
 
 func (j *job) translateSystem() {
-	at := place{path: schema.Path{{Node: j.system}}}
-	at.node, _ = j.new.root.EffectiveChild(j.system)
-	if was := j.old.Manage; was != nil && was.node.Same(at.node) {
+	configured := j.new.root.Child(j.system) // nil where all is by default
+	if was := j.old.Manage; was != nil && was.node.Same(configured) {
 		j.new.Manage = was
 		return
 	}
+	at := place{path: schema.Path{{Node: j.system}}}
+	at.node, _ = j.new.root.EffectiveChild(j.system)
 	x, err := j.systemView.of(at.node)
 	j.check(at, err)
-	ssh, tls, gnmi := x.Netconf.Ssh, x.Netconf.Tls, x.Gnmi
+	ssh, tls, gnmi, metrics := x.Netconf.Ssh, x.Netconf.Tls, x.Gnmi, x.Metrics
 	m := &Management{
 		HostName:   x.GetHostName(),
 		NETCONF:    Listener{ssh.GetEnabled(), ssh.GetPort(), j.addrs(at.below("netconf", "ssh"), ssh.Address...)},
 		NETCONFTLS: Listener{tls.GetEnabled(), tls.GetPort(), j.addrs(at.below("netconf", "tls"), tls.Address...)},
 		GNMI:       Listener{gnmi.GetEnabled(), gnmi.GetPort(), j.addrs(at.child("gnmi"), gnmi.Address...)},
+		Metrics:    Listener{metrics.GetEnabled(), metrics.GetPort(), j.addrs(at.child("metrics"), metrics.Address...)},
+		MetricsTLS: metrics.GetTls(),
 		CallHome:   j.managers(at.below("netconf", "call-home")),
-		node:       at.node,
+		node:       configured,
 	}
 	switch x.Dataplane.GetBackend() {
 	case gen.MooringSystem_System_Dataplane_Backend_kernel:
@@ -87,6 +92,11 @@ func (j *job) translateSystem() {
 	}
 	if m.GNMI.collides(m.NETCONF) || m.GNMI.collides(m.NETCONFTLS) {
 		j.refuse(at.below("gnmi", "port"), mustViolation, "port %d is that of NETCONF already", m.GNMI.Port)
+	}
+	for _, other := range []Listener{m.NETCONF, m.NETCONFTLS, m.GNMI} {
+		if m.Metrics.collides(other) {
+			j.refuse(at.below("metrics", "port"), mustViolation, "port %d is that of NETCONF or gNMI already", m.Metrics.Port)
+		}
 	}
 	j.checkUserKeys(at)
 	j.checkFingerprints(at)

@@ -33,6 +33,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/netconf/tls", netconfTLS},
 		{sys + "/netconf/call-home", callHome},
 		{sys + "/gnmi", gnmi},
+		{sys + "/metrics", metrics},
 		{sys + "/dataplane", backend},
 		{sys + "/configuration", configuration},
 		{sys + "/configuration/warning", warnings},

@@ -153,6 +153,9 @@ func (d *domain) sources() Sources {
 		GNMI: func() Listener {
 			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("[::1]:9339")}, "127.0.0.1:9339: address in use"}
 		},
+		Metrics: func() Listener {
+			return Listener{[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9340")}, "[::1]:9340: address in use"}
+		},
 		Certificate: func() Certificate {
 			return Certificate{strings.Repeat("ab:", 31) + "ab", true, start.AddDate(10, 0, 0)}
 		},

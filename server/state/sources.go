@@ -38,6 +38,7 @@ type Sources struct {
 	CallHome     func() []Manager
 	HostKeys     func() []HostKey
 	GNMI         func() Listener
+	Metrics      func() Listener
 	Certificate  func() Certificate
 	Backend      func() Backend
 	Commit       func() Commit

@@ -135,6 +135,16 @@ func overTLS(r *resolver, def *schema.Node, listener func() Listener, certificat
 	})
 }
 
+func metrics(r *resolver, def *schema.Node, src *Sources) Table {
+	var n listenerNodes
+	r.resolve(&n, def)
+	return one(def, []*schema.Node{n.Bound.Self, n.ListenError}, func(s *Sink) {
+		if src.Metrics != nil {
+			n.render(s, src.Metrics())
+		}
+	})
+}
+
 // callHome says of every manager how it goes with it.
 func callHome(r *resolver, def *schema.Node, src *Sources) Table {
 	var n struct {
