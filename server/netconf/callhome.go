@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -47,6 +48,7 @@ type CallHome struct {
 	dial  func(context.Context, Manager) (net.Conn, error)
 	serve func(*call, Manager) error // of Server
 	log   *slog.Logger
+	pause time.Duration // instead of firstPause; 0: that
 
 	ctx  context.Context // ends when no manager is called any more
 	stop context.CancelFunc
@@ -152,7 +154,7 @@ func (c *caller) state() ManagerStatus {
 
 // run calls until ctx ends, and then returns when the last connection does.
 func (c *caller) run(ctx context.Context) {
-	pace := &backoff.ExponentialBackOff{InitialInterval: firstPause, MaxInterval: lastPause, Multiplier: 2, RandomizationFactor: 0.5}
+	pace := &backoff.ExponentialBackOff{InitialInterval: cmp.Or(c.home.pause, firstPause), MaxInterval: lastPause, Multiplier: 2, RandomizationFactor: 0.5}
 	pace.Reset()
 	for ctx.Err() == nil {
 		began := time.Now()

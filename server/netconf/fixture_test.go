@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -131,6 +132,7 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		out.Row().Text(def.ChildNamed("state"), "fine")
 		return nil
 	}})
+	limits.Linger = cmp.Or(limits.Linger, 200*time.Millisecond)
 	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Actions: actions(s), Events: events,
 		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
@@ -174,8 +176,13 @@ func pipe(t testing.TB) (net.Conn, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ours.Close() })
+	ours.(*net.TCPConn).SetReadBuffer(socketBuffer)
+	theirs.(*net.TCPConn).SetWriteBuffer(socketBuffer)
 	return ours, theirs
 }
+
+// socketBuffer bounds what the kernel keeps for a client that does not read, so that little is enough to show that a writer waits.
+const socketBuffer = 64 << 10
 
 // connect begins a session without SSH, and without a hello of the client.
 func (f *fixture) connect(user access.User) *client {

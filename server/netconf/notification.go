@@ -98,6 +98,6 @@ func (x *session) subscribe(send func()) { x.subs.tasks.Go(send) }
 // unsubscribe waits for what sends notifications; the session has ended. A client that does not read may hold up a message for
 // ever, so that the transport is closed after a while.
 func (x *session) unsubscribe() {
-	defer time.AfterFunc(linger, func() { x.drop(x.done) }).Stop()
+	defer time.AfterFunc(x.server.limits.Linger, func() { x.drop(x.done) }).Stop()
 	x.subs.tasks.Wait()
 }

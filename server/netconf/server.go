@@ -48,8 +48,11 @@ type Limits struct {
 	Logins       int           // connections that have not logged in yet; default 32
 	LoginTimeout time.Duration // from the TCP connection to the end of the login; default 30 s
 	HelloTimeout time.Duration // from the login to the client's hello; default 30 s
-	MessageSize  int64         // octets of a request; default 256 MiB
-	ValueSize    int           // octets of one value in a request; default 1 MiB
+	// Linger is how long the server waits for a client that has something to do before a connection is closed: close a channel,
+	// open another one, read why it was turned away. Default 2 s.
+	Linger      time.Duration
+	MessageSize int64 // octets of a request; default 256 MiB
+	ValueSize   int   // octets of one value in a request; default 1 MiB
 }
 
 func (l Limits) orDefault() Limits {
@@ -58,6 +61,7 @@ func (l Limits) orDefault() Limits {
 		Logins:       cmp.Or(l.Logins, 32),
 		LoginTimeout: cmp.Or(l.LoginTimeout, 30*time.Second),
 		HelloTimeout: cmp.Or(l.HelloTimeout, 30*time.Second),
+		Linger:       cmp.Or(l.Linger, 2*time.Second),
 		MessageSize:  cmp.Or(l.MessageSize, 256<<20),
 		ValueSize:    cmp.Or(l.ValueSize, 1<<20),
 	}

@@ -164,7 +164,7 @@ func (c *connection) drop(ch ssh.Channel, done <-chan struct{}) {
 		c.ssh.Close()
 		return
 	}
-	defer time.AfterFunc(linger, func() { c.ssh.Close() }).Stop()
+	defer time.AfterFunc(c.server.limits.Linger, func() { c.ssh.Close() }).Stop()
 	ch.Close()
 	select {
 	case <-done:
@@ -185,7 +185,7 @@ func (c *connection) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.active--; c.active == 0 {
-		c.idle.Reset(linger)
+		c.idle.Reset(c.server.limits.Linger)
 	}
 	c.call.end()
 }

@@ -26,7 +26,7 @@ func (s *Server) loginTLS(c *call) (serve func(), err error) {
 		},
 	})
 	if err := conn.Handshake(); err != nil {
-		c.turnAway()
+		c.turnAway(s.limits.Linger)
 		return nil, err
 	}
 	return func() { s.serveTLS(c, conn, user) }, nil

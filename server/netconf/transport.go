@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// linger is how long the server waits for a client that has something to do before a connection is closed: close a channel, open
-// another one, read why it was turned away.
-const linger = 2 * time.Second
-
 // unanswered is how many tests in a row a client may leave unanswered.
 const unanswered = 2
 
@@ -89,7 +85,7 @@ func (s *Server) serve(c *call, over transport) error {
 
 // turnAway lets a client read what was written to it last. A socket that is closed with octets unread takes that back (RFC 1122
 // section 4.2.2.13).
-func (c *call) turnAway() {
+func (c *call) turnAway(linger time.Duration) {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		return
 	}
