@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"net/netip"
 )
 
@@ -12,11 +11,11 @@ const protocol = 135 // the Mobility Header as an IPv6 next header
 // checksum field does not matter. mh is not changed; its length should be even, as that of any message is.
 func Checksum(src, dst netip.Addr, mh []byte) uint16 {
 	s, d := src.As16(), dst.As16()
-	sum := add(add(uint64(len(mh))+protocol, s[:]), d[:])
-	if len(mh) < atData {
-		return fold(add(sum, mh))
+	sum := uint64(len(mh)) + protocol + add(s[:]) + add(d[:]) + add(mh)
+	if len(mh) >= atData {
+		sum += uint64(^binary.BigEndian.Uint16(mh[atChecksum:])) // takes the field out again
 	}
-	return fold(add(add(sum, mh[:atChecksum]), mh[atData:]))
+	return fold(sum)
 }
 
 // SetChecksum writes the checksum into mh: 0 between IPv4 addresses, where UDP has one (RFC 5844 section 4). mh is a
@@ -43,21 +42,19 @@ func VerifyChecksum(src, dst netip.Addr, mh []byte) error {
 
 func overIPv4(a netip.Addr) bool { return a.Is4() || a.Is4In6() }
 
-// add adds b to a one's complement sum. A sum of eight octets at a time folds to the same 16 bits (RFC 1071 section 2).
-func add(sum uint64, b []byte) uint64 {
-	var carry uint64
+// add sums up b, four octets at a time: that folds to the same 16 bits (RFC 1071 section 2), and the carries have room.
+func add(b []byte) (sum uint64) {
 	for ; len(b) >= 8; b = b[8:] {
-		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b), carry)
+		sum += halves(binary.BigEndian.Uint64(b))
 	}
 	var tail [8]byte
 	copy(tail[:], b)
-	sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(tail[:]), carry)
-	sum, carry = bits.Add64(sum, 0, carry)
-	return sum + carry
+	return sum + halves(binary.BigEndian.Uint64(tail[:]))
 }
 
+func halves(v uint64) uint64 { return v>>32 + v&0xffffffff }
+
 func fold(sum uint64) uint16 {
-	sum = sum>>32 + sum&0xffffffff
 	for sum > 0xffff {
 		sum = sum>>16 + sum&0xffff
 	}

@@ -113,40 +113,34 @@ var optionTable = indexed(table[Options]{
 	},
 })
 
-// present has a bit for each field of optionTable that has something to send. Asking the fields one by one takes longer
-// than writing a typical acknowledgement.
-func (o *Options) present() (set uint64) {
-	for i, has := range [...]bool{ // in the order of the table
-		o.MNID.Set, o.ServiceSelection.Set, len(o.HNPs) > 0, o.Handoff.Set, o.AccessType.Set, o.LinkLayerID.Set,
-		o.LinkLocal.Set, o.RefreshAdvice.Set, o.AltCareOf.Set, len(o.MobileNetworks) > 0, o.RestartCounter.Set,
-		o.GREKey.Set, o.NATDetection.Set, len(o.IPv4HoARequests) > 0, o.IPv4HoAReply.Set, o.DefaultRouter.Set,
-		o.DHCPMode.Set, o.RedirectCapability.Set, o.Redirect.Set, o.Load.Set, o.AltIPv4CareOf.Set, len(o.Groups) > 0,
-		o.ANI.Set, o.OffloadSelector.Set, len(o.DMNPs) > 0, len(o.QoS) > 0, len(o.UserPlane) > 0,
-		o.MultipathBinding.Set, o.MAGID.Set, o.LCMP.Set, len(o.Vendor) > 0, o.Timestamp.Set, o.MessageID.Set,
-		len(o.Extra) > 0, len(o.Auth) > 0,
-	} {
-		if has {
-			set |= 1 << i
-		}
+// present has a bit for each field of optionTable that has something to send, in the order of the table. Asking the fields one
+// by one takes longer than writing a typical acknowledgement.
+func (o *Options) present() uint64 {
+	return bit(0, o.MNID.Set) | bit(1, o.ServiceSelection.Set) | bit(2, len(o.HNPs) > 0) | bit(3, o.Handoff.Set) |
+		bit(4, o.AccessType.Set) | bit(5, o.LinkLayerID.Set) | bit(6, o.LinkLocal.Set) | bit(7, o.RefreshAdvice.Set) |
+		bit(8, o.AltCareOf.Set) | bit(9, len(o.MobileNetworks) > 0) | bit(10, o.RestartCounter.Set) | bit(11, o.GREKey.Set) |
+		bit(12, o.NATDetection.Set) | bit(13, len(o.IPv4HoARequests) > 0) | bit(14, o.IPv4HoAReply.Set) |
+		bit(15, o.DefaultRouter.Set) | bit(16, o.DHCPMode.Set) | bit(17, o.RedirectCapability.Set) | bit(18, o.Redirect.Set) |
+		bit(19, o.Load.Set) | bit(20, o.AltIPv4CareOf.Set) | bit(21, len(o.Groups) > 0) | bit(22, o.ANI.Set) |
+		bit(23, o.OffloadSelector.Set) | bit(24, len(o.DMNPs) > 0) | bit(25, len(o.QoS) > 0) | bit(26, len(o.UserPlane) > 0) |
+		bit(27, o.MultipathBinding.Set) | bit(28, o.MAGID.Set) | bit(29, o.LCMP.Set) | bit(30, len(o.Vendor) > 0) |
+		bit(31, o.Timestamp.Set) | bit(32, o.MessageID.Set) | bit(33, len(o.Extra) > 0) | bit(34, len(o.Auth) > 0)
+}
+
+func bit(place int, set bool) uint64 {
+	if set {
+		return 1 << place
 	}
-	return set
+	return 0
 }
 
 // reset empties o and keeps the memory of its slices.
 func (o *Options) reset() {
-	*o = Options{
-		HNPs:            o.HNPs[:0],
-		MobileNetworks:  o.MobileNetworks[:0],
-		IPv4HoARequests: o.IPv4HoARequests[:0],
-		Groups:          o.Groups[:0],
-		DMNPs:           o.DMNPs[:0],
-		QoS:             o.QoS[:0],
-		UserPlane:       o.UserPlane[:0],
-		Vendor:          o.Vendor[:0],
-		Extra:           o.Extra[:0],
-		Auth:            o.Auth[:0],
-		received:        o.received,
-	}
+	hnps, mobile, homes, groups, dmnps := o.HNPs[:0], o.MobileNetworks[:0], o.IPv4HoARequests[:0], o.Groups[:0], o.DMNPs[:0]
+	qos, planes, vendor, extra, auth, received := o.QoS[:0], o.UserPlane[:0], o.Vendor[:0], o.Extra[:0], o.Auth[:0], o.received
+	*o = Options{}
+	o.HNPs, o.MobileNetworks, o.IPv4HoARequests, o.Groups, o.DMNPs = hnps, mobile, homes, groups, dmnps
+	o.QoS, o.UserPlane, o.Vendor, o.Extra, o.Auth, o.received = qos, planes, vendor, extra, auth, received
 }
 
 func (o *Options) options() *Options    { return o }

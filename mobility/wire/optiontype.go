@@ -167,11 +167,17 @@ func (t OptionType) String() string {
 	return strconv.Itoa(int(t))
 }
 
-// padding is how many octets the option needs in front of it at this position in the message.
-func (t OptionType) padding(position int) int {
-	if int(t) >= len(optionTypes) || optionTypes[t].multiple == 0 {
-		return 0
+// alignment is where in a message an option may begin: at multiple*n + rest. Multiples are powers of two; 0 is anywhere.
+type alignment struct{ multiple, rest uint8 }
+
+func (t OptionType) alignment() alignment {
+	if int(t) >= len(optionTypes) {
+		return alignment{}
 	}
-	a := &optionTypes[t] // multiples are powers of two
-	return (int(a.rest) - position) & (int(a.multiple) - 1)
+	return alignment{optionTypes[t].multiple, optionTypes[t].rest}
+}
+
+// padding is how many octets an option needs in front of it at this position in the message.
+func (a alignment) padding(position int) int {
+	return (int(a.rest) - position) & (max(int(a.multiple), 1) - 1)
 }

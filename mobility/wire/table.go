@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 )
 
@@ -13,13 +12,15 @@ type table[S any] struct {
 	index   [256]uint8 // by number: position in fields plus one; 0 is a number without a field
 	rest    func(*S) *[]RawOption
 	aligned bool
-	present func(*S) uint64 // a bit for each of fields that may have something to send; nil to ask them all
+	present func(*S) uint64 // a bit for each of fields that has something to send; nil to ask them all
 }
 
 // field is one option of a container and where its values live.
 type field[S any] struct {
 	number uint8
-	format string // how a value shows in a trace
+	align  alignment // none in sub-options
+	format string    // how a value shows in a trace
+	many   bool      // it may be repeated
 	count  func(s *S) int
 	decode func(s *S, data []byte) fault
 	append func(b []byte, s *S, i int) []byte // data of value i; nil when the option cannot carry it
@@ -84,6 +85,7 @@ func many[S any, T any, N ~uint8](number N, format string, in func(*S) *[]T, c c
 	return field[S]{
 		number: uint8(number),
 		format: format,
+		many:   true,
 		count:  func(s *S) int { return len(*in(s)) },
 		decode: func(s *S, data []byte) fault {
 			list := in(s)
@@ -110,6 +112,12 @@ func indexed[S any](t table[S]) *table[S] {
 		if f.decode != nil {
 			t.index[f.number] = uint8(i) + 1
 		}
+		if t.aligned {
+			t.fields[i].align = OptionType(f.number).alignment()
+		}
+	}
+	if t.present == nil {
+		t.present = t.ask
 	}
 	return &t
 }
@@ -153,16 +161,8 @@ func (t *table[S]) decode(s *S, b []byte, off int) trouble {
 
 // append writes the options of s in the order of the table. Alignment counts from b[start].
 func (t *table[S]) append(b []byte, s *S, start int) ([]byte, error) {
-	present := uint64(math.MaxUint64)
-	if t.present != nil {
-		present = t.present(s)
-	}
-	for ; present != 0; present &= present - 1 {
-		i := bits.TrailingZeros64(present)
-		if i >= len(t.fields) {
-			break
-		}
-		f := &t.fields[i]
+	for present := t.present(s); present != 0; present &= present - 1 {
+		f := &t.fields[bits.TrailingZeros64(present)]
 		if f.append == nil {
 			var err error
 			if b, err = t.appendRest(b, *t.rest(s), start); err != nil {
@@ -170,8 +170,12 @@ func (t *table[S]) append(b []byte, s *S, start int) ([]byte, error) {
 			}
 			continue
 		}
-		for i := range f.count(s) {
-			b = t.open(b, f.number, start)
+		n := 1
+		if f.many {
+			n = f.count(s)
+		}
+		for i := range n {
+			b = open(b, f.number, f.align, start)
 			data := len(b)
 			if b = f.append(b, s, i); b == nil || len(b)-data > 255 {
 				return nil, fmt.Errorf("option %d cannot carry "+f.format, f.number, f.value(s, i))
@@ -187,7 +191,11 @@ func (t *table[S]) appendRest(b []byte, rest []RawOption, start int) ([]byte, er
 		if len(o.Data) > 255 || t.aligned && o.Type <= OptionPadN {
 			return nil, fmt.Errorf("option %d cannot carry %d octets", uint8(o.Type), len(o.Data))
 		}
-		b = t.open(b, uint8(o.Type), start)
+		var align alignment
+		if t.aligned {
+			align = o.Type.alignment()
+		}
+		b = open(b, uint8(o.Type), align, start)
 		b[len(b)-1] = byte(len(o.Data))
 		b = append(b, o.Data...)
 	}
@@ -195,11 +203,19 @@ func (t *table[S]) appendRest(b []byte, rest []RawOption, start int) ([]byte, er
 }
 
 // open writes padding, type and an empty length.
-func (t *table[S]) open(b []byte, number uint8, start int) []byte {
-	if t.aligned {
-		b = appendPad(b, OptionType(number).padding(len(b)-start))
+func open(b []byte, number uint8, align alignment, start int) []byte {
+	if n := align.padding(len(b) - start); n > 0 {
+		b = appendPad(b, n)
 	}
 	return append(b, number, 0)
+}
+
+// ask is present for tables that have none: it asks the fields one by one.
+func (t *table[S]) ask(s *S) (present uint64) {
+	for i, f := range t.fields {
+		present |= bit(i, f.append == nil && len(*t.rest(s)) > 0 || f.append != nil && f.count(s) > 0)
+	}
+	return present
 }
 
 // show appends each option behind a space.
