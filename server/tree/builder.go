@@ -24,8 +24,9 @@ type Builder struct {
 // frame is an open node.
 type frame struct {
 	def    *schema.Node
-	start  int  // where its children begin in stack
-	sorted bool // the children so far came in schema order
+	start  int            // where its children begin in stack
+	sorted bool           // the children so far came in schema order
+	unread []*schema.Node // keys that were given with a value that is wrong
 }
 
 // NewScratch returns a Builder that reuses its memory at every Reset.
@@ -117,14 +118,26 @@ func (b *Builder) Close() (n *Node, ok bool) {
 func (b *Builder) Missing() (keys []*schema.Node) {
 	f := b.frames[len(b.frames)-1]
 	for _, k := range f.def.Keys {
-		if !slices.ContainsFunc(b.stack[f.start:], func(n Node) bool { return n.def == k }) {
+		if !b.has(k) && !slices.Contains(f.unread, k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
 }
 
-// Key returns the joined keys known so far of the innermost open list entry; for messages.
+// has reports whether the innermost open node holds something of that definition.
+func (b *Builder) has(def *schema.Node) bool {
+	f := b.frames[len(b.frames)-1]
+	return slices.ContainsFunc(b.stack[f.start:], func(n Node) bool { return n.def == def })
+}
+
+// forget takes out of the innermost open node what it holds of that definition.
+func (b *Builder) forget(def *schema.Node) {
+	f := b.frames[len(b.frames)-1]
+	b.stack = append(b.stack[:f.start], slices.DeleteFunc(b.stack[f.start:], func(n Node) bool { return n.def == def })...)
+}
+
+// keysSoFar returns the keys of the innermost open list entry that are known so far.
 func (b *Builder) keysSoFar() (keys []string) {
 	f := b.frames[len(b.frames)-1]
 	for _, k := range f.def.Keys {

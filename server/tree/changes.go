@@ -165,6 +165,30 @@ func (d *differ) entries(old, new *Node) bool {
 	return ok
 }
 
+// ChangedEntries yields the entries that differ between two versions of one list or leaf-list of a configuration, either of which may be
+// nil: each in both versions, of which one is nil when it was created or deleted. It costs what differs.
+func ChangedEntries(old, new *Node) iter.Seq2[*Node, *Node] {
+	return func(yield func(old, new *Node) bool) {
+		var a, b list
+		if old != nil {
+			a = *old.in.list
+		}
+		if new != nil {
+			b = *new.in.list
+		}
+		same := func(x, y *entry) bool { return x.node.Same(&y.node) }
+		diff(a.keyed, b.keyed, byKey, same, func(x, y *entry) bool {
+			switch {
+			case x == nil:
+				return yield(nil, &y.node)
+			case y == nil:
+				return yield(&x.node, nil)
+			}
+			return yield(&x.node, &y.node)
+		})
+	}
+}
+
 // flat compares lists of state, which have no index: as a whole.
 func (d *differ) flat(old, new []Node) bool {
 	if slices.EqualFunc(old, new, func(a, b Node) bool { return a.Equal(&b) }) {

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"mooring/server/tree/schema"
@@ -92,6 +93,62 @@ func Errors(err error) []*Error {
 		return Errors(errors.Unwrap(err))
 	}
 	return []*Error{{Tag: OperationFailed, Message: err.Error()}}
+}
+
+// Ordered joins errors in the order of the document that root is, those that are in the list twice once.
+func Ordered(root *Node, list []*Error) error {
+	slices.SortStableFunc(list, func(a, b *Error) int { return comparePaths(root, a.Path, b.Path) })
+	var all problems
+	for i, e := range list {
+		repeated := func(o *Error) bool { return o.Message == e.Message && o.Path.Equal(e.Path) }
+		begin := i
+		for begin > 0 && comparePaths(root, list[begin-1].Path, e.Path) == 0 {
+			begin--
+		}
+		if !slices.ContainsFunc(list[begin:i], repeated) {
+			all.add(e)
+		}
+	}
+	return all.err()
+}
+
+// comparePaths orders paths as what they lead to stands in a document. What a list lacks comes after what it has.
+func comparePaths(n *Node, a, b schema.Path) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x.Node != y.Node {
+			return x.Node.Position - y.Node.Position
+		}
+		list := n.childOrNil(x.Node)
+		if c := compareSteps(list, x, y); c != 0 {
+			return c
+		}
+		n = n.childOrNil(x.Node)
+		if n != nil && n.IsList() {
+			n = n.Entry(x.Keys...)
+		}
+	}
+	return len(a) - len(b)
+}
+
+// compareSteps orders entries of one list; list is nil where the document has none.
+func compareSteps(list *Node, x, y schema.Step) int {
+	if slices.Equal(x.Keys, y.Keys) {
+		return 0
+	}
+	if x.Keys == nil || y.Keys == nil { // the list itself, or an entry of which the keys are not known
+		return len(x.Keys) - len(y.Keys)
+	}
+	if a, b := list.Entry(x.Keys...), list.Entry(y.Keys...); x.Node.UserOrdered && (a != nil || b != nil) {
+		switch {
+		case a == nil:
+			return 1
+		case b == nil:
+			return -1
+		}
+		return list.CompareEntries(a, b)
+	}
+	return compareKeys(x.Node, x.JoinedKeys(), y.JoinedKeys())
 }
 
 // problems collects errors up to a limit: a payload of a million wrong entries has made its point long before the end.

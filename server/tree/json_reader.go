@@ -31,7 +31,7 @@ type DecodeOptions struct {
 
 // DecodeJSON reads one RFC 7951 JSON object that holds what is below def (Schema.Root for a whole configuration) and
 // returns it as a tree: nil when it holds nothing and def is a container without presence. All problems are returned,
-// joined, each with its path; malformed JSON ends the reading. Annotations (RFC 7952) are passed over.
+// each with its path, in an *Incomplete; malformed JSON ends the reading. Annotations (RFC 7952) are passed over.
 func DecodeJSON(r io.Reader, def *schema.Node, o DecodeOptions) (*Node, error) {
 	return decodeJSON(r, schema.Path{{Node: def}}, o)
 }
@@ -46,7 +46,7 @@ func DecodeJSONAt(r io.Reader, s *schema.Schema, path schema.Path, o DecodeOptio
 }
 
 func decodeJSON(r io.Reader, path schema.Path, o DecodeOptions) (*Node, error) {
-	d := &jsonDecoder{dec: jsontext.NewDecoder(r), options: o}
+	d := &jsonDecoder{dec: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true)), options: o} // object says where they are
 	if path[0].Node.Kind != schema.Root {
 		d.path = append(d.path, path.Parent()...)
 	}
@@ -60,8 +60,9 @@ func decodeJSON(r io.Reader, path schema.Path, o DecodeOptions) (*Node, error) {
 	}
 	if err != nil {
 		d.errs.add(&Error{Tag: MalformedMessage, Path: d.where(), Message: "malformed JSON: " + err.Error()})
+		return nil, d.errs.err()
 	}
-	if err := d.errs.err(); err != nil {
+	if err := d.outcome(n); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -70,15 +71,11 @@ func decodeJSON(r io.Reader, path schema.Path, o DecodeOptions) (*Node, error) {
 // jsonDecoder builds a tree from tokens. Its methods return an error only when reading cannot go on; what is wrong with
 // the data is collected.
 type jsonDecoder struct {
+	reading
 	dec     *jsontext.Decoder
 	build   Builder
-	path    schema.Path
+	seen    []*schema.Node // members so far of the objects that are open, the innermost last
 	options DecodeOptions
-	errs    problems
-}
-
-func (d *jsonDecoder) where() schema.Path {
-	return append(schema.Path{}, d.path...) // not nil for the root
 }
 
 func (d *jsonDecoder) fail(tag Tag, message string) {
@@ -115,18 +112,22 @@ func (d *jsonDecoder) top(step schema.Step) (*Node, error) {
 	for i, k := range step.Keys {
 		d.build.Leaf(def.Keys[i], k)
 	}
-	if err := d.object(def, step.Keys); err != nil {
+	if ok, err := d.begins('{', anObject); ok {
+		err = d.object(def, step.Keys)
+		if err != nil {
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
 	n, _ := d.build.Close()
 	return n, nil
 }
 
-// object reads an object with what is below def into the open node. keys are those that the path has given already.
+// object reads the members of an object, with what is below def, into the open node. keys are those that the path has given already.
 func (d *jsonDecoder) object(def *schema.Node, keys []string) error {
-	if ok, err := d.begins('{', "an object is expected here"); !ok {
-		return err
-	}
+	first := len(d.seen)
+	defer func() { d.seen = d.seen[:first] }()
 	for d.dec.PeekKind() != '}' {
 		t, err := d.dec.ReadToken()
 		if err != nil {
@@ -134,20 +135,27 @@ func (d *jsonDecoder) object(def *schema.Node, keys []string) error {
 		}
 		name := t.String()
 		child := d.child(def, name)
-		if child == nil {
+		switch {
+		case child == nil:
 			err = d.dec.SkipValue()
-		} else if i := keyIndex(def, child); i < len(keys) {
-			err = d.knownKey(child, keys[i])
-		} else {
+		case slices.Contains(d.seen[first:], child):
+			d.errs.add(&Error{Tag: BadElement, Path: append(d.where(), schema.Step{Node: child}), Info: badElement(child.Name), Message: "is given twice"})
+			err = d.dec.SkipValue()
+		case keyIndex(def, child) < len(keys):
+			err = d.knownKey(child, keys[child.Position])
+		default:
 			err = d.member(child)
 		}
 		if err != nil {
 			return err
 		}
+		d.seen = append(d.seen, child)
 	}
 	_, err := d.dec.ReadToken()
 	return err
 }
+
+const anObject = "an object is expected here"
 
 // begins reads the token that opens an object or array; when another value stands there, that is noted and passed over.
 func (d *jsonDecoder) begins(kind jsontext.Kind, otherwise string) (bool, error) {
@@ -157,6 +165,7 @@ func (d *jsonDecoder) begins(kind jsontext.Kind, otherwise string) (bool, error)
 		return err == nil, err
 	}
 	d.fail(InvalidValue, otherwise)
+	d.gap()
 	return false, d.dec.SkipValue()
 }
 
@@ -212,14 +221,22 @@ func (d *jsonDecoder) child(def *schema.Node, name string) *schema.Node {
 
 // member reads the value of a member of the open node.
 func (d *jsonDecoder) member(def *schema.Node) error {
-	if other := d.build.otherCase(def); other != nil {
-		d.path = append(d.path, schema.Step{Node: def})
-		d.errs.add(&Error{Tag: BadElement, Path: d.where(), Info: badElement(def.Name),
-			Message: "stands in another case than " + other.Name + "; only one case of a choice can be given"})
-		d.path = d.path[:len(d.path)-1]
-	}
 	d.path = append(d.path, schema.Step{Node: def})
 	defer func() { d.path = d.path[:len(d.path)-1] }()
+	other := d.build.otherCase(def)
+	if other == nil {
+		return d.value(def)
+	}
+	d.errs.add(&Error{Tag: BadElement, Path: d.where(), Info: badElement(def.Name),
+		Message: "stands in another case than " + other.Name + "; only one case of a choice can be given"})
+	d.gap()
+	err := d.value(def)
+	d.build.forget(def)
+	return err
+}
+
+// value reads the value of the node that the path leads to, into the node above.
+func (d *jsonDecoder) value(def *schema.Node) error {
 	switch def.Kind {
 	case schema.List, schema.LeafList:
 		return d.array(def)
@@ -227,7 +244,13 @@ func (d *jsonDecoder) member(def *schema.Node) error {
 		return d.leaf(def)
 	case schema.AnyData:
 		v, err := d.dec.ReadValue()
+		if err == nil && !v.IsValid() {
+			d.fail(InvalidValue, "an object in it has a member twice")
+		}
 		d.build.Leaf(def, string(v))
+		return err
+	}
+	if ok, err := d.begins('{', anObject); !ok {
 		return err
 	}
 	d.build.Open(def)
@@ -240,25 +263,18 @@ func (d *jsonDecoder) member(def *schema.Node) error {
 
 func (d *jsonDecoder) leaf(def *schema.Node) error {
 	value, ok, err := d.scalar(def)
-	if !ok {
+	if err != nil {
 		return err
+	}
+	if !ok {
+		d.unread(&d.build, value)
+		return nil
 	}
 	if !d.build.Leaf(def, value) {
 		d.fail(BadElement, "is given twice")
 	}
 	nameEntry(d.path, &d.build)
 	return nil
-}
-
-// nameEntry completes the path of the open list entry once all its keys are known, so that what is found wrong in it from
-// then on is found at the entry.
-func nameEntry(path schema.Path, b *Builder) {
-	if len(path) < 2 || !path.Last().Node.IsKey() {
-		return
-	}
-	if keys := b.keysSoFar(); len(keys) == len(path.Last().Node.Parent.Keys) {
-		path[len(path)-2].Keys = keys
-	}
 }
 
 func (d *jsonDecoder) array(def *schema.Node) error {
@@ -281,28 +297,20 @@ func (d *jsonDecoder) array(def *schema.Node) error {
 }
 
 func (d *jsonDecoder) entry(def *schema.Node) error {
+	since := d.mark()
+	if ok, err := d.begins('{', anObject); !ok {
+		return err
+	}
 	d.build.Open(def)
 	if err := d.object(def, nil); err != nil {
 		return err
 	}
-	closeEntry(&d.build, &d.errs, d.path)
+	d.closeEntry(&d.build, since)
 	return nil
 }
 
-// closeEntry ends a list entry and notes missing keys and repeated entries.
-func closeEntry(b *Builder, errs *problems, path schema.Path) {
-	def := path.Last().Node
-	missing := b.Missing()
-	for _, k := range missing {
-		errs.add(&Error{Tag: MissingElement, Path: slices.Clone(path), Info: badElement(k.Name), Message: fmt.Sprintf("key %q is missing", k.Name)})
-	}
-	if _, ok := b.Close(); !ok && len(missing) == 0 {
-		errs.add(&Error{Tag: BadElement, Path: slices.Clone(path), Info: badElement(def.Name), Message: "the entry is given twice"})
-	}
-	path[len(path)-1].Keys = nil
-}
-
-// scalar reads a leaf value; ok is false when it is not one of the type, which is then noted.
+// scalar reads a leaf value; ok is false when it is not one of the type, which is then noted. value is the text all the same, if
+// there is one.
 func (d *jsonDecoder) scalar(def *schema.Node) (value string, ok bool, err error) {
 	token, text, err := d.token()
 	if err != nil {
@@ -323,7 +331,7 @@ func (d *jsonDecoder) scalar(def *schema.Node) (value string, ok bool, err error
 	}})
 	if err != nil {
 		d.errs.add(valueError(d.where(), err))
-		return "", false, nil
+		return text, false, nil
 	}
 	return value, true, nil
 }

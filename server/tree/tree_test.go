@@ -249,13 +249,21 @@ func TestJSONErrors(t *testing.T) {
 		{`{"example-system:system": {"drift": 1, "ntp": "x"}}`, "bad-element /example-system:system/ntp bad-element=ntp"},
 		{`{"example-system:system": {"server": ["a", "a"]}}`, "bad-element /example-system:system/server"},
 		{`{"example-system:system": {"count": 1}}`, "unknown-element /example-system:system bad-element=count"},
-		{`{"example-system:system": {"name": "a", "name": "b"}}`, "malformed-message /"},
+		{`{"example-system:system": {"name": "a", "name": "b"}}`, "bad-element /example-system:system/name bad-element=name"},
+		{`{"example-system:system": {}, "example-system:system": {"name": "9"}}`, "bad-element /example-system:system bad-element=system"},
+		{`{"example-system:user": [], "example-system:user": [{"realm": 1, "id": "a"}], "example-system:user": []}`, "bad-element /example-system:user bad-element=user\nbad-element /example-system:user bad-element=user"},
+		{`{"example-system:user": [7, {"realm": "x", "id": "a"}, {"realm": {}, "id": "a", "mail": 1}]}`,
+			"invalid-value /example-system:user\ninvalid-value /example-system:user[realm='x'][id='a']/realm\n" +
+				"invalid-value /example-system:user/realm\ninvalid-value /example-system:user/mail"},
+		{`{"example-system:user": [{"mail": 1, "id": "a", "realm": 1}]}`, "invalid-value /example-system:user[realm='1'][id='a']/mail"},
+		{strings.Repeat(`{"example-system:system":`, 20000), "unknown-element /example-system:system bad-element=example-system:system\nmalformed-message /"},
+		{`{"example-system:system": {"load": ` + strings.Repeat("[", 20000), "malformed-message /"},
 		{`{"example-system:system": `, "malformed-message /"},
 		{`{} {}`, "malformed-message /"},
 	} {
 		_, err := DecodeJSON(strings.NewReader(c.in), s.Root, DecodeOptions{})
 		if got := strings.Replace(describe(err), " bad-element=server", "", 1); got != c.want {
-			t.Errorf("%s\ngot  %s\nwant %s\n(%v)", c.in, got, c.want, err)
+			t.Errorf("%.200s\ngot  %s\nwant %s\n(%.200v)", c.in, got, c.want, err)
 		}
 	}
 }

@@ -36,11 +36,10 @@ func DecodeXML(r *xmlio.Reader, def *schema.Node, o DecodeOptions) (*Node, error
 // the tree can take over as it is; the rest becomes edits below it. Its methods return an error only when reading cannot
 // go on.
 type xmlDecoder struct {
+	reading
 	r       *xmlio.Reader
-	path    schema.Path
 	options DecodeOptions
 	edits   bool // attributes of edit-config are understood
-	errs    problems
 }
 
 func (d *xmlDecoder) decode(def *schema.Node, op Op) (Edit, error) {
@@ -59,7 +58,7 @@ func (d *xmlDecoder) decode(def *schema.Node, op Op) (Edit, error) {
 	if n == nil && d.edits {
 		n = &Node{def: def, in: &inner{}} // a container that holds nothing still says what to do
 	}
-	return Edit{Op: op, Node: n, Below: below}, d.errs.err()
+	return Edit{Op: op, Node: n, Below: below}, d.outcome(n)
 }
 
 func (d *xmlDecoder) fail(tag Tag, info []Info, format string, args ...any) {
@@ -88,9 +87,11 @@ func (d *xmlDecoder) content(b *Builder, def *schema.Node, op Op) ([]Edit, error
 			}
 			continue
 		}
+		extra := false
 		if child.Case != nil && own.Op != Delete && own.Op != Remove {
-			d.oneCase(cases, child)
-			cases = append(cases, child)
+			if extra = !d.oneCase(cases, child); !extra {
+				cases = append(cases, child)
+			}
 		}
 		d.path = append(d.path, schema.Step{Node: child})
 		inOrder := child.UserOrdered && slices.ContainsFunc(below, func(e Edit) bool { return e.Node.def == child })
@@ -103,6 +104,11 @@ func (d *xmlDecoder) content(b *Builder, def *schema.Node, op Op) ([]Edit, error
 		default:
 			edits, err = d.plain(b, child, op)
 		}
+		if extra {
+			d.gap()
+			b.forget(child)
+			edits = nil
+		}
 		d.path = d.path[:len(d.path)-1]
 		if err != nil {
 			return nil, err
@@ -111,13 +117,15 @@ func (d *xmlDecoder) content(b *Builder, def *schema.Node, op Op) ([]Edit, error
 	}
 }
 
-func (d *xmlDecoder) oneCase(cases []*schema.Node, child *schema.Node) {
+// oneCase reports whether child does not stand in another case of a choice than what was given before it; otherwise that is noted.
+func (d *xmlDecoder) oneCase(cases []*schema.Node, child *schema.Node) bool {
 	for _, other := range cases {
 		if other.Excludes(child) {
 			d.fail(BadElement, badElement(child.Name), "%s stands in another case than %s; only one case of a choice can be given", child.Name, other.Name)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // plain reads an element without an operation of its own into b.
@@ -128,8 +136,12 @@ func (d *xmlDecoder) plain(b *Builder, def *schema.Node, op Op) ([]Edit, error) 
 	}
 	if !def.HasChildren() {
 		value, ok, err := d.value(def)
-		if err != nil || !ok {
+		if err != nil {
 			return nil, err
+		}
+		if !ok {
+			d.unread(b, value)
+			return nil, nil
 		}
 		if !b.Leaf(def, value) {
 			d.fail(BadElement, badElement(def.Name), "is given twice")
@@ -137,6 +149,7 @@ func (d *xmlDecoder) plain(b *Builder, def *schema.Node, op Op) ([]Edit, error) 
 		nameEntry(d.path, b)
 		return nil, nil
 	}
+	since := d.mark()
 	b.Open(def)
 	below, err := d.content(b, def, op)
 	if err != nil {
@@ -150,7 +163,7 @@ func (d *xmlDecoder) plain(b *Builder, def *schema.Node, op Op) ([]Edit, error) 
 		stub.Node = stubOf(def, b)
 	}
 	if def.Kind == schema.List {
-		closeEntry(b, &d.errs, d.path)
+		d.closeEntry(b, since)
 	} else if _, ok := b.Close(); !ok {
 		d.fail(BadElement, badElement(def.Name), "is given twice")
 	}
@@ -174,7 +187,7 @@ func (d *xmlDecoder) special(def *schema.Node, own Edit) ([]Edit, error) {
 	if !def.HasChildren() {
 		return d.specialLeaf(def, own)
 	}
-	b := new(Builder)
+	b, since := new(Builder), d.mark()
 	b.Open(def)
 	below, err := d.content(b, def, own.Op)
 	if err != nil {
@@ -184,8 +197,10 @@ func (d *xmlDecoder) special(def *schema.Node, own Edit) ([]Edit, error) {
 	for _, k := range b.Missing() {
 		d.fail(MissingElement, badElement(k.Name), "key %q is missing", k.Name)
 	}
+	d.name(since)
 	n, ok := b.Close()
 	if !ok {
+		d.gap()
 		return nil, nil
 	}
 	if own.Node = n; n == nil {
@@ -207,10 +222,11 @@ func (d *xmlDecoder) specialLeaf(def *schema.Node, own Edit) ([]Edit, error) {
 	return []Edit{own}, nil
 }
 
-// value reads the text of the open element as a value of def.
+// value reads the text of the open element as a value of def. When it is none, which is then noted, ok is false and value the text.
 func (d *xmlDecoder) value(def *schema.Node) (value string, ok bool, err error) {
 	if def.Kind == schema.AnyData {
 		d.fail(NotSupported, nil, "%s cannot be configured here: the content of an anydata has no schema", def.Name)
+		d.gap()
 		return "", false, d.r.Skip()
 	}
 	text, ok, err := d.r.Value()
@@ -224,7 +240,7 @@ func (d *xmlDecoder) value(def *schema.Node) (value string, ok bool, err error) 
 	value, err = def.Type.Parse(text, schema.Lexical{Module: d.module(def)})
 	if err != nil {
 		d.errs.add(valueError(slices.Clone(d.path), err))
-		return "", false, nil
+		return text, false, nil
 	}
 	return value, true, nil
 }
