@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// telemetryProcess is this program once more, serving bindings.
+type telemetryProcess struct {
+	served
+	kind   string
+	cmd    *exec.Cmd
+	orders io.WriteCloser
+	said   *json.Decoder
+}
+
+func startTelemetry(kind string, n int) (*telemetryProcess, error) {
+	p := &telemetryProcess{kind: kind, cmd: exec.Command("/proc/self/exe", "telemetry", "--serve", kind, "--bindings", strconv.Itoa(n))}
+	p.cmd.Stderr = os.Stderr
+	var err error
+	if p.orders, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.said = json.NewDecoder(out)
+	if err := p.said.Decode(&p.served); err != nil {
+		return nil, fmt.Errorf("%s with %d bindings did not start: %w", kind, n, errors.Join(p.stop(), err))
+	}
+	return p, nil
+}
+
+// order makes the process do something, and waits until it has.
+func (p *telemetryProcess) order(format string, args ...any) error {
+	if _, err := fmt.Fprintf(p.orders, format+"\n", args...); err != nil {
+		return err
+	}
+	var done string
+	return p.said.Decode(&done)
+}
+
+func (p *telemetryProcess) stop() error {
+	return errors.Join(p.orders.Close(), p.cmd.Wait())
+}
+
+// measure tells what something costs the process: its processor time, and how much it has grown at most meanwhile.
+func (p *telemetryProcess) measure(operation func() error) (r Result, err error) {
+	if err := p.order("settle"); err != nil {
+		return r, err
+	}
+	size := resident(p.PID, "VmRSS:")
+	before, err := processorTime(p.PID)
+	if err != nil {
+		return r, err
+	}
+	begun := time.Now()
+	err = operation()
+	r.Wall = time.Since(begun).Seconds()
+	after, errAfter := processorTime(p.PID)
+	r.CPU, r.RSS = (after - before).Seconds(), max(0, resident(p.PID, "VmHWM:")-size)
+	return r, errors.Join(err, errAfter)
+}
+
+// resident reads a figure of the size of a process, in MiB; 0 if it has ended.
+func resident(pid int, figure string) float64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), figure)
+	kib, _ := strconv.ParseFloat(strings.Fields(rest + " 0")[0], 64)
+	return kib / 1024
+}
