@@ -30,6 +30,17 @@ func (g Gaps) Touch(p schema.Path) bool {
 	return slices.ContainsFunc(g, func(gap schema.Path) bool { return gap.Contains(p) || p.Contains(gap) })
 }
 
+// Missing gives the places where errors say that a mandatory node, or what a reference leads to, is missing. What else is wrong
+// there may be a consequence of that.
+func Missing(list []*Error) (gaps Gaps) {
+	for _, e := range list {
+		if e.Tag == DataMissing && e.AppTag != "missing-choice" {
+			gaps = append(gaps, e.Path)
+		}
+	}
+	return gaps
+}
+
 // reading is what the decoders have in common: where they are in the document, and what is wrong with it.
 type reading struct {
 	path schema.Path

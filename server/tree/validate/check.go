@@ -15,23 +15,45 @@ import (
 type checker struct {
 	*Rules
 	root *xpath.Item
-	errs []error
+	errs []objection
 	// full: the whole tree is walked, so every list is looked at once and needs no index.
 	full bool
 	// unique is asked instead of comparing all entries when the walk is not full.
-	unique func(list *xpath.Item, def *schema.Node) []*tree.Error
+	unique func(list *xpath.Item, def *schema.Node) []clash
+	doubts *doubts
 }
 
 // maxProblems bounds what is reported.
 const maxProblems = 1000
 
-func (c *checker) fail(e *tree.Error) {
+// objection is an error with the rule that it comes from.
+type objection struct {
+	*tree.Error
+	at   *xpath.Item
+	part part
+}
+
+func (c *checker) fail(i *xpath.Item, p part, e *tree.Error) {
 	if len(c.errs) < maxProblems {
-		c.errs = append(c.errs, e)
+		c.errs = append(c.errs, objection{e, i, p})
 	}
 }
 
-func (c *checker) err() error { return errors.Join(c.errs...) }
+// err joins what was found, without what may only be a consequence of something that is missing.
+func (c *checker) err() error {
+	found := make([]*tree.Error, len(c.errs))
+	for i, o := range c.errs {
+		found[i] = o.Error
+	}
+	missing := c.Rules.doubts(tree.Missing(found))
+	var errs []error
+	for _, o := range c.errs {
+		if o.Tag == tree.DataMissing || !missing.about(o.at, o.part) {
+			errs = append(errs, o.Error)
+		}
+	}
+	return errors.Join(errs...)
+}
 
 func (c *checker) eval(i *xpath.Item) xpath.Eval {
 	return xpath.Eval{From: i, Visible: func(parent *xpath.Item, def *schema.Node) bool { return c.holds(parent, def) }}
@@ -87,7 +109,7 @@ func (c *checker) subtree(i *xpath.Item) {
 // byDefault validates what exists in i without having been set.
 func (c *checker) byDefault(i *xpath.Item, nr *nodeRules) {
 	for _, def := range nr.visit {
-		if i.Node.Child(def) != nil {
+		if i.Node.Child(def) != nil || c.doubts.gap(i.Path().Append(def)) {
 			continue
 		}
 		kid, _ := i.Node.EffectiveChild(def)
@@ -115,8 +137,8 @@ func (c *checker) own(i *xpath.Item, nr *nodeRules) {
 
 func (c *checker) conditions(i *xpath.Item, nr *nodeRules) {
 	for _, w := range nr.whens {
-		if i.Parent != nil && !c.when(w, i.Parent, nr.def) {
-			c.fail(conditionError(i.Path(), w.Text))
+		if i.Parent != nil && !c.when(w, i.Parent, nr.def) && !c.doubts.about(i, partWhen) {
+			c.fail(i, partWhen, conditionError(i.Path(), w.Text))
 		}
 	}
 }
@@ -128,7 +150,7 @@ func conditionError(path schema.Path, condition string) *tree.Error {
 
 func (c *checker) musts(i *xpath.Item, nr *nodeRules) {
 	for _, m := range nr.musts {
-		if m.expr.Bool(c.eval(i)) {
+		if m.expr.Bool(c.eval(i)) || c.doubts.about(i, partMust) {
 			continue
 		}
 		e := &tree.Error{Tag: tree.OperationFailed, AppTag: m.AppTag, Path: i.Path(), Message: m.Message}
@@ -138,21 +160,21 @@ func (c *checker) musts(i *xpath.Item, nr *nodeRules) {
 		if e.Message == "" {
 			e.Message = "must satisfy " + m.Text
 		}
-		c.fail(e)
+		c.fail(i, partMust, e)
 	}
 }
 
 // reference checks that what a leafref or instance-identifier refers to is there.
 func (c *checker) reference(i *xpath.Item) {
 	def := i.Node.Schema()
-	if c.refers(i, def.Type, i.Node.Value()) {
+	if c.refers(i, def.Type, i.Node.Value()) || c.doubts.about(i, partRef) {
 		return
 	}
 	where := "no instance"
 	if t := def.Type; t.Base == schema.Leafref {
 		where = "no " + t.Target.Path()
 	}
-	c.fail(&tree.Error{Tag: tree.DataMissing, AppTag: "instance-required", Path: i.Path(),
+	c.fail(i, partRef, &tree.Error{Tag: tree.DataMissing, AppTag: "instance-required", Path: i.Path(),
 		Message: fmt.Sprintf("%q refers to what is not there: %s has this value", i.Node.Value(), where)})
 }
 
@@ -205,8 +227,8 @@ func (c *checker) demands(i *xpath.Item, nr *nodeRules) {
 		}
 		kid := i.Node.Child(def)
 		switch {
-		case def.Mandatory && kid == nil:
-			c.fail(&tree.Error{Tag: tree.DataMissing, Path: i.Path().Append(def), Message: "is mandatory and missing"})
+		case def.Mandatory && kid == nil && !c.unsure(i, def):
+			c.fail(i, partDemands, &tree.Error{Tag: tree.DataMissing, Path: i.Path().Append(def), Message: "is mandatory and missing"})
 		case def.Kind == schema.List || def.Kind == schema.LeafList:
 			c.numbers(i, def, kid)
 		}
@@ -221,12 +243,12 @@ func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
 	if list != nil {
 		n = uint64(list.Len())
 	}
-	if n < def.MinElements {
-		c.fail(&tree.Error{Tag: tree.OperationFailed, AppTag: "too-few-elements", Path: i.Path().Append(def),
+	if n < def.MinElements && !c.unsure(i, def) {
+		c.fail(i, partDemands, &tree.Error{Tag: tree.OperationFailed, AppTag: "too-few-elements", Path: i.Path().Append(def),
 			Message: fmt.Sprintf("has %d entries, needs at least %d", n, def.MinElements)})
 	}
 	if def.MaxElements > 0 && n > def.MaxElements {
-		c.fail(&tree.Error{Tag: tree.OperationFailed, AppTag: "too-many-elements", Path: i.Path().Append(def),
+		c.fail(i, partDemands, &tree.Error{Tag: tree.OperationFailed, AppTag: "too-many-elements", Path: i.Path().Append(def),
 			Message: fmt.Sprintf("has %d entries, takes at most %d", n, def.MaxElements)})
 	}
 	if list == nil || len(def.Unique) == 0 {
@@ -236,9 +258,16 @@ func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
 	if c.full || found == nil {
 		found = compareAll
 	}
-	for _, e := range found(i.Child(list), def) {
-		c.fail(e)
+	for _, k := range found(i.Child(list), def) {
+		if !c.doubts.clash(i.Path(), k) {
+			c.fail(i, partDemands, k.error(i.Path()))
+		}
 	}
+}
+
+// unsure reports whether it cannot be known if an instance lacks a child.
+func (c *checker) unsure(i *xpath.Item, def *schema.Node) bool {
+	return c.doubts != nil && (c.doubts.gap(i.Path().Append(def)) || c.doubts.about(i, partDemands))
 }
 
 // due reports whether the case that a mandatory node stands in is in use: one of its nodes exists (RFC 7950 section 7.6.5).
@@ -258,14 +287,16 @@ func (c *checker) choice(i *xpath.Item, ch *schema.Choice) {
 			return
 		}
 	}
-	if slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool { return c.due(i, k) }) {
+	if slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool {
+		return c.due(i, k) || slices.ContainsFunc(k.All(), func(def *schema.Node) bool { return c.unsure(i, def) })
+	}) {
 		return
 	}
 	names := make([]string, len(ch.Cases))
 	for at, k := range ch.Cases {
 		names[at] = k.Name
 	}
-	c.fail(&tree.Error{Tag: tree.DataMissing, AppTag: "missing-choice", Path: i.Path(),
+	c.fail(i, partDemands, &tree.Error{Tag: tree.DataMissing, AppTag: "missing-choice", Path: i.Path(),
 		Info:    []tree.Info{{Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
 		Message: fmt.Sprintf("one of %s is needed (choice %s)", strings.Join(names, ", "), ch.Name)})
 }

@@ -10,8 +10,11 @@ import (
 
 // Check validates after, given that before is valid: only what the change can alter is looked at. A nil before validates
 // everything. The error joins a *tree.Error for every violation.
-func (r *Rules) Check(before, after *tree.Node) error {
-	c := &checker{Rules: r, root: xpath.Root(after)}
+func (r *Rules) Check(before, after *tree.Node) error { return r.CheckKnown(before, after, nil) }
+
+// CheckKnown is Check of a document of which something is not known: violations that could be a consequence of a gap are left out.
+func (r *Rules) CheckKnown(before, after *tree.Node, gaps tree.Gaps) error {
+	c := &checker{Rules: r, root: xpath.Root(after), doubts: r.doubts(gaps)}
 	if before == nil {
 		c.full = true
 		c.subtree(c.root)
@@ -29,7 +32,7 @@ func (r *Rules) Check(before, after *tree.Node) error {
 		in.change(ch)
 	}
 	in.run()
-	if len(c.errs) == 0 {
+	if len(c.errs) == 0 && len(gaps) == 0 {
 		r.index.follow(after) // most likely the next to be changed
 	}
 	return c.err()
@@ -188,11 +191,8 @@ func (in *increment) again(i *xpath.Item, p part) {
 // dropRepeated drops what was reported before: a node can be reached by several ways.
 func (in *increment) dropRepeated(from int) {
 	for at := from; at < len(in.errs); {
-		e := in.errs[at].(*tree.Error)
-		if slices.ContainsFunc(in.errs[:from], func(o error) bool {
-			other := o.(*tree.Error)
-			return other.Message == e.Message && other.Path.Equal(e.Path)
-		}) {
+		e := in.errs[at]
+		if slices.ContainsFunc(in.errs[:from], func(other objection) bool { return other.Message == e.Message && other.Path.Equal(e.Path) }) {
 			in.errs = slices.Delete(in.errs, at, at+1)
 			continue
 		}

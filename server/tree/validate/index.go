@@ -175,7 +175,7 @@ func (d *delta) referred(def *schema.Node, value string) bool {
 
 // conflicts checks the unique statements of a list for the entries that changed: against each other, and against the
 // index for those that did not.
-func (d *delta) conflicts(list *xpath.Item, def *schema.Node) (errs []*tree.Error) {
+func (d *delta) conflicts(list *xpath.Item, def *schema.Node) (found []clash) {
 	path := append(list.Parent.Path(), schema.Step{Node: def}).String()
 	changed := d.lists[path]
 	if changed == nil {
@@ -196,13 +196,13 @@ func (d *delta) conflicts(list *xpath.Item, def *schema.Node) (errs []*tree.Erro
 				}
 			}
 			if first != nil {
-				errs = append(errs, uniqueError(list, u, first, e))
+				found = append(found, clash{u, first, e})
 				continue
 			}
 			added[t] = e
 		}
 	}
-	return errs
+	return found
 }
 
 // changedIn yields the changed entries that are there now, in the order of the list when they are many.

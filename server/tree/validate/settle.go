@@ -13,16 +13,27 @@ const maxRounds = 16
 // error, and what an edit elsewhere made conditional on something false is removed (RFC 7950 sections 8.2, 8.3.2). before
 // is the tree before the edit, in which all conditions hold.
 func (r *Rules) Settle(before, edited *tree.Node) (*tree.Node, error) {
+	return r.settle(before, edited, nil, func(err error) bool { return err != nil })
+}
+
+// SettleKnown removes from a document, of which something is not known, what its conditions switch off for certain. What the edit
+// wrote where a condition is false stays, for CheckKnown to object to.
+func (r *Rules) SettleKnown(before, edited *tree.Node, gaps tree.Gaps) (*tree.Node, error) {
+	return r.settle(before, edited, r.doubts(gaps), func(error) bool { return false })
+}
+
+// settle goes on until nothing is left to remove, or fatal says that what was found ends it.
+func (r *Rules) settle(before, edited *tree.Node, d *doubts, fatal func(error) bool) (*tree.Node, error) {
 	if !r.nodes[r.schema.Root].conditional {
 		return edited, nil
 	}
 	previous, current := before, edited
 	for range maxRounds {
-		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current)}, before: before, edited: edited, seen: map[string]bool{}}
+		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current), doubts: d}, before: before, edited: edited, seen: map[string]bool{}}
 		for ch := range tree.Diff(previous, current).All() {
 			s.change(ch)
 		}
-		if err := s.err(); err != nil {
+		if err := s.err(); fatal(err) {
 			return nil, err
 		}
 		if len(s.remove) == 0 {
@@ -104,7 +115,7 @@ func (s *settling) notify(path schema.Path, n *tree.Node, ch tree.Change) {
 
 // verify removes a node whose condition is false, or objects to it when the edit wrote it.
 func (s *settling) verify(i *xpath.Item, nr *nodeRules) {
-	if i.Parent == nil || i.Parent.Node.Child(nr.def) == nil || s.holds(i.Parent, nr.def) {
+	if i.Parent == nil || i.Parent.Node.Child(nr.def) == nil || s.holds(i.Parent, nr.def) || s.doubts.about(i, partWhen) {
 		return
 	}
 	path := i.Path()
@@ -120,7 +131,7 @@ func (s *settling) verify(i *xpath.Item, nr *nodeRules) {
 	}
 	for _, w := range nr.whens {
 		if !s.when(w, i.Parent, nr.def) {
-			s.fail(conditionError(path, w.Text))
+			s.fail(i, partWhen, conditionError(path, w.Text))
 		}
 	}
 }

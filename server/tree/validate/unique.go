@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"slices"
 	"strings"
 
 	"mooring/server/tree"
@@ -35,8 +36,14 @@ func leafAt(n *tree.Node, chain []*schema.Node) (string, bool) {
 	return n.Value(), true
 }
 
+// clash is two entries of a list that have the same where they must not.
+type clash struct {
+	unique        schema.Unique
+	first, second *tree.Node
+}
+
 // compareAll checks the unique statements of a list by looking at all its entries.
-func compareAll(list *xpath.Item, def *schema.Node) (errs []*tree.Error) {
+func compareAll(list *xpath.Item, def *schema.Node) (found []clash) {
 	for _, u := range def.Unique {
 		seen := make(map[string]*tree.Node, list.Node.Len())
 		for e := range list.Node.Entries() {
@@ -45,30 +52,44 @@ func compareAll(list *xpath.Item, def *schema.Node) (errs []*tree.Error) {
 				continue
 			}
 			if first := seen[t]; first != nil {
-				errs = append(errs, uniqueError(list, u, first, e))
+				found = append(found, clash{u, first, e})
 				continue
 			}
 			seen[t] = e
 		}
 	}
-	return errs
+	return found
 }
 
-// uniqueError names both entries and every leaf of the later one (RFC 7950 section 15.1).
-func uniqueError(list *xpath.Item, u schema.Unique, first, second *tree.Node) *tree.Error {
-	above := list.Parent.Path()
-	e := &tree.Error{Tag: tree.OperationFailed, AppTag: "data-not-unique", Path: append(above, second.Step())}
-	var names []string
-	for _, chain := range u.Leaves {
-		path := append(schema.Path{}, e.Path...)
-		var local []string
+// leaves gives the paths of the leaves of an entry that are compared; above leads to what holds the list.
+func (k clash) leaves(above schema.Path, entry *tree.Node) (paths []schema.Path) {
+	for _, chain := range k.unique.Leaves {
+		path := append(slices.Clip(above), entry.Step())
 		for _, n := range chain {
 			path = append(path, schema.Step{Node: n})
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// clash reports whether two entries might not have the same if more were known.
+func (d *doubts) clash(above schema.Path, k clash) bool {
+	return d != nil && slices.ContainsFunc(append(k.leaves(above, k.first), k.leaves(above, k.second)...), d.gap)
+}
+
+// error names both entries and every leaf of the later one (RFC 7950 section 15.1).
+func (k clash) error(above schema.Path) *tree.Error {
+	e := &tree.Error{Tag: tree.OperationFailed, AppTag: "data-not-unique", Path: append(slices.Clip(above), k.second.Step())}
+	var names []string
+	for at, chain := range k.unique.Leaves {
+		var local []string
+		for _, n := range chain {
 			local = append(local, n.Name)
 		}
 		names = append(names, strings.Join(local, "/"))
-		e.Info = append(e.Info, tree.Info{Namespace: tree.YANGNamespace, Name: "non-unique", Path: path})
+		e.Info = append(e.Info, tree.Info{Namespace: tree.YANGNamespace, Name: "non-unique", Path: k.leaves(above, k.second)[at]})
 	}
-	e.Message = strings.Join(names, " and ") + " must be unique: entry " + append(above[:len(above):len(above)], first.Step()).String() + " has the same"
+	e.Message = strings.Join(names, " and ") + " must be unique: entry " + append(slices.Clip(above), k.first.Step()).String() + " has the same"
 	return e
 }
