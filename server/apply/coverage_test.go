@@ -13,6 +13,7 @@ import (
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
 	"/ietf-netconf-acm:nacm":                    "server/access decides by the running configuration itself",
+	"/ietf-subscribed-notifications:filters":    "nobody yet: server/netconf refuses filters by name",
 	"/mooring-system:system/user":               "server/access looks users up at each login; here their keys are checked",
 	"/mooring-system:system/client-certificate": "server/access looks certificates up at each login; here they are checked for doubles",
 }

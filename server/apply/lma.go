@@ -24,9 +24,6 @@ func (j *job) translateLMAs() {
 	for name, at := range j.list("lma").entries() {
 		was := j.old.lmas[name]
 		d := j.domainOf(at)
-		if d == nil {
-			continue
-		}
 		if was != nil && was.at.node.Same(at.node) && was.domain == d && !j.domainsCame {
 			j.new.lmas[name] = was
 			continue
@@ -40,12 +37,14 @@ func (j *job) translateLMAs() {
 	}
 }
 
-// domainOf returns the domain that the leaf domain of an LMA or MAG refers to.
+// domainOf returns the domain that the leaf domain of an LMA or MAG refers to. Where there is none, one without anything stands in,
+// so that the rest can be judged.
 func (j *job) domainOf(at place) *domain {
 	name, _ := at.node.Leaf("domain")
 	d := j.new.domains[name]
 	if d == nil {
 		j.refuse(at.child("domain"), "instance-required", "there is no domain %q", name)
+		d = &domain{settings: &settings{}, store: &profiles{}, native: &mobility.Domain{}}
 	}
 	return d
 }

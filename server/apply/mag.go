@@ -23,9 +23,6 @@ func (j *job) translateMAGs() {
 	for name, at := range j.list("mag").entries() {
 		was := j.old.mags[name]
 		d := j.domainOf(at)
-		if d == nil {
-			continue
-		}
 		if was != nil && was.at.node.Same(at.node) && was.domain == d && !j.domainsCame && !j.knownLMAsChanged {
 			j.new.mags[name] = was
 			continue

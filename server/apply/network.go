@@ -43,8 +43,9 @@ func (j *job) network(at place) *mobility.Network {
 		at := nodes.child("ipv6")
 		n.Pools = append(n.Pools, mobility.Pool{Start: j.addr(at, v6.GetStartAddress()), Bits: int(v6.GetPoolPrefix()), Unit: nodePrefix})
 	}
+	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(nodes.child(poolVersion(p))) })
 	for _, p := range n.Pools {
-		j.checkPool(poolPlace(place{path: at.path.Parent()}, n.Name, p), p)
+		j.checkPool(nodes.below(poolVersion(p), "start-address"), p)
 	}
 	return n
 }
@@ -52,6 +53,9 @@ func (j *job) network(at place) *mobility.Network {
 func (j *job) homePool(at place, x *gen.MooringPmipv6_Pmipv6_Lma_Network_Pool_MobileNode_Ipv4) mobility.Pool {
 	p := mobility.Pool{Start: j.addr(at, x.GetStartAddress()), Bits: int(x.GetPoolPrefix()), Unit: 32}
 	p.Router = j.addr(at, x.GetDefaultRouter())
+	if j.unsure(at) {
+		return p
+	}
 	if !p.Router.IsValid() {
 		p.Router = defaultRouter(p)
 		return p
@@ -116,13 +120,17 @@ func (s span) holds(a netip.Addr) bool { return s.first.Compare(a) <= 0 && a.Com
 
 // poolPlace is the start address of a pool of a network of the LMA at.
 func poolPlace(at place, network string, p mobility.Pool) place {
-	version := "ipv6"
-	if p.Start.Is4() {
-		version = "ipv4"
-	}
 	list := at.child("network")
 	entry := place{list.node.Entry(network), at.path.Append(list.path.Last().Node, network)}
-	return entry.below("pool", "mobile-node", version, "start-address")
+	return entry.below("pool", "mobile-node", poolVersion(p), "start-address")
+}
+
+// poolVersion is the container that a pool is configured in.
+func poolVersion(p mobility.Pool) string {
+	if p.Unit == 32 {
+		return "ipv4"
+	}
+	return "ipv6"
 }
 
 // checkPools refuses pools that overlap: all networks of all LMAs hand out addresses of the default VRF.

@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -94,8 +93,6 @@ func (p *problems) check(at place, err error) {
 		p.errs = append(p.errs, &tree.Error{Tag: tree.OperationFailed, Path: at.path, Message: err.Error()})
 	}
 }
-
-func (p *problems) err() error { return errors.Join(p.errs...) }
 
 // fresh returns the warnings that were not given before.
 func fresh(now, before []*tree.Error) []*tree.Error {

@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"errors"
 	"iter"
+	"slices"
 
 	"mooring/dataplane"
 	"mooring/gen"
@@ -71,11 +73,27 @@ func New(s *schema.Schema) (*Translator, error) {
 // nil at first; only what differs from that is translated. The warnings are those that the difference brings, each with its
 // Path and with W-REF or W-MIX as AppTag; the error joins a *tree.Error for everything that makes no sense.
 func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.Error, error) {
+	j := t.translate(old, root, nil)
+	if err := j.err(); err != nil {
+		return nil, j.warnings, err
+	}
+	j.new.Mobility = j.mobility()
+	j.new.Dataplane = j.dataplane()
+	return j.new, j.warnings, nil
+}
+
+// Objections is the error of Translate alone, for a configuration that is refused anyway: it need not be valid, and at its gaps
+// it is not known. What could be a consequence of a gap is left out.
+func (t *Translator) Objections(old *Config, root *tree.Node, gaps tree.Gaps) error {
+	return t.translate(old, root, gaps).err()
+}
+
+func (t *Translator) translate(old *Config, root *tree.Node, gaps tree.Gaps) *job {
 	if old == nil {
 		old = &Config{}
 	}
 	j := &job{
-		Translator: t, old: old, changes: tree.Diff(old.root, root),
+		Translator: t, old: old, changes: tree.Diff(old.root, root), gaps: gaps,
 		new:      &Config{root: root, domains: map[string]*domain{}, lmas: map[string]*anchor{}, mags: map[string]*gateway{}},
 		mentions: map[string]mentions{},
 	}
@@ -86,12 +104,7 @@ func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.E
 	j.checkPools()
 	j.checkOwners()
 	j.checkNetworkNames()
-	if err := j.err(); err != nil {
-		return nil, j.warnings, err
-	}
-	j.new.Mobility = j.mobility()
-	j.new.Dataplane = j.dataplane()
-	return j.new, j.warnings, nil
+	return j
 }
 
 // Warnings yields everything that the configuration accepts though it does not work as it stands.
@@ -135,9 +148,20 @@ type job struct {
 	problems
 	old, new *Config
 	changes  tree.Changes
+	gaps     tree.Gaps
 
 	domainsCame, knownLMAsChanged, networksChanged bool // what others look at
 	mentions                                       map[string]mentions
+}
+
+// unsure reports whether something is not known of what stands at places.
+func (j *job) unsure(places ...place) bool {
+	return slices.ContainsFunc(places, func(p place) bool { return j.gaps.Touch(p.path) })
+}
+
+// err joins the errors. None is about a gap: what stands there has been objected to.
+func (j *job) err() error {
+	return errors.Join(slices.DeleteFunc(j.errs, func(err error) bool { return j.gaps.Touch(err.(*tree.Error).Path) })...)
 }
 
 // mobility assembles the configuration of the mobility core from what is enabled.

@@ -55,7 +55,13 @@ func (v view[T]) of(n *tree.Node) (*T, error) {
 	return x, fill(reflect.ValueOf(x).Elem(), v.fields, n)
 }
 
-func fill(dst reflect.Value, fields []field, n *tree.Node) error {
+// fill goes on after a value that does not fit, so that containers are there in any case.
+func fill(dst reflect.Value, fields []field, n *tree.Node) (err error) {
+	set := func(f *field, leaf *tree.Node) {
+		if wrong := f.set(dst.Field(f.index), leaf.Value()); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", leaf.Schema(), wrong))
+		}
+	}
 	for kid := range n.Effective() {
 		f := &fields[kid.Schema().Position]
 		switch {
@@ -63,22 +69,16 @@ func fill(dst reflect.Value, fields []field, n *tree.Node) error {
 		case f.set == nil:
 			inner := reflect.New(dst.Field(f.index).Type().Elem())
 			dst.Field(f.index).Set(inner)
-			if err := fill(inner.Elem(), f.fields, kid); err != nil {
-				return err
-			}
+			err = errors.Join(err, fill(inner.Elem(), f.fields, kid))
 		case kid.IsList():
 			for e := range kid.Entries() {
-				if err := f.set(dst.Field(f.index), e.Value()); err != nil {
-					return fmt.Errorf("%s: %w", kid.Schema(), err)
-				}
+				set(f, e)
 			}
 		default:
-			if err := f.set(dst.Field(f.index), kid.Value()); err != nil {
-				return fmt.Errorf("%s: %w", kid.Schema(), err)
-			}
+			set(f, kid)
 		}
 	}
-	return nil
+	return err
 }
 
 // fieldsOf binds the children of a definition to the fields of a struct, by position in the schema.

@@ -166,14 +166,24 @@ func (c *Candidate) Validate() (warnings []*tree.Error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.rules.Check(old.Root, root); err != nil {
+	change := Change{By: c.session.User, Old: old.Root, New: root}
+	if err := s.validate(change, nil); err != nil {
 		return nil, err
 	}
-	return s.pipeline.Translate(Change{By: c.session.User, Old: old.Root, New: root})
+	return s.pipeline.Translate(change)
 }
 
 // ValidateTree checks a configuration that is in no datastore, as validate with a <config> source asks.
-func (s *Store) ValidateTree(root *tree.Node) error { return s.rules.Check(nil, root) }
+func (s *Store) ValidateTree(root *tree.Node) error {
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	change := Change{Old: s.Running().Root, New: root}
+	if err := s.validate(change, nil); err != nil {
+		return err
+	}
+	_, err := s.pipeline.Translate(change)
+	return err
+}
 
 // rebased puts a candidate's changes on top of what running is by now.
 func rebased(base *Snapshot, mine *tree.Node, running *Snapshot) (*tree.Node, error) {

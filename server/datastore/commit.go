@@ -98,6 +98,7 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	changes := tree.Diff(old.Root, root)
 	next := old
 	result := &Result{Snapshot: old, Changes: changes}
+	change := Change{By: by.User, Old: old.Root, New: root, Forced: by.User.Origin == access.System}
 	if !changes.Empty() {
 		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
 			Comment: o.Comment, Trial: o.Confirm != nil, By: by}
@@ -109,11 +110,10 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 		if err := s.checkParts(by, changes); err != nil {
 			return nil, err
 		}
-		if err := s.rules.Check(old.Root, root); err != nil {
+		if err := s.validate(change, nil); err != nil {
 			return nil, err
 		}
 	}
-	change := Change{By: by.User, Old: old.Root, New: root, Forced: by.User.Origin == access.System}
 	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
 	if err != nil {
 		return nil, err

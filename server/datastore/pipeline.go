@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"context"
+	"errors"
 
 	"mooring/server/access"
 	"mooring/server/tree"
@@ -24,8 +25,15 @@ type Pipeline interface {
 	// Translate checks a change without any effect, as validate asks. Warnings are *tree.Error values with Warning set; the
 	// error joins *tree.Error values.
 	Translate(Change) (warnings []*tree.Error, err error)
-	// Prepare translates a change and makes all consumers ready for it. When one refuses, what others prepared is undone.
+	// Prepare translates a change and makes all consumers ready for it. When some refuse, what the others prepared is undone, and
+	// the error joins all refusals.
 	Prepare(context.Context, Change) (Prepared, []*tree.Error, error)
+}
+
+// Objector is a Pipeline that can say what Translate would object to in a change that is refused anyway: New need not be valid, and
+// where gaps are nothing is known of it.
+type Objector interface {
+	Objections(change Change, gaps tree.Gaps) error
 }
 
 // Prepared is a change that everybody is ready for: exactly one of the two is called. Neither may fail.
@@ -47,8 +55,18 @@ type Translator[C any] func(old C, change Change) (C, []*tree.Error, error)
 // it from one goroutine at a time.
 type Consumers[C any] struct {
 	Translator Translator[C]
-	List       []Consumer[C]
-	running    C
+	// Critic finds what the Translator would object to, as Objector says; nil has nothing to say.
+	Critic  func(old C, change Change, gaps tree.Gaps) error
+	List    []Consumer[C]
+	running C
+}
+
+// Objections implements Objector.
+func (p *Consumers[C]) Objections(change Change, gaps tree.Gaps) error {
+	if p.Critic == nil {
+		return nil
+	}
+	return p.Critic(p.running, change, gaps)
 }
 
 // Translate implements Pipeline.
@@ -64,13 +82,18 @@ func (p *Consumers[C]) Prepare(ctx context.Context, change Change) (Prepared, []
 		return nil, warnings, err
 	}
 	ready := &readied[C]{owner: p, next: next}
+	var refusals []error
 	for _, consumer := range p.List {
 		prepared, err := consumer.Prepare(ctx, p.running, next)
 		if err != nil {
-			ready.Abort()
-			return nil, warnings, err
+			refusals = append(refusals, err)
+			continue
 		}
 		ready.list = append(ready.list, prepared)
+	}
+	if len(refusals) > 0 {
+		ready.Abort()
+		return nil, warnings, errors.Join(refusals...)
 	}
 	return ready, warnings, nil
 }

@@ -132,12 +132,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func (s *Store) commitStartup(ctx context.Context, startup func() (*tree.Node, error)) error {
 	root, err := startup()
+	c := s.NewSession(access.Element, 0).Private()
+	if part, ok := errors.AsType[*tree.Incomplete](err); ok {
+		return c.Refusal(nil, part, tree.Edit{Op: tree.Replace, Node: part.Root})
+	}
 	if err != nil {
 		return err
 	}
-	c := s.NewSession(access.Element, 0).Private()
 	if err := c.Replace(root); err != nil {
-		return err
+		return c.Refusal(nil, err, tree.Edit{Op: tree.Replace, Node: root})
 	}
 	_, err = c.Commit(ctx, CommitOptions{Via: "startup"})
 	return err

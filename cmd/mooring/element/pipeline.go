@@ -30,6 +30,9 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			config, warnings, err := t.Translate(old, change.New)
 			return config, append(warnings, access.Dangling(change.Old, change.New)...), err
 		},
+		Critic: func(old *apply.Config, change datastore.Change, gaps tree.Gaps) error {
+			return t.Objections(old, change.New, gaps)
+		},
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),

@@ -20,7 +20,11 @@ type ConfigError struct {
 	Source   string // a file, or the folder that commits are kept in
 	Problems []*tree.Error
 	Remedy   string // besides correcting it; may be empty
+	cause    error
 }
+
+// Unwrap gives the error that the problems were found in.
+func (e *ConfigError) Unwrap() error { return e.cause }
 
 func (e *ConfigError) Error() string {
 	text := strings.Builder{}
@@ -80,7 +84,7 @@ func ReadConfiguration(name string) (*tree.Node, error) {
 	defer f.Close()
 	root, err := decode(bufio.NewReader(f), s)
 	if err != nil {
-		return nil, &ConfigError{Source: name, Problems: tree.Errors(err)}
+		return nil, &ConfigError{Source: name, Problems: tree.Errors(err), cause: err}
 	}
 	return root, nil
 }
