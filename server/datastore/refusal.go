@@ -14,9 +14,13 @@ import (
 // validate checks a change by the rules of the schema. When it is refused, the error tells too what the translation objects to. It
 // is called with commitMu held, which the Pipeline wants.
 func (s *Store) validate(change Change, gaps tree.Gaps) error {
-	err := s.rules.CheckKnown(change.Old, change.New, gaps)
+	return s.judge(s.rules.CheckKnown(change.Old, change.New, gaps), change, gaps)
+}
+
+// judge completes what the rules of the schema object to in a change with what the translation does.
+func (s *Store) judge(err error, change Change, gaps tree.Gaps) error {
 	if err == nil && len(gaps) == 0 {
-		return nil
+		return nil // the translation follows, and is what counts
 	}
 	found := tree.Errors(err)
 	if o, ok := s.pipeline.(Objector); ok {

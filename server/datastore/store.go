@@ -115,7 +115,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, err
 		}
 		if loaded, err = s.disk.load(); err != nil {
-			return nil, err
+			return nil, s.unreadable(err)
 		}
 	}
 	if err := s.start(ctx, loaded); err != nil {
@@ -148,10 +148,10 @@ func (s *Store) commitStartup(ctx context.Context, startup func() (*tree.Node, e
 
 // start puts the configuration found on disk into force.
 func (s *Store) start(ctx context.Context, loaded *Snapshot) error {
-	if err := s.rules.Check(nil, loaded.Root); err != nil {
+	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: loaded.Root, Forced: true}
+	if err := s.judge(s.rules.Check(nil, loaded.Root), change, nil); err != nil {
 		return fmt.Errorf("the configuration on disk (commit %d) is not valid: %w", loaded.ID, err)
 	}
-	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: loaded.Root, Forced: true}
 	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
 	if err != nil {
 		return fmt.Errorf("the configuration on disk (commit %d) cannot be put into force: %w", loaded.ID, err)
@@ -161,6 +161,16 @@ func (s *Store) start(ctx context.Context, loaded *Snapshot) error {
 	s.recent = []*Snapshot{loaded}
 	prepared.Apply()
 	return nil
+}
+
+// unreadable completes the error of a configuration file in which something is wrong.
+func (s *Store) unreadable(err error) error {
+	part, ok := errors.AsType[*tree.Incomplete](err)
+	if !ok || part.Root == nil || part.Root.Schema() != s.schema.Root { // rather a record of the history
+		return err
+	}
+	rest := s.judge(s.rules.CheckKnown(nil, part.Root, part.Gaps), Change{By: access.Element, Old: tree.NewRoot(s.schema), New: part.Root}, part.Gaps)
+	return fmt.Errorf("%s: %w", runningFile, tree.Ordered(part.Root, append(tree.Errors(part), tree.Errors(rest)...)))
 }
 
 func (s *Store) warn(warnings []*tree.Error) {
