@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -75,6 +76,7 @@ func (o *Options) supervised(ctx context.Context, folder string) error {
 	signal.Notify(more, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(more)
 	parent := os.Getppid()
+	o.custody = os.NewFile(custodyFD, "custody")
 	_, err := Run(ctx, folder, *o)
 	if os.Getppid() != parent {
 		err = errors.Join(err, os.RemoveAll(folder))
@@ -85,13 +87,22 @@ func (o *Options) supervised(ctx context.Context, folder string) error {
 // supervise runs the same command again, in a process that has the lab, and looks after what it leaves, however it ends. When this
 // process is killed, the other one takes the lab down.
 func supervise(ctx context.Context) error {
-	devices, err := deviceNames()
+	was, err := lookAround()
 	if err != nil {
 		return err
 	}
+	mine, its, err := custodySocket()
+	if err != nil {
+		return err
+	}
+	defer mine.Close()
 	folder, err := os.MkdirTemp("", "mooring-lab-")
 	if err != nil {
 		return err
+	}
+	if socket := filepath.Join(folder, "mag1", socketFile); len(socket) > longestSocket {
+		return errors.Join(&Unfit{fmt.Errorf("%s is longer than the %d octets that the name of a socket may have; set TMPDIR to a shorter folder",
+			socket, longestSocket)}, os.RemoveAll(folder))
 	}
 	// Whoever loses his parent becomes a child of this process, and can be waited for.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -101,6 +112,7 @@ func supervise(ctx context.Context) error {
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), folderVariable+"="+folder)
+	cmd.ExtraFiles = []*os.File{its} // as custodyFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGTERM,
 		Setpgid:   true, // an interrupt at the terminal comes by way of this process
@@ -109,10 +121,13 @@ func supervise(ctx context.Context) error {
 	cmd.WaitDelay = takeDownPatience
 	netns.Isolate(cmd)
 	err = cmd.Run()
+	its.Close()
 	if cmd.ProcessState == nil {
 		return errors.Join(&Unfit{fmt.Errorf("start in a user namespace: %w; %s", err, netns.Remedy)}, os.RemoveAll(folder))
 	}
-	if left := clear(folder, devices); left != nil {
+	namespaces, err := takeOver(mine)
+	defer namespaces.close()
+	if left := errors.Join(err, was.clear(folder, namespaces)); left != nil {
 		return left
 	}
 	if code := cmd.ProcessState.ExitCode(); code > 0 { // the process has said why
@@ -123,6 +138,9 @@ func supervise(ctx context.Context) error {
 	}
 	return nil
 }
+
+// longestSocket is how long the name of a socket may be (unix(7)).
+const longestSocket = 107
 
 // takeDownPatience is how long the lab may take to be taken down.
 const takeDownPatience = time.Minute

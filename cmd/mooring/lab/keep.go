@@ -2,39 +2,47 @@ package lab
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
+	_ "embed"
 	"fmt"
 	"os"
 	"strings"
 
 	"mooring/dataplane/netns"
-	"mooring/server/access"
 )
 
-// credentials make a user of every element, with a password of this run. The name has all rights by the group that has them from the
-// beginning.
-func (l *lab) credentials() ([]byte, error) {
-	l.password = rand.Text()
-	hash, err := access.HashPassword(l.password)
-	if err != nil {
-		return nil, err
-	}
-	type list = []map[string]any
-	return json.Marshal(map[string]any{
-		"mooring-system:system": map[string]any{"user": list{{"name": userName, "password": hash}}},
-		"ietf-netconf-acm:nacm": map[string]any{"groups": map[string]any{"group": list{{"name": access.AdminGroup, "user-name": []string{userName}}}}},
-	})
-}
-
-const userName = "admin"
-
 // keep says how to go on by hand, and waits until ctx ends.
-func (l *lab) keep(ctx context.Context) {
+func (l *lab) keep(ctx context.Context) error {
 	l.endTraffic()
-	l.timeline.now("", "keep", "%s", strings.TrimSpace(l.commands()))
+	if err := os.WriteFile(l.file(bindingsFile), bindings, 0o600); err != nil {
+		return err
+	}
+	l.timeline.now("", "keep", "%s", l.commands())
 	<-ctx.Done()
+	return nil
 }
+
+// bindings is a NETCONF session that asks an anchor for its bindings.
+//
+//go:embed bindings.xml
+var bindings []byte
+
+const guide = `the lab is up until it is interrupted (Ctrl-C). In another shell, begin with
+
+  . %[1]s/hosts
+
+Then cn, lma, core, mag1, mag2 and mn run a command on the host of that name:
+
+  ping      mn ping -c 3 %[2]s; mn ping -c 3 %[3]s
+  move      %[4]s
+  back      %[5]s
+  capture   core tshark -l -n -i lma -f 'ip6 proto 135 or udp port 5436'
+  state     %[6]s show bindings --state-dir %[1]s/lma
+  NETCONF   lma ssh -F %[1]s/ssh 127.0.0.1 -s netconf < %[1]s/bindings.xml
+  gNMI      lma %[6]s show bindings --address 127.0.0.1:9339 --user %[7]s --password-file %[1]s/password --insecure-skip-verify
+  gNMI      lma gnmic -a 127.0.0.1:9339 --skip-verify -u %[7]s -p %[8]s get --path /pmipv6/lma/bindings
+  gNMI      lma env GNMI_USER=%[7]s GNMI_PASS=%[8]s gnmi_cli -a 127.0.0.1:9339 -tls_skip_verify -with_user_pass -q pmipv6/lma/bindings
+
+User %[7]s of every element has this password, and the key %[1]s/key. Logs are %[1]s/*.log`
 
 // commands are what can be done with the lab, to be pasted into another shell.
 func (l *lab) commands() string {
@@ -42,27 +50,24 @@ func (l *lab) commands() string {
 	if err != nil {
 		self = "mooring"
 	}
-	b := new(strings.Builder)
-	fmt.Fprintf(b, `the lab is up until it is interrupted. Each host is a network namespace:
-
-`)
-	for _, h := range l.hosts.hosts {
-		fmt.Fprintf(b, "  %s=%q\n", h.Name, enter(h))
+	here, there := "mag1", "mag2"
+	if len(l.moves)%2 > 0 {
+		here, there = there, here
 	}
-	fmt.Fprintf(b, `
-With these in a shell:
+	return fmt.Sprintf(guide, l.folder, cn4, cn6, l.moveCommand(here, there), l.moveCommand(there, here), self, userName, l.password)
+}
 
-  state     %[1]s show bindings --state-dir %[2]s/lma
-  ping      $mn ping -c 3 %[3]s; $mn ping -c 3 %[4]s
-  move      $mag2 ip link set %[5]s netns %[6]d && $mag1 ip link set %[5]s up
-  back      $mag1 ip link set %[5]s netns %[7]d && $mag2 ip link set %[5]s up
-  capture   $core tcpdump -n -i lma 'ip6 proto 135 or udp port 5436'
-  NETCONF   $lma ssh -p 830 %[8]s@127.0.0.1 -s netconf
-  gNMI      $lma gnmic -a 127.0.0.1:9339 --skip-verify -u %[8]s -p %[9]s get --path /pmipv6/lma/bindings
+func (l *lab) moveCommand(from, to string) string {
+	return fmt.Sprintf("%[1]s ip link set %[3]s netns %[4]d && %[2]s ip link set %[3]s up", from, to, accessEnd, l.process(to))
+}
 
-`, self, l.folder, cn4, cn6, accessEnd, l.process("mag1"), l.process("mag2"), userName, l.password)
-	fmt.Fprintf(b, "User %s of every element has the password %s. Logs are %s/*.log", userName, l.password, l.folder)
-	return b.String()
+// writeHosts writes a file that, read by a shell, makes each host a command that runs others there.
+func (l *lab) writeHosts() error {
+	b := new(strings.Builder)
+	for _, h := range l.hosts.hosts {
+		fmt.Fprintf(b, "%s() { %s \"$@\"; }\n", h.Name, enter(h))
+	}
+	return os.WriteFile(l.file(hostsFile), []byte(b.String()), 0o600)
 }
 
 // enter is what runs a command on a host.

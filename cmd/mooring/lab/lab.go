@@ -14,7 +14,7 @@
 //	lab.go        all of it, from beginning to end
 //	scenario.go   the node attaches and moves
 //	observe.go    what is seen of that, for the timeline
-//	keep.go       commands for those who go on by hand
+//	keep.go       commands for those who go on by hand; credentials.go what they log in with
 //	timeline.go   what is shown
 package lab
 
@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Options struct {
 	JSON      bool      // one object a line instead of text
 	Out       io.Writer // for the timeline
 	Element   []string  // command that runs an element; --state-dir FOLDER is added
+	custody   *os.File  // takes the namespaces over; nil: nobody does
 }
 
 // Unfit says that there can be no lab: not on this machine, not for this user, or not with these options. The error says what to do about it.
@@ -97,7 +99,9 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 		}
 	}
 	if o.Keep {
-		l.keep(ctx)
+		if err := l.keep(ctx); err != nil {
+			return l.moves, err
+		}
 		if interrupted.Err() == nil {
 			return l.moves, context.Cause(ctx)
 		}
@@ -120,11 +124,16 @@ func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err erro
 	if l.hosts, err = build(); err != nil {
 		return err
 	}
-	if err := l.hosts.record(l.folder); err != nil {
-		return err
+	if l.custody != nil {
+		if err := handOver(l.custody, l.hosts.hosts); err != nil {
+			return err
+		}
 	}
 	l.timeline.now("", "start", "hosts cn, lma, core, mag1, mag2 and mn, each a network namespace")
 	if err := l.capture(); err != nil {
+		return err
+	}
+	if err := l.writeHosts(); err != nil {
 		return err
 	}
 	credentials, err := l.credentials()

@@ -13,75 +13,104 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mooring/dataplane/netlink"
+	"mooring/dataplane/netns"
 )
 
-// A lab is looked after by another process, which is told by these what to look for.
+// A lab is looked after by another process. That gives it a folder and the end of a socket, through which it is handed the namespaces.
 const (
 	folderVariable = "MOORING_LAB_FOLDER" // of the environment: marks the process that has the lab
-	namespacesFile = "namespaces"         // in that folder: the names that the kernel has for them
+	custodyFD      = 3
 )
 
-// identity tells a namespace from all others: the name that the kernel shows is used again when the namespace is gone, perhaps for
-// that of another lab; its cookie is not.
-type identity struct {
-	name   string
-	cookie uint64
-}
-
-// record writes down which namespaces the hosts are.
-func (t *topology) record(folder string) error {
-	var all strings.Builder
-	for _, h := range t.hosts {
-		file := fmt.Sprintf("/proc/self/fd/%d", h.FD())
-		name, err := os.Readlink(file)
-		if err != nil {
-			return err
-		}
-		id, err := identify(name, file)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(&all, id.name, id.cookie)
-	}
-	return os.WriteFile(filepath.Join(folder, namespacesFile), []byte(all.String()), 0o600)
-}
-
-// recorded reads what record has written. The lab may have ended before it did.
-func recorded(folder string) (namespaces []identity) {
-	text, _ := os.ReadFile(filepath.Join(folder, namespacesFile))
-	for line := range strings.Lines(string(text)) {
-		var id identity
-		if _, err := fmt.Sscan(line, &id.name, &id.cookie); err == nil {
-			namespaces = append(namespaces, id)
-		}
-	}
-	return namespaces
-}
-
-// identify tells which namespace a file stands for. name is what the kernel shows for it.
-func identify(name, file string) (identity, error) {
-	ns, err := netlink.OpenNamespace(file)
+// custodySocket makes the socket: an end for this process and one for that of the lab.
+func custodySocket() (mine, its *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return identity{}, err
+		return nil, nil, fmt.Errorf("socket for the namespaces: %w", err)
 	}
-	defer ns.Close()
-	cookie, err := ns.Cookie()
-	return identity{name, cookie}, err
+	return os.NewFile(uintptr(fds[0]), "custody"), os.NewFile(uintptr(fds[1]), "custody"), nil
+}
+
+// handOver gives the namespaces of hosts to whoever has the other end of a socket.
+func handOver(to *os.File, hosts []*netns.Host) error {
+	var fds []int
+	for _, h := range hosts {
+		fds = append(fds, h.FD())
+	}
+	if err := unix.Sendmsg(int(to.Fd()), []byte{0}, unix.UnixRights(fds...), nil, 0); err != nil {
+		return fmt.Errorf("hand over the namespaces: %w", err)
+	}
+	return nil
+}
+
+// custody is namespaces of a lab. As long as it holds them, the kernel gives their names to no others.
+type custody struct {
+	files []*os.File
+	names []string
+}
+
+// takeOver takes what has been handed over; the lab may have ended before it did. The caller closes the custody.
+func takeOver(from *os.File) (*custody, error) {
+	c := &custody{}
+	rights := make([]byte, unix.CmsgSpace(16*4)) // of more hosts than there are
+	_, n, _, _, err := unix.Recvmsg(int(from.Fd()), make([]byte, 1), rights, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	if errors.Is(err, unix.EAGAIN) || n == 0 {
+		return c, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:n])
+	if err != nil {
+		return c, err
+	}
+	for _, m := range messages {
+		fds, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return c, err
+		}
+		for _, fd := range fds {
+			if err := c.add(os.NewFile(uintptr(fd), "namespace")); err != nil {
+				return c, err
+			}
+		}
+	}
+	return c, nil
+}
+
+func (c *custody) add(file *os.File) error {
+	c.files = append(c.files, file)
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+	c.names = append(c.names, name)
+	return err
+}
+
+func (c *custody) close() {
+	for _, f := range c.files {
+		f.Close()
+	}
 }
 
 // endPatience is how long what has been killed may take to end.
 const endPatience = 5 * time.Second
 
-// clear removes what the lab of a folder has left, now that its process has ended, and reports it. devices are the interfaces that
-// were there before. Files are to be expected where the process was killed.
-func clear(folder string, devices []string) error {
-	namespaces := recorded(folder)
-	errs := []error{reap(), os.RemoveAll(folder), namespacesGone(namespaces)}
+// before is what was there before the lab, and is none of its business.
+type before struct {
+	devices  []string
+	children []int // of this process
+}
+
+func lookAround() (b before, err error) {
+	b.children = childrenOf("self")
+	b.devices, err = deviceNames()
+	return b, err
+}
+
+// clear removes what the lab of a folder has left, now that its process has ended, and reports it. Files are to be expected where the
+// process was killed.
+func (b before) clear(folder string, namespaces *custody) error {
+	errs := []error{b.reap(), os.RemoveAll(folder), namespaces.gone()}
 	now, err := deviceNames()
 	errs = append(errs, err)
 	for _, name := range now {
-		if slices.Contains(interfaces, name) && !slices.Contains(devices, name) {
+		if slices.Contains(interfaces, name) && !slices.Contains(b.devices, name) {
 			errs = append(errs, fmt.Errorf("interface %s was left behind", name))
 		}
 	}
@@ -89,24 +118,24 @@ func clear(folder string, devices []string) error {
 }
 
 // reap waits for the processes of the lab, whose parent is now this one, and kills those that do not end by themselves.
-func reap() error {
+func (b before) reap() error {
 	var errs []error
-	for deadline := time.Now().Add(endPatience); ; {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
-		switch {
-		case errors.Is(err, unix.EINTR), pid > 0:
-			continue
-		case err != nil: // there are no more
+	for deadline := time.Now().Add(endPatience); ; time.Sleep(time.Millisecond) {
+		left := slices.DeleteFunc(childrenOf("self"), func(pid int) bool { return slices.Contains(b.children, pid) })
+		if len(left) == 0 {
 			return errors.Join(errs...)
-		case time.Now().After(deadline):
-			for _, child := range childrenOf("self") {
-				errs = append(errs, fmt.Errorf("process %d was left behind, and killed", child))
-				_ = unix.Kill(child, unix.SIGKILL) // it may have ended meanwhile
+		}
+		late := time.Now().After(deadline)
+		for _, pid := range left {
+			if late {
+				errs = append(errs, fmt.Errorf("process %d was left behind, and killed", pid))
+				_ = unix.Kill(pid, unix.SIGKILL) // it may have ended meanwhile
 			}
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // it is looked for again
+		}
+		if late {
 			deadline = time.Now().Add(endPatience)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -124,10 +153,10 @@ func childrenOf(process string) (pids []int) {
 	return pids
 }
 
-// namespacesGone waits until nobody has the namespaces any more.
-func namespacesGone(namespaces []identity) error {
+// gone waits until nobody else has the namespaces any more.
+func (c *custody) gone() error {
 	for deadline := time.Now().Add(endPatience); ; time.Sleep(10 * time.Millisecond) {
-		who, err := holders(namespaces)
+		who, err := c.others()
 		if err != nil || len(who) == 0 {
 			return err
 		}
@@ -137,15 +166,17 @@ func namespacesGone(namespaces []identity) error {
 	}
 }
 
-// holders says what keeps namespaces alive: processes inside, open files, mounts.
-func holders(namespaces []identity) (who []string, err error) {
+// others says what keeps the namespaces alive besides this process: processes inside, open files, mounts.
+func (c *custody) others() (who []string, err error) {
+	own := fmt.Sprintf("/proc/%d/", os.Getpid())
 	for _, pattern := range []string{"/proc/[0-9]*/ns/net", "/proc/[0-9]*/task/[0-9]*/ns/net", "/proc/[0-9]*/fd/*"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err
 		}
 		for _, file := range files {
-			if name, err := os.Readlink(file); err == nil && isOneOf(namespaces, name, file) { // processes come and go
+			name, err := os.Readlink(file) // processes come and go
+			if err == nil && slices.Contains(c.names, name) && !strings.HasPrefix(file, own) {
 				who = append(who, file)
 			}
 		}
@@ -153,21 +184,11 @@ func holders(namespaces []identity) (who []string, err error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(mounts)) {
 		// What is mounted, and where, are the fourth and the fifth field (proc_pid_mountinfo(5)).
-		if fields := strings.Fields(line); len(fields) > 4 && isOneOf(namespaces, fields[3], fields[4]) {
+		if fields := strings.Fields(line); len(fields) > 4 && slices.Contains(c.names, fields[3]) {
 			who = append(who, "mount at "+fields[4])
 		}
 	}
 	return who, err
-}
-
-// isOneOf reports whether a file, for which the kernel shows name, stands for one of the namespaces. What we may not enter belongs to
-// somebody else.
-func isOneOf(namespaces []identity, name, file string) bool {
-	if !slices.ContainsFunc(namespaces, func(id identity) bool { return id.name == name }) {
-		return false
-	}
-	id, err := identify(name, file)
-	return err == nil && slices.Contains(namespaces, id)
 }
 
 func deviceNames() (names []string, err error) {

@@ -18,6 +18,9 @@ import (
 	"mooring/dataplane/netns"
 )
 
+// socketFile is where an element serves gNMI in its folder.
+const socketFile = "mooring.sock"
+
 // stopPatience is how long an element may take to end when it is asked to.
 const stopPatience = 10 * time.Second
 
@@ -65,7 +68,7 @@ func startElement(h *netns.Host, command []string, folder string, failed func(er
 }
 
 func (e *element) log() string    { return e.folder + ".log" }
-func (e *element) socket() string { return filepath.Join(e.folder, "mooring.sock") }
+func (e *element) socket() string { return filepath.Join(e.folder, socketFile) }
 
 // lastWords is the end of what the element has logged.
 func (e *element) lastWords() string {

@@ -4,30 +4,42 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
+	"flag"
 	"fmt"
+	"mooring/dataplane/netns"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	gpb "github.com/openconfig/gnmi/proto/gnmi"
 )
 
-// These tests run "mooring lab" as people do. They wait for the kernel more than they compute, so they run side by side.
+// These tests run "mooring lab" as people do. They wait for the kernel more than they compute, so they run side by side, however few
+// processors there are.
+const sideBySide = "4"
 
 // mooring is the program, which TestMain builds: with the race detector where the test has it.
 var mooring string
 
 func TestMain(m *testing.M) {
+	switch os.Getenv(asProgram) {
+	case orphanage:
+		keepOrphan()
+	default:
+		runTests(m)
+	}
+}
+
+func runTests(m *testing.M) {
+	if err := netns.Enter(); err != nil { // to be allowed to look into namespaces
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	folder, err := os.MkdirTemp("", "mooring-lab-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,6 +49,10 @@ func TestMain(m *testing.M) {
 	build := exec.Command("go", "build", "-race="+strconv.FormatBool(racing()), "-o", mooring, "mooring/cmd/mooring")
 	build.Stderr = os.Stderr
 	code := 1
+	flag.Parse()
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		panic(err)
+	}
 	if build.Run() == nil {
 		code = m.Run()
 	}
@@ -59,10 +75,20 @@ type process struct {
 	events []Event // that were read
 }
 
+// shortTemp makes a folder whose name, other than that of t.TempDir, is short enough for sockets in it.
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp(filepath.Dir(mooring), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // start starts a command that runs the lab, and prints JSON.
 func start(t *testing.T, command ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(command[0], command[1:]...), t: t, temp: t.TempDir()}
+	p := &process{Cmd: exec.Command(command[0], command[1:]...), t: t, temp: shortTemp(t)}
 	p.Env = append(os.Environ(), "TMPDIR="+p.temp)
 	p.Stderr = &p.errors
 	p.WaitDelay = time.Minute
@@ -108,6 +134,14 @@ func (p *process) ends(code int) {
 	}
 	if left, err := os.ReadDir(p.temp); err != nil || len(left) > 0 {
 		p.t.Errorf("temporary files %v are left (%v)", left, err)
+	}
+}
+
+// interrupt is Ctrl-C.
+func (p *process) interrupt() {
+	p.t.Helper()
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -209,193 +243,17 @@ func checkTimeline(t *testing.T, p *process) {
 	}
 }
 
-// Without privileges, the lab has namespaces of its own. An interrupt takes it down where it was kept.
-func TestUnprivilegedUser(t *testing.T) {
-	t.Parallel()
-	p := start(t, "unshare", "--user", "--map-user=1000", "--map-group=1000", mooring, "lab", "--json", "--keep")
-	p.until("keep", "")
-	if p.count("handover", "mn") != 1 || p.count("pbu", "mag2") == 0 {
-		t.Error(p.story())
-	}
-	all := family(p.Process.Pid)
-	namespaces := namespacesOf(t, all[1])
-	if err := p.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	p.ends(0)
-	gone(t, all, namespaces)
-}
-
 // Where the lab cannot be, it says what to do.
 func TestUnfitMachine(t *testing.T) {
 	for _, test := range []struct{ name, prepare, remedy string }{
-		{"without tun", "mount --bind /dev/net /dev/net && mount -o remount,bind,nodev /dev/net", "/dev/net/tun"},
+		{"without tun", "mount -t tmpfs tmpfs /dev/net", "/dev/net/tun"},
 		{"without user namespaces", "echo 1 > /proc/sys/user/max_user_namespaces", "sysctl -w user.max_user_namespaces"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := start(t, "unshare", "--map-root-user", "--mount", "sh", "-c",
-				test.prepare+` && exec unshare --user --map-user=1000 --map-group=1000 "$@"`, "sh", mooring, "lab", "--json")
+			p := start(t, append([]string{"unshare", "--map-root-user", "--mount", "sh", "-c", test.prepare + ` && exec "$@"`, "sh"},
+				append(unprivileged, mooring, "lab", "--json")...)...)
 			p.ends(2)
-			if !strings.Contains(p.errors.String(), test.remedy) {
-				t.Errorf("it says %q, want something of %s", p.errors.String(), test.remedy)
-			}
+			p.says(test.remedy)
 		})
-	}
-	p := start(t, mooring, "lab", "--transport", "ipv5")
-	p.ends(2)
-}
-
-// Whoever is killed, nothing stays.
-func TestKill(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name   string
-		victim func(lab []int) int
-		says   string
-	}{
-		{"an element", func(lab []int) int { return lab[len(lab)-1] }, "ended by itself (signal: killed)"},
-		{"the process of the lab", func(lab []int) int { return lab[1] }, "the process of the lab ended: signal: killed"},
-		{"the process that looks after it", func(lab []int) int { return lab[0] }, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			p := start(t, mooring, "lab", "--json", "--keep")
-			p.until("keep", "")
-			all := family(p.Process.Pid)
-			if len(all) != 5 { // it, the lab, three elements
-				t.Fatalf("the lab has the processes %v: %s", all, p.story())
-			}
-			namespaces := namespacesOf(t, all[1])
-			if err := syscall.Kill(test.victim(all), syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			p.until("", "")
-			if p.Wait() == nil || !strings.Contains(p.errors.String(), test.says) {
-				t.Errorf("%v; it says %q, want %q", p.ProcessState, p.errors.String(), test.says)
-			}
-			gone(t, all, namespaces)
-			eventually(t, "no temporary files", func() bool { left, err := os.ReadDir(p.temp); return err == nil && len(left) == 0 })
-		})
-	}
-}
-
-// The commands that a kept lab prints lead into its hosts. Whoever is still there when the lab ends is told of.
-func TestKeptNamespaceIsLeftBehind(t *testing.T) {
-	t.Parallel()
-	p := start(t, mooring, "lab", "--json", "--keep")
-	p.until("keep", "")
-	enter := regexp.MustCompile(`mn="(nsenter [^"]*)"`).FindStringSubmatch(p.events[len(p.events)-1].Text)
-	if enter == nil {
-		t.Fatal(p.story())
-	}
-	guest := exec.Command("sh", "-c", "exec "+enter[1]+" sh -c 'cat /proc/net/dev; exec sleep 300'")
-	out, err := guest.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := guest.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer guest.Wait()
-	defer guest.Process.Kill()
-	inside := bufio.NewScanner(out)
-	for inside.Scan() && !strings.Contains(inside.Text(), "eth0:") {
-	}
-	if !strings.Contains(inside.Text(), "eth0:") {
-		t.Errorf("%s does not lead to the node", enter[1])
-	}
-	if err := p.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	p.ends(1)
-	if want := fmt.Sprintf("network namespaces were left behind: /proc/%d/", guest.Process.Pid); !strings.Contains(p.errors.String(), want) {
-		t.Errorf("it says %q, want %q", p.errors.String(), want)
-	}
-}
-
-// family lists a process and all that come from it, parents first.
-func family(pid int) []int {
-	all := []int{pid}
-	for i := 0; i < len(all); i++ {
-		all = append(all, childrenOf(strconv.Itoa(all[i]))...)
-	}
-	return all
-}
-
-// namespacesOf names the namespaces that the process of a lab holds.
-func namespacesOf(t *testing.T, pid int) (namespaces []identity) {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if name, err := os.Readlink(file); err == nil && strings.HasPrefix(name, "net:") {
-			id, err := identify(name, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			namespaces = append(namespaces, id)
-		}
-	}
-	if len(namespaces) < 6 {
-		t.Fatalf("the lab has the namespaces %v", namespaces)
-	}
-	return namespaces
-}
-
-func gone(t *testing.T, processes []int, namespaces []identity) {
-	t.Helper()
-	eventually(t, "the processes are gone", func() bool {
-		return !slices.ContainsFunc(processes, func(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
-	})
-	eventually(t, "the namespaces are gone", func() bool {
-		who, err := holders(namespaces)
-		return err == nil && len(who) == 0
-	})
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
-		}
-	}
-}
-
-// A node that moves to a gateway that serves no node has no traffic, and the lab says so.
-func TestTrafficThatDoesNotResumeIsAnError(t *testing.T) {
-	t.Parallel()
-	p := start(t, mooring, "lab", "--json")
-	p.until("configured", "mag2")
-	sockets, err := filepath.Glob(filepath.Join(p.temp, "mooring-lab-*", "mag2", "mooring.sock"))
-	if err != nil || len(sockets) != 1 {
-		t.Fatal(sockets, err)
-	}
-	mag2, err := dial("mag2", sockets[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mag2.close()
-	gateways := &gpb.Path{Elem: []*gpb.PathElem{{Name: "pmipv6"}, {Name: "mag", Key: map[string]string{"name": "mag2"}}}}
-	if _, err := mag2.Set(t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{gateways}}); err != nil {
-		t.Fatal(err)
-	}
-	p.ends(1)
-	if !strings.Contains(p.errors.String(), "traffic did not resume: IPv4 to mn, IPv4 to cn, IPv6 to mn, IPv6 to cn, TCP over IPv4, TCP over IPv6") {
-		t.Errorf("it says %s", p.errors.String())
-	}
-}
-
-func TestChangedAddressIsAnError(t *testing.T) {
-	before := []netip.Addr{netip.MustParseAddr("198.18.0.2"), netip.MustParseAddr("2001:db8:100::1")}
-	if err := unchanged(before, slices.Clone(before)); err != nil {
-		t.Error(err)
-	}
-	for _, after := range [][]netip.Addr{nil, before[:1], {before[0], netip.MustParseAddr("2001:db8:100:1::1")}} {
-		if unchanged(before, after) == nil {
-			t.Errorf("%v became %v, and that is no error", before, after)
-		}
 	}
 }

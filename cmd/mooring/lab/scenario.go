@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -136,7 +137,7 @@ func (l *lab) move(ctx context.Context, from, to *netns.Host) error {
 	}
 	l.timeline.now(to.Name, "attach", "the node's link %s appears at %s", accessEnd, to.Name)
 	if err := l.resume(ctx, detached); err != nil {
-		return err
+		return errors.Join(l.changed(m.Before), err)
 	}
 	if err := pause(ctx, aftermath); err != nil {
 		return err
@@ -194,6 +195,15 @@ func (l *lab) verify(ctx context.Context, m Move) (err error) {
 	return unchanged(m.Before, m.After)
 }
 
+// changed is the reason, where traffic does not resume because the node has other addresses now.
+func (l *lab) changed(before []netip.Addr) error {
+	now, err := l.node.addresses()
+	if err != nil {
+		return err
+	}
+	return unchanged(before, now)
+}
+
 func unchanged(before, after []netip.Addr) error {
 	if !slices.Equal(before, after) {
 		return fmt.Errorf("the node's addresses were %s and are %s", list(before), list(after))
@@ -211,8 +221,8 @@ func (l *lab) summarise() {
 	if len(all) == 0 {
 		return
 	}
-	l.timeline.now("", "summary", "%d moves, no address changed; interrupted for %.1f ms (median; %.1f to %.1f), %d packets lost",
-		len(all), milliseconds(median(all)), milliseconds(slices.Min(all)), milliseconds(slices.Max(all)), lost)
+	l.timeline.now("", "summary", "%s, no address changed; interrupted for %.1f ms (median; %.1f to %.1f), %d packets lost",
+		count(len(all), "move"), milliseconds(median(all)), milliseconds(slices.Min(all)), milliseconds(slices.Max(all)), lost)
 }
 
 // await waits until nothing is missing.
@@ -243,6 +253,14 @@ func list(addresses []netip.Addr) string {
 		all = append(all, a.String())
 	}
 	return strings.Join(all, " and ")
+}
+
+// count says how many there are of something.
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
