@@ -23,6 +23,8 @@ type device struct {
 	alias  string
 	host   *netlink.Host
 	number int // order of making
+	index  int // of the interface
+	fast   *accelerator
 	errors *icmpSender
 	routes atomic.Pointer[bart.Table[*route]] // by the node's prefix; replaced as a whole
 	drops  drops
@@ -36,8 +38,9 @@ const (
 )
 
 // openDevice makes an interface in the namespace of host.
-func openDevice(host *netlink.Host, side dataplane.Side, vrf, alias string) (*device, error) {
-	d := &device{side: side, vrf: vrf, alias: alias, host: host}
+func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*device, error) {
+	host := fast.host
+	d := &device{side: side, vrf: vrf, alias: alias, host: host, fast: fast}
 	d.routes.Store(new(bart.Table[*route]))
 	err := host.Do(func() (err error) {
 		if d.errors, err = openICMP(); err != nil {
@@ -49,6 +52,9 @@ func openDevice(host *netlink.Host, side dataplane.Side, vrf, alias string) (*de
 	if err == nil {
 		err = d.up()
 	}
+	if err == nil {
+		d.index, err = host.LinkIndex(d.name)
+	}
 	if err != nil {
 		d.close()
 		return nil, err
@@ -57,12 +63,14 @@ func openDevice(host *netlink.Host, side dataplane.Side, vrf, alias string) (*de
 		d.close()
 		return nil, fmt.Errorf("device %s: %w", d.name, err)
 	}
+	fast.addDevice(d)
 	return d, nil
 }
 
 func (d *device) up() error { return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue) }
 
 func (d *device) close() {
+	d.fast.removeDevice(d)
 	if d.tun != nil {
 		d.tun.file.Close()
 	}
@@ -80,18 +88,21 @@ func (d *device) insert(prefix netip.Prefix, r *route) {
 	if replaced {
 		old.tunnel.use(d, -1)
 	}
+	d.fast.putRoute(d, prefix, r)
 }
 
 func (d *device) remove(prefix netip.Prefix) {
 	table := d.routes.Load()
 	if old, ok := table.Get(prefix); ok {
+		d.fast.removeRoute(d, prefix)
 		d.routes.Store(table.DeletePersist(prefix))
 		old.tunnel.use(d, -1)
 	}
 }
 
 func (d *device) empty() {
-	for _, r := range d.routes.Swap(new(bart.Table[*route])).All() {
+	for prefix, r := range d.routes.Swap(new(bart.Table[*route])).All() {
+		d.fast.removeRoute(d, prefix)
 		r.tunnel.use(d, -1)
 	}
 }

@@ -13,6 +13,7 @@ import (
 // endpoint is a local address of one encapsulation, with the sockets that all tunnels from there share.
 type endpoint struct {
 	plane   *Plane
+	fast    *accelerator
 	inner4  *socket // for IPv4 inside
 	inner6  *socket // for IPv6 inside; the same one where the encapsulation says itself what is inside
 	prober  *prober

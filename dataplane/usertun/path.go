@@ -71,7 +71,7 @@ func (p *Plane) watchPaths() {
 		}
 		p.mu.Lock()
 		for _, t := range p.tunnels {
-			if sent := t.tx.packets.Load(); sent != t.sent || t.segmentLimit.Load() == 0 {
+			if sent := t.counters().TxPackets; sent != t.sent || t.segmentLimit.Load() == 0 {
 				t.sent = sent
 				t.lookUpPath()
 			}
@@ -85,6 +85,7 @@ func (t *tunnel) lookUpPath() error {
 	mtu, err := t.endpoint.prober.mtu(t.id.Peer)
 	if err == nil {
 		t.setPath(mtu)
+		t.endpoint.fast.putTunnel(t)
 	}
 	return err
 }

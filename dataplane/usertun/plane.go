@@ -32,6 +32,8 @@ type Options struct {
 	// Namespace returns the namespace of a VRF, which must stay open as long as the plane. Nil means that there is only
 	// the default VRF, in the namespace of the process.
 	Namespace func(vrf string) (*netlink.Namespace, error)
+	// UserSpaceOnly leaves out the fast path in the kernel, which is otherwise used where the host allows it.
+	UserSpaceOnly bool
 }
 
 // Plane is a dataplane.Plane.
@@ -44,6 +46,8 @@ type Plane struct {
 
 	mu        sync.Mutex
 	hosts     map[string]*netlink.Host // by VRF
+	fast      map[string]*accelerator  // by VRF
+	numbered  uint32                   // tunnels so far
 	endpoints map[endpointKey]*endpoint
 	tunnels   map[dataplane.TunnelID]*tunnel
 	anchors   map[string]*device // by VRF
@@ -64,7 +68,7 @@ func Open(o Options) (*Plane, error) {
 	}
 	p := &Plane{
 		Options: o, narrowed: make(chan struct{}, 1), closing: make(chan struct{}),
-		hosts: map[string]*netlink.Host{}, endpoints: map[endpointKey]*endpoint{}, tunnels: map[dataplane.TunnelID]*tunnel{},
+		hosts: map[string]*netlink.Host{}, fast: map[string]*accelerator{}, endpoints: map[endpointKey]*endpoint{}, tunnels: map[dataplane.TunnelID]*tunnel{},
 		anchors: map[string]*device{}, access: map[string]*access{}, watchers: map[*watcher]bool{},
 	}
 	if _, err := p.host(""); err != nil {
@@ -91,10 +95,18 @@ func (p *Plane) Close() error {
 	}
 	p.mu.Unlock()
 	p.running.Wait()
-	for _, h := range p.hosts {
+	for vrf, h := range p.hosts {
+		p.fast[vrf].close()
 		h.Close()
 	}
 	return nil
+}
+
+// FastPath returns nil if the kernel carries plain packets of the default VRF, or else why it does not.
+func (p *Plane) FastPath() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fast[""].off
 }
 
 func (p *Plane) closed() bool {
@@ -190,6 +202,11 @@ func (p *Plane) host(vrf string) (*netlink.Host, error) {
 		return nil, err
 	}
 	p.hosts[vrf] = h
+	var unwanted error
+	if p.UserSpaceOnly {
+		unwanted = errors.New("not wanted")
+	}
+	p.fast[vrf] = newAccelerator(h, p.Log, unwanted)
 	for w := range p.watchers {
 		w.follow(vrf, h)
 	}
@@ -225,6 +242,8 @@ func (p *Plane) openTunnel(id dataplane.TunnelID) (*tunnel, error) {
 		return nil, err
 	}
 	t := newTunnel(id, e)
+	p.numbered++
+	t.number = p.numbered
 	p.tunnels[id] = t
 	e.add(t)
 	return t, nil
@@ -248,6 +267,7 @@ func (p *Plane) endpoint(id dataplane.TunnelID) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.fast = p.fast[id.VRF]
 	p.endpoints[key] = e
 	for _, s := range e.sockets() {
 		p.running.Go(func() { newDecapsulator(e, s).run() })
@@ -264,6 +284,7 @@ func (p *Plane) removeTunnel(id dataplane.TunnelID) error {
 		return errors.New("routes still lead into it")
 	}
 	delete(p.tunnels, id)
+	t.endpoint.fast.removeTunnel(t)
 	if t.endpoint.remove(t); t.endpoint.tunnels == 0 {
 		t.endpoint.close()
 		delete(p.endpoints, keyOf(id))
@@ -305,7 +326,7 @@ func (p *Plane) putRoute(o dataplane.Route) error {
 	if err != nil {
 		return err
 	}
-	d, err := p.anchor(o.VRF, host)
+	d, err := p.anchor(o.VRF)
 	if err != nil {
 		return err
 	}
@@ -341,11 +362,11 @@ func (p *Plane) putSourceRoute(o dataplane.SourceRoute) error {
 }
 
 // anchor returns the device of a VRF that packets for nodes pass.
-func (p *Plane) anchor(vrf string, host *netlink.Host) (*device, error) {
+func (p *Plane) anchor(vrf string) (*device, error) {
 	if d := p.anchors[vrf]; d != nil {
 		return d, nil
 	}
-	d, err := p.openDevice(host, dataplane.Anchor, vrf, "mooring: to mobile nodes")
+	d, err := p.openDevice(dataplane.Anchor, vrf, "mooring: to mobile nodes")
 	if err != nil {
 		return nil, err
 	}
@@ -353,8 +374,8 @@ func (p *Plane) anchor(vrf string, host *netlink.Host) (*device, error) {
 	return d, nil
 }
 
-func (p *Plane) openDevice(host *netlink.Host, side dataplane.Side, vrf, alias string) (*device, error) {
-	d, err := openDevice(host, side, vrf, alias)
+func (p *Plane) openDevice(side dataplane.Side, vrf, alias string) (*device, error) {
+	d, err := openDevice(p.fast[vrf], side, vrf, alias)
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +408,7 @@ func (p *Plane) putLink(o dataplane.Link) error {
 		a = nil
 	}
 	if a == nil {
-		d, err := p.openDevice(host, dataplane.Access, o.VRF, "mooring: from mobile nodes on "+o.Name)
+		d, err := p.openDevice(dataplane.Access, o.VRF, "mooring: from mobile nodes on "+o.Name)
 		if err != nil {
 			return err
 		}

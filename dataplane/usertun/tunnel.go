@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
+	"mooring/dataplane/fastpath"
 )
 
 // tunnel is one end of a tunnel. Packets use it without a lock; only Plane.Apply and the path watcher change it.
 type tunnel struct {
 	id       dataplane.TunnelID
+	number   uint32 // never used twice
 	endpoint *endpoint
 
 	sockaddr     atomic.Pointer[sockaddr]  // of the peer
@@ -24,6 +26,7 @@ type tunnel struct {
 	sinks        atomic.Pointer[[]*device] // where packets that leave the tunnel may go
 	uses         map[*device]int           // Apply: routes of the devices into this tunnel
 	sent         uint64                    // watchPaths: packets, when the path was last looked up
+	fast         fastpath.Tunnel           // Apply, watchPaths: what the kernel was told
 
 	rx, tx traffic
 	drops  drops
@@ -62,11 +65,15 @@ func (t *tunnel) mtu() int {
 	return (&route{tunnel: t, head: headerLen(t.id.Encap, dataplane.Key{})}).mtu()
 }
 
+// counters adds up what went either way. Plane.mu is held.
 func (t *tunnel) counters() dataplane.Counters {
-	return dataplane.Counters{
-		RxPackets: t.rx.packets.Load(), RxOctets: t.rx.octets.Load(),
-		TxPackets: t.tx.packets.Load(), TxOctets: t.tx.octets.Load(), Drops: t.drops.load(),
-	}
+	c := t.endpoint.fast.traffic(t)
+	c.RxPackets += t.rx.packets.Load()
+	c.RxOctets += t.rx.octets.Load()
+	c.TxPackets += t.tx.packets.Load()
+	c.TxOctets += t.tx.octets.Load()
+	c.Drops = t.drops.load()
+	return c
 }
 
 // segmentable reports whether packets of this UDP payload may be segments of one message.

@@ -34,7 +34,7 @@ func (p *Plane) mendDevice(d *device) error {
 	if !d.dead.Load() {
 		return d.up()
 	}
-	again, err := p.openDevice(d.host, d.side, d.vrf, d.alias)
+	again, err := p.openDevice(d.side, d.vrf, d.alias)
 	if err != nil {
 		return err
 	}
