@@ -32,7 +32,7 @@ var Modules = []Module{
 	{Name: "ietf-inet-types", Revision: "2013-07-15"},
 	{Name: "ietf-interfaces", Revision: "2018-02-20"},
 	{Name: "ietf-ip", Revision: "2018-02-22"},
-	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "confirmed-commit", "rollback-on-error", "validate", "xpath"}},
+	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "confirmed-commit", "rollback-on-error", "url", "validate", "xpath"}},
 	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
 	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
 	{Name: "ietf-netconf-nmda", Revision: "2019-01-07", Implement: true, Features: []string{"origin", "with-defaults"}},

@@ -301,6 +301,7 @@ func TestCallHomeErrors(t *testing.T) {
 
 // A manager that does not answer over SSH is given up and called again; one that does keeps its connection.
 func TestCallHomeKeepAlive(t *testing.T) {
+	t.Parallel()
 	f, _, keys := reachable(t, Limits{})
 	f.server.CallHome.pause = shortPause
 	_, m := calling(t, Limits{})
@@ -357,6 +358,7 @@ func TestCallHomeKeepAliveOfTheKernel(t *testing.T) {
 
 // Who reads nothing for a while is not gone.
 func TestCallHomeSlowReader(t *testing.T) {
+	t.Parallel()
 	f, m := calling(t, Limits{})
 	at := m.at("m", true)
 	at.KeepAlive = 100 * time.Millisecond

@@ -16,6 +16,12 @@ func (r *request) validate() (answer, error) {
 		return warned(warnings), err
 	case "config":
 		return ok, r.server.store.ValidateTree(r.config)
+	case featureURL:
+		root, err := r.fetchConfig()
+		if err != nil {
+			return nil, err
+		}
+		return ok, r.server.store.ValidateTree(root)
 	case "running", "intended":
 		return ok, r.server.store.ValidateTree(r.server.store.Running().Root)
 	}

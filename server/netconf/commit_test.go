@@ -80,6 +80,7 @@ func TestOthersWaitForTheConfirmation(t *testing.T) {
 // A commit that is not confirmed in time is undone by the clock; losing the session undoes one without persist, and leaves one
 // with it.
 func TestUnconfirmedCommitIsUndone(t *testing.T) {
+	t.Parallel()
 	f := start(t, "", Limits{})
 	a, b := f.dial(admin), f.dial(admin)
 	a.must(edit(top("<name>a</name>")), `<commit><confirmed/><confirm-timeout>1</confirm-timeout></commit>`)
@@ -186,6 +187,6 @@ func TestCopyAndValidateOthers(t *testing.T) {
 		{"<validate><source>" + inline("<name>x</name>") + "</source></validate>", success},
 		{"<validate><source>" + inline("<strict><id>1</id></strict>") + "</source></validate>", plain + "data-missing /tr:top/tr:strict[tr:id='1']/tr:needed"},
 		{candidate, "<limit>3</limit>"}, {running, "<name>a</name>"},
-		{"<delete-config><target/></delete-config>", protocol + "operation-not-supported bad-element=delete-config"},
+		{"<delete-config><target/></delete-config>", protocol + "missing-element [missing-choice] /nc:rpc/nc:delete-config/nc:target bad-element=target missing-choice=config-target"},
 	})
 }

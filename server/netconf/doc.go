@@ -18,6 +18,7 @@
 //	edit.go          edit-config, copy-config
 //	commit.go        commit, cancel-commit, validate, discard-changes
 //	nmda.go          get-data and edit-data (RFC 8526); origin.go: where configuration in use comes from
+//	url.go           URLs as sources and targets; package urls reaches them
 //	partial.go       partial-lock, partial-unlock (RFC 5717)
 //	action.go        actions, and the rpcs of the model that is served
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session

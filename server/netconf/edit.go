@@ -14,6 +14,9 @@ import (
 // as a whole need not be valid before it is committed or validated (RFC 7950 section 8.3.3), so it is tested only where
 // test-option asks for it.
 func (r *request) editConfig() (answer, error) {
+	if err := r.editOf(); err != nil {
+		return nil, err
+	}
 	if given := defaultOperation(r.given("default-operation")); given != r.edit.Op {
 		return nil, protocolError(tree.BadElement, "default-operation", "default-operation stands before config (RFC 7950 section 7.14.2)")
 	}
@@ -42,17 +45,28 @@ func defaultOperation(name string, given bool) tree.Op {
 	return tree.Merge
 }
 
-// copyConfig puts another configuration in place of the candidate's (RFC 6241 section 7.3). Of a datastore, what the client
-// cannot read is not copied (RFC 8341 section 3.2.7).
+// copyConfig puts another configuration in place of the candidate's, or of what a URL names (RFC 6241 section 7.3). Of a datastore,
+// what the client cannot read is not copied (RFC 8341 section 3.2.7).
 func (r *request) copyConfig() (answer, error) {
-	from := r.config
-	switch source := r.choice("source"); {
-	case source == "candidate":
-		return nil, protocolError(tree.InvalidValue, "source", "the candidate cannot be copied to itself")
-	case source != "config":
+	source, target := r.choice("source"), r.choice("target")
+	if source == target && source != featureURL {
+		return nil, protocolError(tree.InvalidValue, "source", "the "+source+" cannot be copied to itself")
+	}
+	from, err := r.config, error(nil)
+	switch source {
+	case "config":
+	case featureURL:
+		from, err = r.fetchConfig()
+	default:
 		from = r.readable(r.datastore("source"))
 	}
-	_, err := r.session.store.Candidate().Edit(r.access.Changes, tree.Edit{Op: tree.Replace, Node: from})
+	if err != nil {
+		return nil, err
+	}
+	if target == featureURL {
+		return ok, r.store(from)
+	}
+	_, err = r.session.store.Candidate().Edit(r.access.Changes, tree.Edit{Op: tree.Replace, Node: from})
 	return ok, err
 }
 

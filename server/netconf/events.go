@@ -1,6 +1,8 @@
 package netconf
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"mooring/server/notify"
@@ -43,6 +45,44 @@ func (x *session) announceEnd(err error) {
 		}
 		b.Leaf(def.ChildNamed("termination-reason"), reason)
 	})
+}
+
+// announceCapabilities adds an event when the server can do something else than before (RFC 6470 section 2.2), and one when the
+// YANG library says so, too (RFC 8525 section 4).
+func (s *Server) announceCapabilities(before, now []string) {
+	def := s.schema.Notification(sessionEvents, "netconf-capability-change")
+	if s.events == nil || def == nil || slices.Equal(before, now) {
+		return
+	}
+	s.events.Add(time.Now(), def, nil, func(b *tree.Builder) {
+		by := def.ChildNamed("changed-by")
+		b.Open(by)
+		b.Leaf(by.ChildNamed("server"), "")
+		b.Close()
+		for _, c := range now {
+			switch {
+			case slices.Contains(before, c):
+			case slices.ContainsFunc(before, func(old string) bool { return capabilityName(old) == capabilityName(c) }):
+				b.Leaf(def.ChildNamed("modified-capability"), c)
+			default:
+				b.Leaf(def.ChildNamed("added-capability"), c)
+			}
+		}
+		for _, c := range before {
+			if !slices.ContainsFunc(now, func(new string) bool { return capabilityName(new) == capabilityName(c) }) {
+				b.Leaf(def.ChildNamed("deleted-capability"), c)
+			}
+		}
+	})
+	if def := s.schema.Notification("ietf-yang-library", "yang-library-update"); def != nil {
+		s.events.Add(time.Now(), def, nil, func(b *tree.Builder) { b.Leaf(def.ChildNamed("content-id"), s.library.id()) })
+	}
+}
+
+// capabilityName is a capability without its parameters.
+func capabilityName(c string) string {
+	name, _, _ := strings.Cut(c, "?")
+	return name
 }
 
 const streamDescription = "events of the element, its configuration and its sessions"

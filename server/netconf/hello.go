@@ -36,6 +36,9 @@ func (s *Server) capabilities() []string {
 			list = append(list, capability+c.feature+":"+c.version)
 		}
 	}
+	if schemes := s.schemes(); len(schemes) > 0 {
+		list = append(list, capability+"url:1.0?scheme="+strings.Join(schemes, ","))
+	}
 	if s.schema.RPC(partialLock, "partial-lock") != nil {
 		list = append(list, capability+"partial-lock:1.0")
 	}
@@ -46,9 +49,9 @@ func (s *Server) capabilities() []string {
 		list = append(list, capability+"with-defaults:1.0?basic-mode=explicit&also-supported=report-all,report-all-tagged,trim")
 	}
 	if m := s.schema.Module("ietf-yang-library"); m != nil && m.Implemented {
-		list = append(list, fmt.Sprintf("%syang-library:1.0?revision=%s&module-set-id=%s", capability, m.Revision, s.library.id))
+		list = append(list, fmt.Sprintf("%syang-library:1.0?revision=%s&module-set-id=%s", capability, m.Revision, s.library.id()))
 		if s.schema.RPC(nmda, "get-data") != nil { // RFC 8526 sections 2 and 3.1.1.2
-			list = append(list, fmt.Sprintf("%syang-library:1.1?revision=%s&content-id=%s", capability, m.Revision, s.library.id),
+			list = append(list, fmt.Sprintf("%syang-library:1.1?revision=%s&content-id=%s", capability, m.Revision, s.library.id()),
 				capability+"with-operational-defaults:1.0")
 		}
 	}
@@ -60,8 +63,8 @@ func (s *Server) capabilities() []string {
 		if m.Revision != "" {
 			text += "&revision=" + m.Revision
 		}
-		if len(m.Features) > 0 {
-			text += "&features=" + strings.Join(m.Features, ",")
+		if features := s.features(m); len(features) > 0 {
+			text += "&features=" + strings.Join(features, ",")
 		}
 		if len(m.Deviations) > 0 {
 			var names []string

@@ -23,7 +23,7 @@ func TestHello(t *testing.T) {
 		"<capability>urn:ietf:params:netconf:capability:rollback-on-error:1.0</capability>",
 		"<capability>urn:ietf:params:netconf:capability:xpath:1.0</capability>",
 		"with-defaults:1.0?basic-mode=explicit&amp;also-supported=report-all,report-all-tagged,trim</capability>",
-		"yang-library:1.0?revision=2019-01-04&amp;module-set-id=" + f.server.library.id + "</capability>",
+		"yang-library:1.0?revision=2019-01-04&amp;module-set-id=" + f.server.library.id() + "</capability>",
 		"<capability>urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring?module=ietf-netconf-monitoring&amp;revision=2010-10-04</capability>",
 		"<capability>urn:ietf:params:xml:ns:netconf:base:1.0?module=ietf-netconf&amp;revision=2011-06-01&amp;features=candidate,",
 		fmt.Sprintf("<session-id>%d</session-id></hello>", c.id),

@@ -11,19 +11,27 @@ import (
 
 // library describes the schema to clients (RFC 8525, and RFC 7895 before it).
 type library struct {
-	schema *schema.Schema
-	id     string // changes with anything that the library says, and with any text
+	schema   *schema.Schema
+	features func(*schema.Module) []string // that are supported now
+	texts    []byte                        // digest of all texts
 }
 
-func newLibrary(s *schema.Schema) library {
+func newLibrary(s *schema.Schema, features func(*schema.Module) []string) library {
 	sum := sha256.New()
-	for _, m := range s.Modules {
-		fmt.Fprintln(sum, m.Name, m.Revision, m.Implemented, m.Features)
-	}
 	for _, d := range documents(s) {
 		fmt.Fprintln(sum, d.name, d.revision, len(d.text), d.text)
 	}
-	return library{s, hex.EncodeToString(sum.Sum(nil)[:16])}
+	return library{s, features, sum.Sum(nil)}
+}
+
+// id changes with anything that the library says, and with any text.
+func (l library) id() string {
+	sum := sha256.New()
+	sum.Write(l.texts)
+	for _, m := range l.schema.Modules {
+		fmt.Fprintln(sum, m.Name, m.Revision, m.Implemented, l.features(m))
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // everything is the name of the one module set, and of the one schema.
@@ -41,7 +49,7 @@ func (s *Server) mountLibrary() error {
 	}
 	module := top.ChildNamed("module")
 	s.state.Mount(state.Table{Node: top, Parts: []*schema.Node{top.ChildNamed("module-set-id")}, Read: rowsOf(func(out *state.Out) {
-		out.Row().Text(top.ChildNamed("module-set-id"), l.id)
+		out.Row().Text(top.ChildNamed("module-set-id"), l.id())
 	})})
 	s.mount(module, func(out *state.Out) { l.renderModules(out, module) })
 	return nil
@@ -63,7 +71,7 @@ func (l library) renderLibrary(row *state.Sink, top *schema.Node) {
 		row.Text(def.ChildNamed("namespace"), m.Namespace)
 		submodules(row, def.ChildNamed("submodule"), m)
 		if m.Implemented {
-			features(row, def.ChildNamed("feature"), m)
+			l.renderFeatures(row, def.ChildNamed("feature"), m)
 			for _, d := range m.Deviations {
 				row.Text(def.ChildNamed("deviation"), d.Name)
 			}
@@ -86,7 +94,7 @@ func (l library) renderLibrary(row *state.Sink, top *schema.Node) {
 		row.Text(ds.ChildNamed("schema"), everything)
 		row.Close()
 	}
-	row.Text(top.ChildNamed("content-id"), l.id)
+	row.Text(top.ChildNamed("content-id"), l.id())
 }
 
 // renderModules writes the list of RFC 7895.
@@ -97,7 +105,7 @@ func (l library) renderModules(out *state.Out, def *schema.Node) {
 		conformance := "import"
 		if m.Implemented {
 			conformance = "implement"
-			features(row, def.ChildNamed("feature"), m)
+			l.renderFeatures(row, def.ChildNamed("feature"), m)
 		}
 		row.Text(def.ChildNamed("conformance-type"), conformance)
 		submodules(row, def.ChildNamed("submodule"), m)
@@ -111,8 +119,8 @@ func (l library) renderModules(out *state.Out, def *schema.Node) {
 	}
 }
 
-func features(row *state.Sink, def *schema.Node, m *schema.Module) {
-	for _, f := range m.Features {
+func (l library) renderFeatures(row *state.Sink, def *schema.Node, m *schema.Module) {
+	for _, f := range l.features(m) {
 		row.Text(def, f)
 	}
 }

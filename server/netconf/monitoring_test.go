@@ -111,11 +111,11 @@ func TestLibrary(t *testing.T) {
 			t.Fatalf("%s is not valid: %v", name, err)
 		}
 		for _, m := range f.server.schema.Modules {
-			if n := libraryEntry(root.ChildNamed(name), m); n == nil || !holds(n, "feature", m.Features) || entries(n, "submodule") != len(m.Submodules) {
+			if n := libraryEntry(root.ChildNamed(name), m); n == nil || !holds(n, "feature", f.server.features(m)) || entries(n, "submodule") != len(m.Submodules) {
 				t.Errorf("%s: %s is not right", name, m.Name)
 			}
 		}
-		if !strings.Contains(got, f.server.library.id) {
+		if !strings.Contains(got, f.server.library.id()) {
 			t.Errorf("%s lacks the id", name)
 		}
 	}

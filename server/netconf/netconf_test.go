@@ -91,10 +91,10 @@ func TestTraps(t *testing.T) {
 			{discard, success},
 			{edit(top(`<item><id>1</id><port>22</port><next>9</next></item><item><id>2</id><port>5</port></item><item><id>3</id><port>5</port></item><strict><id>1</id></strict><few><id>1</id></few><few><id>2</id></few><few><id>3</id></few><few><id>4</id></few>`)), success},
 			{commit, strings.Join([]string{
-				plain + "operation-failed [data-not-unique] /tr:top/tr:item[tr:id='3'] non-unique=/tr:top/tr:item[tr:id='3']/tr:port",
-				plain + "operation-failed [too-many-elements] /tr:top/tr:few",
 				plain + "data-missing [instance-required] /tr:top/tr:item[tr:id='1']/tr:next",
 				plain + "operation-failed [port-taken] /tr:top/tr:item[tr:id='1']/tr:port",
+				plain + "operation-failed [data-not-unique] /tr:top/tr:item[tr:id='3'] non-unique=/tr:top/tr:item[tr:id='3']/tr:port",
+				plain + "operation-failed [too-many-elements] /tr:top/tr:few",
 				plain + "data-missing /tr:top/tr:strict[tr:id='1']/tr:needed"}, "\n")},
 			{running, ""},
 		},

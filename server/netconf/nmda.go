@@ -105,6 +105,9 @@ func (r *request) originWanted(name string) bool {
 
 // editData changes a datastore (RFC 8526 section 3.1.2).
 func (r *request) editData() (answer, error) {
+	if err := r.editOf(); err != nil {
+		return nil, err
+	}
 	if given := defaultOperation(r.given("default-operation")); given != r.edit.Op {
 		return nil, protocolError(tree.BadElement, "default-operation", "default-operation stands before config (RFC 7950 section 7.14.2)")
 	}

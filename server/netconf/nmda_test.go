@@ -198,8 +198,8 @@ func TestNMDAIsAnnounced(t *testing.T) {
 	f := start(t, "", Limits{})
 	got := f.connect(admin).read()
 	found := regexp.MustCompile(`<capability>urn:ietf:params:netconf:capability:yang-library:1\.1\?revision=2019-01-04&amp;content-id=(\w+)</capability>`).FindStringSubmatch(got)
-	if found == nil || found[1] != f.server.library.id {
-		t.Errorf("the hello lacks the content-id %s: %s", f.server.library.id, got)
+	if found == nil || found[1] != f.server.library.id() {
+		t.Errorf("the hello lacks the content-id %s: %s", f.server.library.id(), got)
 	}
 	if !strings.Contains(got, "<capability>urn:ietf:params:netconf:capability:with-operational-defaults:1.0</capability>") {
 		t.Error("the hello lacks with-operational-defaults")

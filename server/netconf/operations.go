@@ -14,6 +14,7 @@ func (s *Server) operations() map[*schema.Node]operation {
 			"get-config":      (*request).getConfig,
 			"edit-config":     (*request).editConfig,
 			"copy-config":     (*request).copyConfig,
+			"delete-config":   (*request).deleteConfig,
 			"validate":        (*request).validate,
 			"commit":          (*request).commit,
 			"cancel-commit":   (*request).cancelCommit,

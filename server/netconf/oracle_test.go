@@ -240,6 +240,7 @@ func edits(rnd *rand.Rand, of *spec, free bool) (list []*change) {
 // Random edits leave the candidate as a model as plain as can be says, with the errors that it says; and what becomes of it is
 // valid where yanglint says so.
 func TestEditsAgreeWithOracle(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("yanglint"); err != nil {
 		t.Fatal("yanglint is missing: install the Debian package libyang2-tools")
 	}

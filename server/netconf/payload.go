@@ -6,6 +6,7 @@ import (
 	"mooring/server/netconf/filter"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
+	"mooring/server/tree/xmlio"
 )
 
 // payload reads a parameter that the schema knows nothing about the content of.
@@ -28,9 +29,8 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	case def.Module != r.server.base && def.Module.Name != nmda || def.Name != "config":
 		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.NotSupported, Message: "parameter " + def.Name + " is not supported"})
 	}
-	if _, ok := r.xml.Opened().Attr(tree.NetconfNamespace, "operation"); ok {
-		return cmp.Or[error](r.xml.Skip(), &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
-			Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}})
+	if err := noOperation(r.xml.Opened()); err != nil {
+		return cmp.Or(r.xml.Skip(), err)
 	}
 	if r.def.Name == "edit-config" || r.def.Name == "edit-data" {
 		r.edit, err = tree.DecodeEdit(r.xml, r.server.schema.Root, defaultOperation(before.Value(r.parameter("default-operation"))), tree.DecodeOptions{})
@@ -41,6 +41,15 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 		r.wrong, err = err, nil
 	}
 	return err
+}
+
+// noOperation refuses an element config that says by itself what is done.
+func noOperation(config *xmlio.Element) error {
+	if _, ok := config.Attr(tree.NetconfNamespace, "operation"); !ok {
+		return nil
+	}
+	return &tree.Error{Tag: tree.UnknownAttribute, Message: "config has no operation: default-operation says what is done with all of it",
+		Info: []tree.Info{{Name: "bad-attribute", Value: "operation"}, {Name: "bad-element", Value: "config"}}}
 }
 
 // readFilter reads the parameter filter with its attributes (RFC 6241 sections 6.1 and 8.9.5).

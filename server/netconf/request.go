@@ -111,6 +111,9 @@ func (r *request) operation(el *xmlio.Element) (operation, error) {
 			}
 		}
 	}
+	if err == nil {
+		err = r.refuseURL()
+	}
 	if err != nil {
 		return nil, protocolLayer(err)
 	}

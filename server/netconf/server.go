@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -18,6 +19,7 @@ import (
 	"mooring/server/action"
 	"mooring/server/datastore"
 	"mooring/server/listen"
+	"mooring/server/netconf/urls"
 	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree/schema"
@@ -90,6 +92,7 @@ type Server struct {
 
 	ssh         *ssh.ServerConfig
 	certificate func() *tls.Certificate
+	files       atomic.Pointer[urls.Files]
 	logins      chan struct{} // a place for each connection that has not logged in
 	hashing     chan struct{} // a place for each password that is compared
 	started     time.Time
@@ -126,8 +129,9 @@ func New(o Options) (*Server, error) {
 	if s.schema.RPC(ncEvent, "create-subscription") != nil && s.schema.Module(manageEvent) != nil {
 		s.events = o.Events
 	}
+	s.files.Store(&urls.Files{})
 	s.known = s.operations()
-	s.library = newLibrary(s.schema)
+	s.library = newLibrary(s.schema, s.features)
 	if s.state != nil {
 		if err := errors.Join(s.mountMonitoring(), s.mountLibrary(), s.mountStreams()); err != nil {
 			return nil, fmt.Errorf("netconf: %w", err)
