@@ -32,6 +32,12 @@ func TestRunRefusesBadConfigurations(t *testing.T) {
 			"lma": [{"name": "l1", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}, {"name": "l2", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}]},
 			"mooring-system:system": {"gnmi": {"port": 830}}}`,
 			[]string{pmipv6 + "/lma[name='l2']/address/ipv4[.='192.0.2.1']", "/mooring-system:system/gnmi/port"}},
+		"of-three-stages.json": {`{"mooring-pmipv6:pmipv6": {
+			"domain": [{"name": "d", "encap": "carrier-pigeon", "colour": "red"}],
+			"lma": [{"name": "l1", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}, "mag": [{"id": "x", "domain": "d"}]},
+				{"name": "l2", "domain": "elsewhere", "address": {"ipv4": ["192.0.2.1"]}}]}}`,
+			[]string{pmipv6 + "/domain[name='d']: no node \"colour\"", pmipv6 + "/domain[name='d']/encap: ", pmipv6 + "/lma[name='l1']/mag[id='x'][domain='d']: ",
+				pmipv6 + "/lma[name='l2']/domain: ", pmipv6 + "/lma[name='l2']/address/ipv4[.='192.0.2.1']: "}},
 		"broken.json": {`{"mooring-pmipv6:pmipv6": `, []string{"malformed JSON"}},
 		"wrong.xml": {`<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6">
 			<colour/><domain><name>d</name><encap>none</encap></domain></pmipv6></config>`, []string{pmipv6 + ": no node colour", pmipv6 + "/domain[name='d']/encap"}},

@@ -43,7 +43,9 @@ func (j *job) domainOf(at place) *domain {
 	name, _ := at.node.Leaf("domain")
 	d := j.new.domains[name]
 	if d == nil {
-		j.refuse(at.child("domain"), "instance-required", "there is no domain %q", name)
+		if !j.unsure(j.list("domain")) {
+			j.refuse(at.child("domain"), "instance-required", "there is no domain %q", name)
+		}
 		d = &domain{settings: &settings{}, store: &profiles{}, native: &mobility.Domain{}}
 	}
 	return d
