@@ -58,6 +58,9 @@ func (r *reader) Enter(n *tree.Node) bool { return r.enter(n.Step()) }
 
 func (r *reader) Leave() { r.levels = r.levels[:len(r.levels)-1] }
 
+// Decided reports whether what may be read below depends on definitions alone, and on no keys.
+func (r *reader) Decided() bool { return len(r.levels[len(r.levels)-1].open) == 0 }
+
 func (r *reader) enter(step schema.Step) bool {
 	top := r.levels[len(r.levels)-1]
 	next := level{depth: top.depth + 1, matched: top.matched}

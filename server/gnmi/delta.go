@@ -9,12 +9,12 @@ import (
 )
 
 // sink takes what a client is told. Leaves come in groups: those of one instance, which is a list entry, a container of state, or the
-// root. Nodes and slices that a sink is given may be used again when it returns; the texts in them may be kept.
+// root. What a sink is given may be used again: a path when the instance has ended, everything else when it returns.
 type sink interface {
 	// begin starts an instance; end finishes it.
 	begin(at schema.Path, when time.Time)
-	// leaf tells the value of a leaf, or of a leaf-list as a whole; in are the containers between the instance and it.
-	leaf(in []*schema.Node, n *tree.Node)
+	// leaf tells the value of a leaf, or those of a leaf-list; in are the containers between the instance and it.
+	leaf(in []*schema.Node, def *schema.Node, texts [][]byte)
 	// presence tells that a container is there that means something by that.
 	presence(in []*schema.Node, def *schema.Node)
 	// gone tells that a leaf, leaf-list or container is no more.
@@ -38,6 +38,8 @@ type delta struct {
 	// changes leads from the older root to the newer; it finds what differs in large lists. It is not set for rows.
 	changes tree.Changes
 	in      []*schema.Node
+	texts   [][]byte // used again
+	octets  []byte
 }
 
 // instance tells about an instance and the entries of the lists in it.
@@ -63,7 +65,7 @@ func (d *delta) top(old, new *tree.Node, sel selection) error {
 			err = d.instance(at, c.old, c.new, c.sel)
 		default:
 			d.sink.begin(nil, d.when)
-			d.sink.leaf(nil, c.new)
+			d.sink.leaf(nil, c.def, d.textsOf(c.new))
 			err = d.sink.end()
 		}
 		if err != nil {
@@ -154,9 +156,26 @@ func (d *delta) leaves(old, new *tree.Node, sel selection) {
 			d.leaves(c.old, c.new, c.sel)
 			d.in = d.in[:len(d.in)-1]
 		case c.old == nil || d.again || !c.old.Equal(c.new):
-			d.sink.leaf(d.in, c.new)
+			d.sink.leaf(d.in, c.def, d.textsOf(c.new))
 		}
 	}
+}
+
+// textsOf are the values of a leaf or leaf-list, valid until the next call.
+func (d *delta) textsOf(n *tree.Node) [][]byte {
+	d.texts, d.octets = d.texts[:0], d.octets[:0]
+	add := func(text string) {
+		before := len(d.octets)
+		d.octets = append(d.octets, text...)
+		d.texts = append(d.texts, d.octets[before:len(d.octets):len(d.octets)])
+	}
+	if !n.IsList() {
+		add(n.Value())
+	}
+	for e := range n.Entries() {
+		add(e.Value())
+	}
+	return d.texts
 }
 
 // lists tells about the lists in an instance; at leads to it or to a container in it.

@@ -47,12 +47,12 @@ type toldRow struct {
 // silent is a sink that tells nobody.
 type silent struct{}
 
-func (silent) begin(schema.Path, time.Time)          {}
-func (silent) leaf([]*schema.Node, *tree.Node)       {}
-func (silent) presence([]*schema.Node, *schema.Node) {}
-func (silent) gone([]*schema.Node, *schema.Node)     {}
-func (silent) end() error                            { return nil }
-func (silent) removed(schema.Path, time.Time) error  { return nil }
+func (silent) begin(schema.Path, time.Time)                {}
+func (silent) leaf([]*schema.Node, *schema.Node, [][]byte) {}
+func (silent) presence([]*schema.Node, *schema.Node)       {}
+func (silent) gone([]*schema.Node, *schema.Node)           {}
+func (silent) end() error                                  { return nil }
+func (silent) removed(schema.Path, time.Time) error        { return nil }
 
 // begin tells everything, or with quiet only takes note of it.
 func (f *feed) begin(ctx context.Context, quiet bool) error {

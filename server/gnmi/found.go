@@ -75,7 +75,7 @@ func (f *finder) entryOf(list *found, step schema.Step) *found {
 	if e := list.index[key]; e != nil {
 		return e
 	}
-	e := &found{def: step.Node, entry: true, keys: step.Keys}
+	e := &found{def: step.Node, entry: true, keys: slices.Clone(step.Keys)}
 	if list.index == nil {
 		list.index = map[string]*found{}
 	}
@@ -96,12 +96,12 @@ func (f *finder) inside(in []*schema.Node, def *schema.Node) *found {
 	return f.child(at, def)
 }
 
-func (f *finder) leaf(in []*schema.Node, n *tree.Node) {
+func (f *finder) leaf(in []*schema.Node, def *schema.Node, texts [][]byte) {
 	if f.room < 0 {
 		return
 	}
-	leaf := f.inside(in, n.Schema())
-	leaf.texts = textsOf(n)
+	leaf := f.inside(in, def)
+	leaf.texts = stringsOf(texts)
 	for _, text := range leaf.texts {
 		f.charge(len(text))
 	}

@@ -163,7 +163,7 @@ func written(t *testing.T, s *schema.Schema, at string, value *gpb.TypedValue) (
 // tellAll is the value that Get gives for a node of the configuration.
 func tellAll(n *tree.Node, encoding gpb.Encoding) *gpb.TypedValue {
 	if !n.Schema().HasChildren() {
-		return typedValue(encoding, n.Schema(), textsOf(n))
+		return typedValue(encoding, n.Schema(), stringsOf(new(delta).textsOf(n)))
 	}
 	if encoding == gpb.Encoding_JSON_IETF {
 		return ietf(string(tree.AppendJSON(nil, n, nil)))

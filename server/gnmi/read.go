@@ -19,6 +19,9 @@ type reader struct {
 	sink   sink
 
 	old, new *state.Renderer
+	delta    delta       // of rows
+	path     schema.Path // to the row that is told; used again
+	keys     []string
 }
 
 func (s *service) reader(who access.User, m models, to sink) *reader {
@@ -38,6 +41,9 @@ type table struct {
 	sel  selection // from the root
 	// owner: an entry of the list is there when its row is, and not otherwise
 	owner bool
+	// uniform: the same is wanted of all rows that the view yields
+	uniform bool
+	plan    *rowPlan // of the rows that were told last
 }
 
 // tables finds the tables that hold what patterns lead to, as deep as that. Where several lead to one table, it is looked at once.
@@ -59,7 +65,23 @@ func (s *service) tables(patterns []schema.Path, depth int) []*table {
 			list[i].view = s.widened(v, wanted[i])
 		}
 	}
+	for i, t := range list {
+		t.uniform = !slices.ContainsFunc(patterns, func(p schema.Path) bool { return !sameRows(rowsOf(t.view.Node(), p), wanted[i]) })
+	}
 	return list
+}
+
+// sameRows reports whether two patterns of rows mean the same; that they are of different tables is the same to both.
+func sameRows(p, q schema.Path) bool {
+	for i := range p {
+		if p[i].Node != q[i].Node {
+			return true
+		}
+		if !slices.Equal(p[i].Keys, q[i].Keys) {
+			return false
+		}
+	}
+	return true
 }
 
 // rowsOf is a pattern of the rows of a table that another pattern is about.
@@ -111,23 +133,44 @@ func (r *reader) row(t *table, old, new *state.Row, when time.Time, again bool) 
 	if one == nil {
 		one = old
 	}
-	at := one.Path()
-	sel, ok := t.sel.follow(at)
-	if !ok {
+	r.path, r.keys = one.AppendPath(r.path[:0], r.keys[:0])
+	at := r.path
+	plan := r.planOf(t, at)
+	d := &r.delta
+	d.sink, d.models, d.when, d.state, d.again = r.sink, r.models, when, true, again
+	switch {
+	case plan.hidden:
+		return nil
+	case plan.alike && new == nil && t.owner:
+		return r.sink.removed(at, when)
+	case plan.alike:
+		was, flat := leavesOf(plan.old, old, when)
+		is, flatNew := leavesOf(plan.new, new, when)
+		if flat && flatNew {
+			return d.flat(at, was, is)
+		}
+	}
+	sel, wanted := t.sel.follow(at)
+	if !wanted {
 		return nil
 	}
 	filter, readable := r.access.Reader(at)
 	if !readable {
 		return nil
 	}
-	if slices.ContainsFunc(at, func(s schema.Step) bool { return !r.models.has(s.Node) }) {
-		return nil
-	}
 	if new == nil && t.owner {
 		return r.sink.removed(at, when)
 	}
-	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, state: true, again: again}
+	d.filter = filter
 	return d.instance(at, render(r.old, old, when), render(r.new, new, when), sel)
+}
+
+// leavesOf are the leaves of a row, which may be nil. flat is false for rows that are told as trees.
+func leavesOf(with *state.Renderer, row *state.Row, when time.Time) (leaves []state.Leaf, flat bool) {
+	if row == nil {
+		return nil, true
+	}
+	return with.Leaves(*row, when)
 }
 
 func render(with *state.Renderer, row *state.Row, when time.Time) *tree.Node {

@@ -138,19 +138,19 @@ func (x *subscriber) once(ctx context.Context) error {
 
 // newReader reads for the subscriber's user and tells the subscriber.
 func (x *subscriber) newReader() *reader {
-	return x.reader(x.user, x.list.used, &notifier{send: x.notify, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, encoding: x.list.GetEncoding()})
+	return x.reader(x.user, x.list.used, &notifier{
+		send: x.sendEncoded, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
+	})
 }
 
-func (x *subscriber) notify(n *gpb.Notification) error {
-	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_Update{Update: n}})
-}
+func (x *subscriber) sendEncoded(m encoded) error { return x.send(m) }
 
 func (x *subscriber) sync() error {
 	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
 }
 
-func (x *subscriber) send(resp *gpb.SubscribeResponse) error {
+func (x *subscriber) send(resp any) error {
 	x.stall.Reset(x.options.Limits.Stall)
 	defer x.stall.Stop()
-	return x.stream.Send(resp)
+	return x.stream.SendMsg(resp)
 }

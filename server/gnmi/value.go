@@ -10,18 +10,6 @@ import (
 	"mooring/server/tree/schema"
 )
 
-// textsOf are the values of a leaf, which has one, or of a leaf-list.
-func textsOf(n *tree.Node) []string {
-	if !n.IsList() {
-		return []string{n.Value()}
-	}
-	texts := make([]string, 0, n.Len())
-	for e := range n.Entries() {
-		texts = append(texts, e.Value())
-	}
-	return texts
-}
-
 // typedValue encodes the values of a leaf or leaf-list, which are canonical.
 func typedValue(encoding gpb.Encoding, def *schema.Node, texts []string) *gpb.TypedValue {
 	switch encoding {

@@ -18,6 +18,7 @@ import (
 // following them a mark.
 type bindings struct {
 	def      *schema.Node
+	above    []*schema.Node // from the top down to def
 	nodes    bindingNodes
 	gateways bool             // of MAGs
 	machines func() []machine // that run
@@ -70,13 +71,14 @@ type bindingNodes struct {
 }
 
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
-	t := &bindings{def: def, gateways: gateways, machines: machines, plane: plane}
+	t := &bindings{def: def, above: def.Ancestors(), gateways: gateways, machines: machines, plane: plane}
 	r.resolve(&t.nodes, def)
 	t.access, t.handoff = enumNames(t.nodes.AccessTechnology.Type), enumNames(t.nodes.HandoffIndicator.Type)
 	return t
 }
 
 func (t *bindings) node() *schema.Node    { return t.def }
+func (t *bindings) line() []*schema.Node  { return t.above }
 func (t *bindings) parts() []*schema.Node { return t.def.Children }
 func (t *bindings) wake()                 {} // followers are woken by the binding tables, and by State.Wake
 

@@ -39,33 +39,42 @@ func (r Row) Same(other Row) bool { return r.value == other.value && r.gone == o
 
 // Path leads to the row.
 func (r Row) Path() schema.Path {
-	var path schema.Path
-	keys := r.AppendKeys(nil)
-	for _, def := range r.Node().Ancestors() {
+	path, _ := r.AppendPath(nil, nil)
+	return path
+}
+
+// AppendPath appends the path to the row, and its keys to keys, in which the steps then have theirs.
+func (r Row) AppendPath(path schema.Path, keys []string) (schema.Path, []string) {
+	before := len(keys)
+	keys = r.AppendKeys(keys)
+	rest := keys[before:]
+	for _, def := range r.of.of().line() {
 		step := schema.Step{Node: def}
 		if def.Kind == schema.List {
-			step.Keys, keys = keys[:len(def.Keys):len(def.Keys)], keys[len(def.Keys):]
+			step.Keys, rest = rest[:len(def.Keys):len(def.Keys)], rest[len(def.Keys):]
 		}
 		path = append(path, step)
 	}
-	return path
+	return path, keys
 }
 
 // Renderer turns rows into trees in memory that it uses again.
 type Renderer struct {
-	sink  Sink
-	build *tree.Builder
-	keys  []string
+	sink   Sink
+	build  *tree.Builder
+	keys   []string
+	leaves []Leaf
 }
 
 // NewRenderer returns a Renderer for one goroutine.
 func NewRenderer() *Renderer { return &Renderer{build: tree.NewScratch()} }
 
-// Only restricts what is rendered of the rows of large tables to some leaves, besides keys. Those of small tables come whole.
+// Only restricts what is rendered of the rows of large tables to some leaves; a tree has the keys besides. Those of small tables come whole.
 func (r *Renderer) Only(leaves ...*schema.Node) {
-	r.sink.only = map[*schema.Node]bool{}
+	r.sink.only = []bool{}
 	for _, def := range leaves {
-		r.sink.only[def] = true
+		r.sink.only = append(r.sink.only, make([]bool, max(0, def.Position+1-len(r.sink.only)))...)
+		r.sink.only[def.Position] = true
 	}
 }
 
@@ -79,11 +88,32 @@ func (r *Renderer) Render(row Row, now time.Time) *tree.Node {
 		return kept.node
 	}
 	r.build.Reset()
+	r.write(row, now)
+	return r.sink.build(r.build)
+}
+
+func (r *Renderer) write(row Row, now time.Time) {
 	r.keys = row.AppendKeys(r.keys[:0])
 	r.sink.reset(now)
 	r.sink.row(row.Node(), r.keys)
 	row.of.render(&r.sink, row.value)
-	return r.sink.build(r.build)
+}
+
+// Leaf is a value of a leaf, or one of those of a leaf-list.
+type Leaf struct {
+	Node *schema.Node
+	Text []byte
+}
+
+// Leaves is Render for rows that hold leaves and leaf-lists and nothing else: it returns their values in the order of the schema, without
+// making anything that is not used again. They are valid until the next call. ok is false for rows of small tables, and for one that is gone.
+func (r *Renderer) Leaves(row Row, now time.Time) (leaves []Leaf, ok bool) {
+	if _, small := row.value.(*kept); small || row.gone {
+		return nil, false
+	}
+	r.write(row, now)
+	r.leaves = r.sink.leaves(r.leaves[:0])
+	return r.leaves, true
 }
 
 // Any in the place of a key stands for every value; no YANG string can hold it.

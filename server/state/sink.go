@@ -17,7 +17,7 @@ import (
 // All texts of a row become one string, so that a row costs one piece of memory and not one for each leaf.
 type Sink struct {
 	now  time.Time
-	only map[*schema.Node]bool // leaves to be written; nil: all
+	only []bool // by position in a large table: leaves to be written; nil: all
 	ops  []op
 	text []byte
 	ends map[endsKey]endsText
@@ -45,7 +45,9 @@ func (s *Sink) row(def *schema.Node, keys []string) {
 	}
 }
 
-func (s *Sink) wants(def *schema.Node) bool { return def != nil && (s.only == nil || s.only[def]) }
+func (s *Sink) wants(def *schema.Node) bool {
+	return def != nil && (s.only == nil || def.Position < len(s.only) && s.only[def.Position])
+}
 
 // build ends the row and makes it.
 func (s *Sink) build(b *tree.Builder) *tree.Node {
@@ -64,6 +66,23 @@ func (s *Sink) build(b *tree.Builder) *tree.Node {
 	}
 	n, _ := b.Close()
 	return n
+}
+
+// leaves ends a row of leaves and appends them.
+func (s *Sink) leaves(list []Leaf) []Leaf {
+	for i := range s.ops {
+		if o := &s.ops[i]; o.leaf && o.fixed != "" {
+			o.start = len(s.text)
+			s.text = append(s.text, o.fixed...)
+			o.end = len(s.text)
+		}
+	}
+	for i := range s.ops {
+		if o := &s.ops[i]; o.leaf && s.wants(o.def) {
+			list = append(list, Leaf{o.def, s.text[o.start:o.end:o.end]})
+		}
+	}
+	return list
 }
 
 // Open begins a container or list entry, which Close ends.

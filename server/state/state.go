@@ -23,6 +23,7 @@ type State struct {
 // table is where rows come from: a small one (table.go) or the bindings (bindings.go).
 type table interface {
 	node() *schema.Node
+	line() []*schema.Node  // from the top down to node
 	parts() []*schema.Node // the children of node that its rows hold
 	rows(ctx context.Context, want Keys) Rows
 	follow(want Keys, ready chan struct{}) cursor

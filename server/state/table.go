@@ -68,8 +68,9 @@ type kept struct {
 // small makes a Table what the rest of the package works with.
 type small struct {
 	Table
-	def  *schema.Node
-	tick time.Duration
+	def   *schema.Node
+	above []*schema.Node // from the top down to def
+	tick  time.Duration
 
 	mu      sync.Mutex // guards what follows
 	latest  map[string]*latest
@@ -87,11 +88,12 @@ type latest struct {
 }
 
 func newSmall(t Table, tick time.Duration) *small {
-	return &small{Table: t, def: t.Node, tick: tick, cursors: map[*smallCursor]bool{}}
+	return &small{Table: t, def: t.Node, above: t.Node.Ancestors(), tick: tick, cursors: map[*smallCursor]bool{}}
 }
 
 func (t *small) of() table             { return t }
 func (t *small) node() *schema.Node    { return t.def }
+func (t *small) line() []*schema.Node  { return t.above }
 func (t *small) parts() []*schema.Node { return t.Parts }
 
 func (t *small) appendKeys(keys []string, value any) []string {

@@ -168,6 +168,9 @@ func (t *Type) Encoding(canonical string) *Type {
 	return t.Member(canonical)
 }
 
+// UniformEncoding returns the type that all values of t are encoded as; nil where that depends on the value, as Encoding tells it.
+func (t *Type) UniformEncoding() *Type { return t.Resolved().encoding }
+
 // setEncoding finds out whether all values of a union are written as plain strings.
 func (t *Type) setEncoding() (plain bool) {
 	t = t.Resolved()
