@@ -23,6 +23,9 @@ func announce(w io.Writer, version string, m element.Management) error {
 		fmt.Fprintf(t, "  NETCONF over TLS\t%s\n", listOf(m.NETCONFTLS))
 	}
 	fmt.Fprintf(t, "  gNMI\t%s\n", listOf(m.GNMI))
+	if len(m.Metrics) > 0 {
+		fmt.Fprintf(t, "  metrics\t%s\n", listOf(m.Metrics))
+	}
 	fmt.Fprintf(t, "  local gNMI\tunix://%s\n", m.Socket)
 	return t.Flush()
 }

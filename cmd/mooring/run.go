@@ -19,6 +19,7 @@ import (
 type runOptions struct {
 	element.Options
 	netconf, gnmi       []string
+	metrics             []string
 	logLevel, logFormat string
 }
 
@@ -45,6 +46,7 @@ It needs CAP_NET_ADMIN, CAP_NET_RAW and /dev/net/tun.`,
 	f.BoolVar(&o.StartupReplace, "startup-replace", false, "commit the startup file even though there is a configuration")
 	f.StringSliceVar(&o.netconf, "netconf", nil, "`ADDRESS:PORT` where NETCONF listens, or off, instead of what is configured; port 0 takes a free one")
 	f.StringSliceVar(&o.gnmi, "gnmi", nil, "`ADDRESS:PORT` where gNMI listens, or off, instead of what is configured; port 0 takes a free one")
+	f.StringSliceVar(&o.metrics, "metrics", nil, "`ADDRESS:PORT` where Prometheus finds metrics, or off, instead of what is configured; port 0 takes a free one")
 	f.StringVar(&o.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	cmd.MarkFlagFilename("startup", "json", "xml")
@@ -61,6 +63,9 @@ func (o *runOptions) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	if o.GNMI, err = listenAddresses("gnmi", o.gnmi); err != nil {
+		return err
+	}
+	if o.Metrics, err = listenAddresses("metrics", o.metrics); err != nil {
 		return err
 	}
 	if o.StartupReplace && o.Startup == "" {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -70,6 +71,29 @@ func (s *Sockets) Prepare(ctx context.Context, want []netip.AddrPort) *Change {
 		c.bound[at] = l
 	}
 	return c
+}
+
+// Taken returns the addresses that cannot be bound because something else on the host has their port. What Apply closes is nothing
+// else.
+func (c *Change) Taken() (list []netip.AddrPort) {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	for _, at := range c.want {
+		if errors.Is(c.failed[at], syscall.EADDRINUSE) && !c.of.uses(at.Port()) {
+			list = append(list, at)
+		}
+	}
+	return list
+}
+
+// uses reports whether one of the open sockets has a port; the lock is held.
+func (s *Sockets) uses(port uint16) bool {
+	for _, l := range s.open {
+		if addrOf(l).Port() == port {
+			return true
+		}
+	}
+	return false
 }
 
 // freePort is the port that was taken for another address with port 0; 0 is none. The lock is held.

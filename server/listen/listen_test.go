@@ -108,6 +108,27 @@ func TestOwnSocketInTheWay(t *testing.T) {
 	}
 }
 
+// TestTaken tells a port that somebody else has from one that the server itself has, and from an address that the host lacks.
+func TestTaken(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	s := newSockets(t)
+	c := s.Prepare(t.Context(), append(addrs("192.0.2.1:0", "127.0.0.1:0"), addrOf(other)))
+	if got := c.Taken(); len(got) != 1 || got[0] != addrOf(other) {
+		t.Errorf("taken are %v, want %v", got, addrOf(other))
+	}
+	c.Abort()
+	s.Prepare(t.Context(), addrs("0.0.0.0:0")).Apply()
+	c = s.Prepare(t.Context(), []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), bound(t, s)[0].Port())})
+	if got := c.Taken(); got != nil {
+		t.Errorf("taken are %v, which the server has itself", got)
+	}
+	c.Abort()
+}
+
 func TestFailureIsToldAndTriedAgain(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/metrics"
 	"mooring/server/model"
 	"mooring/server/netconf"
 	"mooring/server/notify"
@@ -40,10 +41,10 @@ type Options struct {
 	// JSON, or XML. Empty: none.
 	Startup        string
 	StartupReplace bool
-	// NETCONF and GNMI are where the servers listen, whatever the configuration says; nil leaves it to the configuration.
-	NETCONF, GNMI []netip.AddrPort
-	Version       string
-	Log           *slog.Logger
+	// NETCONF, GNMI and Metrics are where the servers listen, whatever the configuration says; nil leaves it to the configuration.
+	NETCONF, GNMI, Metrics []netip.AddrPort
+	Version                string
+	Log                    *slog.Logger
 }
 
 // Element is a running network element: LMAs, MAGs, or both.
@@ -68,9 +69,12 @@ type Element struct {
 	notifications  *notifications
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
+	metrics        *listener
 	netconf        *netconf.Server
-	servers        []interface{ Close() }       // those that let users in
+	measurer       *metrics.Server              // serves metrics
+	servers        []interface{ Close() }       // those that let somebody in
 	running        atomic.Pointer[apply.Config] // what all parts obey
+	forced         bool                         // the change that is prepared may not be refused; commits take turns
 
 	parts *errgroup.Group // those with a loop
 	stop  context.CancelFunc
@@ -83,9 +87,10 @@ type Element struct {
 func Start(ctx context.Context, o Options) (*Element, error) {
 	e := &Element{
 		Options: o, started: time.Now(),
-		ssh:  &listener{fixed: o.NETCONF, configured: func(m *apply.Management) apply.Listener { return m.NETCONF }},
-		tls:  &listener{configured: func(m *apply.Management) apply.Listener { return m.NETCONFTLS }},
-		gnmi: &listener{fixed: o.GNMI, configured: func(m *apply.Management) apply.Listener { return m.GNMI }},
+		ssh:     &listener{fixed: o.NETCONF, configured: func(m *apply.Management) apply.Listener { return m.NETCONF }},
+		tls:     &listener{configured: func(m *apply.Management) apply.Listener { return m.NETCONFTLS }},
+		gnmi:    &listener{fixed: o.GNMI, configured: func(m *apply.Management) apply.Listener { return m.GNMI }},
+		metrics: &listener{fixed: o.Metrics, configured: func(m *apply.Management) apply.Listener { return m.Metrics }},
 	}
 	if err := e.start(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
@@ -194,6 +199,11 @@ func (e *Element) startServers(ctx context.Context) error {
 	}
 	e.servers = append(e.servers, n)
 	e.netconf = n
+	if e.measurer, err = metrics.New(metrics.Options{State: e.state, Certificate: e.certificate.Current, Log: e.Log}); err != nil {
+		return err
+	}
+	e.servers = append(e.servers, e.measurer)
+	e.measurer.Secure(e.running.Load().Manage.MetricsTLS)
 	local, err := e.folder.listenLocal()
 	if err != nil {
 		return err
@@ -201,6 +211,7 @@ func (e *Element) startServers(ctx context.Context) error {
 	e.ssh.begin(ctx, n.SSH)
 	e.tls.begin(ctx, n.TLS)
 	e.gnmi.begin(ctx, g)
+	e.metrics.begin(ctx, e.measurer)
 	n.CallHome.Configure(managers(e.running.Load().Manage))
 	g.ServeLocal(local)
 	return nil

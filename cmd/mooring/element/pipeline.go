@@ -27,6 +27,7 @@ func (f applied) Abort() {}
 func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 	return &datastore.Consumers[*apply.Config]{
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
+			e.forced = change.Forced
 			config, warnings, err := t.Translate(old, change.New)
 			return config, append(warnings, access.Dangling(change.Old, change.New)...), err
 		},
@@ -36,7 +37,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
-			consumer(e.callHome), consumer(e.obeyed),
+			consumer(e.measure), consumer(e.callHome), consumer(e.obeyed),
 		},
 	}
 }

@@ -30,6 +30,7 @@ func (e *Element) sources() state.Sources {
 		NETCONFTLS: e.tls.status,
 		CallHome:   e.callHomeStatus,
 		GNMI:       e.gnmi.status,
+		Metrics:    e.metrics.status,
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},
