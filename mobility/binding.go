@@ -127,6 +127,11 @@ func (b *Binding) Path() dataplane.Path {
 	return dataplane.Path{Tunnel: b.Ends.Value().Tunnel, Tx: b.Tx, Rx: b.Rx}
 }
 
+// SamePath says whether two rows of a binding have the same way through the same tunnel.
+func (b *Binding) SamePath(as *Binding) bool {
+	return b.Tx == as.Tx && b.Rx == as.Rx && (b.Ends == as.Ends || b.Ends.Value().Tunnel == as.Ends.Value().Tunnel)
+}
+
 // InstallState says what the dataplane made of the binding.
 type InstallState uint8
 

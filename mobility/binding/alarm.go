@@ -21,7 +21,10 @@ type alarms []*entry
 // SetAlarm lets PopAlarm return the row at the given instant, in place of an earlier setting. The zero time removes it. A row that is absent has no
 // alarm.
 func (t *Table) SetAlarm(id dataplane.SessionID, at time.Time) {
-	e := t.shardOf(id).entry(id)
+	e := t.recent(id)
+	if e == nil {
+		e = t.shardOf(id).entry(id)
+	}
 	if e == nil {
 		return
 	}

@@ -40,8 +40,8 @@ func (t *Table) FollowOn(ready chan struct{}) *Mark {
 // Ready receives a value when there may be something to read.
 func (m *Mark) Ready() <-chan struct{} { return m.ready }
 
-// Next appends changes to buf and returns it: those of one shard at a time, oldest first. An empty result means that the mark
-// has seen everything up to now.
+// Next appends changes to buf and returns it: those of one shard at a time, in the order in which they could first have been
+// seen. An empty result means that the mark has seen everything up to now.
 func (m *Mark) Next(buf []Change) []Change {
 	for range shardCount {
 		before := len(buf)
@@ -91,12 +91,20 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 		}
 	}
 	s.marks[m] = s.changes
+	s.seen = s.changes
 	s.sweep()
 	return buf
 }
 
-// touch makes e the newest change and wakes the observers.
+// touch makes e the newest change and wakes the observers. Where none of them has seen the change before, e keeps its place: they will see
+// it as it is then.
 func (s *shard) touch(e *entry) {
+	for m := range s.marks {
+		m.wake()
+	}
+	if e.change > s.seen && e.row != nil {
+		return
+	}
 	if s.newest != e {
 		s.unlink(e)
 		e.older = s.newest
@@ -109,9 +117,6 @@ func (s *shard) touch(e *entry) {
 	}
 	s.changes++
 	e.change = s.changes
-	for m := range s.marks {
-		m.wake()
-	}
 }
 
 func (m *Mark) wake() {

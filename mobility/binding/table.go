@@ -23,7 +23,8 @@ type Table struct {
 	shards [shardCount]shard
 	count  atomic.Int64
 
-	// The indexes and alarms belong to the owner.
+	// The rest belongs to the owner.
+	found    *entry                     // by the last look-up or Put: most often the next to be put
 	byNode   map[mobility.NodeID]*entry // first of a chain over entry.sibling
 	byPrefix map[netip.Prefix]*entry
 	alarms   alarms
@@ -36,6 +37,7 @@ type shard struct {
 	newest  *entry // most recent change; linked by entry.older
 	oldest  *entry
 	changes uint64           // of the newest
+	seen    uint64           // the newest that any mark has seen
 	marks   map[*Mark]uint64 // the last change that each has seen
 	deleted []tombstone      // oldest first
 }
@@ -73,13 +75,17 @@ func (t *Table) Len() int { return int(t.count.Load()) }
 func (t *Table) Put(b *mobility.Binding) {
 	s := t.shardOf(b.ID)
 	s.mu.Lock()
-	e := s.rows[b.ID]
-	var old *mobility.Binding
+	e := t.recent(b.ID)
+	if e == nil {
+		e = s.rows[b.ID]
+	}
 	if e == nil {
 		e = &entry{id: b.ID}
 		s.rows[b.ID] = e
 	}
-	old, e.row = e.row, b
+	t.found = e
+	old := e.row
+	e.row = b
 	s.touch(e)
 	s.mu.Unlock()
 	t.reindex(e, old, b)
@@ -146,20 +152,29 @@ func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
 	return rows
 }
 
+// recent returns the entry that was found last, if it is that of this row, to spare a look-up.
+func (t *Table) recent(id dataplane.SessionID) *entry {
+	if e := t.found; e != nil && e.id == id && e.row != nil {
+		return e
+	}
+	return nil
+}
+
 // ByNode yields the rows of a node, one for each of its interfaces or sessions. For the owner only.
-func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return chain(t.byNode[id]) }
+func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return t.chain(t.byNode[id]) }
 
 // ByMNID is ByNode for an identifier as a message carries it; it does not allocate.
 func (t *Table) ByMNID(id wire.MNID) iter.Seq[*mobility.Binding] {
 	var room [128]byte
 	key := append(append(room[:0], id.Subtype), id.ID...)
-	return chain(t.byNode[mobility.NodeID(key)])
+	return t.chain(t.byNode[mobility.NodeID(key)])
 }
 
-func chain(e *entry) iter.Seq[*mobility.Binding] {
+func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
 	return func(yield func(*mobility.Binding) bool) {
 		for next := e; next != nil; {
 			e, next = next, next.sibling
+			t.found = e
 			if !yield(e.row) {
 				return
 			}
@@ -170,6 +185,7 @@ func chain(e *entry) iter.Seq[*mobility.Binding] {
 // ByPrefix returns the row that holds exactly this home network prefix, or this home address as /32. For the owner only.
 func (t *Table) ByPrefix(p netip.Prefix) *mobility.Binding {
 	if e := t.byPrefix[p]; e != nil {
+		t.found = e
 		return e.row
 	}
 	return nil

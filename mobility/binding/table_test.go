@@ -215,6 +215,35 @@ func TestFollowCoalescesAndForgets(t *testing.T) {
 	}
 }
 
+// A row that changes again before anybody has seen the first change keeps its place; afterwards it is the newest.
+func TestOrderOfChanges(t *testing.T) {
+	table := New()
+	mark := table.Follow()
+	const first, second = shardCount, 2 * shardCount // of one shard
+	put := func(ids ...dataplane.SessionID) {
+		for _, id := range ids {
+			table.Put(&mobility.Binding{ID: id, Node: node(int(id))})
+		}
+	}
+	for _, step := range []struct{ put, want []dataplane.SessionID }{
+		{[]dataplane.SessionID{first, second, first}, []dataplane.SessionID{first, second}},
+		{[]dataplane.SessionID{first}, []dataplane.SessionID{first}},
+		{[]dataplane.SessionID{second, first, second}, []dataplane.SessionID{second, first}},
+	} {
+		put(step.put...)
+		var got []dataplane.SessionID
+		for _, c := range mark.Next(nil) {
+			if c.Binding != table.Get(c.ID) {
+				t.Errorf("row %d is not seen as it is", c.ID)
+			}
+			got = append(got, c.ID)
+		}
+		if !slices.Equal(got, step.want) {
+			t.Errorf("after %v: %v, want %v", step.put, got, step.want)
+		}
+	}
+}
+
 func TestAlarmsAgreeWithAModel(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 9))
 	table := New()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"mooring/dataplane"
@@ -18,12 +19,13 @@ type request struct {
 	update *wire.BindingUpdate
 	late   bool // it waited: what depends on the time was checked when it came
 
-	careOf  netip.Addr // Proxy-CoA that the MAG states
-	peer    *peer      // by its address, and then by what it proves to be; nil: not known
-	profile *mobility.Profile
-	source  mobility.ProfileSource
-	sign    mobility.Signature // of the answer
-	hash    mobility.HomeAddressHash
+	careOf   netip.Addr // Proxy-CoA that the MAG states
+	peer     *peer      // by its address, and then by what it proves to be; nil: not known
+	profile  *mobility.Profile
+	source   mobility.ProfileSource
+	sign     mobility.Signature // of the answer
+	hash     mobility.HomeAddressHash
+	sessions []*mobility.Binding // that the node has
 
 	encap   dataplane.Encap
 	greKey  bool // the tunnel has GRE keys
@@ -159,6 +161,7 @@ func (m *Machine) check(r *request) wire.Status {
 	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
 		return wire.StatusNotLMAForThisMN
 	}
+	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
 	if status := m.checkOrder(r); status != wire.StatusAccepted {
 		return status
 	}

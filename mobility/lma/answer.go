@@ -73,21 +73,11 @@ func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, li
 func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) bool {
 	u := r.update
 	ack := &m.ack
-	*ack = wire.BindingAck{
-		Status:   status,
-		Flags:    wire.AckP,
-		Seq:      u.Seq,
-		Lifetime: lifetime,
-		Options: wire.Options{
-			MNID:        wire.Some(u.MNID.Value),
-			HNPs:        ack.HNPs[:0],
-			Auth:        ack.Auth[:0],
-			Handoff:     wire.Some(u.Handoff.Value),
-			AccessType:  wire.Some(u.AccessType.Value),
-			Timestamp:   u.Timestamp,
-			LinkLayerID: u.LinkLayerID,
-		},
-	}
+	ack.Status, ack.Flags, ack.Seq, ack.Lifetime = status, wire.AckP, u.Seq, lifetime
+	ack.Reset()
+	ack.MNID = wire.Some(u.MNID.Value)
+	ack.Handoff, ack.AccessType = wire.Some(u.Handoff.Value), wire.Some(u.AccessType.Value)
+	ack.LinkLayerID, ack.Timestamp = u.LinkLayerID, u.Timestamp
 	if !u.MNID.Set {
 		ack.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI})
 	}

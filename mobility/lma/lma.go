@@ -68,7 +68,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		return
 	}
 	r := &m.request
-	*r = request{now: now, in: in, update: update, careOf: careOf(in, update), peer: sender}
+	*r = request{now: now, in: in, update: update, careOf: careOf(in, update), peer: sender, sessions: r.sessions[:0]}
 	switch {
 	case update.Flags&wire.UpdateP == 0:
 		m.drop(sender, mobility.DropNotProxy)

@@ -32,7 +32,7 @@ func (m *Machine) lookup(r *request) match {
 // lookupByPrefix is for a request that names home network prefixes (section 5.4.1.1).
 func (m *Machine) lookupByPrefix(r *request) match {
 	for _, hnp := range r.update.HNPs {
-		b := m.table.ByPrefix(hnp.Prefix.Masked())
+		b := m.holder(r, hnp.Prefix.Masked())
 		switch {
 		case b == nil:
 			continue
@@ -48,7 +48,7 @@ func (m *Machine) lookupByPrefix(r *request) match {
 
 // lookupByHome is for a request that names an IPv4 home address and no prefix (RFC 5844 section 3.1.2.7).
 func (m *Machine) lookupByHome(r *request) match {
-	b := m.table.ByPrefix(netip.PrefixFrom(r.home(), 32))
+	b := m.holder(r, netip.PrefixFrom(r.home(), 32))
 	switch {
 	case b == nil:
 		return match{}
@@ -56,6 +56,16 @@ func (m *Machine) lookupByHome(r *request) match {
 		return match{refused: wire.StatusNotAuthorizedForIPv4HoA}
 	}
 	return m.sameSession(r, b)
+}
+
+// holder returns the binding that holds a prefix, or a home address. It is most often one of the node, and those are at hand.
+func (m *Machine) holder(r *request, p netip.Prefix) *mobility.Binding {
+	for _, b := range r.sessions {
+		if slices.Contains(b.Prefixes, p) || b.Home.IsValid() && p == netip.PrefixFrom(b.Home.Addr(), 32) {
+			return b
+		}
+	}
+	return m.table.ByPrefix(p)
 }
 
 // sameSession decides whether a request that names addresses of b means b, or wants a session beside it.
@@ -74,34 +84,26 @@ func (m *Machine) sameSession(r *request, b *mobility.Binding) match {
 
 // lookupByInterface is for a request that names a link-layer identifier and no address (section 5.4.1.2).
 func (m *Machine) lookupByInterface(r *request) match {
-	var only *mobility.Binding
-	n := 0
-	for b := range m.table.ByMNID(r.update.MNID.Value) {
+	for _, b := range r.sessions {
 		if r.sameInterface(b) {
 			return match{binding: b}
 		}
-		only, n = b, n+1
 	}
-	if n != 1 {
+	if len(r.sessions) != 1 {
 		return match{}
 	}
-	return m.onlySession(r, only)
+	return m.onlySession(r, r.sessions[0])
 }
 
 // lookupByNode is for a request that names neither (section 5.4.1.3).
 func (m *Machine) lookupByNode(r *request) match {
-	var only *mobility.Binding
-	n := 0
-	for b := range m.table.ByMNID(r.update.MNID.Value) {
-		only, n = b, n+1
-	}
-	if n != 1 {
+	switch {
+	case len(r.sessions) != 1:
 		return match{}
+	case r.update.Handoff.Value == wire.HandoffBetweenMAGs:
+		return match{binding: r.sessions[0]}
 	}
-	if r.update.Handoff.Value == wire.HandoffBetweenMAGs {
-		return match{binding: only}
-	}
-	return m.onlySession(r, only)
+	return m.onlySession(r, r.sessions[0])
 }
 
 // onlySession decides on a request of a node with exactly one binding, which the request does not name: it is that binding when

@@ -30,7 +30,7 @@ func (m *Machine) checkOrder(r *request) wire.Status {
 // before the one outside of the window, so that a copy of an old request is not answered with an invitation to set the clock.
 func (m *Machine) checkTimestamp(r *request) wire.Status {
 	stamp := r.update.Timestamp.Value
-	for b := range m.table.ByMNID(r.update.MNID.Value) {
+	for _, b := range r.sessions {
 		if stamp <= b.Timestamp {
 			return wire.StatusTimestampLowerThanPrev
 		}
@@ -47,16 +47,13 @@ func newer(seq, than uint16) bool { return seq != than && seq-than < 1<<15 }
 // previous returns the binding that the request follows upon, as far as sequence numbers go: they count for each session. Where the
 // MAG gives no link-layer identifier, a copy of the first request is known by the node's only binding.
 func (m *Machine) previous(r *request) *mobility.Binding {
-	var only *mobility.Binding
-	n := 0
-	for b := range m.table.ByMNID(r.update.MNID.Value) {
+	for _, b := range r.sessions {
 		if r.sameInterface(b) {
 			return b
 		}
-		only, n = b, n+1
 	}
-	if n == 1 && r.linkID() == nil {
-		return only
+	if len(r.sessions) == 1 && r.linkID() == nil {
+		return r.sessions[0]
 	}
 	return m.lookup(r).binding
 }

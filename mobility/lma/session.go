@@ -67,7 +67,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 
 // commit puts the row in place, tells the dataplane what is new to it, and answers.
 func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.EventKind, out *mobility.Effects) {
-	moved := old == nil || old.State != b.State || old.Path() != b.Path() || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home
+	moved := old == nil || old.State != b.State || !old.SamePath(b) || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home
 	if moved {
 		b.Install = mobility.InstallPending
 	}
@@ -248,6 +248,9 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 
 // takeBack gives back what lost has and kept has not.
 func (m *Machine) takeBack(kept, lost *mobility.Binding) {
+	if kept.Home == lost.Home && slices.Equal(kept.Prefixes, lost.Prefixes) {
+		return
+	}
 	network := m.networks[lost.Network.Value()]
 	if network == nil {
 		return

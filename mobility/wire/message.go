@@ -115,7 +115,7 @@ func read(m frame, mh []byte) *DecodeError {
 	if o == nil {
 		return nil
 	}
-	o.reset()
+	o.Reset()
 	t := Type(mh[atType])
 	if bad := optionTable.decode(o, mh, int(messageTypes[t].options)); bad.kind != 0 {
 		return &DecodeError{Kind: bad.kind, Offset: bad.at, Type: t, Option: OptionType(bad.number)}

@@ -134,8 +134,8 @@ func bit(place int, set bool) uint64 {
 	return 0
 }
 
-// reset empties o and keeps the memory of its slices.
-func (o *Options) reset() {
+// Reset empties o and keeps the memory of its slices for the next message.
+func (o *Options) Reset() {
 	hnps, mobile, homes, groups, dmnps := o.HNPs[:0], o.MobileNetworks[:0], o.IPv4HoARequests[:0], o.Groups[:0], o.DMNPs[:0]
 	qos, planes, vendor, extra, auth, received := o.QoS[:0], o.UserPlane[:0], o.Vendor[:0], o.Extra[:0], o.Auth[:0], o.received
 	*o = Options{}

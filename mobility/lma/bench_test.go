@@ -1,0 +1,124 @@
+package lma
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"fmt"
+	"hash"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/mobility/wire"
+)
+
+// BenchmarkRefresh measures one refresh, decoded, stepped and answered, of any of so many bindings of a hundred MAGs. Beside the time it
+// reports the processor time, the collection of garbage included, and how often that of the yardstick goes into it: the yardstick
+// is measured by turns with the refreshes, so that a slow machine is told from a slow anchor.
+func BenchmarkRefresh(b *testing.B) {
+	for _, bindings := range []int{1000, 100_000, 1_000_000} {
+		for _, key := range []struct{ name, secret string }{{"unsigned", ""}, {"signed", "0123456789abcdef"}} {
+			b.Run(fmt.Sprintf("%s/%d", key.name, bindings), func(b *testing.B) {
+				benchmarkRefresh(b, newRefresherOf(b, bindings, key.secret, 100), newYardstick(bindings))
+			})
+		}
+	}
+}
+
+func benchmarkRefresh(b *testing.B, r *refresher, y *yardstick) {
+	type arrival struct {
+		mag    netip.Addr
+		octets []byte
+	}
+	arrivals := make([]arrival, 512)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	answered := 0
+	var took, began time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		if answered%len(arrivals) == 0 { // the MAGs' side is not measured
+			b.StopTimer()
+			if answered > 0 {
+				took += cpuTime() - began
+			}
+			for i := range arrivals {
+				r.now = r.now.Add(16 * time.Microsecond) // a step of timestamps
+				octets := r.encode(b, rnd.IntN(len(r.given)), wire.HandoffUnchanged)
+				arrivals[i] = arrival{r.mag, append(arrivals[i].octets[:0], octets...)}
+			}
+			y.measure(128)
+			began = cpuTime()
+			b.StartTimer()
+		}
+		a := &arrivals[answered%len(arrivals)]
+		r.mag = a.mag
+		r.answerTo(a.octets)
+		answered++
+	}
+	took += cpuTime() - began
+	if accepted := int(r.stats.Refresh.Load()); accepted != answered {
+		b.Fatalf("%d of %d refreshes were accepted", accepted, answered)
+	}
+	perRefresh := float64(took) / float64(answered)
+	b.ReportMetric(perRefresh, "cpu-ns/op")
+	b.ReportMetric(y.perOperation(), "baseline-cpu-ns")
+	b.ReportMetric(perRefresh/y.perOperation(), "x-baseline")
+}
+
+// yardstick does with the standard library alone what an anchor cannot do without: two HMAC-SHA1 of 100 octets, a look-up of
+// a name among those of all nodes, and a new row in place of the old one.
+type yardstick struct {
+	mac   hash.Hash
+	rows  map[string]*row
+	names []string
+	rnd   *rand.Rand
+	n     int
+	took  time.Duration
+}
+
+type row [240]byte
+
+func newYardstick(nodes int) *yardstick {
+	y := &yardstick{mac: hmac.New(sha1.New, []byte("0123456789abcdef")), rows: map[string]*row{}, rnd: rand.New(rand.NewPCG(3, 4))}
+	for i := range nodes {
+		y.names = append(y.names, fmt.Sprintf("mn%d@example.com", i))
+		y.rows[y.names[i]] = new(row)
+	}
+	return y
+}
+
+func (y *yardstick) measure(n int) {
+	var message [100]byte
+	var sum [sha1.Size]byte
+	names := make([]string, n)
+	for i := range names {
+		names[i] = y.names[y.rnd.IntN(len(y.names))]
+	}
+	began := cpuTime()
+	for _, name := range names {
+		for range 2 {
+			y.mac.Reset()
+			y.mac.Write(message[:])
+			y.mac.Sum(sum[:0])
+		}
+		next := *y.rows[name]
+		copy(next[:], sum[:])
+		y.rows[name] = &next
+	}
+	y.took += cpuTime() - began
+	y.n += n
+}
+
+func (y *yardstick) perOperation() float64 { return float64(y.took) / float64(y.n) }
+
+// cpuTime returns the processor time of the process.
+func cpuTime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return time.Duration(t.Nano())
+}
