@@ -23,6 +23,7 @@ var candidates = []string{
 	"false", "true", "1", "2", "3", "12", "25", "61", "64", "97", "100", "200", "1000", "1296", "8000", "9000", "60000",
 	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls",
 	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",
+	"AAAAC3NzaC1lZDI1NTE5AAAAINRzXjomXhbu4D9ZcYubXQMBnAfYtsUfkNo6Zm7sE6s1", strings.TrimSuffix(strings.Repeat("77:", 32), ":"),
 }
 
 // TestLeafCoverage sets every configuration leaf of the schema in turn to another value, or adds an entry with another key. The

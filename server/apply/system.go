@@ -18,6 +18,7 @@ type Management struct {
 	NETCONF    Listener // over SSH
 	NETCONFTLS Listener
 	CallHome   []Manager
+	URLs       URLs // that NETCONF operations may name
 	GNMI       Listener
 	Metrics    Listener
 	MetricsTLS bool // rather than plain HTTP
@@ -79,6 +80,7 @@ func (j *job) translateSystem() {
 		Metrics:    Listener{metrics.GetEnabled(), metrics.GetPort(), j.addrs(at.child("metrics"), metrics.Address...)},
 		MetricsTLS: metrics.GetTls(),
 		CallHome:   j.managers(at.below("netconf", "call-home")),
+		URLs:       j.urls(at.below("netconf", "url"), x.Netconf.Url),
 		node:       configured,
 	}
 	switch x.Dataplane.GetBackend() {

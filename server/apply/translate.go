@@ -44,6 +44,8 @@ type Translator struct {
 	nodeView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface_Node]
 	systemView   view[gen.MooringSystem_System]
 	managerView  view[gen.MooringSystem_System_Netconf_CallHome]
+	httpsView    view[gen.MooringSystem_System_Netconf_Url_HttpsServer]
+	sftpView     view[gen.MooringSystem_System_Netconf_Url_SftpServer]
 	userKeyView  view[gen.MooringSystem_System_User_AuthorizedKey]
 }
 
@@ -65,6 +67,8 @@ func New(s *schema.Schema) (*Translator, error) {
 	bind(&b, &t.nodeView, "/mooring-pmipv6:pmipv6/mag/interface/node")
 	bind(&b, &t.systemView, "/mooring-system:system")
 	bind(&b, &t.managerView, "/mooring-system:system/netconf/call-home")
+	bind(&b, &t.httpsView, "/mooring-system:system/netconf/url/https-server")
+	bind(&b, &t.sftpView, "/mooring-system:system/netconf/url/sftp-server")
 	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
 	return t, b.err()
 }

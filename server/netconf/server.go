@@ -40,6 +40,7 @@ type Options struct {
 	// Certificate gives what the server shows to TLS clients. It is asked at every handshake, so that a new certificate cuts no
 	// session that began under the old one. Nil: nobody can come in over TLS.
 	Certificate func() *tls.Certificate
+	Files       *urls.Files  // what operations may name by URL; nil: nothing. ReachURLs changes it
 	Log         *slog.Logger // nil logs nothing
 	Limits      Limits
 }
@@ -129,7 +130,7 @@ func New(o Options) (*Server, error) {
 	if s.schema.RPC(ncEvent, "create-subscription") != nil && s.schema.Module(manageEvent) != nil {
 		s.events = o.Events
 	}
-	s.files.Store(&urls.Files{})
+	s.files.Store(cmp.Or(o.Files, &urls.Files{}))
 	s.known = s.operations()
 	s.library = newLibrary(s.schema, s.features)
 	if s.state != nil {

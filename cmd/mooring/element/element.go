@@ -192,7 +192,7 @@ func (e *Element) startServers(ctx context.Context) error {
 	e.servers = append(e.servers, g)
 	n, err := netconf.New(netconf.Options{
 		Store: e.store, State: e.state, Access: e.control, Users: users, Events: e.events, Log: e.Log, HostKey: e.keys.Host,
-		Certificate: e.certificate.Current, Actions: e.actions(e.store.Schema()),
+		Certificate: e.certificate.Current, Actions: e.actions(e.store.Schema()), Files: e.reachable(e.running.Load().Manage.URLs),
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package element
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ var ErrInUse = errors.New("the state folder is in use")
 const (
 	lockFile   = "lock"
 	SocketFile = "mooring.sock" // where gNMI is served to users of this host
+	filesDir   = "files"        // what file URLs name
 )
 
 // DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for
@@ -40,7 +42,8 @@ func stateDirOf(uid int) (string, error) {
 // folder is the state folder, which this process has for itself.
 type folder struct {
 	*os.Root
-	lock *os.File
+	lock  *os.File
+	files *os.Root
 }
 
 func openFolder(name string) (f *folder, err error) {
@@ -55,6 +58,9 @@ func openFolder(name string) (f *folder, err error) {
 		return nil, errors.Join(fmt.Errorf("state folder: %w", err), f.Root.Close())
 	}
 	if err := f.take(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := f.openFiles(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -74,5 +80,19 @@ func (f *folder) take() error {
 	return f.WriteFile(lockFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
 }
 
+func (f *folder) openFiles() (err error) {
+	if err := f.Mkdir(filesDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f.files, err = f.OpenRoot(filesDir)
+	return err
+}
+
 // Close lets another process have the folder.
-func (f *folder) Close() error { return errors.Join(f.lock.Close(), f.Root.Close()) }
+func (f *folder) Close() error {
+	var err error
+	if f.files != nil {
+		err = f.files.Close()
+	}
+	return errors.Join(err, f.lock.Close(), f.Root.Close())
+}

@@ -37,7 +37,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 		List: []datastore.Consumer[*apply.Config]{
 			consumer(e.signal), consumer(e.forward), consumer(e.attend),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
-			consumer(e.measure), consumer(e.callHome), consumer(e.obeyed),
+			consumer(e.measure), consumer(e.callHome), consumer(e.reach), consumer(e.obeyed),
 		},
 	}
 }

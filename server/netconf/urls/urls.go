@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -50,14 +49,6 @@ func (c Config) Schemes() (list []string) {
 		list = append(list, "sftp")
 	}
 	return list
-}
-
-// Equal reports whether both allow the same.
-func (c Config) Equal(o Config) bool {
-	return c.File == o.File && c.Timeout == o.Timeout && slices.Equal(c.HTTPS, o.HTTPS) &&
-		slices.EqualFunc(c.SFTP, o.SFTP, func(a, b SFTPServer) bool {
-			return a.Host == b.Host && a.Port == b.Port && slices.Equal(a.Key, b.Key)
-		})
 }
 
 // Files is where URLs lead to. Its methods may be called concurrently.
