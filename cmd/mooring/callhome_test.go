@@ -107,7 +107,7 @@ func makeCertificate(t *testing.T) (pair tls.Certificate, certificate, key []byt
 }
 
 // A manager is called over TLS and comes in itself over TLS. A new certificate of the element cuts neither session. When the
-// manager's link dies the element notices, and calls again when it is back.
+// manager's link dies the element notices, and calls again when it is back. In between, the manager has a backup made.
 func TestManagerOverTLS(t *testing.T) {
 	box, manager := newHost(t, "element"), newHost(t, "manager")
 	must(t, netns.Connect(box, "eth0", manager, "eth0"), box.Address("eth0", elementAt+"/24"), manager.Address("eth0", managerAt+"/24"))
@@ -155,6 +155,16 @@ func TestManagerOverTLS(t *testing.T) {
 	}
 	if got := called.system(); !strings.Contains(got, came.shown()) {
 		t.Errorf("the new certificate, %s, is not in %s", came.shown(), got)
+	}
+
+	came.must(`<edit-config><target><candidate/></target><config><system xmlns="urn:mooring:yang:mooring-system"><netconf><url><file>true</file></url></netconf></system></config></edit-config>`)
+	came.must(`<commit/>`)
+	came.must(`<copy-config><target><url>file:///backup.xml</url></target><source><running/></source></copy-config>`)
+	came.must(`<validate><source><url>file:///backup.xml</url></source></validate>`)
+	backup, err := os.ReadFile(filepath.Join(dir, "files/backup.xml"))
+	must(t, err)
+	if !strings.Contains(string(backup), "<name>noc</name>") {
+		t.Errorf("the backup holds %s", backup)
 	}
 
 	must(t, manager.Down("eth0"))
