@@ -3,6 +3,7 @@ package usertun
 import (
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,11 +17,11 @@ import (
 // header (RFC 2983), so that it survives only when one end writes it there and the other reads it. A tunnel is one hop, and each of its
 // ends forwards: two are taken off (RFC 2473 section 3.1), however long the way between them.
 func TestClassAndHopsThroughEveryEncapsulation(t *testing.T) {
-	d := newDomain(t)
-	for _, encap := range []dataplane.Encap{dataplane.EncapUDP, dataplane.EncapIP, dataplane.EncapGRE} {
+	for _, encap := range encaps {
 		for _, v6 := range []bool{false, true} {
 			e := tunnelOver(encap, v6)
-			t.Run(e.anchor.String(), func(t *testing.T) {
+			forEachWay(t, e.anchor.String(), encap, func(t *testing.T, w way) {
+				d := newDomainBy(t, w)
 				d.bind(t, e, dataplane.Key{}, dataplane.Key{}, 0)
 				for _, to := range []struct{ node, cn string }{{nodeAddr4, cnAddr4}, {nodeAddr6, cnAddr6}} {
 					d.expectMarks(t, d.node, to.node, d.cn, to.cn)
@@ -63,7 +64,7 @@ func (d *domain) expectMarks(t *testing.T, from *netns.Host, source string, to *
 	}
 }
 
-func setOptions(t *testing.T, c *net.UDPConn, level int, options map[int]int) {
+func setOptions(t *testing.T, c syscall.Conn, level int, options map[int]int) {
 	t.Helper()
 	raw, err := c.SyscallConn()
 	must(t, err, raw.Control(func(fd uintptr) {

@@ -150,8 +150,27 @@ func (d *decapsulator) packet(t *tunnel, from netip.AddrPort, outer uint8, b []b
 	if leaving != class {
 		setTrafficClass(inner, leaving)
 	}
-	t.rx.add(1, len(inner))
-	d.joined.add(sink, inner)
+	if d.socket.encap == dataplane.EncapUDP {
+		t.rx.add(1, len(inner))
+		d.joined.add(sink, inner)
+		return
+	}
+	d.raw(t, sink, key, inner)
+}
+
+// raw forwards a packet that a raw socket has delivered.
+func (d *decapsulator) raw(t *tunnel, sink *device, key dataplane.Key, inner []byte) {
+	v, segments, ok := unfinished(inner, t.mtu(key))
+	switch {
+	case !ok:
+		t.drops.malformed.Add(1)
+		return
+	case v.flags == 0:
+		d.joined.add(sink, inner)
+	default:
+		d.joined.addUnfinished(sink, inner, v)
+	}
+	t.rx.add(segments, len(inner)+(segments-1)*int(v.headerLen))
 }
 
 // sink returns the device that a packet leaves the tunnel by: the one that has a route into this very path for the node.

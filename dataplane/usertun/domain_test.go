@@ -58,9 +58,9 @@ func newHost(t testing.TB, name string) *netns.Host {
 	return h
 }
 
-func openPlane(t testing.TB, h *netns.Host) *Plane {
+func openPlane(t testing.TB, h *netns.Host, userSpaceOnly bool) *Plane {
 	t.Helper()
-	p, err := Open(Options{Namespace: func(vrf string) (*netlink.Namespace, error) {
+	p, err := Open(Options{UserSpaceOnly: userSpaceOnly, Namespace: func(vrf string) (*netlink.Namespace, error) {
 		if vrf != "" {
 			return nil, fmt.Errorf("no VRF %s", vrf)
 		}
@@ -68,10 +68,16 @@ func openPlane(t testing.TB, h *netns.Host) *Plane {
 	}})
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
+	expectFastPath(t, p, !userSpaceOnly)
 	return p
 }
 
 func newDomain(t testing.TB) *domain {
+	t.Helper()
+	return newDomainBy(t, way{})
+}
+
+func newDomainBy(t testing.TB, w way) *domain {
 	t.Helper()
 	d := &domain{node: newHost(t, "node"), mag: newHost(t, "mag"), core: newHost(t, "core"), lma: newHost(t, "lma"), cn: newHost(t, "cn")}
 	must(t,
@@ -85,7 +91,7 @@ func newDomain(t testing.TB) *domain {
 		d.lma.Address("eth1", "2001:db8:c::1/64"), d.cn.Address("eth0", cnAddr6+"/64"), d.cn.Route("::/0", "2001:db8:c::1"),
 		d.node.Address("eth0", nodeAddr4+"/32"), d.node.Address("eth0", nodeAddr6+"/64"))
 	d.attach(t, d.node)
-	d.access, d.anchor = openPlane(t, d.mag), openPlane(t, d.lma)
+	d.access, d.anchor = openPlane(t, d.mag, w.slowAccess), openPlane(t, d.lma, w.slowAnchor)
 	return d
 }
 

@@ -31,6 +31,7 @@ type held struct {
 	segment  int  // payload of the first packet
 	size     int  // of everything
 	nextSeq  uint32
+	offload  virtioHeader // of a packet that came unfinished
 	virtio   [virtioLen]byte
 	pieces   []unix.Iovec
 }
@@ -44,12 +45,23 @@ func (j *joiner) add(d *device, b []byte) {
 	} else if h := j.find(&p); h != nil && h.join(&p) {
 		return
 	}
+	j.hold(p)
+}
+
+// addUnfinished takes a packet that the host has to finish, and that nothing is joined to.
+func (j *joiner) addUnfinished(d *device, b []byte, v virtioHeader) {
+	p := held{device: d, first: b, offload: v}
+	j.fence(&p)
+	j.hold(p)
+}
+
+func (j *joiner) hold(p held) {
 	if j.used == len(j.held) {
 		j.held = append(j.held, held{})
 	}
 	h := &j.held[j.used]
 	j.used++
-	p.pieces = append(h.pieces[:0], unix.Iovec{}, piece(b))
+	p.pieces = append(h.pieces[:0], unix.Iovec{}, piece(p.first))
 	*h = p
 }
 
@@ -90,14 +102,7 @@ func (h *held) sameFlow(p *held) bool {
 // parse finds out whether a packet can be part of a super-packet.
 func (p *held) parse() {
 	b := p.first
-	switch {
-	case b[0] == 4<<4|5 && b[6]&0x3f == 0 && b[7] == 0: // no options, not a fragment
-		p.ip, p.protocol = header4, b[9]
-	case b[0]>>4 == 6:
-		p.ip, p.protocol = header6, b[6]
-	default:
-		return
-	}
+	p.ip, p.protocol = transportOf(b)
 	n := len(b) - p.ip
 	switch {
 	case p.protocol == protoTCP && n > tcpLeast:
@@ -177,7 +182,7 @@ func (j *joiner) flush() {
 }
 
 func (h *held) write() {
-	v := virtioHeader{}
+	v := h.offload
 	if len(h.pieces) > 2 {
 		v = h.complete()
 	}

@@ -2,6 +2,7 @@ package usertun
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -83,10 +84,12 @@ func TestTunnelMTU_TUN01(t *testing.T) {
 		{"derived ip6", dataplane.EncapIP, true, 0, 1460, 1460},
 		{"derived gre4", dataplane.EncapGRE, false, 0, 1476, 1476},
 		{"small", dataplane.EncapUDP, false, 576, 576, 1280},
+		{"configured gre6", dataplane.EncapGRE, true, 1360, 1360, 1360},
+		{"small ip4", dataplane.EncapIP, false, 576, 576, 1280},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDomain(t)
+		forEachWay(t, c.name, c.encap, func(t *testing.T, w way) {
+			d := newDomainBy(t, w)
 			e := tunnelOver(c.encap, c.v6)
 			d.bind(t, e, dataplane.Key{}, dataplane.Key{}, c.configured)
 			for _, way := range []struct {
@@ -136,10 +139,14 @@ func sweep(t *testing.T, from *netns.Host, to string, mtu int) {
 
 // Segments of a TCP stream that are too big are answered, too, and those of a sender that does not listen are fragmented.
 func TestStreamOfSenderWithoutDF(t *testing.T) {
-	d := newDomain(t)
-	d.bind(t, tunnelOver(dataplane.EncapUDP, false), dataplane.Key{}, dataplane.Key{}, 1000)
-	must(t, d.cn.Sysctl("ipv4/ip_no_pmtu_disc", "1"))
-	transfer(t, d.cn, d.node, nodeAddr4)
+	for _, encap := range encaps {
+		forEachWay(t, encap.String(), encap, func(t *testing.T, w way) {
+			d := newDomainBy(t, w)
+			d.bind(t, tunnelOver(encap, false), dataplane.Key{}, dataplane.Key{}, 1000)
+			must(t, d.cn.Sysctl("ipv4/ip_no_pmtu_disc", "1"))
+			transfer(t, d.cn, d.node, nodeAddr4)
+		})
+	}
 }
 
 // The path becomes narrower while the tunnel is in use: nothing is lost for good, and the tunnel's MTU follows. It follows
@@ -154,8 +161,8 @@ func TestNarrowerPathIsLearnt(t *testing.T) {
 		{"udp4", dataplane.EncapUDP, false, 1400 - 28},
 		{"gre6", dataplane.EncapGRE, true, 1400 - 44},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := newDomain(t)
+		forEachWay(t, c.name, c.encap, func(t *testing.T, w way) {
+			d := newDomainBy(t, w)
 			e := tunnelOver(c.encap, c.v6)
 			d.bind(t, e, dataplane.Key{}, dataplane.Key{}, 0)
 			transfer(t, d.cn, d.node, nodeAddr4)
@@ -176,15 +183,17 @@ func TestNarrowerPathIsLearnt(t *testing.T) {
 // RFC 2473 section 7.1: a packet of the least IPv6 MTU passes any tunnel, in fragments of the outer packet where it must.
 func TestLeastMTUPassesNarrowTunnel(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
-		d := newDomain(t)
-		must(t, d.core.SetMTU("mag", 1280), d.mag.SetMTU("eth0", 1280), d.core.SetMTU("lma", 1280), d.lma.SetMTU("eth0", 1280))
-		d.bind(t, tunnelOver(dataplane.EncapIP, v6), dataplane.Key{}, dataplane.Key{}, 0)
-		for _, way := range []struct {
-			from *netns.Host
-			to   string
-		}{{d.node, cnAddr6}, {d.cn, nodeAddr6}} {
-			sweep(t, way.from, way.to, 1280)
-		}
+		forEachWay(t, fmt.Sprintf("over IPv6 %t", v6), dataplane.EncapIP, func(t *testing.T, w way) {
+			d := newDomainBy(t, w)
+			must(t, d.core.SetMTU("mag", 1280), d.mag.SetMTU("eth0", 1280), d.core.SetMTU("lma", 1280), d.lma.SetMTU("eth0", 1280))
+			d.bind(t, tunnelOver(dataplane.EncapIP, v6), dataplane.Key{}, dataplane.Key{}, 0)
+			for _, way := range []struct {
+				from *netns.Host
+				to   string
+			}{{d.node, cnAddr6}, {d.cn, nodeAddr6}} {
+				sweep(t, way.from, way.to, 1280)
+			}
+		})
 	}
 }
 

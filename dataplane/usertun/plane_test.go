@@ -31,7 +31,7 @@ func TestPlane(t *testing.T) {
 		connect("access1")
 		connect("access2")
 		must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
-		p := openPlane(t, h)
+		p := openPlane(t, h, false)
 		return &planetest.Host{
 			Plane:      p,
 			RemoveLink: func(name string) { must(t, h.Delete(name)) },
@@ -40,7 +40,7 @@ func TestPlane(t *testing.T) {
 			Restart: func() dataplane.Plane {
 				must(t, p.Close())
 				kill(t, h)
-				return openPlane(t, h)
+				return openPlane(t, h, false)
 			},
 		}
 	})
@@ -157,7 +157,7 @@ func TestHostState(t *testing.T) {
 		must(t, netns.Connect(h, name, other, name))
 	}
 	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
-	p := openPlane(t, h)
+	p := openPlane(t, h, false)
 	apply(t, p, planetest.Everything()...)
 	want := `device mooring0 mtu 65535: mooring: from mobile nodes on access1
 device mooring1 mtu 65535: mooring: from mobile nodes on access2
@@ -209,7 +209,7 @@ rule 6 5900 iif access2: table access2
 func TestForeignObjectsStay(t *testing.T) {
 	h, other := newHost(t, "host"), newHost(t, "other")
 	must(t, netns.Connect(h, "access1", other, "access1"), h.Address("access1", "10.1.0.254/24"), h.Route("10.0.0.0/24", "10.1.0.9"))
-	p := openPlane(t, h)
+	p := openPlane(t, h, false)
 	pool := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: prefixes("10.0.0.0/24")[0]}, Via: dataplane.Target{Blackhole: true}}
 	apply(t, p, pool, dataplane.Link{Name: "access1"})
 	remove(t, p, pool, dataplane.Link{Name: "access1"})

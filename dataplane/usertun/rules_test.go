@@ -3,6 +3,7 @@ package usertun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -42,27 +43,46 @@ func arrives(t *testing.T, c *net.UDPConn, wait time.Duration) []byte {
 }
 
 // inject sends an inner packet from the MAG straight into the tunnel, as a gateway could that has been taken over.
-func (d *domain) inject(t *testing.T, port int, class int, inner []byte) {
+func (d *domain) inject(t *testing.T, encap dataplane.Encap, class int, inner []byte) {
 	t.Helper()
-	c := listen(t, d.mag, magAddr4, port)
-	raw, err := c.SyscallConn()
-	must(t, err, raw.Control(func(fd uintptr) { must(t, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TOS, class)) }))
-	_, err = c.WriteToUDPAddrPort(inner, netip.AddrPortFrom(netip.MustParseAddr(lmaAddr4), PortData))
-	must(t, err)
-	must(t, c.Close())
+	if encap == dataplane.EncapUDP {
+		c := listen(t, d.mag, magAddr4, PortData)
+		setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_TOS: class})
+		_, err := c.WriteToUDPAddrPort(inner, netip.AddrPortFrom(netip.MustParseAddr(lmaAddr4), PortData))
+		must(t, err, c.Close())
+		return
+	}
+	protocol := protoGRE
+	if encap == dataplane.EncapIP {
+		protocol = map[byte]int{4: protoIPv4, 6: protoIPv6}[inner[0]>>4]
+	}
+	c := listenRaw(t, d.mag, magAddr4, protocol)
+	setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_TOS: class})
+	packet := append(appendHeader(nil, encap, dataplane.Key{}, int(inner[0]>>4), len(inner)), inner...)
+	_, err := c.WriteTo(packet, &net.IPAddr{IP: net.ParseIP(lmaAddr4)})
+	must(t, err, c.Close())
+}
+
+func listenRaw(t *testing.T, h *netns.Host, addr string, protocol int) *net.IPConn {
+	t.Helper()
+	var c *net.IPConn
+	must(t, h.Do(func() (err error) {
+		c, err = net.ListenIP(fmt.Sprintf("ip4:%d", protocol), &net.IPAddr{IP: net.ParseIP(addr)})
+		return
+	}))
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // anchorOnly makes a domain in which the MAG is played by the test.
-func anchorOnly(t *testing.T, port uint16) (*domain, dataplane.TunnelID) {
+func anchorOnly(t *testing.T, id dataplane.TunnelID, w way) *domain {
 	t.Helper()
-	d := newDomain(t)
-	id := tunnelOver(dataplane.EncapUDP, false).anchor
-	id.Port = port
+	d := newDomainBy(t, w)
 	apply(t, d.anchor, dataplane.Tunnel{ID: id})
 	for _, p := range prefixes("10.0.0.1/32", "2001:db8:1::/64") {
 		apply(t, d.anchor, routeInto(p, dataplane.Path{Tunnel: id}))
 	}
-	return d, id
+	return d
 }
 
 func dropsOf(p *Plane, id dataplane.TunnelID) dataplane.Drops {
@@ -84,40 +104,57 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // A gateway cannot send as a node that is not bound to it, nor as anybody else.
 func TestSpoofedSourcesAreDropped(t *testing.T) {
-	d, id := anchorOnly(t, PortData)
+	for _, encap := range encaps {
+		forEachWay(t, encap.String(), encap, func(t *testing.T, w way) { dropsSpoofed(t, encap, w) })
+	}
+}
+
+func dropsSpoofed(t *testing.T, encap dataplane.Encap, w way) {
+	id := tunnelOver(encap, false).anchor
+	d := anchorOnly(t, id, w)
 	other := id
 	other.Peer = netip.MustParseAddr("192.0.2.99")
 	apply(t, d.anchor, dataplane.Tunnel{ID: other}, routeInto(netip.MustParsePrefix("10.0.0.2/32"), dataplane.Path{Tunnel: other}))
 	sink4, sink6 := listen(t, d.cn, cnAddr4, 2000), listen(t, d.cn, cnAddr6, 2000)
 	good4 := udpPacket(nodeAddr4, cnAddr4, []byte("four"))
-	d.inject(t, PortData, 0, good4)
-	d.inject(t, PortData, 0, udpPacket(nodeAddr6, cnAddr6, []byte("six")))
+	d.inject(t, encap, 0, good4)
+	d.inject(t, encap, 0, udpPacket(nodeAddr6, cnAddr6, []byte("six")))
 	if a, b := arrives(t, sink4, 5*time.Second), arrives(t, sink6, 5*time.Second); string(a) != "four" || string(b) != "six" {
 		t.Fatalf("from the node: %q, %q", a, b)
 	}
+	expectCarried(t, d.anchor, id, !w.slowAnchor)
 	bad := []string{"10.0.0.2", "10.0.0.3", cnAddr4, "2001:db8:2::1"}
 	for _, from := range bad {
 		to := cnAddr4
 		if netip.MustParseAddr(from).Is6() {
 			to = cnAddr6
 		}
-		d.inject(t, PortData, 0, udpPacket(from, to, []byte("bad")))
+		d.inject(t, encap, 0, udpPacket(from, to, []byte("bad")))
 	}
 	eventually(t, "spoofed packets counted", func() bool { return dropsOf(d.anchor, id).Spoofed == uint64(len(bad)) })
-	d.inject(t, PortData, 0, good4[:len(good4)-1])
+	d.inject(t, encap, 0, good4[:len(good4)-1])
 	eventually(t, "malformed packet counted", func() bool { return dropsOf(d.anchor, id).Malformed == 1 })
 	if b := arrives(t, sink4, 100*time.Millisecond); b != nil {
 		t.Fatalf("%q arrived", b)
 	}
 	remove(t, d.anchor, routeInto(netip.MustParsePrefix("10.0.0.1/32"), dataplane.Path{Tunnel: id}))
-	d.inject(t, PortData, 0, good4)
+	d.inject(t, encap, 0, good4)
 	eventually(t, "the node without a route counted", func() bool { return dropsOf(d.anchor, id).Spoofed == uint64(len(bad))+1 })
+	if tunnels, _ := d.anchor.Tunnels(); tunnels[id].RxPackets != 2 {
+		t.Errorf("%d packets counted as received, of two", tunnels[id].RxPackets)
+	}
 }
 
 // An access interface leads nobody else's packets into the tunnel, and what is not for its nodes does not come out.
 func TestAccessKnowsItsNodes(t *testing.T) {
-	d := newDomain(t)
-	e := tunnelOver(dataplane.EncapUDP, false)
+	for _, encap := range encaps {
+		forEachWay(t, encap.String(), encap, func(t *testing.T, w way) { keepsStrangersOut(t, encap, w) })
+	}
+}
+
+func keepsStrangersOut(t *testing.T, encap dataplane.Encap, w way) {
+	d := newDomainBy(t, w)
+	e := tunnelOver(encap, false)
 	d.bind(t, e, dataplane.Key{}, dataplane.Key{}, 0)
 	sink := listen(t, d.cn, cnAddr4, 2000)
 	must(t, d.node.Address("eth0", "10.0.0.7/32"))
@@ -142,7 +179,9 @@ func TestPortOfNAT(t *testing.T) {
 		tolerant bool
 	}{{"tolerated", 0, true}, {"refused", PortData, false}} {
 		t.Run(c.name, func(t *testing.T) {
-			d, id := anchorOnly(t, c.port)
+			id := tunnelOver(dataplane.EncapUDP, false).anchor
+			id.Port = c.port
+			d := anchorOnly(t, id, way{})
 			sink := listen(t, d.cn, cnAddr4, 2000)
 			mag := listen(t, d.mag, magAddr4, 40000)
 			to := netip.AddrPortFrom(netip.MustParseAddr(lmaAddr4), PortData)
@@ -226,16 +265,29 @@ func TestKeysSeparateOverlappingAddresses(t *testing.T) {
 
 // RFC 6040 and RFC 2983, on real packets: what goes in, and what comes out of the core.
 func TestTrafficClassThroughTunnel(t *testing.T) {
-	d, id := anchorOnly(t, PortData)
-	sink := listen(t, d.cn, cnAddr4, 2000)
-	rawSink, err := sink.SyscallConn()
-	must(t, err, rawSink.Control(func(fd uintptr) { must(t, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1)) }))
-	dropped := uint64(0)
+	for _, encap := range encaps {
+		forEachWay(t, encap.String(), encap, func(t *testing.T, w way) {
+			id := tunnelOver(encap, false).anchor
+			d := anchorOnly(t, id, w)
+			sink4, sink6 := listen(t, d.cn, cnAddr4, 2000), listen(t, d.cn, cnAddr6, 2000)
+			setOptions(t, sink4, unix.IPPROTO_IP, map[int]int{unix.IP_RECVTOS: 1})
+			setOptions(t, sink6, unix.IPPROTO_IPV6, map[int]int{unix.IPV6_RECVTCLASS: 1})
+			d.classesLeave(t, encap, id, nodeAddr4, cnAddr4, sink4)
+			d.classesLeave(t, encap, id, nodeAddr6, cnAddr6, sink6)
+			d.classesEnter(t, encap, sink4)
+		})
+	}
+}
+
+// classesLeave sends every pair of ECN fields through the tunnel.
+func (d *domain) classesLeave(t *testing.T, encap dataplane.Encap, id dataplane.TunnelID, from, to string, sink *net.UDPConn) {
+	t.Helper()
+	dropped := dropsOf(d.anchor, id).Congested
 	for inner := range 4 {
 		for outer := range 4 {
-			packet := udpPacket(nodeAddr4, cnAddr4, []byte{byte(inner), byte(outer)})
+			packet := udpPacket(from, to, []byte{byte(inner), byte(outer)})
 			setTrafficClass(packet, uint8(0xb8|inner))
-			d.inject(t, PortData, 0x28|outer, packet)
+			d.inject(t, encap, 0x28|outer, packet)
 			want, drop := leavingClass(uint8(0xb8|inner), uint8(0x28|outer))
 			if drop {
 				dropped++
@@ -244,36 +296,67 @@ func TestTrafficClassThroughTunnel(t *testing.T) {
 			}
 			b, oob := make([]byte, 100), make([]byte, 100)
 			must(t, sink.SetReadDeadline(time.Now().Add(5*time.Second)))
-			_, n, _, _, err := sink.ReadMsgUDP(b, oob)
+			n, m, _, _, err := sink.ReadMsgUDP(b, oob)
 			must(t, err)
-			if got := tosOf(t, oob[:n]); got != want {
-				t.Errorf("inner %d outer %d: class %#x, want %#x", inner, outer, got, want)
+			if got := classOf(t, oob[:m]); got != want || string(b[:n]) != string([]byte{byte(inner), byte(outer)}) {
+				t.Errorf("%s inner %d outer %d: class %#x, want %#x, payload %x", from, inner, outer, got, want, b[:n])
 			}
-		}
-	}
-	mag := listen(t, d.mag, magAddr4, PortData)
-	rawMAG, err := mag.SyscallConn()
-	must(t, err, rawMAG.Control(func(fd uintptr) { must(t, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1)) }))
-	for _, class := range []int{0, 0x01, 0x02, 0x03, 0xb8, 0x2a} {
-		must(t, rawSink.Control(func(fd uintptr) { must(t, unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TOS, class)) }))
-		_, err := sink.WriteToUDPAddrPort([]byte("x"), netip.MustParseAddrPort(nodeAddr4+":1000"))
-		must(t, err)
-		b, oob := make([]byte, 100), make([]byte, 100)
-		must(t, mag.SetReadDeadline(time.Now().Add(5*time.Second)))
-		_, n, _, _, err := mag.ReadMsgUDP(b, oob)
-		must(t, err)
-		if got := tosOf(t, oob[:n]); int(got) != int(trafficClass(b)) || int(got)&^3 != class&^3 {
-			t.Errorf("sent class %#x: outer %#x, inner %#x", class, got, trafficClass(b))
 		}
 	}
 }
 
-func tosOf(t *testing.T, oob []byte) uint8 {
+// classesEnter looks at both headers of what comes out at the gateway.
+func (d *domain) classesEnter(t *testing.T, encap dataplane.Encap, sink *net.UDPConn) {
+	t.Helper()
+	receive := d.outerPackets(t, encap)
+	for _, class := range []int{0, 0x01, 0x02, 0x03, 0xb8, 0x2a} {
+		setOptions(t, sink, unix.IPPROTO_IP, map[int]int{unix.IP_TOS: class})
+		_, err := sink.WriteToUDPAddrPort([]byte("x"), netip.MustParseAddrPort(nodeAddr4+":1000"))
+		must(t, err)
+		outer, packet := receive()
+		inner, _, err := strip(encap, packet)
+		must(t, err)
+		if outer != trafficClass(inner) || int(outer)&^3 != class&^3 {
+			t.Errorf("sent class %#x: outer %#x, inner %#x", class, outer, trafficClass(inner))
+		}
+	}
+}
+
+// outerPackets returns a function that waits for a packet that arrives at the gateway's end of the tunnel over IPv4, and
+// returns its traffic class and what follows the headers of IP and UDP.
+func (d *domain) outerPackets(t *testing.T, encap dataplane.Encap) func() (uint8, []byte) {
+	t.Helper()
+	b, oob := make([]byte, 2000), make([]byte, 100)
+	if encap == dataplane.EncapUDP {
+		c := listen(t, d.mag, magAddr4, PortData)
+		setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_RECVTOS: 1})
+		return func() (uint8, []byte) {
+			must(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+			n, m, _, _, err := c.ReadMsgUDP(b, oob)
+			must(t, err)
+			return classOf(t, oob[:m]), b[:n]
+		}
+	}
+	protocol := protoGRE
+	if encap == dataplane.EncapIP {
+		protocol = protoIPv4
+	}
+	c := listenRaw(t, d.mag, magAddr4, protocol)
+	setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_RECVTOS: 1})
+	return func() (uint8, []byte) {
+		must(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		n, m, _, _, err := c.ReadMsgIP(b, oob) // with the outer header
+		must(t, err)
+		return classOf(t, oob[:m]), b[header4:n]
+	}
+}
+
+func classOf(t *testing.T, oob []byte) uint8 {
 	t.Helper()
 	messages, err := unix.ParseSocketControlMessage(oob)
 	must(t, err)
 	for _, m := range messages {
-		if m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_TOS {
+		if h := m.Header; h.Level == unix.IPPROTO_IP && h.Type == unix.IP_TOS || h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_TCLASS {
 			return m.Data[0]
 		}
 	}

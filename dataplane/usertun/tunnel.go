@@ -60,9 +60,9 @@ func (r *route) mtu() int {
 
 func (r *route) path() dataplane.Path { return dataplane.Path{Tunnel: r.tunnel.id, Tx: r.tx, Rx: r.rx} }
 
-// mtu returns the same for a path without a key.
-func (t *tunnel) mtu() int {
-	return (&route{tunnel: t, head: headerLen(t.id.Encap, dataplane.Key{})}).mtu()
+// mtu returns the same for a path with this key.
+func (t *tunnel) mtu(key dataplane.Key) int {
+	return (&route{tunnel: t, head: headerLen(t.id.Encap, key)}).mtu()
 }
 
 // counters adds up what went either way. Plane.mu is held.
