@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -12,26 +13,32 @@ import (
 
 // configOptions say how configuration is measured.
 type configOptions struct {
-	entries []int // NAIs of a domain, one round each; the first is the baseline
+	list    list
+	entries []int // of the list, one round each; the first is the baseline
 	rounds  int   // how often what concerns one entry is done
 }
 
 func configCommand() *cobra.Command {
 	o := configOptions{}
 	s := serveOptions{entries: -1}
+	name := ""
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Measure edits, commits and reads of configurations over NETCONF",
-		Long: `Config configures an element with the NAIs of a domain over NETCONF and measures the processor time and memory of the element:
+		Long: `Config configures an element with the entries of a list over NETCONF and measures the processor time and memory of the element:
 
   load              edit-config of all entries into the candidate
   commit-all        commit of them
   get-all           get-config of all
+  first-byte        get-config of all, up to the first octet of the reply
   commit-leaf       edit-config and commit of one leaf of one entry
   confirmed-commit  edit-config and confirmed commit of one leaf
   cancel-commit     cancel-commit of that
   get-one           get-config of one entry
 
+The lists to choose from are:
+
+` + listsHelp() + `
 The ratio is that of what a second of processor time does (entries for the first three, operations for the rest) to the same with the
 first number of entries: 1 is a cost that does not grow.
 
@@ -39,10 +46,15 @@ With --serve it measures nothing: it starts an element with that many entries on
 interrupted. With --yang it serves other modules instead of ours, with datastores and protocols and nothing that obeys them.`,
 		Example: `  mooring-bench config
   mooring-bench config --entries 1000,100000 --json
+  mooring-bench config --list wide
   mooring-bench config --serve 10000
   mooring-bench config --yang acme.yang --yang acme-types.yang`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if o.list, err = listNamed(name); err != nil {
+				return err
+			}
+			s.list = o.list
 			if s.entries >= 0 || len(s.yang) > 0 {
 				return s.run(cmd)
 			}
@@ -53,12 +65,21 @@ interrupted. With --yang it serves other modules instead of ours, with datastore
 			return printResults(cmd, results)
 		},
 	}
+	cmd.Flags().StringVar(&name, "list", "nai", "the `LIST` to measure with")
 	cmd.Flags().IntSliceVar(&o.entries, "entries", []int{1000, 10_000, 100_000}, "numbers of entries to measure with")
 	cmd.Flags().IntVar(&o.rounds, "rounds", 20, "how often what concerns one entry is done")
 	cmd.Flags().IntVar(&s.entries, "serve", -1, "start an element with this `NUMBER` of entries and leave it up")
 	cmd.Flags().StringArrayVar(&s.yang, "yang", nil, "serve the module in this `FILE`, and what it imports from the same folder; may be repeated")
 	cmd.MarkFlagsMutuallyExclusive("serve", "entries")
 	return cmd
+}
+
+func listsHelp() string {
+	var b strings.Builder
+	for _, l := range lists {
+		fmt.Fprintf(&b, "  %-17s %s\n", l.name, l.what)
+	}
+	return b.String()
 }
 
 func (o configOptions) run(progress io.Writer) ([]Result, error) {
@@ -89,7 +110,7 @@ func (o configOptions) measure(n int) ([]Result, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("one entry is the least")
 	}
-	served, err := startServed()
+	served, err := startServed(o.list)
 	if err != nil {
 		return nil, err
 	}
@@ -104,19 +125,23 @@ func (o configOptions) measure(n int) ([]Result, error) {
 	leaf := 0
 	edit := func() error { // another value each time
 		leaf++
-		return client.edit(strings.NewReader(domainXML(one, one+1, leaf)))
+		return client.edit(strings.NewReader(o.list.xml(one, one+1, leaf)))
 	}
-	all := domainXML(0, n, 0)
+	all := o.list.xml(0, n, 0)
 	m.measure("load", n, "entry", 1, func() error { return client.edit(strings.NewReader(all)) })
 	m.measure("commit-all", n, "entry", 1, func() error { return client.ok("<commit/>") })
-	m.measure("get-all", n, "entry", 1, func() error {
-		entries := &counter{text: "</nai>"}
+	all = ""
+	getAll := func(entries *counter) error {
 		err := client.read(entries, `<get-config><source><running/></source></get-config>`)
 		if err == nil && entries.n != n {
 			err = fmt.Errorf("%d entries in the reply", entries.n)
 		}
 		return err
-	})
+	}
+	m.measure("get-all", n, "entry", 1, func() error { return getAll(&counter{text: o.list.end()}) })
+	for range o.rounds {
+		m.untilFirst("first-byte", "read", func(first func()) error { return getAll(&counter{text: o.list.end(), first: first}) })
+	}
 	m.measure("commit-leaf", 1, "commit", o.rounds, func() error {
 		if err := edit(); err != nil {
 			return err
@@ -134,9 +159,9 @@ func (o configOptions) measure(n int) ([]Result, error) {
 	}
 	m.measure("get-one", 1, "read", o.rounds, func() error {
 		var reply bytes.Buffer
-		err := client.read(&reply, `<get-config><source><running/></source><filter type="subtree">`+filterXML(one)+`</filter></get-config>`)
-		if err == nil && !strings.Contains(reply.String(), nai(one)) {
-			err = fmt.Errorf("entry %s is not in the reply", nai(one))
+		err := client.read(&reply, `<get-config><source><running/></source><filter type="subtree">`+o.list.filter(one)+`</filter></get-config>`)
+		if err == nil && !strings.Contains(reply.String(), o.list.key(one)) {
+			err = fmt.Errorf("entry %s is not in the reply", o.list.key(one))
 		}
 		return err
 	})
@@ -153,27 +178,41 @@ type meter struct {
 
 // measure does an operation of n things several times, and adds its cost to what the operation has cost before.
 func (m *meter) measure(name string, n int, unit string, times int, operation func() error) {
-	name = fmt.Sprintf("%s-%d", name, m.size)
 	for range times {
-		if m.err != nil {
-			return
-		}
-		before, err := processorTime(m.process)
-		began := time.Now()
-		if err == nil {
-			err = operation()
-		}
-		wall := time.Since(began)
-		after, errAfter := processorTime(m.process)
-		if err == nil {
-			err = errAfter
-		}
-		if err != nil {
-			m.err = fmt.Errorf("%s: %w", name, err)
-			return
-		}
-		m.add(Result{Name: name, N: int64(n), CPU: (after - before).Seconds(), Wall: wall.Seconds(), RSS: residentPeak(m.process), Unit: unit})
+		m.once(name, n, unit, func(done func()) error {
+			defer done()
+			return operation()
+		})
 	}
+}
+
+// untilFirst does an operation once, and adds what it cost up to the instant when it calls first.
+func (m *meter) untilFirst(name, unit string, operation func(first func()) error) {
+	m.once(name, 1, unit, operation)
+}
+
+// once does an operation of n things, which says when it is done.
+func (m *meter) once(name string, n int, unit string, operation func(done func()) error) {
+	if m.err != nil {
+		return
+	}
+	cost := Result{Name: fmt.Sprintf("%s-%d", name, m.size), N: int64(n), Unit: unit}
+	before, err := processorTime(m.process)
+	began := time.Now()
+	var after time.Duration
+	var errAfter error
+	if err == nil {
+		err = operation(func() {
+			cost.Wall = time.Since(began).Seconds()
+			after, errAfter = processorTime(m.process)
+		})
+	}
+	if err = cmp.Or(err, errAfter); err != nil {
+		m.err = fmt.Errorf("%s: %w", cost.Name, err)
+		return
+	}
+	cost.CPU, cost.RSS = (after - before).Seconds(), residentPeak(m.process)
+	m.add(cost)
 }
 
 func (m *meter) add(r Result) {
@@ -184,29 +223,4 @@ func (m *meter) add(r Result) {
 		}
 	}
 	m.results = append(m.results, r)
-}
-
-// The configuration that is measured: a domain with NAIs.
-
-const domainOpen = `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><domain><name>bench</name>`
-
-const domainClose = `</domain></pmipv6>`
-
-func nai(i int) string { return fmt.Sprintf("user%07d@example.net", i) }
-
-// domainXML holds the NAIs from first to before last; other entitles them to something else.
-func domainXML(first, last, other int) string {
-	var b strings.Builder
-	b.WriteString(domainOpen)
-	b.WriteString(`<lma><id>lma1</id></lma>`)
-	for i := first; i < last; i++ {
-		fmt.Fprintf(&b, `<nai><id>%s</id><network>net-a</network><service>%s</service><lma>lma1</lma></nai>`,
-			nai(i), []string{"dual", "ipv6"}[other%2])
-	}
-	b.WriteString(domainClose)
-	return b.String()
-}
-
-func filterXML(i int) string {
-	return domainOpen + `<nai><id>` + nai(i) + `</id></nai>` + domainClose
 }

@@ -133,12 +133,17 @@ func (p *prefix) Write(b []byte) (int, error) {
 
 // counter counts how often a text occurs in what is written to it.
 type counter struct {
-	text string
-	n    int
-	tail []byte // of what came before, too short to hold the text
+	text  string
+	n     int
+	first func() // called at the first write, unless nil
+	tail  []byte // of what came before, too short to hold the text
 }
 
 func (c *counter) Write(b []byte) (int, error) {
+	if c.first != nil {
+		c.first()
+		c.first = nil
+	}
 	c.tail = append(c.tail, b[:min(len(b), len(c.text)-1)]...)
 	c.n += bytes.Count(c.tail, []byte(c.text)) + bytes.Count(b, []byte(c.text))
 	last := append(c.tail, b[min(len(b), len(c.text)-1):]...)

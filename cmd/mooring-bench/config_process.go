@@ -22,8 +22,8 @@ type servedProcess struct {
 	pid int
 }
 
-func startServed() (*servedProcess, error) {
-	p := &servedProcess{cmd: exec.Command("/proc/self/exe", "config", "--serve", "0", "--json")}
+func startServed(l list) (*servedProcess, error) {
+	p := &servedProcess{cmd: exec.Command("/proc/self/exe", "config", "--list", l.name, "--serve", "0", "--json")}
 	p.cmd.Stderr = os.Stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	out, err := p.cmd.StdoutPipe()

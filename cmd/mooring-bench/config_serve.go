@@ -35,6 +35,7 @@ import (
 
 // serveOptions say what to serve.
 type serveOptions struct {
+	list    list
 	entries int
 	yang    []string // files of modules instead of ours
 }
@@ -62,6 +63,13 @@ func (o serveOptions) run(cmd *cobra.Command) (err error) {
 	at := served{PID: os.Getpid(), User: "bench", Password: rand.Text()}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	begin := o.element
+	if o.list.yang != "" && len(o.yang) == 0 {
+		file, err := o.list.module(dir)
+		if err != nil {
+			return err
+		}
+		o.yang = []string{file}
+	}
 	if len(o.yang) > 0 {
 		begin = o.modules
 	}
@@ -69,7 +77,12 @@ func (o serveOptions) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	err = at.print(cmd)
+	if o.entries > 0 {
+		err = o.configure(at)
+	}
+	if err == nil {
+		err = at.print(cmd)
+	}
 	if err == nil {
 		<-ctx.Done()
 	}
@@ -89,7 +102,7 @@ func (s served) print(cmd *cobra.Command) error {
 	return err
 }
 
-// element starts an element, and commits o.entries NAIs like any client.
+// element starts an element.
 func (o serveOptions) element(ctx context.Context, dir string, at *served, log *slog.Logger) (end func() error, err error) {
 	startup := filepath.Join(dir, "startup.json")
 	if err := os.WriteFile(startup, at.userJSON(), 0o600); err != nil {
@@ -103,22 +116,17 @@ func (o serveOptions) element(ctx context.Context, dir string, at *served, log *
 	}
 	m := e.Management()
 	at.NETCONF, at.GNMI = m.NETCONF[0].String(), m.GNMI[0].String()
-	if o.entries > 0 {
-		err = o.configure(*at)
-	}
-	if err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
 	return e.Close, nil
 }
 
+// configure commits the entries like any client.
 func (o serveOptions) configure(at served) error {
 	client, err := dialNETCONF(at.NETCONF, at.User, at.Password)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if err := client.edit(strings.NewReader(domainXML(0, o.entries, 0))); err != nil {
+	if err := client.edit(strings.NewReader(o.list.xml(0, o.entries, 0))); err != nil {
 		return err
 	}
 	return client.ok("<commit/>")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,28 +13,46 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	cmd := command()
-	out := new(bytes.Buffer)
-	cmd.SetOut(out)
-	cmd.SetArgs([]string{"config", "--json", "--entries", "10,100", "--rounds", "2"})
-	if err := cmd.Execute(); err != nil {
-		t.Fatal(err)
+	for _, l := range lists {
+		t.Run(l.name, func(t *testing.T) {
+			cmd := command()
+			out := new(bytes.Buffer)
+			cmd.SetOut(out)
+			cmd.SetArgs([]string{"config", "--json", "--list", l.name, "--entries", "10,100", "--rounds", "2"})
+			if err := cmd.Execute(); err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for line := range strings.Lines(out.String()) {
+				var r Result
+				if err := json.Unmarshal([]byte(line), &r); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.RSS <= 0 || strings.HasSuffix(r.Name, "-10") != (r.Ratio == 1) {
+					t.Errorf("%+v", r)
+				}
+				names = append(names, r.Name)
+			}
+			want := "load-10 commit-all-10 get-all-10 first-byte-10 commit-leaf-10 confirmed-commit-10 cancel-commit-10 get-one-10 " +
+				"load-100 commit-all-100 get-all-100 first-byte-100 commit-leaf-100 confirmed-commit-100 cancel-commit-100 get-one-100"
+			if got := strings.Join(names, " "); got != want {
+				t.Errorf("lines %s, want %s", got, want)
+			}
+		})
 	}
-	var names []string
-	for line := range strings.Lines(out.String()) {
-		var r Result
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatalf("%s: %v", line, err)
+}
+
+// The entries have as many leaves as is said of them.
+func TestListLeaves(t *testing.T) {
+	for _, l := range lists {
+		xml := l.key(7) + l.leaves(7, 0)
+		leaves := strings.Count(xml, "</") - strings.Count(xml, "</auth-option>")
+		if !strings.Contains(l.what, fmt.Sprintf(" %d leaves", leaves)) {
+			t.Errorf("%s has %d leaves, and is said to be %s", l.name, leaves, l.what)
 		}
-		if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.RSS <= 0 || strings.HasSuffix(r.Name, "-10") != (r.Ratio == 1) {
-			t.Errorf("%+v", r)
-		}
-		names = append(names, r.Name)
 	}
-	want := "load-10 commit-all-10 get-all-10 commit-leaf-10 confirmed-commit-10 cancel-commit-10 get-one-10 " +
-		"load-100 commit-all-100 get-all-100 commit-leaf-100 confirmed-commit-100 cancel-commit-100 get-one-100"
-	if got := strings.Join(names, " "); got != want {
-		t.Errorf("lines %s, want %s", got, want)
+	if _, err := listNamed("longest"); err == nil {
+		t.Error("a list that is not there was found")
 	}
 }
 
