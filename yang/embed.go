@@ -46,6 +46,8 @@ var Modules = []Module{
 	{Name: "ietf-subscribed-notifications", Revision: "2019-09-09", Implement: true, Features: []string{"encode-xml", "replay", "subtree", "xpath"}},
 	{Name: "ietf-yang-library", Revision: "2019-01-04", Implement: true},
 	{Name: "ietf-yang-metadata", Revision: "2016-08-05"},
+	{Name: "ietf-yang-patch", Revision: "2017-02-22"},
+	{Name: "ietf-yang-push", Revision: "2019-09-09", Implement: true, Features: []string{"on-change"}},
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates

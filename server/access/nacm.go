@@ -152,6 +152,9 @@ type Access struct {
 	rules   []rule
 }
 
+// Same reports whether the same rules are behind both, which must be of one user.
+func (a *Access) Same(b *Access) bool { return a == b || a != nil && b != nil && a.policy == b.policy }
+
 // For returns what a user may do now.
 func (c *Control) For(u User) *Access {
 	p := c.policy()

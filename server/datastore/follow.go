@@ -55,3 +55,10 @@ func (f *Follower) peek() (*Snapshot, chan struct{}) {
 	}
 	return nil, s.woken
 }
+
+// Watch returns what runs now, and a channel that is closed when something else does.
+func (s *Store) Watch() (now *Snapshot, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Running(), s.woken
+}

@@ -33,7 +33,7 @@ func (r *request) createSubscription() (answer, error) {
 	if err := x.subs.takeStream(); err != nil {
 		return nil, err
 	}
-	sub := newStreamSubscription(x, 0, terms{filter: r.filter, stop: stop})
+	sub := newStreamSubscription(x, streamTerms{filter: r.filter, stop: stop})
 	sub.begin(events, start)
 	return func(w *replyWriter) error {
 		x.subscribe(sub.run)

@@ -22,8 +22,10 @@
 //	partial.go       partial-lock, partial-unlock (RFC 5717)
 //	action.go        actions, and the rpcs of the model that is served
 //	lock.go          lock, unlock, and the ends of sessions: close-session, kill-session
-//	createsubscription.go, dynamic.go: subscriptions of RFC 5277, and of RFC 8639
-//	streamsubscription.go: what both are
+//	createsubscription.go, dynamic.go: subscriptions of RFC 5277, and of RFC 8639; subscriber.go: what the latter have in common
+//	streamsubscription.go: events of the stream
+//	pushsubscription.go: datastores (RFC 8641), by pushterms.go; pushperiodic.go, pushchange.go: when; pushupdate.go: what
+//	subscriptions.go  state of subscriptions, and filters that have names; subscriptionerror.go: why there is none
 //	notification.go  what is sent between replies
 //	events.go        what the server tells by itself
 //	schemas.go       get-schema

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"mooring/server/netconf/filter"
-	"mooring/server/state"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 const (
@@ -19,24 +19,42 @@ const (
 	maxPerSession = 32 // subscriptions
 )
 
+// subscription is a subscription by establish-subscription.
+type subscription interface {
+	common() *subscriber
+	// run sends what there is to send until the session or the subscription ends.
+	run()
+	// modifyBy changes what a modify-subscription asks for; the rest stays.
+	modifyBy(*request) error
+	// refilter goes on by the filter that the configuration has by now, where the subscription refers to one.
+	refilter(config *tree.Node)
+	// describe says what it is of. def is an entry of /subscriptions, or a notification with the same leaves.
+	describe(d describer, def *schema.Node)
+}
+
 // dynamic are the subscriptions by establish-subscription, of all sessions.
 type dynamic struct {
 	mu   sync.Mutex // guards what follows
 	last uint32
-	open map[uint32]*streamSubscription
+	open map[uint32]subscription
 }
 
-// add gives a subscription of a session its number. It fails where the session may not have another one.
-func (d *dynamic) add(x *session, t terms) (*streamSubscription, error) {
+// admit finds out whether a session may have another subscription, which remove or a failed attempt gives back.
+func (x *session) admit() error {
 	x.subs.mu.Lock()
 	defer x.subs.mu.Unlock()
 	switch {
 	case x.subs.stream:
-		return nil, &tree.Error{Tag: tree.NotSupported, Protocol: true, Message: "the session has a subscription by create-subscription, which excludes others (RFC 8640 section 3)"}
+		return &tree.Error{Tag: tree.NotSupported, Protocol: true, Message: "the session has a subscription by create-subscription, which excludes others (RFC 8640 section 3)"}
 	case x.subs.others >= maxPerSession:
-		return nil, subscriptionError(tree.ResourceDenied, "insufficient-resources", fmt.Sprintf("the session has %d subscriptions, which is all it may have", maxPerSession))
+		return subscriptionError(tree.ResourceDenied, "insufficient-resources", fmt.Sprintf("the session has %d subscriptions, which is all it may have", maxPerSession))
 	}
 	x.subs.others++
+	return nil
+}
+
+// add gives a subscription its number.
+func (d *dynamic) add(s subscription) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
@@ -45,50 +63,66 @@ func (d *dynamic) add(x *session, t terms) (*streamSubscription, error) {
 			break
 		}
 	}
-	s := newStreamSubscription(x, d.last, t)
 	if d.open == nil {
-		d.open = map[uint32]*streamSubscription{}
+		d.open = map[uint32]subscription{}
 	}
-	d.open[s.id] = s
-	return s, nil
+	s.common().id = d.last
+	d.open[d.last] = s
 }
 
-func (d *dynamic) remove(s *streamSubscription) {
-	s.session.subs.mu.Lock()
-	s.session.subs.others--
-	s.session.subs.mu.Unlock()
+func (d *dynamic) remove(s subscription) {
+	of := s.common()
+	of.session.subs.mu.Lock()
+	of.session.subs.others--
+	of.session.subs.mu.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.open, s.id)
+	delete(d.open, of.id)
 }
 
 // find returns the subscription that a request names; of is the session that it must be of, or nil.
-func (d *dynamic) find(r *request, of *session) (*streamSubscription, error) {
+func (d *dynamic) find(r *request, of *session) (subscription, error) {
 	id, _ := strconv.ParseUint(r.value("id"), 10, 32)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.open[uint32(id)]
-	if s == nil || of != nil && s.session != of {
+	if s == nil || of != nil && s.common().session != of {
 		return nil, subscriptionError(tree.InvalidValue, "no-such-subscription", fmt.Sprintf("there is no subscription %d of this session", id))
 	}
 	return s, nil
 }
 
-// subscriptionError is an error in the terms of RFC 8640 section 7.
-func subscriptionError(tag tree.Tag, identity, message string) error {
-	return &tree.Error{Tag: tag, AppTag: subscribed + ":" + identity, Message: message}
+func (d *dynamic) list() []subscription {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []subscription
+	for _, s := range d.open {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b subscription) int { return cmp.Compare(a.common().id, b.common().id) })
+	return list
 }
 
 // establishSubscription begins a subscription of the session (RFC 8639 section 2.4.2).
 func (r *request) establishSubscription() (answer, error) {
-	x, events := r.session, r.server.events
 	if encoding, given := r.given("encoding"); given && encoding != xmlEncoding {
 		return nil, subscriptionError(tree.InvalidValue, "encoding-unsupported", "notifications are encoded as XML (encode-xml)")
 	}
+	if _, push := r.given("datastore"); push {
+		return r.establishPush()
+	}
+	return r.establishStream()
+}
+
+func (r *request) establishStream() (answer, error) {
+	x, events := r.session, r.server.events
 	if name := r.value("stream"); name != stream {
 		return nil, subscriptionError(tree.InvalidValue, "stream-unavailable", "there is no such stream; there is "+stream)
 	}
-	t, err := r.terms(terms{})
+	if err := r.without("periodic", "on-change"); err != nil {
+		return nil, err
+	}
+	t, err := r.streamTerms(streamTerms{})
 	if err != nil {
 		return nil, err
 	}
@@ -101,19 +135,29 @@ func (r *request) establishSubscription() (answer, error) {
 	case !t.stop.IsZero() && !replay && !t.stop.After(time.Now()):
 		return nil, protocolError(tree.InvalidValue, "stop-time", "stop-time lies in the past")
 	}
-	sub, err := r.server.dynamic.add(x, t)
-	if err != nil {
+	if err := x.admit(); err != nil {
 		return nil, err
 	}
+	sub := newStreamSubscription(x, t)
 	sub.begin(events, start)
-	return func(w *replyWriter) error {
-		x.subscribe(sub.run)
-		w.output(r, "id", strconv.FormatUint(uint64(sub.id), 10))
-		if from := events.Size().Since(); replay && start.Before(from) {
+	from := events.Size().Since()
+	return r.established(sub, func(w *replyWriter) {
+		if replay && start.Before(from) {
 			w.output(r, "replay-start-time-revision", eventTime(from))
 		}
+	}), nil
+}
+
+// established answers with the number of a new subscription, and starts it. more writes what else there is to say.
+func (r *request) established(s subscription, more func(*replyWriter)) answer {
+	r.server.dynamic.add(s)
+	s.refilter(r.server.store.Running().Root) // in case that it has changed meanwhile
+	return func(w *replyWriter) error {
+		r.session.subscribe(s.run)
+		w.output(r, "id", strconv.FormatUint(uint64(s.common().id), 10))
+		more(w)
 		return nil
-	}, nil
+	}
 }
 
 // output writes a leaf of the output of an operation.
@@ -124,47 +168,52 @@ func (w *replyWriter) output(r *request, name, value string) {
 	w.raw("</" + name + ">")
 }
 
-// modifySubscription changes the filter or the stop time of a subscription (RFC 8639 section 2.4.3).
+// without refuses parameters that belong to the other kind of target.
+func (r *request) without(parameters ...string) error {
+	for _, name := range parameters {
+		if r.input.ChildNamed(name) != nil {
+			return protocolError(tree.BadElement, name, name+" does not go with what is subscribed to")
+		}
+	}
+	return nil
+}
+
+// streamTerms reads what a request wants of a subscription to the stream; what it does not say stays.
+func (r *request) streamTerms(t streamTerms) (streamTerms, error) {
+	if stop, given := r.time("stop-time"); given {
+		t.stop = stop
+	}
+	if r.filter != nil {
+		t.filter, t.xpath, t.name = r.filter, "", ""
+	}
+	text, given := r.given("stream-xpath-filter")
+	if given {
+		t.name = ""
+	}
+	if name, byName := r.given("stream-filter-name"); byName {
+		var err error
+		if text, err = namedFilter(r.server.store.Running().Root, "stream-filter", name); err != nil {
+			return t, r.unsupportedFilter(err)
+		}
+		given, t.name, t.filter, t.xpath = text != "", name, nil, ""
+	}
+	if given {
+		f, err := filter.EventXPath(r.server.schema, text, r.server.moduleNames()) // the value is canonical: its prefixes are names of modules
+		if err != nil {
+			return t, r.unsupportedFilter(err)
+		}
+		t.filter, t.xpath = f, text
+	}
+	return t, nil
+}
+
+// modifySubscription changes a subscription (RFC 8639 section 2.4.3).
 func (r *request) modifySubscription() (answer, error) {
 	sub, err := r.server.dynamic.find(r, r.session)
 	if err != nil {
 		return nil, err
 	}
-	before, _ := sub.now()
-	after, err := r.terms(before)
-	if err != nil {
-		return nil, err
-	}
-	if !after.stop.Equal(before.stop) && !after.stop.After(time.Now()) {
-		return nil, protocolError(tree.InvalidValue, "stop-time", "stop-time lies in the past")
-	}
-	sub.modify(func(t *terms) { *t = after })
-	return ok, nil
-}
-
-// terms reads what a request wants of a subscription; what it does not say stays.
-func (r *request) terms(t terms) (terms, error) {
-	if _, given := r.given("stream-filter-name"); given {
-		return t, subscriptionError(tree.InvalidValue, "filter-unsupported", "filters have no names; say stream-subtree-filter or stream-xpath-filter")
-	}
-	if stop, given := r.time("stop-time"); given {
-		t.stop = stop
-	}
-	if r.filter != nil {
-		t.filter, t.xpath = r.filter, ""
-	}
-	if text, given := r.given("stream-xpath-filter"); given {
-		byName := map[string]string{} // the value is canonical: its prefixes are names of modules
-		for _, m := range r.server.schema.Modules {
-			byName[m.Name] = m.Namespace
-		}
-		f, err := filter.EventXPath(r.server.schema, text, byName)
-		if err != nil {
-			return t, subscriptionError(tree.InvalidValue, "filter-unsupported", err.Error())
-		}
-		t.filter, t.xpath = f, text
-	}
-	return t, nil
+	return ok, sub.modifyBy(r)
 }
 
 // deleteSubscription ends a subscription of the session (RFC 8639 section 2.4.4).
@@ -173,8 +222,8 @@ func (r *request) deleteSubscription() (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.server.log.Info("a subscription is deleted", "subscription", sub.id, "session", r.session.id)
-	sub.cancel()
+	r.server.log.Info("a subscription is deleted", "subscription", sub.common().id, "session", r.session.id)
+	sub.common().cancel()
 	return ok, nil
 }
 
@@ -184,53 +233,7 @@ func (r *request) killSubscription() (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.server.log.Info("a subscription is killed", "subscription", sub.id, "of", sub.session.id, "by", r.session.id)
-	sub.kill()
+	r.server.log.Info("a subscription is killed", "subscription", sub.common().id, "of", sub.common().session.id, "by", r.session.id)
+	sub.common().end(subscribed + ":no-such-subscription")
 	return ok, nil
-}
-
-// mountSubscriptions mounts /streams and /subscriptions of RFC 8639.
-func (s *Server) mountSubscriptions() {
-	streams, list := s.schema.Find("/"+subscribed+":streams/stream"), s.schema.Find("/"+subscribed+":subscriptions/subscription")
-	if streams == nil || list == nil || list.Config {
-		return
-	}
-	s.mount(streams, func(out *state.Out) {
-		size, row := s.events.Size(), out.Row(stream)
-		row.Text(streams.ChildNamed("description"), streamDescription)
-		row.Empty(streams.ChildNamed("replay-support"))
-		row.Time(streams.ChildNamed("replay-log-creation-time"), size.Created)
-		row.Time(streams.ChildNamed("replay-log-aged-time"), size.Aged)
-	})
-	receivers := list.ChildNamed("receivers")
-	receiver := receivers.ChildNamed("receiver")
-	s.mount(list, func(out *state.Out) {
-		for _, sub := range s.dynamic.list() {
-			t, _ := sub.now()
-			row := out.Row(strconv.FormatUint(uint64(sub.id), 10))
-			row.Text(list.ChildNamed("stream-xpath-filter"), t.xpath)
-			row.Text(list.ChildNamed("stream"), stream)
-			row.Time(list.ChildNamed("stop-time"), t.stop)
-			row.Text(list.ChildNamed("encoding"), xmlEncoding)
-			row.Open(receivers)
-			row.Open(receiver)
-			row.Text(receiver.ChildNamed("name"), fmt.Sprintf("session %d of user %s", sub.session.id, sub.session.user.Name))
-			row.Uint(receiver.ChildNamed("sent-event-records"), sub.sent.Load())
-			row.Uint(receiver.ChildNamed("excluded-event-records"), sub.excluded.Load())
-			row.Text(receiver.ChildNamed("state"), "active")
-			row.Close()
-			row.Close()
-		}
-	})
-}
-
-func (d *dynamic) list() []*streamSubscription {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var list []*streamSubscription
-	for _, s := range d.open {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *streamSubscription) int { return cmp.Compare(a.id, b.id) })
-	return list
 }

@@ -104,8 +104,8 @@ func TestBadDynamicSubscriptions(t *testing.T) {
 	past, future := "2026-01-01T00:00:00Z", eventTime(time.Now().Add(time.Hour))
 	for operation, want := range map[string]string{
 		strings.Replace(establish(), "NETCONF", "NONE", 1):                                                          plain + "invalid-value [ietf-subscribed-notifications:stream-unavailable]",
-		establish("<stream-filter-name>f</stream-filter-name>"):                                                     plain + "invalid-value [ietf-subscribed-notifications:filter-unsupported]",
-		establish("<stream-xpath-filter>]</stream-xpath-filter>"):                                                   plain + "invalid-value [ietf-subscribed-notifications:filter-unsupported]",
+		establish("<stream-filter-name>f</stream-filter-name>"):                                                     plain + "invalid-value [ietf-subscribed-notifications:filter-unsupported] establish-subscription-stream-error-info=",
+		establish("<stream-xpath-filter>]</stream-xpath-filter>"):                                                   plain + "invalid-value [ietf-subscribed-notifications:filter-unsupported] establish-subscription-stream-error-info=",
 		establish("<stop-time>" + past + "</stop-time>"):                                                            protocol + "invalid-value bad-element=stop-time",
 		establish("<replay-start-time>" + future + "</replay-start-time>"):                                          protocol + "invalid-value bad-element=replay-start-time",
 		establish("<replay-start-time>"+past+"</replay-start-time>", "<stop-time>2025-01-01T00:00:00Z</stop-time>"): protocol + "invalid-value bad-element=stop-time",

@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"io"
 	"sync"
 	"time"
 
@@ -23,23 +24,53 @@ type subscriptions struct {
 // eventTime is the time of an event: to the microsecond, so that what is replayed from the time of an event begins with it.
 func eventTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// notify sends a notification (RFC 5277 section 2.2.1); write writes what it holds. The error says that the session has ended.
-func (x *session) notify(at time.Time, write func(tree.Writer)) error {
-	x.writing.Lock()
+// message is a notification that begins with the first thing that is written to it (RFC 5277 section 2.2.1). Nothing else is sent by the
+// session from then to its end.
+type message struct {
+	session *session
+	at      time.Time
+	w       *tree.XMLWriter // nil: nothing has been written
+}
+
+// writer begins the message where it has not begun.
+func (m *message) writer() *tree.XMLWriter {
+	if m.w == nil {
+		x := m.session
+		x.writing.Lock()
+		m.w = tree.NewXMLWriter(x.out, notificationNamespace, "")
+		if x.ctx.Err() != nil {
+			m.w = tree.NewXMLWriter(io.Discard, notificationNamespace, "")
+			return m.w
+		}
+		x.out.Write([]byte(xmlDeclaration + `<notification xmlns="` + notificationNamespace + `"><eventTime>` + eventTime(m.at) + "</eventTime>"))
+	}
+	return m.w
+}
+
+// end sends the message if there is one. The error says that the session has ended.
+func (m *message) end() error {
+	x := m.session
+	if m.w == nil {
+		return x.ctx.Err()
+	}
 	defer x.writing.Unlock()
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
-	w := tree.NewXMLWriter(x.out, notificationNamespace, "")
-	x.out.Write([]byte(xmlDeclaration + `<notification xmlns="` + notificationNamespace + `"><eventTime>` + eventTime(at) + "</eventTime>"))
-	write(w)
-	w.Flush()
+	m.w.Flush()
 	x.out.Write([]byte("</notification>"))
 	if err := x.out.End(); err != nil {
 		return err
 	}
 	x.tally(func(c *counters) { c.notifications.Add(1) })
 	return nil
+}
+
+// notify sends a notification; write writes what it holds. The error says that the session has ended.
+func (x *session) notify(at time.Time, write func(tree.Writer)) error {
+	m := message{session: x, at: at}
+	write(m.writer())
+	return m.end()
 }
 
 func (x *session) notifyEvent(e *notify.Event) error {

@@ -44,8 +44,11 @@ func (s *Server) operations() map[*schema.Node]operation {
 			"delete-subscription":    (*request).deleteSubscription,
 			"kill-subscription":      (*request).killSubscription,
 		},
+		yangPush: {
+			"resync-subscription": (*request).resyncSubscription,
+		},
 	} {
-		if s.events == nil && (module == ncEvent || module == subscribed) {
+		if s.events == nil && (module == ncEvent || module == subscribed || module == yangPush) {
 			continue
 		}
 		for name, perform := range list {

@@ -16,7 +16,7 @@ func (r *request) payload(def *schema.Node, before *tree.Builder) error {
 	case def.Module.Name == nmda && def.Name == "subtree-filter":
 		r.filter, err = filter.Subtree(r.xml, r.server.schema)
 		return err
-	case def.Module.Name == subscribed && def.Name == "stream-subtree-filter":
+	case def.Module.Name == subscribed && def.Name == "stream-subtree-filter", def.Module.Name == yangPush && def.Name == "datastore-subtree-filter":
 		r.filter, err = filter.Subtree(r.xml, r.server.schema)
 		return err
 	case def.Name == "filter" && (def.Module == r.server.base || def.Module.Name == ncEvent):

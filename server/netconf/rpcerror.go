@@ -33,7 +33,7 @@ func isProblem(err error) bool {
 	switch e := err.(type) {
 	case nil:
 		return false
-	case *tree.Error, *failure:
+	case *tree.Error, *failure, *refusal:
 		return true
 	case interface{ Unwrap() []error }:
 		return !slices.ContainsFunc(e.Unwrap(), func(one error) bool { return !isProblem(one) })
@@ -47,15 +47,16 @@ func fatal(err error) bool { return err != nil && !isProblem(err) }
 // rpcErrors writes an error, or several joined, as <rpc-error> (RFC 6241 section 4.3).
 func (w *replyWriter) rpcErrors(err error) (errs int) {
 	if f, ok := err.(*failure); ok {
-		w.rpcError(f.problem, "rpc")
+		w.rpcError(f.problem, "rpc", nil)
 		return 1
 	}
+	hints, _ := err.(*refusal)
 	for _, e := range tree.Errors(err) {
 		layer := "application"
 		if e.Protocol {
 			layer = "protocol"
 		}
-		w.rpcError(e, layer)
+		w.rpcError(e, layer, hints)
 		if !e.Warning {
 			errs++
 		}
@@ -63,8 +64,8 @@ func (w *replyWriter) rpcErrors(err error) (errs int) {
 	return errs
 }
 
-// rpcError writes one error; the order of its elements is that of RFC 6241 appendix B.
-func (w *replyWriter) rpcError(e *tree.Error, layer string) {
+// rpcError writes one error, with hints unless nil; the order of its elements is that of RFC 6241 appendix B.
+func (w *replyWriter) rpcError(e *tree.Error, layer string, hints *refusal) {
 	w.open("rpc-error")
 	w.element("error-type", layer)
 	w.element("error-tag", string(e.Tag))
@@ -86,10 +87,13 @@ func (w *replyWriter) rpcError(e *tree.Error, layer string) {
 	w.raw(` xml:lang="en"`)
 	w.text(e.Message)
 	w.close("error-message")
-	if len(e.Info) > 0 {
+	if len(e.Info) > 0 || hints != nil {
 		w.open("error-info")
 		for _, info := range e.Info {
 			w.info(info)
+		}
+		if hints != nil {
+			hints.write(w)
 		}
 		w.close("error-info")
 	}

@@ -90,6 +90,7 @@ type Server struct {
 	base    *schema.Module // ietf-netconf
 	known   map[*schema.Node]operation
 	library library
+	ticking func() map[*schema.Node]bool // see tickingNodes
 
 	ssh         *ssh.ServerConfig
 	certificate func() *tls.Certificate
@@ -133,6 +134,7 @@ func New(o Options) (*Server, error) {
 	s.files.Store(cmp.Or(o.Files, &urls.Files{}))
 	s.known = s.operations()
 	s.library = newLibrary(s.schema, s.features)
+	s.ticking = sync.OnceValue(s.tickingNodes)
 	if s.state != nil {
 		if err := errors.Join(s.mountMonitoring(), s.mountLibrary(), s.mountStreams()); err != nil {
 			return nil, fmt.Errorf("netconf: %w", err)
@@ -140,6 +142,9 @@ func New(o Options) (*Server, error) {
 	}
 	s.ssh = s.sshConfig(o.HostKey)
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	if s.events != nil {
+		s.tasks.Go(s.followFilters)
+	}
 	s.SSH = listen.New("netconf", s.log, func(l net.Listener) { s.accept(l, s.loginSSH) })
 	s.TLS = listen.New("netconf-tls", s.log, func(l net.Listener) { s.accept(l, s.loginTLS) })
 	s.CallHome = s.newCallHome()

@@ -1,46 +1,34 @@
 package netconf
 
 import (
-	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"mooring/server/netconf/filter"
 	"mooring/server/notify"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // streamSubscription sends the events of the stream to a session: by create-subscription (RFC 5277) or by establish-subscription
 // (RFC 8639).
 type streamSubscription struct {
-	session *session
-	id      uint32 // 0: by create-subscription, whose subscriptions have no number
-	ctx     context.Context
-	cancel  context.CancelFunc // ends the subscription and not the session
+	*subscriber
+	*agreed[streamTerms]
 	events  *notify.Reader
 	replays bool   // events of the past are being sent
 	past    uint64 // number of the last of them
-
-	killed         atomic.Bool   // by another session
-	sent, excluded atomic.Uint64 // events; excluded are those that do not pass the filter or may not be read
-
-	mu      sync.Mutex // guards what follows
-	terms   terms
-	changed chan struct{} // closed when there are other terms
 }
 
-// terms are what can be changed of a subscription.
-type terms struct {
+// streamTerms are what can be changed of a subscription.
+type streamTerms struct {
 	filter *filter.Filter
 	xpath  string    // of the filter, when it is of that kind
+	name   string    // of the filter, when it is one of the configuration
 	stop   time.Time // zero: never
 }
 
-func newStreamSubscription(x *session, id uint32, t terms) *streamSubscription {
-	s := &streamSubscription{session: x, id: id, terms: t, changed: make(chan struct{})}
-	s.ctx, s.cancel = context.WithCancel(x.ctx)
-	return s
+func newStreamSubscription(x *session, t streamTerms) *streamSubscription {
+	return &streamSubscription{subscriber: newSubscriber(x), agreed: newAgreed(t)}
 }
 
 // begin says where in the log the subscription begins: with what happens next, or at a time in the past.
@@ -53,41 +41,13 @@ func (s *streamSubscription) begin(events *notify.Log, start time.Time) {
 	s.replays = true
 }
 
-// now returns the terms, and what is closed when there are others.
-func (s *streamSubscription) now() (terms, <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.terms, s.changed
-}
-
-// modify changes the terms; events that were not sent yet are sent by the new ones.
-func (s *streamSubscription) modify(change func(*terms)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(&s.terms)
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// kill ends the subscription from another session.
-func (s *streamSubscription) kill() {
-	s.killed.Store(true)
-	s.cancel()
-}
-
 // run sends events until the session or the subscription ends, or the stop time has come.
 func (s *streamSubscription) run() {
 	x := s.session
 	defer s.cancel()
 	err := s.send()
 	if s.id != 0 {
-		x.server.dynamic.remove(s)
-		if s.killed.Load() && err == nil {
-			x.notice(x.server.schema.Notification(subscribed, "subscription-terminated"), func(n *notice) {
-				n.uint("id", uint64(s.id))
-				n.text("reason", subscribed+":no-such-subscription")
-			})
-		}
+		s.finish(s, err)
 		return
 	}
 	if err == nil && x.ctx.Err() == nil {
@@ -100,6 +60,11 @@ func (s *streamSubscription) run() {
 func (s *streamSubscription) send() error {
 	for {
 		t, changed := s.now()
+		if s.announced() {
+			if err := s.notice("subscription-modified", func(n *notice) { s.describe(described{n}, n.def) }); err != nil {
+				return err
+			}
+		}
 		e, lost, woken := s.events.Next()
 		if err := s.session.notifyLoss(lost); err != nil {
 			return err
@@ -154,7 +119,56 @@ func (s *streamSubscription) replayed() error {
 	if s.id == 0 {
 		return x.notifyEmpty(x.server.schema.Notification(manageEvent, "replayComplete"))
 	}
-	return x.notice(x.server.schema.Notification(subscribed, "replay-completed"), func(n *notice) { n.uint("id", uint64(s.id)) })
+	return s.notice("replay-completed", nil)
+}
+
+// modifyBy changes what a request says; the rest stays.
+func (s *streamSubscription) modifyBy(r *request) error {
+	before, _ := s.now()
+	after, err := r.streamTerms(before)
+	if err != nil {
+		return err
+	}
+	if !after.stop.Equal(before.stop) && !after.stop.After(time.Now()) {
+		return protocolError(tree.InvalidValue, "stop-time", "stop-time lies in the past")
+	}
+	s.modify(after, false)
+	return nil
+}
+
+// refilter goes on by the filter of the configuration that the subscription names.
+func (s *streamSubscription) refilter(root *tree.Node) {
+	t, _ := s.now()
+	if t.name == "" {
+		return
+	}
+	text, err := namedFilter(root, "stream-filter", t.name)
+	if err == nil && text == t.xpath {
+		return
+	}
+	if err == nil {
+		t.filter, t.xpath, err = nil, text, nil
+		if text != "" {
+			t.filter, err = filter.EventXPath(root.Schema().Schema(), text, s.session.server.moduleNames())
+		}
+	}
+	if err != nil {
+		s.end(subscribed + ":filter-unavailable")
+		return
+	}
+	s.modify(t, true)
+}
+
+// describe says what the subscription is of.
+func (s *streamSubscription) describe(d describer, def *schema.Node) {
+	t, _ := s.now()
+	if t.name != "" {
+		d.Text(def.ChildNamed("stream-filter-name"), t.name)
+	} else {
+		d.Text(def.ChildNamed("stream-xpath-filter"), t.xpath)
+	}
+	d.Text(def.ChildNamed("stream"), stream)
+	d.Text(def.ChildNamed("stop-time"), timeText(t.stop))
 }
 
 // takeStream begins the one subscription of a session that create-subscription makes.

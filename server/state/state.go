@@ -88,8 +88,22 @@ func (v View) Node() *schema.Node { return v.table.node() }
 // Parts are the children of Node that the rows hold, besides keys.
 func (v View) Parts() []*schema.Node { return v.table.parts() }
 
+// Passing are leaves that change because time passes, which followers are not told of.
+func (v View) Passing() []*schema.Node {
+	if b, ok := v.table.(*bindings); ok {
+		return []*schema.Node{b.nodes.RemainingLifetime}
+	}
+	return nil
+}
+
 // Same reports whether two views are of one table.
 func (v View) Same(other View) bool { return v.table == other.table }
+
+// Equal reports whether two views want the same rows of one table.
+func (v View) Equal(other View) bool { return v.table == other.table && slices.Equal(v.keys, other.keys) }
+
+// Whole is the view of all rows.
+func (v View) Whole() View { return View{table: v.table} }
 
 // Owns reports whether a row is one of the table's.
 func (v View) Owns(r Row) bool { return r.of.of() == v.table }

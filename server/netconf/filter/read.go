@@ -19,6 +19,8 @@ type Read struct {
 	Access   *access.Access // what the client may see; the filter sees no more (RFC 8341 section 3.2.4)
 	Defaults tree.DefaultsMode
 	Content  tree.Content // of what is selected
+	// Without are nodes that are left out, whoever reads.
+	Without map[*schema.Node]bool
 	// Depth bounds the levels shown of each node that the filter selects, itself the first of them; 0 is no bound. Keys are
 	// shown with their entries.
 	Depth int
@@ -35,15 +37,41 @@ func (r Read) Write(ctx context.Context, w tree.Writer) error {
 }
 
 func (r Read) write(ctx context.Context, w tree.Writer, roots []*selection, whole bool) error {
-	k := &walker{Read: r, ctx: ctx, out: &writer{to: w}}
-	k.access, _ = r.Access.Reader(nil)
-	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Content: r.Content, Filter: k.access, Depth: r.Depth}
+	k := r.walker(ctx, w)
 	k.findTables()
 	root := instance{def: r.Config.Schema(), config: r.Config}
 	if wanted, ok := k.applicable(root, roots, whole); ok {
 		k.inside(root, wanted)
 	}
 	return errors.Join(k.errs...)
+}
+
+func (r Read) walker(ctx context.Context, w tree.Writer) *walker {
+	k := &walker{Read: r, ctx: ctx, out: &writer{to: w}}
+	k.access, _ = r.Access.Reader(nil)
+	if len(r.Without) > 0 {
+		k.access = &without{k.access, r.Without}
+	}
+	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Content: r.Content, Filter: k.access, Depth: r.Depth}
+	return k
+}
+
+// without refuses nodes, beside those that access control does.
+type without struct {
+	access tree.Filter // nil: it refuses nothing
+	nodes  map[*schema.Node]bool
+}
+
+// Enter implements tree.Filter.
+func (f *without) Enter(n *tree.Node) bool {
+	return !f.nodes[n.Schema()] && (f.access == nil || f.access.Enter(n))
+}
+
+// Leave implements tree.Filter.
+func (f *without) Leave() {
+	if f.access != nil {
+		f.access.Leave()
+	}
 }
 
 // walker is one walk.
@@ -136,10 +164,13 @@ func (k *walker) instance(i instance, selections []*selection, whole bool) {
 		return
 	}
 	defer k.leave()
-	wanted, ok := k.applicable(i, selections, whole)
-	if !ok {
-		return
+	if wanted, ok := k.applicable(i, selections, whole); ok {
+		k.shown(i, wanted)
 	}
+}
+
+// shown writes a container or an entry of a list that was entered.
+func (k *walker) shown(i instance, wanted wants) {
 	if wanted == nil && k.Depth > 0 {
 		k.subtree.Depth--
 		defer func() { k.subtree.Depth++ }()

@@ -1,0 +1,207 @@
+package push
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"mooring/server/access"
+	"mooring/server/netconf/filter"
+	"mooring/server/state"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Options say what a Tracker follows.
+type Options struct {
+	Running func() *tree.Node     // the root of the configuration
+	Access  func() *access.Access // what the subscriber may see now
+	State   *state.State          // nil: only the configuration is followed
+	Read    filter.Read           // the filter and how it is read
+}
+
+// Tracker knows what one subscriber was told. It is for one goroutine. Call Begin first, and Close when done.
+type Tracker struct {
+	Options
+	views    []state.View
+	parts    []bool // of views: whether an instance is there is not for its rows to say
+	follower *state.Follower
+	told     version
+	seen     version
+	rows     map[rowKey]state.Row // as they were seen last
+	changed  []rowKey             // that may be others than those told, in the order in which they changed
+	before   map[rowKey]state.Row // of changed: what was told; the zero Row is none
+	buf      []state.Row
+	keys     []string
+	old, new *state.Renderer
+}
+
+// version is a configuration, and what may be seen of it.
+type version struct {
+	root   *tree.Node
+	access *access.Access
+}
+
+// rowKey names a row: by its place among the views and its keys.
+type rowKey struct {
+	view int
+	keys string
+}
+
+// New returns a Tracker of what there is from now on.
+func New(o Options) *Tracker {
+	t := &Tracker{Options: o, rows: map[rowKey]state.Row{}, before: map[rowKey]state.Row{}, old: state.NewRenderer(), new: state.NewRenderer()}
+	t.seen = version{o.Running(), o.Access()}
+	t.told = t.seen
+	if o.State == nil {
+		return t
+	}
+	t.views = o.Read.Filter.Tables(o.State)
+	for i, v := range t.views {
+		first := slices.IndexFunc(t.views, func(other state.View) bool { return other.Node() == v.Node() })
+		t.parts = append(t.parts, v.Node().Config || first != i)
+	}
+	t.follower = o.State.Follow(t.views...)
+	return t
+}
+
+// Begin takes note of everything that there is, as of what was told.
+func (t *Tracker) Begin(ctx context.Context) {
+	for t.follower != nil && !t.follower.Complete() && ctx.Err() == nil {
+		t.look()
+	}
+	t.Settle()
+}
+
+// Close gives back what the tables keep for the tracker.
+func (t *Tracker) Close() {
+	if t.follower != nil {
+		t.follower.Close()
+	}
+}
+
+// Ready receives a value when rows may have changed; it is nil when none are followed.
+func (t *Tracker) Ready() <-chan struct{} {
+	if t.follower == nil {
+		return nil
+	}
+	return t.follower.Ready()
+}
+
+// Config is the configuration as it was seen last.
+func (t *Tracker) Config() *tree.Node { return t.seen.root }
+
+// enough is how many rows are looked at before those that have changed are told.
+const enough = 10_000
+
+// Look looks at what has changed. more says that there may be more to look at.
+func (t *Tracker) Look() (more bool) {
+	if root := t.Running(); root != t.seen.root {
+		t.seen = version{root, t.Access()}
+	}
+	for seen := 0; t.follower != nil; {
+		n := t.look()
+		if n == 0 {
+			return false
+		}
+		if seen += n; seen >= enough {
+			return true
+		}
+	}
+	return false
+}
+
+// look takes note of some of the rows that have changed.
+func (t *Tracker) look() int {
+	t.buf = t.follower.Next(t.buf[:0])
+	for _, row := range t.buf {
+		key := t.keyOf(row)
+		was, known := t.rows[key]
+		if _, changed := t.before[key]; !changed {
+			t.before[key] = was
+			t.changed = append(t.changed, key)
+		}
+		if !row.Gone() {
+			t.rows[key] = row
+		} else if known {
+			delete(t.rows, key)
+		}
+	}
+	n := len(t.buf)
+	clear(t.buf) // what is told late shall not keep rows alive
+	return n
+}
+
+func (t *Tracker) keyOf(row state.Row) rowKey {
+	t.keys = row.AppendKeys(t.keys[:0])
+	return rowKey{slices.IndexFunc(t.views, func(v state.View) bool { return v.Owns(row) }), strings.Join(t.keys, state.Any)}
+}
+
+// Changed reports whether something may differ from what was told.
+func (t *Tracker) Changed() bool { return t.seen != t.told || len(t.changed) > 0 }
+
+// Settle takes everything that was seen for told.
+func (t *Tracker) Settle() {
+	t.told = t.seen
+	t.changed = t.changed[:0]
+	clear(t.before)
+}
+
+// Tell tells what differs from what was told before, and takes it for told. The error, a *tree.Error, says that what the filter selects
+// cannot be found out; then nothing is told, and nothing is taken for told.
+func (t *Tracker) Tell(ctx context.Context, now time.Time, tell func(*filter.Edit)) error {
+	c, err := filter.Compare(ctx, t.read(t.told), t.read(t.seen), tell)
+	if err != nil {
+		return err
+	}
+	c.Config()
+	if !c.Steady() {
+		t.everyRow()
+	}
+	slices.SortStableFunc(t.changed, func(a, b rowKey) int { return cmp.Compare(a.view, b.view) })
+	for _, key := range t.changed {
+		t.row(c, key, now)
+	}
+	t.Settle()
+	return nil
+}
+
+func (t *Tracker) read(v version) filter.Read {
+	r := t.Read
+	r.Config, r.Access = v.root, v.access
+	return r
+}
+
+// everyRow counts all rows as changed: they are seen by other rules.
+func (t *Tracker) everyRow() {
+	had := len(t.changed)
+	for key, row := range t.rows {
+		if _, changed := t.before[key]; !changed {
+			t.before[key] = row
+			t.changed = append(t.changed, key)
+		}
+	}
+	slices.SortFunc(t.changed[had:], func(a, b rowKey) int { return strings.Compare(a.keys, b.keys) })
+}
+
+// row compares a row with what was told of it.
+func (t *Tracker) row(c *filter.Comparison, key rowKey, now time.Time) {
+	was, told := t.before[key], t.before[key] != state.Row{}
+	is, there := t.rows[key]
+	if told && there && c.Steady() && was.Same(is) {
+		return
+	}
+	var old, new *tree.Node
+	var path schema.Path
+	if told {
+		old, path = t.old.Render(was, now), was.Path()
+	}
+	if there {
+		new, path = t.new.Render(is, now), is.Path()
+	}
+	if path != nil {
+		c.Row(path, old, new, t.parts[key.view])
+	}
+}

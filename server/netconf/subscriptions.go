@@ -1,0 +1,82 @@
+package netconf
+
+import (
+	"fmt"
+	"strconv"
+
+	"mooring/server/state"
+	"mooring/server/tree"
+)
+
+// mountSubscriptions mounts /streams and /subscriptions of RFC 8639.
+func (s *Server) mountSubscriptions() {
+	streams, list := s.schema.Find("/"+subscribed+":streams/stream"), s.schema.Find("/"+subscribed+":subscriptions/subscription")
+	if streams == nil || list == nil || list.Config {
+		return
+	}
+	s.mount(streams, func(out *state.Out) {
+		size, row := s.events.Size(), out.Row(stream)
+		row.Text(streams.ChildNamed("description"), streamDescription)
+		row.Empty(streams.ChildNamed("replay-support"))
+		row.Time(streams.ChildNamed("replay-log-creation-time"), size.Created)
+		row.Time(streams.ChildNamed("replay-log-aged-time"), size.Aged)
+	})
+	receivers := list.ChildNamed("receivers")
+	receiver := receivers.ChildNamed("receiver")
+	s.mount(list, func(out *state.Out) {
+		for _, sub := range s.dynamic.list() {
+			of := sub.common()
+			row := out.Row(strconv.FormatUint(uint64(of.id), 10))
+			sub.describe(row, list)
+			row.Text(list.ChildNamed("encoding"), xmlEncoding)
+			row.Open(receivers)
+			row.Open(receiver)
+			row.Text(receiver.ChildNamed("name"), fmt.Sprintf("session %d of user %s", of.session.id, of.session.user.Name))
+			row.Uint(receiver.ChildNamed("sent-event-records"), of.sent.Load())
+			row.Uint(receiver.ChildNamed("excluded-event-records"), of.excluded.Load())
+			state := "active"
+			if of.suspended.Load() {
+				state = "suspended"
+			}
+			row.Text(receiver.ChildNamed("state"), state)
+			row.Close()
+			row.Close()
+		}
+	})
+}
+
+// namedFilter returns the expression of a filter of the configuration, empty where it selects everything. list is stream-filter or
+// selection-filter.
+func namedFilter(config *tree.Node, list, name string) (xpath string, err error) {
+	filters := config.Schema().Child(subscribed, "filters")
+	if filters != nil {
+		if n := config.Child(filters); n != nil {
+			if entry := n.ChildNamed(list).Entry(name); entry != nil {
+				xpath, _ = entry.Leaf(map[string]string{"stream-filter": "stream-xpath-filter", "selection-filter": "datastore-xpath-filter"}[list])
+				return xpath, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("there is no %s %s in the configuration", list, name)
+}
+
+// followFilters tells subscriptions that refer to a filter of the configuration what becomes of it.
+func (s *Server) followFilters() {
+	follower, now := s.store.Follow()
+	def := s.schema.Root.Child(subscribed, "filters")
+	if def == nil {
+		return
+	}
+	for before := now.Root; ; {
+		c, err := follower.Next(s.ctx)
+		if err != nil {
+			return
+		}
+		if !before.Child(def).Same(c.Root.Child(def)) {
+			for _, sub := range s.dynamic.list() {
+				sub.refilter(c.Root)
+			}
+		}
+		before = c.Root
+	}
+}
