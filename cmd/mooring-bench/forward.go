@@ -21,6 +21,10 @@ same path. Of each variant the round with the median ratio is shown.
   forward-pps-*  datagrams of 64 octets at the highest rate that loses at most one in a thousand,
                  found by bisection
 
+*-user-space does without the fast path that an element has for IP-in-IP and GRE where the host
+allows it (root on Linux 6.6 or newer). Where it does not, both are the same, and standard error
+says why.
+
 The ends of the tunnel are processes of their own; all share the processors of this machine, so
 what else runs on it shows: look at the middle of many rounds on an idle machine.`
 
@@ -51,7 +55,7 @@ func forwardCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&o.rounds, "rounds", 3, "measurements of each variant")
 	cmd.Flags().DurationVar(&o.length, "time", time.Second, "length of one measurement")
-	cmd.Flags().StringSliceVar(&o.variants, "variants", nil, "only these encapsulations (udp4, ip4, ip6, gre4, gre6)")
+	cmd.Flags().StringSliceVar(&o.variants, "variants", nil, "only these of "+variantNames())
 	cmd.Flags().StringSliceVar(&o.measures, "measures", []string{"tcp", "pps"}, "what to measure")
 	return cmd
 }
@@ -122,7 +126,7 @@ func (o *forwardOptions) choose() ([]variant, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("no variant %q; there are udp4, ip4, ip6, gre4 and gre6", name)
+			return nil, fmt.Errorf("no variant %q; there are %s", name, variantNames())
 		}
 	}
 	return chosen, nil

@@ -41,7 +41,8 @@ func TestForward(t *testing.T) {
 		}
 		names = append(names, r.Name)
 	}
-	want := "forward-tcp-kernel forward-tcp-udp4 forward-tcp-ip4 forward-tcp-ip6 forward-tcp-gre4 forward-tcp-gre6"
+	want := "forward-tcp-kernel forward-tcp-udp4 forward-tcp-ip4 forward-tcp-ip6 forward-tcp-gre4 forward-tcp-gre6 " +
+		"forward-tcp-ip4-user-space forward-tcp-ip6-user-space forward-tcp-gre4-user-space forward-tcp-gre6-user-space"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("lines %s, want %s", got, want)
 	}

@@ -38,11 +38,14 @@ func planeCommand() *cobra.Command {
 }
 
 func runPlane(ctx context.Context, v variant, anchor bool) error {
-	p, err := usertun.Open(usertun.Options{})
+	p, err := usertun.Open(usertun.Options{UserSpaceOnly: v.slow})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
+	if reason := p.FastPath(); reason != nil && !v.slow {
+		fmt.Fprintf(os.Stderr, "%s: no fast path: %v\n", v.name, reason)
+	}
 	if ctx == nil {
 		ctx = context.Background()
 	}

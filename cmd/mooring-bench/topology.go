@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -36,15 +37,30 @@ type variant struct {
 	name  string
 	encap dataplane.Encap // 0: plain forwarding
 	v6    bool            // outside
+	slow  bool            // without the fast path in the kernel, as on hosts that do not allow it
 }
 
+// variants begin with the baseline. UDP has no fast path.
 var variants = []variant{
 	{name: "kernel"},
-	{"udp4", dataplane.EncapUDP, false},
-	{"ip4", dataplane.EncapIP, false},
-	{"ip6", dataplane.EncapIP, true},
-	{"gre4", dataplane.EncapGRE, false},
-	{"gre6", dataplane.EncapGRE, true},
+	{"udp4", dataplane.EncapUDP, false, false},
+	{"ip4", dataplane.EncapIP, false, false},
+	{"ip6", dataplane.EncapIP, true, false},
+	{"gre4", dataplane.EncapGRE, false, false},
+	{"gre6", dataplane.EncapGRE, true, false},
+	{"ip4-user-space", dataplane.EncapIP, false, true},
+	{"ip6-user-space", dataplane.EncapIP, true, true},
+	{"gre4-user-space", dataplane.EncapGRE, false, true},
+	{"gre6-user-space", dataplane.EncapGRE, true, true},
+}
+
+// variantNames lists what can be compared with the baseline.
+func variantNames() string {
+	var names []string
+	for _, v := range variants[1:] {
+		names = append(names, v.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // build makes the topology for a variant. The caller closes it, also after an error.
