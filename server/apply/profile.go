@@ -45,20 +45,20 @@ func (p *profiles) Named(name string) *mobility.Profile {
 }
 
 // put puts one profile in the place of another; either may be nil.
-func (p *profiles) put(in *trie[*mobility.Profile], old, new *mobility.Profile) {
+func (p *profiles) put(in *trie[*mobility.Profile], old, new *mobility.Profile, own *owner) {
 	if old != nil {
-		p.count(old.Network, -1)
+		p.count(old.Network, -1, own)
 		if new == nil {
 			*in = in.without(old.Name)
 		}
 	}
 	if new != nil {
-		p.count(new.Network, +1)
-		*in = in.with(new.Name, new)
+		p.count(new.Network, +1, own)
+		*in = in.with(new.Name, new, own)
 	}
 }
 
-func (p *profiles) count(network string, by int) {
+func (p *profiles) count(network string, by int, own *owner) {
 	if network == "" {
 		return
 	}
@@ -67,21 +67,21 @@ func (p *profiles) count(network string, by int) {
 		p.networks = p.networks.without(network)
 		return
 	}
-	p.networks = p.networks.with(network, n)
+	p.networks = p.networks.with(network, n, own)
 }
 
 // profiles translates the entries that changed in the lists nai and profile of a domain.
 func (j *job) profiles(was *profiles, at place) *profiles {
-	store := *was
+	store, own := *was, new(owner)
 	seen := mentions{}
 	for e := range j.changed(at.child("nai")) {
 		old, _ := store.entries.get(e.path.Last().Keys[0])
-		store.put(&store.entries, old, j.nai(e))
+		store.put(&store.entries, old, j.nai(e), own)
 		seen.note(e)
 	}
 	for e := range j.changed(at.child("profile")) {
 		old, _ := store.named.get(e.path.Last().Keys[0])
-		store.put(&store.named, old, j.profile(e))
+		store.put(&store.named, old, j.profile(e), own)
 		seen.note(e)
 	}
 	if store == *was {

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // trie is a persistent map: with and without return another one that shares everything but one path with it. It is a hash
@@ -14,7 +15,11 @@ type trie[V any] struct{ root *branch[V] }
 type branch[V any] struct {
 	used  uint32
 	slots []slot[V]
+	own   *owner // who made it, and may change it as long as nobody else has seen it
 }
+
+// owner makes several changes in a row without copying what it has copied already. A nil *owner owns nothing.
+type owner struct{ _ byte }
 
 // slot is an entry, or the branch where several hashes go on alike.
 type slot[V any] struct {
@@ -57,9 +62,9 @@ func (t trie[V]) all() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) { t.root.walk(yield) }
 }
 
-// with returns t with the value in the place of that of key, or added.
-func (t trie[V]) with(key string, value V) trie[V] {
-	return trie[V]{t.root.put(&entry[V]{hash: maphash.String(seed, key), key: key, value: value}, 0)}
+// with returns t with the value in the place of that of key, or added. It may spoil tries that own has made.
+func (t trie[V]) with(key string, value V, own *owner) trie[V] {
+	return trie[V]{t.root.put(&entry[V]{hash: maphash.String(seed, key), key: key, value: value}, 0, own)}
 }
 
 // without returns t without key.
@@ -96,29 +101,35 @@ func (b *branch[V]) place(hash uint64, shift int) (i int, used bool) {
 
 func bitOf(hash uint64, shift int) uint32 { return 1 << (hash >> shift & (1<<levelBits - 1)) }
 
-func (b *branch[V]) put(e *entry[V], shift int) *branch[V] {
-	if b == nil {
-		return &branch[V]{bitOf(e.hash, shift), []slot[V]{{entry: e}}}
+// of returns b if own may change it, and else a copy that it may change.
+func (b *branch[V]) of(own *owner) *branch[V] {
+	if own != nil && b.own == own {
+		return b
 	}
+	return &branch[V]{b.used, slices.Clone(b.slots), own}
+}
+
+func (b *branch[V]) put(e *entry[V], shift int, own *owner) *branch[V] {
+	if b == nil {
+		return &branch[V]{bitOf(e.hash, shift), []slot[V]{{entry: e}}, own}
+	}
+	b = b.of(own)
 	i, used := b.place(e.hash, shift)
 	if !used {
-		grown := &branch[V]{b.used | bitOf(e.hash, shift), make([]slot[V], len(b.slots)+1)}
-		copy(grown.slots, b.slots[:i])
-		grown.slots[i].entry = e
-		copy(grown.slots[i+1:], b.slots[i:])
-		return grown
+		b.used |= bitOf(e.hash, shift)
+		b.slots = slices.Insert(b.slots, i, slot[V]{entry: e})
+		return b
 	}
-	changed := &branch[V]{b.used, append([]slot[V](nil), b.slots...)}
-	switch s := &changed.slots[i]; {
+	switch s := &b.slots[i]; {
 	case s.below != nil:
-		s.below = s.below.put(e, shift+levelBits)
+		s.below = s.below.put(e, shift+levelBits, own)
 	case s.entry.hash == e.hash:
 		e.same = s.entry.drop(e.key)
 		s.entry = e
 	default:
-		*s = slot[V]{below: (*branch[V])(nil).put(s.entry, shift+levelBits).put(e, shift+levelBits)}
+		*s = slot[V]{below: (*branch[V])(nil).put(s.entry, shift+levelBits, own).put(e, shift+levelBits, own)}
 	}
-	return changed
+	return b
 }
 
 // remove takes out a key that is there. It returns nil when nothing is left.
@@ -134,14 +145,14 @@ func (b *branch[V]) remove(hash uint64, key string, shift int) *branch[V] {
 		left.entry = left.entry.drop(key)
 	}
 	if left != (slot[V]{}) {
-		changed := &branch[V]{b.used, append([]slot[V](nil), b.slots...)}
+		changed := b.of(nil)
 		changed.slots[i] = left
 		return changed
 	}
 	if len(b.slots) == 1 {
 		return nil
 	}
-	return &branch[V]{b.used &^ bitOf(hash, shift), append(append([]slot[V](nil), b.slots[:i]...), b.slots[i+1:]...)}
+	return &branch[V]{b.used &^ bitOf(hash, shift), slices.Concat(b.slots[:i], b.slots[i+1:]), nil}
 }
 
 // drop returns the entries of a hash without the one of key.

@@ -18,13 +18,17 @@ func TestTrieAgreesWithMaps(t *testing.T) {
 	for step := range 20000 {
 		from := versions[rnd.IntN(len(versions))]
 		next := version{from.trie, maps.Clone(from.model)}
-		for range 1 + rnd.IntN(4) {
+		var own *owner
+		if rnd.IntN(2) == 0 {
+			own = new(owner)
+		}
+		for range 1 + rnd.IntN(20) {
 			key := fmt.Sprintf("key%d", rnd.IntN(300))
 			if rnd.IntN(3) == 0 {
 				next.trie = next.trie.without(key)
 				delete(next.model, key)
 			} else {
-				next.trie = next.trie.with(key, step)
+				next.trie = next.trie.with(key, step, own)
 				next.model[key] = step
 			}
 		}
@@ -67,9 +71,9 @@ func TestTrieCollisions(t *testing.T) {
 	var root *branch[int]
 	for i, e := range []entry[int]{{hash: a, key: "one"}, {hash: a, key: "two"}, {hash: b, key: "three"}} {
 		e.value = i
-		root = root.put(&e, 0)
+		root = root.put(&e, 0, nil)
 	}
-	root = root.put(&entry[int]{hash: a, key: "one", value: 7}, 0)
+	root = root.put(&entry[int]{hash: a, key: "one", value: 7}, 0, nil)
 	look := func() map[string]int { return maps.Collect(trie[int]{root}.all()) }
 	if got := look(); !maps.Equal(got, map[string]int{"one": 7, "two": 1, "three": 2}) {
 		t.Fatalf("holds %v", got)
@@ -95,7 +99,7 @@ func TestTrieCollisions(t *testing.T) {
 func TestGetBytesDoesNotAllocate(t *testing.T) {
 	var names trie[int]
 	for i := range 1000 {
-		names = names.with(fmt.Sprintf("node%d@example.net", i), i)
+		names = names.with(fmt.Sprintf("node%d@example.net", i), i, nil)
 	}
 	key := []byte("node567@example.net")
 	if n := testing.AllocsPerRun(100, func() {

@@ -63,11 +63,12 @@ type values struct {
 
 // change validates what a change made and notes who reads it.
 func (in *increment) change(ch tree.Change) {
+	path := append(make(schema.Path, 0, len(ch.Path)+roomBelow), ch.Path...)
 	if ch.Old != nil {
-		in.notify(ch.Path, ch.Old, ch)
+		in.notify(path, ch.Old, ch)
 	}
 	if ch.New != nil {
-		in.notify(ch.Path, ch.New, ch)
+		in.notify(path, ch.New, ch)
 	}
 	if ch.New != nil && !ch.Reordered {
 		if i := in.locate(ch.Path); i != nil {

@@ -106,11 +106,15 @@ func (x *index) delta(changes tree.Changes) *delta {
 				d.entry(at, changes.Old.Get(at), changes.New.Get(at))
 			}
 		}
-		d.below(slices.Clone(ch.Path), ch.Old, -1)
-		d.below(slices.Clone(ch.Path), ch.New, +1)
+		path := append(make(schema.Path, 0, len(ch.Path)+roomBelow), ch.Path...)
+		d.below(path, ch.Old, -1)
+		d.below(path, ch.New, +1)
 	}
 	return d
 }
+
+// roomBelow spares a path that goes down into a change most of its growing.
+const roomBelow = 8
 
 func (d *delta) entry(path schema.Path, old, new *tree.Node) {
 	last := path.Last()

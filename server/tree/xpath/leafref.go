@@ -3,6 +3,7 @@ package xpath
 import (
 	"slices"
 
+	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
 
@@ -52,44 +53,58 @@ func (t *targets) descend(at *Item, steps []schema.LeafrefStep) {
 	}
 }
 
+// given is a leaf of an entry with the value that it has to have.
+type given struct {
+	leaf  *schema.Node
+	value string
+}
+
 // entries goes on into the entries of a list that can matter.
 func (t *targets) entries(at *Item, steps []schema.LeafrefStep) {
-	def := steps[0].Node
-	list := at.Node.Child(def)
-	known := map[*schema.Node]string{}
+	list := at.Node.Child(steps[0].Node)
+	var room [4]given
+	wanted := room[:0]
 	for _, p := range steps[0].Predicates {
 		v, ok := t.operand(p)
 		if !ok {
 			return // equal to nothing
 		}
-		known[p.Key] = v
+		wanted = append(wanted, given{p.Key, v})
 	}
 	if next := steps[1].Node; next.IsKey() {
-		if v, ok := known[next]; ok && v != t.value {
-			return
-		}
-		known[next] = t.value
+		wanted = append(wanted, given{next, t.value})
 	}
-	keys := make([]string, 0, len(def.Keys))
-	for _, k := range def.Keys {
-		if v, ok := known[k]; ok {
-			keys = append(keys, v)
-		}
-	}
-	if len(keys) == len(def.Keys) && len(keys) > 0 {
-		if e := list.Entry(keys...); e != nil {
+	if keys := keysGiven(steps[0].Node, wanted); keys != nil {
+		if e := list.Entry(keys...); e != nil && holds(e, wanted) {
 			t.descend(at.Child(e), steps[1:])
 		}
 		return
 	}
 	for e := range list.Entries() {
-		if !slices.ContainsFunc(steps[0].Predicates, func(p schema.LeafrefPredicate) bool {
-			c, _ := e.EffectiveChild(p.Key)
-			return c == nil || c.Value() != known[p.Key]
-		}) {
+		if holds(e, wanted) {
 			t.descend(at.Child(e), steps[1:])
 		}
 	}
+}
+
+// keysGiven returns the keys of a list's entry if all are given, or nil.
+func keysGiven(def *schema.Node, wanted []given) (keys []string) {
+	for _, k := range def.Keys {
+		i := slices.IndexFunc(wanted, func(g given) bool { return g.leaf == k })
+		if i < 0 {
+			return nil
+		}
+		keys = append(keys, wanted[i].value)
+	}
+	return keys
+}
+
+// holds reports whether an entry has all values that are wanted.
+func holds(e *tree.Node, wanted []given) bool {
+	return !slices.ContainsFunc(wanted, func(g given) bool {
+		leaf, _ := e.EffectiveChild(g.leaf)
+		return leaf == nil || leaf.Value() != g.value
+	})
 }
 
 // operand is the value that a predicate compares a key with.
