@@ -6,6 +6,7 @@
 //	ssh.go           logins and channels of SSH
 //	tls.go           the same with TLS
 //	callhome.go      connections that the server makes (RFC 8071)
+//	ahead.go         what comes is read while replies are written
 //	session.go       one session: hello, then requests one after the other
 //	hello.go         capabilities and the exchange of them
 //	request.go       a request read as it comes in, by what the schema says of it
@@ -31,10 +32,11 @@
 //	schemas.go       get-schema
 //	monitoring.go    state of the server; library.go: state of its schema
 //
-// Goroutines: one for each listening socket, one for each manager that is called, one for each TCP connection (with those of package ssh), and one for each
-// session and each subscription. That of a session reads a request, carries it out and writes the reply before it reads the next. Whoever reads slowly
-// therefore holds up nobody else: no lock but the session's own is held while a message is written.
+// Goroutines: one for each listening socket, one for each manager that is called, one for each TCP connection (with those of
+// package ssh), two for each session and one for each subscription. A session reads a request, carries it out and writes the reply
+// before it reads the next; its other goroutine takes what the client sends meanwhile. Whoever reads slowly therefore holds up nobody
+// else: no lock but the session's own is held while a message is written.
 //
-// Messages are never held as a whole. Data of a request becomes a tree while it is read; data of a reply is written while
-// it is looked up.
+// Messages are never held as a whole, but for what a client sends before it reads. Data of a request becomes a tree while it is
+// read; data of a reply is written while it is looked up.
 package netconf

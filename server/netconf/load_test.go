@@ -1,10 +1,13 @@
 package netconf
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -43,6 +46,84 @@ func TestManyEntries(t *testing.T) {
 	if f.store.Running().ID != 2 {
 		t.Errorf("running is commit %d", f.store.Running().ID)
 	}
+}
+
+// A client may write a lot before it reads the replies, which are more than is kept on the way.
+func TestReadsWhileWriting(t *testing.T) {
+	_, addr, ann := reachable(t, Limits{})
+	conn, err := login(addr, "ann", ann[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := channel(t, conn)
+	const n = 9_000 // 3 MB, and the window of a channel is 2 MiB
+	c.must(edit(top(items(n))), commit)
+	const requests = 3
+	for i := range requests {
+		c.send(rpc(2*i, `<get-config><source><running/></source></get-config>`))
+		c.send(rpc(2*i+1, edit(top(items(n)))))
+	}
+	for i := range requests {
+		if got := c.read(); strings.Count(got, "<item>") != n || !strings.Contains(got, fmt.Sprintf(`message-id="%d"`, 2*i)) {
+			t.Errorf("reply %d has %d octets", i, len(got))
+		}
+		if got := c.read(); !strings.Contains(got, success) {
+			t.Errorf("edit %d: %s", i, got)
+		}
+	}
+}
+
+// What is read ahead comes in order, within bounds, and ends with the transport or the session.
+func TestAhead(t *testing.T) {
+	from, to := io.Pipe()
+	a := newAhead(from)
+	var sent atomic.Int64
+	content := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(i % 251)
+		}
+		return b
+	}
+	const size = 3 * maxAhead
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for b := content(size); len(b) > 0; {
+			n, err := to.Write(b[:min(len(b), 10_000)])
+			if err != nil {
+				t.Error(err)
+			}
+			sent.Add(int64(n))
+			b = b[n:]
+		}
+		to.Close()
+	})
+	got := make([]byte, 1, size)
+	if _, err := io.ReadFull(a, got); err != nil {
+		t.Fatal(err)
+	}
+	for before := int64(-1); before != sent.Load(); time.Sleep(50 * time.Millisecond) {
+		before = sent.Load()
+	}
+	if n := sent.Load(); n < maxAhead/2 || n > maxAhead+20_000+int64(len(piece{})) {
+		t.Errorf("%d octets were read ahead, want about %d", n, maxAhead)
+	}
+	rest, err := io.ReadAll(a)
+	if got = append(got, rest...); err != nil || !bytes.Equal(got, content(size)) {
+		t.Errorf("%d octets came, %v", len(got), err)
+	}
+	writer.Wait()
+
+	from, to = io.Pipe()
+	a = newAhead(from)
+	go to.Write(content(2 * maxAhead))
+	a.Read(got[:1])
+	a.close()
+	if _, err := a.Read(got[:1]); err == nil {
+		t.Error("it goes on after its end")
+	}
+	from.Close()
 }
 
 // A client that asks for a lot and does not read it holds up nobody, and is gone when it is killed.

@@ -20,6 +20,7 @@ type session struct {
 	id      uint32
 	user    access.User
 	store   *datastore.Session
+	ahead   *ahead
 	in      *framing.Reader
 	writing sync.Mutex // held over each message that the session sends after its hello
 	out     *framing.Writer
@@ -39,8 +40,9 @@ type session struct {
 func (s *Server) newSession(ctx context.Context, transport io.ReadWriter, user access.User, drop func(<-chan struct{})) *session {
 	x := &session{
 		server: s, user: user, drop: drop, done: make(chan struct{}), started: time.Now(),
-		in: framing.NewReader(transport), out: framing.NewWriter(transport),
+		ahead: newAhead(transport), out: framing.NewWriter(transport),
 	}
+	x.in = framing.NewReader(x.ahead)
 	x.ctx, x.cancel = context.WithCancel(ctx)
 	if !s.enrol(x) {
 		x.cancel()
@@ -68,6 +70,7 @@ func (x *session) run() {
 		err = x.next()
 	}
 	x.cancel()
+	x.ahead.close()
 	x.store.Close()
 	s.leave(x)
 	close(x.done)
