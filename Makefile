@@ -1,7 +1,7 @@
 # make check is what CI runs. The other targets are its parts, and what takes longer.
 
-# What the tests speak to: YANG and protocol tools of others, and a dissector.
-DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark
+# What the tests speak to: YANG and protocol tools of others, a dissector, and what people explore a lab with.
+DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark iproute2 iputils-ping openssh-client
 
 # All fuzz targets share this time in "make check", and have it each in "make fuzz".
 FUZZ_TOTAL ?= 120
@@ -9,9 +9,9 @@ FUZZ_EACH  ?= 300
 
 GO ?= go
 
-.PHONY: check deps format vet staticcheck generate test fuzz-smoke bench-smoke fuzz bench build
+.PHONY: check deps format vet staticcheck generate test rootless fuzz-smoke bench-smoke fuzz bench build
 
-check: deps format vet staticcheck test fuzz-smoke bench-smoke
+check: deps format vet staticcheck test rootless fuzz-smoke bench-smoke
 
 # Debian's installer needs root; without it, what is there already has to do.
 deps:
@@ -40,6 +40,10 @@ generate:
 
 test:
 	$(GO) test -race -timeout 20m ./...
+
+# The same tests as another user, who has no network either.
+rootless:
+	GO=$(GO) tests/rootless.sh
 
 fuzz-smoke:
 	tests/fuzz.sh total $(FUZZ_TOTAL)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	netlib "github.com/vishvananda/netlink"
 )
 
 // inside marks the environment of a process that Enter has started.
@@ -19,7 +21,10 @@ const inside = "MOORING_NETNS_INSIDE"
 //
 //	func TestMain(m *testing.M) { netns.Main(m) }
 func Enter() error {
-	if os.Geteuid() == 0 || os.Getenv(inside) != "" {
+	if os.Getenv(inside) != "" {
+		return loopback()
+	}
+	if os.Geteuid() == 0 {
 		return nil
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
@@ -38,6 +43,18 @@ func Enter() error {
 		return err
 	}
 	os.Exit(0)
+	return nil
+}
+
+// loopback brings up the one interface that a new namespace has, as it is up where the process came from.
+func loopback() error {
+	link, err := netlib.LinkByName("lo")
+	if err == nil {
+		err = netlib.LinkSetUp(link)
+	}
+	if err != nil {
+		return fmt.Errorf("loopback interface of the new namespace: %w", err)
+	}
 	return nil
 }
 

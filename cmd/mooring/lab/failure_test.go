@@ -127,6 +127,8 @@ func TestKeptNamespaceIsLeftBehind(t *testing.T) {
 			p := start(t, append(slices.Clone(user), mooring, "lab", "--json", "--keep")...)
 			p.until("keep", "")
 			guest := exec.Command("sh", "-c", `. "$0" && mn sh -c 'cat /proc/net/dev; echo $$; exec sleep 300'`, filepath.Join(p.folder(), hostsFile))
+			var problems strings.Builder
+			guest.Stderr = &problems
 			out, err := guest.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -140,10 +142,10 @@ func TestKeptNamespaceIsLeftBehind(t *testing.T) {
 				devices += inside.Text()
 				pid, _ = strconv.Atoi(inside.Text())
 			}
-			defer syscall.Kill(pid, syscall.SIGKILL)
-			if !strings.Contains(devices, nodeLink+":") {
-				t.Errorf("that does not lead to the node but to %s", devices)
+			if !strings.Contains(devices, nodeLink+":") || pid == 0 {
+				t.Fatalf("that does not lead to the node but to %s: %s", devices, &problems)
 			}
+			defer syscall.Kill(pid, syscall.SIGKILL)
 			p.interrupt()
 			p.ends(1)
 			p.says(fmt.Sprintf("^mooring: network namespaces were left behind: .*/proc/%d/", pid))

@@ -73,17 +73,18 @@ func (l *lab) writeHosts() error {
 // enter is what runs a command on a host.
 func enter(h *netns.Host) string {
 	command := fmt.Sprintf("nsenter --net=/proc/%d/fd/%d", os.Getpid(), h.FD())
-	if insideUserNamespace() {
+	if hasUserNamespace() {
 		command += fmt.Sprintf(" --user=/proc/%d/ns/user --preserve-credentials", os.Getpid())
 	}
 	return command
 }
 
-// insideUserNamespace reports whether the lab was started by somebody who is not root.
-func insideUserNamespace() bool {
-	text, err := os.ReadFile("/proc/self/uid_map")
-	fields := strings.Fields(string(text))
-	return err == nil && len(fields) > 1 && fields[1] != "0"
+// hasUserNamespace reports whether the lab was given a user namespace of its own: then it is not in that of its parent, which it may not
+// even look at.
+func hasUserNamespace() bool {
+	own, _ := os.Readlink("/proc/self/ns/user") // everybody may look at his own
+	parents, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", os.Getppid()))
+	return err != nil || own != parents
 }
 
 func (l *lab) process(name string) int {

@@ -119,7 +119,7 @@ func (s *shell) run(name string) string {
 	defer cancel()
 	out, err := s.command(ctx, name).CombinedOutput()
 	if err != nil {
-		s.t.Errorf("%s: %s: %v: %s", name, s.printed[name], err, out)
+		s.t.Fatalf("%s: %s: %v: %s", name, s.printed[name], err, out)
 	}
 	return string(out)
 }
@@ -183,14 +183,14 @@ func (s *shell) captures(command, from string, settled func()) {
 		s.t.Fatal(err)
 	}
 	if said, ok := lineWith(problems, "Capture started"); !ok {
-		s.t.Errorf("the capture does not begin: %s", said)
+		s.t.Fatalf("the capture does not begin: %s", said)
 	}
 	s.run(command)
 	if said, ok := lineWith(out, from, "Binding Update"); !ok {
-		s.t.Errorf("there is no registration from %s in: %s", from, said)
+		s.t.Fatalf("there is no registration from %s in: %s", from, said)
 	}
 	if said, ok := lineWith(out, "Binding Acknowledgement"); !ok {
-		s.t.Errorf("there is no answer in: %s", said)
+		s.t.Fatalf("there is no answer in: %s", said)
 	}
 	settled()
 	cancel()

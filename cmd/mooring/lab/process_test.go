@@ -104,9 +104,13 @@ func start(t *testing.T, command ...string) *process {
 	return p
 }
 
+// patience is how long anything may take that is waited for.
+const patience = 2 * time.Minute
+
 // until reads the timeline until an event of some host; an empty event is its end.
 func (p *process) until(event, host string) {
 	p.t.Helper()
+	defer time.AfterFunc(patience, func() { p.Process.Kill() }).Stop()
 	for p.lines.Scan() {
 		var e Event
 		d := json.NewDecoder(bytes.NewReader(p.lines.Bytes()))
