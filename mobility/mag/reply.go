@@ -63,10 +63,7 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		s.anchor.stats.Dropped[mobility.DropMismatch].Add(1)
 		m.deny(s)
 	case b.State == mobility.StateDisconnecting:
-		if ack.Status.Accepted() {
-			s.anchor.stats.Deregistration.Add(1)
-		}
-		m.end(now, s, mobility.Deregistered, out)
+		m.left(now, s, ack, out)
 	case ack.Status.Accepted() && ack.Lifetime > 0:
 		m.accepted(now, s, ack, out)
 	default:
@@ -81,6 +78,24 @@ func (m *Machine) parted(s *session, ack *wire.BindingAck) {
 		s.anchor.stats.Deregistration.Add(1)
 		s.home = netip.Prefix{}
 	}
+}
+
+// left notes what the anchor says to a leave. Where only the number or the timestamp was too old, leave is taken once more with
+// a newer one, else the anchor would keep the binding for the rest of its lifetime; any other answer is the end.
+func (m *Machine) left(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
+	stale := ack.Status == wire.StatusSequenceOutOfWindow || ack.Status == wire.StatusTimestampLowerThanPrev
+	switch {
+	case stale && s.mayRetry(now, ack.Status):
+		if ack.Status == wire.StatusSequenceOutOfWindow {
+			m.seq = ack.Seq
+		}
+		s.tried = append(s.tried, ack.Status)
+		m.takeLeave(now, s, out)
+		return
+	case ack.Status.Accepted():
+		s.anchor.stats.Deregistration.Add(1)
+	}
+	m.end(now, s, mobility.Deregistered, out)
 }
 
 // repeats says whether the acknowledgement repeats what identified the session.
@@ -219,7 +234,7 @@ func (m *Machine) refused(now time.Time, s *session, ack *wire.BindingAck, out *
 
 // retry asks again at once, once upon each kind of refusal: the second of a kind waits its time, and so does what comes too soon.
 func (m *Machine) retry(now time.Time, s *session, upon wire.Status, out *mobility.Effects) {
-	if slices.Contains(s.tried, upon) || s.mayAsk().After(now) {
+	if !s.mayRetry(now, upon) {
 		return
 	}
 	s.tried = append(s.tried, upon)

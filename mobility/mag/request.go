@@ -57,10 +57,14 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
 	m.setRegistered(now, s, false)
-	s.handoff, s.wait, s.parting, s.heldUntil = wire.HandoffUnknown, 0, false, time.Time{}
+	s.handoff, s.wait, s.tried, s.parting, s.heldUntil = wire.HandoffUnknown, 0, s.tried[:0], false, time.Time{}
 	if s.home.IsValid() {
 		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release
 	}
+	m.takeLeave(now, s, out)
+}
+
+func (m *Machine) takeLeave(now time.Time, s *session, out *mobility.Effects) {
 	m.send(now, s, 0, out)
 	m.table.SetAlarm(s.id, now.Add(m.cfg.InitialRetransmit))
 }

@@ -2,6 +2,7 @@ package mag
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 	"unique"
 
@@ -57,6 +58,11 @@ func (s *session) mayAsk() time.Time {
 		return oldest
 	}
 	return oldest.Add(time.Second)
+}
+
+// mayRetry says whether a request may be repeated at once upon a refusal.
+func (s *session) mayRetry(now time.Time, upon wire.Status) bool {
+	return !slices.Contains(s.tried, upon) && !s.mayAsk().After(now)
 }
 
 // row returns a copy of the session's row to change and put back.
