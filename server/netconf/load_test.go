@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,6 +125,60 @@ func TestAhead(t *testing.T) {
 		t.Error("it goes on after its end")
 	}
 	from.Close()
+}
+
+// counting is a transport that has a request and counts the octets of the reply.
+type counting struct {
+	io.Reader
+	octets int64
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.octets += int64(len(p))
+	return len(p), nil
+}
+
+// Replies leave as they are made: all the memory that a long one takes in its course, though it is given back at once, is far less
+// than its octets.
+func TestRepliesAreStreamed(t *testing.T) {
+	f := start(t, "", Limits{})
+	c := f.dial(admin)
+	serve := func(request string) (reply int64, allocated uint64) {
+		request = rpc(1, request) + "]]>]]>"
+		for range 2 { // the first finds everything that is kept for later
+			transport := &counting{Reader: strings.NewReader(request)}
+			x := f.server.newSession(t.Context(), transport, admin, func(<-chan struct{}) {})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if err := x.next(); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			x.store.Close()
+			f.server.leave(x)
+			reply, allocated = transport.octets, after.TotalAlloc-before.TotalAlloc
+		}
+		return reply, allocated
+	}
+	for name, request := range map[string]string{
+		"all":     `<get-config><source><running/></source></get-config>`,
+		"subtree": `<get-config><source><running/></source><filter><top xmlns="urn:example:traps"><item><secret/></item></top></filter></get-config>`,
+		"XPath":   `<get-config><source><running/></source><filter type="xpath" xmlns:t="urn:example:traps" select="/t:top/t:item/t:secret"/></get-config>`,
+		"get":     `<get><filter><top xmlns="urn:example:traps"/></filter></get>`,
+		"get-data": `<get-data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-nmda" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><datastore>ds:operational</datastore>` +
+			`<subtree-filter><top xmlns="urn:example:traps"/></subtree-filter></get-data>`,
+	} {
+		c.must(edit(top(items(100)), replaceAll), commit)
+		_, short := serve(request)
+		c.must(edit(top(items(5_000)), replaceAll), commit)
+		octets, long := serve(request)
+		if octets < 1<<20 {
+			t.Errorf("%s: a reply of %d octets proves nothing", name, octets)
+		}
+		if long > short+uint64(octets)/4 {
+			t.Errorf("%s: a reply of %d octets takes %d octets of memory, a short one %d", name, octets, long, short)
+		}
+	}
 }
 
 // A client that asks for a lot and does not read it holds up nobody, and is gone when it is killed.

@@ -50,20 +50,25 @@ var hash = sync.OnceValue(func() string {
 	return text
 })
 
-// reachable starts a server with users: ann has a password, and an ed25519 and an RSA key; all are members of the group admin.
-func reachable(t testing.TB, limits Limits) (f *fixture, addr string, ann []ssh.AuthMethod) {
-	t.Helper()
-	_, ed, err := ed25519.GenerateKey(nil)
+// sshKeys are those of ann: making them takes longer than most tests.
+var sshKeys = sync.OnceValue(func() []any {
+	_, modern, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	old, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
+	return []any{modern, old}
+})
+
+// reachable starts a server with users: ann has a password, and an ed25519 and an RSA key; all are members of the group admin.
+func reachable(t testing.TB, limits Limits) (f *fixture, addr string, ann []ssh.AuthMethod) {
+	t.Helper()
 	ann = []ssh.AuthMethod{ssh.Password("secret")}
 	var keys []string
-	for _, private := range []any{ed, old} {
+	for _, private := range sshKeys() {
 		key, err := ssh.NewSignerFromKey(private)
 		if err != nil {
 			t.Fatal(err)
