@@ -37,9 +37,10 @@ type disk struct {
 	dir    *os.Root
 	schema *schema.Schema
 	log    *slog.Logger
-	base   int64  // size of running.json
-	baseID uint64 // the commit that it holds
-	grown  int64  // octets of records since
+	base   int64    // size of running.json
+	baseID uint64   // the commit that it holds
+	grown  int64    // octets of records since
+	ids    []uint64 // of the records that there are, ascending, so that a commit need not read the folder
 	// step is asked before every step that a crash could come between; tests end the process there, or let the step fail.
 	step func(string) error
 }
@@ -68,7 +69,7 @@ func (d *disk) write(name string, content func(io.Writer) error) (size int64, er
 	}
 	defer f.Close()
 	count := &counter{w: f, step: func() error { return d.step("write " + temporary) }}
-	buffered := bufio.NewWriterSize(count, 64<<10)
+	buffered := bufio.NewWriterSize(count, 16<<10)
 	if err := cmp.Or(content(buffered), buffered.Flush(), d.step("sync "+temporary)); err != nil {
 		return 0, err
 	}
@@ -138,11 +139,10 @@ func (d *disk) load() (*Snapshot, error) {
 		return nil, fmt.Errorf("%s: %w", runningFile, err)
 	}
 	d.baseID = at.ID
-	ids, err := d.records()
-	if err != nil {
+	if d.ids, err = d.records(); err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
+	for _, id := range d.ids {
 		if id <= at.ID {
 			continue
 		}
@@ -185,6 +185,7 @@ func (d *disk) append(old, next *Snapshot, keep int) error {
 		d.dir.Remove(recordName(next.ID)) // the rename may have happened when the folder could not be synced
 		return err
 	}
+	d.ids = append(d.ids, next.ID)
 	if d.grown += size; d.base <= smallFile || d.grown > d.base {
 		if err := d.checkpoint(next); err != nil {
 			d.log.Error("the configuration file is not up to date; the history is, and the next commit tries again", "file", runningFile, "error", err)
@@ -214,14 +215,15 @@ func (d *disk) checkpoint(s *Snapshot) error {
 
 // trim removes records that are neither needed to complete running.json nor among the newest keep.
 func (d *disk) trim(newest uint64, keep int) {
-	ids, err := d.records()
-	if err != nil {
-		return
-	}
-	for _, id := range ids {
-		if id <= d.baseID && id+uint64(keep) <= newest && d.step("remove "+recordName(id)) == nil {
-			d.dir.Remove(recordName(id))
+	for len(d.ids) > 0 && d.ids[0] <= d.baseID && d.ids[0]+uint64(keep) <= newest {
+		name := recordName(d.ids[0])
+		if d.step("remove "+name) != nil {
+			return // the next commit tries again
 		}
+		if err := d.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		d.ids = d.ids[1:]
 	}
 }
 

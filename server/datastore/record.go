@@ -1,6 +1,7 @@
 package datastore
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -49,15 +50,9 @@ func writeRecord(w io.Writer, old, next *Snapshot) error {
 	if err != nil {
 		return err
 	}
-	b := append(bytes.TrimSuffix(head, []byte("}")), ",\n\"changes\":["...)
-	first := true
-	line := func() {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(b, '\n')
-	}
+	out := bufio.NewWriterSize(w, recordBuffer)
+	out.Write(append(bytes.TrimSuffix(head, []byte("}")), ",\n\"changes\":["...)) // Flush tells of errors
+	separator := "\n"
 	var lists []schema.Path // ordered by the user, with other entries or another order
 	for ch := range tree.Diff(old.Root, next.Root).All() {
 		if list := orderedList(ch); list != nil && (len(lists) == 0 || !lists[len(lists)-1].Equal(list)) {
@@ -66,26 +61,27 @@ func writeRecord(w io.Writer, old, next *Snapshot) error {
 		if ch.Reordered {
 			continue
 		}
-		line()
-		b = appendChange(b, ch)
-		if len(b) > 32<<10 {
-			if _, err := w.Write(b); err != nil {
-				return err
-			}
-			b = b[:0]
+		out.WriteString(separator)
+		separator = ",\n"
+		if err := writeChange(out, ch); err != nil {
+			return err
 		}
 	}
 	for _, list := range lists {
-		line()
 		one, err := json.Marshal(recordChange{Path: list.String(), OldOrder: keysOf(old.Root.Get(list)), NewOrder: keysOf(next.Root.Get(list))})
 		if err != nil {
 			return err
 		}
-		b = append(b, one...)
+		out.WriteString(separator)
+		separator = ",\n"
+		out.Write(one)
 	}
-	_, err = w.Write(append(b, "\n]}\n"...))
-	return err
+	out.WriteString("\n]}\n")
+	return out.Flush()
 }
+
+// recordBuffer is enough for what most commits change.
+const recordBuffer = 4 << 10
 
 // orderedList gives the path of the list ordered by the user whose entries or order ch changes, or nil.
 func orderedList(ch tree.Change) schema.Path {
@@ -106,17 +102,27 @@ func keysOf(list *tree.Node) [][]string {
 	return keys
 }
 
-func appendChange(b []byte, ch tree.Change) []byte {
-	b = append(b, `{"path":`...)
-	b, _ = jsontext.AppendQuote(b, ch.Path.String())
+func writeChange(w *bufio.Writer, ch tree.Change) error {
+	path, err := jsontext.AppendQuote(nil, ch.Path.String())
+	if err != nil {
+		return err
+	}
+	w.WriteString(`{"path":`)
+	w.Write(path)
 	module := ch.Path.Last().Node.Module
-	if ch.Old != nil {
-		b = tree.AppendJSON(append(b, `,"old":`...), ch.Old, module)
+	for _, side := range []struct {
+		name string
+		node *tree.Node
+	}{{"old", ch.Old}, {"new", ch.New}} {
+		if side.node == nil {
+			continue
+		}
+		fmt.Fprintf(w, `,%q:`, side.name)
+		if err := tree.WriteJSONValue(w, side.node, module); err != nil {
+			return err
+		}
 	}
-	if ch.New != nil {
-		b = tree.AppendJSON(append(b, `,"new":`...), ch.New, module)
-	}
-	return append(b, '}')
+	return w.WriteByte('}')
 }
 
 // readRecord reads a record, or only what comes before its changes.

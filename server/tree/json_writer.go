@@ -192,25 +192,39 @@ func WriteJSON(w io.Writer, n *Node, indent string) error {
 // scalar for a leaf. Names directly in the object carry their module unless it is within.
 func AppendJSON(b []byte, n *Node, within *schema.Module) []byte {
 	j := JSONWriter{out: output{w: io.Discard, b: b, keep: true}}
+	j.value(n, within)
+	return j.out.b
+}
+
+// WriteJSONValue writes what AppendJSON appends, without ever holding all of it.
+func WriteJSONValue(w io.Writer, n *Node, within *schema.Module) error {
+	j := JSONWriter{out: output{w: w}}
+	j.value(n, within)
+	j.out.flush(true)
+	return j.out.err
+}
+
+func (w *JSONWriter) value(n *Node, within *schema.Module) {
 	switch {
 	case n.IsList():
-		j.out.b = append(j.out.b, '[')
+		w.out.b = append(w.out.b, '[')
 		first := true
 		for e := range n.Entries() {
 			if !first {
-				j.out.b = append(j.out.b, ',')
+				w.out.b = append(w.out.b, ',')
 			}
 			first = false
-			j.out.b = AppendJSON(j.out.b, e, within)
+			w.value(e, within)
 		}
-		return append(j.out.b, ']')
+		w.out.b = append(w.out.b, ']')
+		return
 	case n.in == nil:
-		return AppendJSONValue(b, n.def, n.text)
+		w.out.b = AppendJSONValue(w.out.b, n.def, n.text)
+		return
 	}
-	j.out.b = append(j.out.b, '{')
-	j.levels = append(j.levels, jsonLevel{module: within})
-	walk := Walk{Writer: &j}
+	w.out.b = append(w.out.b, '{')
+	w.levels = append(w.levels, jsonLevel{module: within})
+	walk := Walk{Writer: w}
 	walk.Children(n)
-	j.endObject()
-	return j.out.b
+	w.endObject()
 }
