@@ -62,10 +62,28 @@ func (o *Options) command(ctx context.Context) error {
 	case o.Moves < 1:
 		return &Unfit{fmt.Errorf("--moves %d: it has to be 1 at least", o.Moves)}
 	}
+	if err := o.checkCaptures(); err != nil {
+		return &Unfit{fmt.Errorf("--pcap %s: %w", o.Captures, err)}
+	}
 	if folder := os.Getenv(folderVariable); folder != "" {
 		return o.supervised(ctx, folder)
 	}
 	return supervise(ctx)
+}
+
+// checkCaptures makes the folder for captures, and sees whether files can be made in it.
+func (o *Options) checkCaptures() error {
+	if o.Captures == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.Captures, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(o.Captures, ".mooring-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // supervised has the lab. Its folder is the parent's, unless the parent is gone.
@@ -75,6 +93,7 @@ func (o *Options) supervised(ctx context.Context, folder string) error {
 	more := make(chan os.Signal, 1)
 	signal.Notify(more, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(more)
+	signal.Ignore(syscall.SIGPIPE) // nobody reads the timeline any more: the exit code will tell
 	parent := os.Getppid()
 	o.custody = os.NewFile(custodyFD, "custody")
 	_, err := Run(ctx, folder, *o)

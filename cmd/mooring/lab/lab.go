@@ -94,7 +94,9 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 		func() error { l.follow(ctx, fail); return l.attach(ctx) },
 		func() error { return l.moveAll(ctx) },
 	} {
-		if err := step(); err != nil {
+		if err := step(); interrupted.Err() != nil {
+			return l.moves, errInterrupted
+		} else if err != nil {
 			return l.moves, because(ctx, err)
 		}
 	}
@@ -108,6 +110,8 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 	}
 	return l.moves, nil
 }
+
+var errInterrupted = errors.New("interrupted before the end")
 
 // because prefers the reason why a context has ended to its consequences.
 func because(ctx context.Context, err error) error {
@@ -215,6 +219,5 @@ func (l *lab) close() error {
 	if l.hosts != nil {
 		errs = append(errs, l.hosts.clean(), l.hosts.close())
 	}
-	l.timeline.close()
-	return errors.Join(errs...)
+	return errors.Join(append(errs, l.timeline.close())...)
 }

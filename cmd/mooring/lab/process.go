@@ -112,10 +112,16 @@ func (e *element) stop() error {
 		<-e.ended
 		return fmt.Errorf("element %s was killed, since it did not end in %v; the last it said:\n%s", e.name, stopPatience, e.lastWords())
 	}
-	if e.err != nil {
+	if e.err != nil && !e.stoppedEarly() {
 		return fmt.Errorf("element %s: %w; the last it said:\n%s", e.name, e.err, e.lastWords())
 	}
 	return nil
+}
+
+// stoppedEarly reports whether the element was asked to end before it had got to wait for that.
+func (e *element) stoppedEarly() bool {
+	status, ok := e.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGTERM
 }
 
 // stopAll ends elements at the same time.

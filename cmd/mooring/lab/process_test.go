@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"mooring/dataplane/netns"
 	"net/netip"
 	"os"
@@ -70,6 +71,7 @@ type process struct {
 	*exec.Cmd
 	t      *testing.T
 	temp   string // where it may have temporary files
+	out    io.Closer
 	lines  *bufio.Scanner
 	errors bytes.Buffer
 	events []Event // that were read
@@ -96,7 +98,7 @@ func start(t *testing.T, command ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.lines = bufio.NewScanner(out)
+	p.out, p.lines = out, bufio.NewScanner(out)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -244,20 +246,5 @@ func checkTimeline(t *testing.T, p *process) {
 			!e.Before[0].Is4() || !netip.MustParsePrefix("2001:db8:100::/40").Contains(e.Before[1]) {
 			t.Errorf("handover %+v", e)
 		}
-	}
-}
-
-// Where the lab cannot be, it says what to do.
-func TestUnfitMachine(t *testing.T) {
-	for _, test := range []struct{ name, prepare, remedy string }{
-		{"without tun", "mount -t tmpfs tmpfs /dev/net", "/dev/net/tun"},
-		{"without user namespaces", "echo 1 > /proc/sys/user/max_user_namespaces", "sysctl -w user.max_user_namespaces"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := start(t, append([]string{"unshare", "--map-root-user", "--mount", "sh", "-c", test.prepare + ` && exec "$@"`, "sh"},
-				append(unprivileged, mooring, "lab", "--json")...)...)
-			p.ends(2)
-			p.says(test.remedy)
-		})
 	}
 }

@@ -1,12 +1,15 @@
 package lab
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +32,7 @@ type timeline struct {
 	json    bool
 	stopped chan struct{}
 	ended   sync.WaitGroup
+	err     error // the first of writing
 	mu      sync.Mutex
 	pending []Event // in order of time
 }
@@ -53,10 +57,14 @@ func (t *timeline) run() {
 	}
 }
 
-// close writes what is left.
-func (t *timeline) close() {
+// close writes what is left, and reports whether all could be written. That nobody reads it any more does not concern the lab.
+func (t *timeline) close() error {
 	close(t.stopped)
 	t.ended.Wait()
+	if t.err != nil && !errors.Is(t.err, syscall.EPIPE) {
+		return fmt.Errorf("the timeline is incomplete: %w", t.err)
+	}
+	return nil
 }
 
 // add takes in what has happened at an instant.
@@ -95,14 +103,18 @@ func (t *timeline) write(until time.Time) {
 	}
 }
 
-// print writes one line. That nobody reads it any more does not concern the lab.
+// print writes one line.
 func (t *timeline) print(e Event) {
+	var line bytes.Buffer
 	if t.json {
-		_ = json.NewEncoder(t.out).Encode(e)
-		return
+		_ = json.NewEncoder(&line).Encode(e) // it has nothing that JSON has not
+	} else {
+		if e.Event == "move" {
+			line.WriteByte('\n')
+		}
+		fmt.Fprintf(&line, "%10.1f ms  %-5s %-13s %s\n", e.At, e.Host, e.Event, e.Text)
 	}
-	if e.Event == "move" {
-		fmt.Fprintln(t.out)
+	if _, err := line.WriteTo(t.out); t.err == nil {
+		t.err = err
 	}
-	fmt.Fprintf(t.out, "%10.1f ms  %-5s %-13s %s\n", e.At, e.Host, e.Event, e.Text)
 }
