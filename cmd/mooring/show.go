@@ -75,7 +75,7 @@ func (o *showOptions) show(ctx context.Context, c *client.Client, v view) error 
 	case o.watch:
 		return o.redraw(ctx, c, v)
 	}
-	rows, err := c.Get(ctx, v.paths...)
+	rows, err := c.Get(ctx, nil, v.paths...)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (o *showOptions) redraw(ctx context.Context, c *client.Client, v view) erro
 	defer ticker.Stop()
 	last := ""
 	for {
-		rows, err := c.Get(ctx, v.paths...)
+		rows, err := c.Get(ctx, nil, v.paths...)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -132,7 +132,7 @@ func clearScreen(w io.Writer) string {
 
 func (o *showOptions) printSynced(rows *client.Rows) error { return o.printJSON(rows.All()) }
 
-func (o *showOptions) printChange(_ *client.Rows, change client.Change) error {
+func (o *showOptions) printChange(change client.Change) error {
 	return errors.Join(o.printJSON(change.Set), o.printGone(change.Gone))
 }
 

@@ -24,8 +24,8 @@ the lists on the way. Series of Go and of the process come with them, and those 
 - A series that ends in ` + "`_up`" + ` is 1 while the thing is up, 0 while it is not, and absent while that is not known.
 - Counters begin at 0 when the element starts, and when the machine, peer or tunnel that they count for comes back.
 - What there is once for each mobile node or each session of a manager is **not** exported: a million bindings would be many
-  millions of series. Ask for it over gNMI. An LMA with ten thousand peers has about three hundred thousand series; drop those that
-  begin with ` + "`mooring_lma_peer_`" + ` in the scrape configuration where that is too many.
+  millions of series. Ask for it over gNMI. An LMA with ten thousand peers has about three hundred thousand series; where that is
+  too many, drop those that begin with ` + "`mooring_lma_peer_`" + ` or ` + "`mooring_lma_tunnel_`" + ` in the scrape configuration.
 
 This page is generated from the YANG modules: ` + "`go generate ./server/metrics`" + `.
 

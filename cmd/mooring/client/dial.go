@@ -2,6 +2,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -41,8 +42,10 @@ type Target struct {
 // Client talks with an element.
 type Client struct {
 	gpb.GNMIClient
-	target *Target
-	conn   *grpc.ClientConn
+	target  *Target
+	address string
+	options []grpc.DialOption
+	conn    *grpc.ClientConn
 }
 
 // Dial gets ready to talk. The error says what is wrong with the target; whether anybody answers shows later.
@@ -54,12 +57,27 @@ func (t *Target) Dial() (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(address, options...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", address, err)
+	c := &Client{target: t, address: address, options: options}
+	if err := c.connect(); err != nil {
+		return nil, err
 	}
-	return &Client{gpb.NewGNMIClient(conn), t, conn}, nil
+	return c, nil
 }
+
+func (c *Client) connect() (err error) {
+	if c.conn, err = grpc.NewClient(c.address, c.options...); err != nil {
+		return fmt.Errorf("%s: %w", c.address, err)
+	}
+	c.GNMIClient = gpb.NewGNMIClient(c.conn)
+	return nil
+}
+
+// Redial ends the connection and gets ready to make another one at once, however often that failed before. Nothing else may use the client
+// meanwhile.
+func (c *Client) Redial() error { return errors.Join(c.conn.Close(), c.connect()) }
+
+// String tells where the element is.
+func (t *Target) String() string { return cmp.Or(t.Address, t.StateDir) }
 
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }

@@ -12,8 +12,10 @@ import (
 // Row is one entry of a list of state, or one container of it.
 type Row struct {
 	Path  string // where it is: /pmipv6/lma[name=lma1]/bindings/binding[id=1]
+	Of    string // the list or container: pmipv6/lma/bindings/binding
 	elems []*gpb.PathElem
 	value object
+	gone  bool // it is in no Rows any more
 }
 
 // object is what a container or a list entry holds, by name: json.RawMessage for a leaf, object, or *list.

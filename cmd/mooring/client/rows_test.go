@@ -52,7 +52,7 @@ func paths(rows []*Row) (list []string) {
 }
 
 func TestRowsFollowNotifications(t *testing.T) {
-	rows := newRows([]string{"s/peer", "s/pool/ipv4"})
+	rows := NewRows(onChange([]string{"s/peer", "s/pool/ipv4"}))
 	for _, step := range []struct {
 		told      *gpb.Notification
 		set, gone string // rows that the change names
@@ -69,7 +69,7 @@ func TestRowsFollowNotifications(t *testing.T) {
 		{told("", `s/peer[id=never]/id`, `s/peer[id=never]`), "", "", `{"path":"/s/peer[id=b]","value":{"id":"b"}} {"path":"/s/pool/ipv4","value":{"free":"1"}}`},
 		{told("", `s`), "", "/s/peer[id=b] /s/pool/ipv4", ``},
 	} {
-		change := rows.take(step.told)
+		change := rows.Take(step.told)
 		if set, gone := strings.Join(paths(change.Set), " "), strings.Join(paths(change.Gone), " "); set != step.set || gone != step.gone {
 			t.Errorf("%v: set %q, gone %q; want %q, %q", step.told, set, gone, step.set, step.gone)
 		}
@@ -88,8 +88,8 @@ func TestRowsFollowNotifications(t *testing.T) {
 }
 
 func TestRowTexts(t *testing.T) {
-	rows := newRows([]string{"s/lma/tunnel"})
-	rows.take(told("s/lma[name=l1]/tunnel[id=t]", `hnp ["2001:db8::/64","2001:db8:1::/64"]`, `mtu 1460`, `n/drops/a "1"`, `n/drops/b "2"`, `path[at=1]/at "1"`, `path[at=2]/at "2"`))
+	rows := NewRows(onChange([]string{"s/lma/tunnel"}))
+	rows.Take(told("s/lma[name=l1]/tunnel[id=t]", `hnp ["2001:db8::/64","2001:db8:1::/64"]`, `mtu 1460`, `n/drops/a "1"`, `n/drops/b "2"`, `path[at=1]/at "1"`, `path[at=2]/at "2"`))
 	r := rows.All()[0]
 	for _, c := range []struct{ got, want string }{
 		{r.Text("hnp"), "2001:db8::/64,2001:db8:1::/64"},
@@ -117,11 +117,11 @@ func BenchmarkRows(b *testing.B) {
 	for i := range leaves {
 		leaves[i] = "leaf-" + string(rune('a'+i)) + ` "2001:db8:100::/64"`
 	}
-	rows := newRows([]string{"pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"})
+	rows := NewRows(onChange([]string{"pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"}))
 	n := told("pmipv6/lma[name=lma]/bindings/binding[id=1]", leaves...)
 	b.ReportAllocs()
 	for b.Loop() {
-		rows.take(n)
+		rows.Take(n)
 		if _, err := json.Marshal(rows.All()[0]); err != nil {
 			b.Fatal(err)
 		}
