@@ -41,35 +41,47 @@ const (
 	arrayElement          = 1 // ScalarArray
 )
 
+// All of them are below 16, so that a tag is one octet.
+
+// appendTag begins a field that holds so many octets.
+func appendTag(b []byte, field byte, length int) []byte {
+	b = append(b, field<<3|byte(protowire.BytesType))
+	if length < 1<<7 {
+		return append(b, byte(length))
+	}
+	return protowire.AppendVarint(b, uint64(length))
+}
+
 // appendText appends a field that holds text or octets.
-func appendText[T string | []byte](b []byte, field protowire.Number, text T) []byte {
-	b = protowire.AppendTag(b, field, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(len(text)))
-	return append(b, text...)
+func appendText[T string | []byte](b []byte, field byte, text T) []byte {
+	return append(appendTag(b, field, len(text)), text...)
 }
 
-func appendNumber(b []byte, field protowire.Number, v uint64) []byte {
-	b = protowire.AppendTag(b, field, protowire.VarintType)
-	return protowire.AppendVarint(b, v)
+func appendNumber(b []byte, field byte, v uint64) []byte {
+	return protowire.AppendVarint(append(b, field<<3|byte(protowire.VarintType)), v)
 }
 
-// sizeText is how many octets appendText appends, for fields below 16.
+// sizeText is how many octets appendText appends.
 func sizeText(length int) int { return 1 + protowire.SizeBytes(length) }
 
-// appendElem appends a path element as the field elem of a Path.
-func appendElem(b []byte, s schema.Step) []byte {
-	name := elementName(s.Node)
+// appendElems appends path elements as fields elem of a Path.
+func appendElems(b []byte, path schema.Path) []byte {
+	for _, s := range path {
+		b = appendElem(b, s, elementName(s.Node))
+	}
+	return b
+}
+
+func appendElem(b []byte, s schema.Step, name string) []byte {
 	size := sizeText(len(name))
 	for i, k := range s.Keys {
 		size += sizeText(sizeText(len(s.Node.Keys[i].Name)) + sizeText(len(k)))
 	}
-	b = protowire.AppendTag(b, pathElem, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size))
+	b = appendTag(b, pathElem, size)
 	b = appendText(b, elemName, name)
 	for i, k := range s.Keys {
 		name := s.Node.Keys[i].Name
-		b = protowire.AppendTag(b, elemKey, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(sizeText(len(name))+sizeText(len(k))))
+		b = appendTag(b, elemKey, sizeText(len(name))+sizeText(len(k)))
 		b = appendText(b, keyName, name)
 		b = appendText(b, keyValue, k)
 	}
@@ -128,8 +140,7 @@ func appendScalar(b []byte, def *schema.Node, text []byte) []byte {
 		}
 	case schema.Decimal64:
 		if v, err := strconv.ParseFloat(string(text), 64); err == nil {
-			b = protowire.AppendTag(b, valueDouble, protowire.Fixed64Type)
-			return protowire.AppendFixed64(b, math.Float64bits(v))
+			return protowire.AppendFixed64(append(b, valueDouble<<3|byte(protowire.Fixed64Type)), math.Float64bits(v))
 		}
 	case schema.Boolean:
 		return appendNumber(b, valueBool, protowire.EncodeBool(string(text) == "true"))

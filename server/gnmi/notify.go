@@ -1,6 +1,7 @@
 package gnmi
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,32 +20,45 @@ type notifier struct {
 
 	at     schema.Path
 	when   time.Time
-	merged uint64                // versions of the instance that were never told
-	body   []byte                // the updates and deletes of the instance
-	paths  map[inInstance][]byte // what paths look like that were told before
+	merged uint64 // versions of the instance that were never told
+	body   []byte // the updates and deletes of the instance
 	value  []byte
-	prefix []byte
+	prefix prefix
+	// known are the paths to leaves that were told before, by instance; leaves are those of the instance that is told now.
+	known  map[*schema.Node]*knownPaths
+	leaves *knownPaths
 }
 
-// inInstance is a leaf in an instance that is so many levels above it.
-type inInstance struct {
-	def   *schema.Node
-	above int
+// knownPaths are what the paths from an instance to its leaves look like.
+type knownPaths struct {
+	here   [][]byte // leaves right in it, by position
+	deeper map[*schema.Node][]byte
 }
 
 func (s *notifier) begin(at schema.Path, when time.Time) {
 	s.at, s.when, s.body = at, when, s.body[:0]
+	var instance *schema.Node // nil: the root
+	if len(at) > 0 {
+		instance = at.Last().Node
+	}
+	if s.leaves = s.known[instance]; s.leaves != nil {
+		return
+	}
+	if s.known == nil {
+		s.known = map[*schema.Node]*knownPaths{}
+	}
+	s.leaves = &knownPaths{deeper: map[*schema.Node][]byte{}}
+	s.known[instance] = s.leaves
 }
 
 func (s *notifier) leaf(in []*schema.Node, def *schema.Node, texts [][]byte) {
-	path := s.below(in, def)
+	path := s.leaves.to(in, def)
 	s.value = s.values.append(s.value[:0], def, texts)
 	size := sizeText(len(path)) + sizeText(len(s.value))
 	if s.merged > 0 {
 		size += 1 + protowire.SizeVarint(s.merged)
 	}
-	s.body = protowire.AppendTag(s.body, notificationUpdate, protowire.BytesType)
-	s.body = protowire.AppendVarint(s.body, uint64(size))
+	s.body = appendTag(s.body, notificationUpdate, size)
 	s.body = appendText(s.body, updatePath, path)
 	s.body = appendText(s.body, updateVal, s.value)
 	if s.merged > 0 {
@@ -56,24 +70,29 @@ func (s *notifier) leaf(in []*schema.Node, def *schema.Node, texts [][]byte) {
 func (s *notifier) presence([]*schema.Node, *schema.Node) {}
 
 func (s *notifier) gone(in []*schema.Node, def *schema.Node) {
-	s.body = appendText(s.body, notificationDelete, s.below(in, def))
+	s.body = appendText(s.body, notificationDelete, s.leaves.to(in, def))
 }
 
-// below is the Path from an instance to a node in containers.
-func (s *notifier) below(in []*schema.Node, def *schema.Node) []byte {
-	key := inInstance{def, len(in)}
-	path, known := s.paths[key]
-	if known {
+// to is the Path to a node in containers.
+func (k *knownPaths) to(in []*schema.Node, def *schema.Node) (path []byte) {
+	if len(in) == 0 && def.Position < len(k.here) {
+		path = k.here[def.Position]
+	} else if len(in) > 0 {
+		path = k.deeper[def]
+	}
+	if path != nil {
 		return path
 	}
 	for _, container := range in {
-		path = appendElem(path, schema.Step{Node: container})
+		path = appendElem(path, schema.Step{Node: container}, elementName(container))
 	}
-	path = appendElem(path, schema.Step{Node: def})
-	if s.paths == nil {
-		s.paths = map[inInstance][]byte{}
+	path = appendElem(path, schema.Step{Node: def}, elementName(def))
+	if len(in) > 0 {
+		k.deeper[def] = path
+		return path
 	}
-	s.paths[key] = path
+	k.here = append(k.here, make([][]byte, max(0, def.Position+1-len(k.here)))...)
+	k.here[def.Position] = path
 	return path
 }
 
@@ -86,33 +105,66 @@ func (s *notifier) end() error {
 
 // removed names the instance in the path of the delete, which some clients want to be there.
 func (s *notifier) removed(at schema.Path, when time.Time) error {
-	s.when, s.value = when, s.value[:0]
-	for _, step := range at {
-		s.value = appendElem(s.value, step)
-	}
+	s.when, s.value = when, appendElems(s.value[:0], at)
 	s.body = appendText(s.body[:0], notificationDelete, s.value)
 	return s.notify(at, nil)
 }
 
 // notify sends the body with a prefix.
-func (s *notifier) notify(at, prefix schema.Path) error {
-	s.prefix = s.prefix[:0]
-	if origin := s.origin(at); origin != "" {
-		s.prefix = appendText(s.prefix, pathOrigin, origin)
-	}
-	for _, step := range prefix {
-		s.prefix = appendElem(s.prefix, step)
-	}
-	if s.target != "" {
-		s.prefix = appendText(s.prefix, pathTarget, s.target)
-	}
+func (s *notifier) notify(at, instance schema.Path) error {
+	prefix := s.prefix.encode(s.origin(at), instance, s.target)
 	when := uint64(s.when.UnixNano())
-	size := 1 + protowire.SizeVarint(when) + sizeText(len(s.prefix)) + len(s.body)
+	size := 1 + protowire.SizeVarint(when) + sizeText(len(prefix)) + len(s.body)
 	octets := messages.Get(sizeText(size))
-	b := protowire.AppendTag((*octets)[:0], responseUpdate, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size))
+	b := appendTag((*octets)[:0], responseUpdate, size)
 	b = appendNumber(b, notificationTimestamp, when)
-	b = appendText(b, notificationPrefix, s.prefix)
+	b = appendText(b, notificationPrefix, prefix)
 	*octets = append(b, s.body...)
 	return s.send(encoded{octets})
+}
+
+// prefix writes the paths of instances. What is the same as in the path before is not written again, which is most of it.
+type prefix struct {
+	above  schema.Path // all but the last step
+	last   *schema.Node
+	name   string // of last
+	octets []byte
+	head   int // octets up to the last step
+}
+
+func (p *prefix) encode(origin string, at schema.Path, target string) []byte {
+	if len(at) == 0 {
+		p.last, p.octets = nil, p.octets[:0]
+		if origin != "" {
+			p.octets = appendText(p.octets, pathOrigin, origin)
+		}
+		return p.end(target)
+	}
+	last := at.Last()
+	if last.Node != p.last || !at.Parent().Equal(p.above) {
+		p.begin(origin, at)
+	}
+	p.octets = appendElem(p.octets[:p.head], last, p.name)
+	return p.end(target)
+}
+
+// begin writes what stands before the last step. The origin follows from the first.
+func (p *prefix) begin(origin string, at schema.Path) {
+	p.last, p.name, p.octets = at.Last().Node, elementName(at.Last().Node), p.octets[:0]
+	if origin != "" {
+		p.octets = appendText(p.octets, pathOrigin, origin)
+	}
+	p.octets = appendElems(p.octets, at.Parent())
+	p.head = len(p.octets)
+	p.above = p.above[:0]
+	for _, step := range at.Parent() {
+		p.above = append(p.above, schema.Step{Node: step.Node, Keys: slices.Clone(step.Keys)})
+	}
+}
+
+func (p *prefix) end(target string) []byte {
+	if target != "" {
+		p.octets = appendText(p.octets, pathTarget, target)
+	}
+	return p.octets
 }
