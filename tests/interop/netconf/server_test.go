@@ -25,6 +25,7 @@ import (
 	"mooring/server/action"
 	"mooring/server/datastore"
 	"mooring/server/netconf"
+	"mooring/server/netconf/urls"
 	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -44,6 +45,7 @@ type element struct {
 	certFile    string         // of the user, for TLS; its key is in certKeyFile
 	certKeyFile string
 	host        ssh.PublicKey
+	folder      string // of what file URLs name
 	store       *datastore.Store
 	server      *netconf.Server
 }
@@ -111,6 +113,11 @@ func serve(t *testing.T, modules []schema.Source) *element {
 		Certificate: func() *tls.Certificate { return &keys.Certificate }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	check(t, err)
 	e.server = server
+	e.folder = t.TempDir()
+	files, err := os.OpenRoot(e.folder)
+	check(t, err)
+	t.Cleanup(func() { files.Close() })
+	server.ReachURLs(&urls.Files{Config: urls.Config{File: true}, Folder: files})
 	server.SSH.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
 	t.Cleanup(func() {
 		server.Close()

@@ -10,6 +10,7 @@ import (
 
 // yangcli compiles every module that the server offers, fetched by get-schema, and reads replies by them. It takes neither
 // submodules that augment their module nor derived-from(), so that it gets a small model beside the standard ones.
+// Its commit and copy-config take no parameters and no URLs, which ncclient has to show.
 func TestYangcli(t *testing.T) {
 	modules := []schema.Source{{Name: "example-orchard", Implement: true}}
 	for _, m := range model.Sources() {
@@ -34,6 +35,7 @@ xget-config source=running select=/orchard/tree[row='A']/kind
 sget-config source=running /orchard/owner
 close-session
 `, []string{"kind pear", "owner ann"}},
+		{"discard", "create /orchard/tree[row='Z'][number='9']/kind value=pear\ndiscard-changes\nxget-config source=candidate select=/orchard/tree[row='Z']\nclose-session\n", []string{"RPC OK Reply"}},
 		{"defaults", "get-config source=running with-defaults=report-all\nclose-session\n", []string{"height 2.5"}},
 		{"state", "sget /netconf-state/sessions\nclose-session\n", []string{"username operator", "transport", "netconf-ssh"}},
 		{"schema", "get-schema identifier=example-orchard version=2026-11-22 format=yang\nclose-session\n", []string{"namespace \"urn:example:orchard\""}},
