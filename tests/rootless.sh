@@ -13,7 +13,7 @@ by_nobody() {
 	if [ "$(id -u)" = 0 ]; then
 		unshare --mount --net --propagation private sh "$self" inside "$@"
 	else
-		unshare --user --map-root-user --net sh -ec 'ip link set lo "$1"; shift; exec unshare --user --map-user="$0" "$@"' "$(id -u)" "$@"
+		unshare --user --map-root-user --net sh "$self" again "$(id -u)" "$(id -g)" "$@"
 	fi
 }
 
@@ -46,13 +46,21 @@ make_up_user() {
 
 uid=64321
 self=$PWD/tests/rootless.sh
-if [ "${1:-}" = inside ]; then
+case ${1:-} in
+inside)
 	network=$2
 	shift 2
 	ip link set lo "$network"
 	make_up_user "$ROOTLESS_FOLDER"
 	exec setpriv --reuid=$uid --regid=$uid --clear-groups --inh-caps=-all --no-new-privs "$@"
-fi
+	;;
+again) # as who one was, after the network is gone
+	user=$2 group=$3 network=$4
+	shift 4
+	ip link set lo "$network"
+	exec unshare --user --map-user="$user" --map-group="$group" "$@"
+	;;
+esac
 
 $GO build ./... # by who may write to the cache
 ROOTLESS_FOLDER=$(mktemp -d)
