@@ -35,10 +35,12 @@ type refresher struct {
 type given struct{ hnp, home netip.Prefix }
 
 func newRefresher(t testing.TB, bindings int, secret string) *refresher {
-	return newRefresherOf(t, bindings, secret, 1)
+	r := newRefresherOf(t, bindings, 1)
+	r.use(secret)
+	return r
 }
 
-func newRefresherOf(t testing.TB, bindings int, secret string, mags int) *refresher {
+func newRefresherOf(t testing.TB, bindings, mags int) *refresher {
 	cfg := baseConfig()
 	cfg.Domain.Profiles.(scenario.Profiles)["@example.com"] = &mobility.Profile{Name: "@example.com", Network: "net1", Service: mobility.ServiceDual}
 	cfg.Networks["net1"] = &mobility.Network{Name: "net1", Pools: []mobility.Pool{
@@ -49,16 +51,23 @@ func newRefresherOf(t testing.TB, bindings int, secret string, mags int) *refres
 	for i := range mags {
 		r.mags = append(r.mags, netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, 14: byte(i >> 8), 15: byte(i + 1)}))
 	}
-	if secret != "" {
-		cfg.Domain.Key = &mobility.Key{SPI: 256, Secret: []byte(secret)}
-		r.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), Home: netip.IPv6Unspecified()}
-	}
 	cfg.MaxBindings = uint32(bindings)
 	r.Machine = New(r.now, cfg, binding.New())
 	for i := range bindings {
 		r.register(t, i)
 	}
 	return r
+}
+
+// use lets anchor and MAGs authenticate, or not where the secret is empty.
+func (r *refresher) use(secret string) {
+	cfg, domain := *r.cfg, *r.cfg.Domain
+	cfg.Domain, domain.Key, r.sign = &domain, nil, mobility.Signature{}
+	if secret != "" {
+		domain.Key = &mobility.Key{SPI: 256, Secret: []byte(secret)}
+		r.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), Home: netip.IPv6Unspecified()}
+	}
+	r.Reconfigure(r.now, &cfg, &r.out)
 }
 
 func (r *refresher) register(t testing.TB, node int) {
