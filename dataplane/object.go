@@ -157,6 +157,7 @@ func (d *Drops) Add(other Drops) {
 type TunnelState struct {
 	Device string // that the inner packets pass through; several are separated by commas
 	MTU    int    // in force: the largest inner packet in octets
+	Fast   bool   // the kernel itself carries the plain packets
 	Counters
 }
 

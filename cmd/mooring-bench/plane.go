@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,9 @@ func runPlane(ctx context.Context, v variant, anchor bool) error {
 	if err := errors.Join(p.Apply(ctx, operations(v, anchor))...); err != nil {
 		return err
 	}
+	for !settled(p) {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if folder := os.Getenv("MOORING_BENCH_PROFILE"); folder != "" {
 		file, err := os.Create(fmt.Sprintf("%s/%s-anchor-%t.pprof", folder, v.name, anchor))
 		if err != nil {
@@ -66,6 +70,17 @@ func runPlane(ctx context.Context, v variant, anchor bool) error {
 	fmt.Println("ready")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+// settled reports whether every tunnel has the fast path that it can have.
+func settled(p *usertun.Plane) bool {
+	tunnels, _ := p.Tunnels()
+	for id, state := range tunnels {
+		if !state.Fast && id.Encap != dataplane.EncapUDP && p.FastPath() == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // operations are what the binding of the node wants at one end.

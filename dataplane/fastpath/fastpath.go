@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -24,10 +25,12 @@ import (
 	"mooring/dataplane"
 )
 
-// Path is the fast path of one network namespace. It is not safe for concurrent use.
+// Path is the fast path of one network namespace. It may be used concurrently.
 type Path struct {
 	objects objects
-	links   map[int]link.Link // by interface index
+
+	mu    sync.Mutex
+	links map[int]link.Link // by interface index
 }
 
 // Tunnel is a tunnel of IP in IP or GRE.
@@ -74,9 +77,12 @@ func explain(err error) error {
 
 // Stop leaves everything to user space. The counters stay.
 func (p *Path) Stop() {
-	for index := range p.links {
-		p.Detach(index)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.links {
+		l.Close()
 	}
+	clear(p.links)
 }
 
 // Close ends the fast path.
@@ -93,12 +99,15 @@ func (p *Path) AttachDevice(index int, side dataplane.Side) error {
 	return p.attach(index, p.objects.FromNodes, ebpf.AttachTCXEgress)
 }
 
-// AttachUnderlay takes what arrives on an Ethernet interface. The calling thread is in the interface's namespace.
+// AttachUnderlay takes what arrives on an Ethernet interface. The calling thread is in the interface's namespace. It is
+// held up for some milliseconds, as is whoever configures the network meanwhile.
 func (p *Path) AttachUnderlay(index int) error {
 	return p.attach(index, p.objects.FromPeer, ebpf.AttachTCXIngress)
 }
 
 func (p *Path) attach(index int, program *ebpf.Program, where ebpf.AttachType) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.links[index] != nil {
 		return nil
 	}
@@ -110,8 +119,17 @@ func (p *Path) attach(index int, program *ebpf.Program, where ebpf.AttachType) e
 	return nil
 }
 
+// Attached reports whether packets of an interface are taken.
+func (p *Path) Attached(index int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.links[index] != nil
+}
+
 // Detach leaves an interface to user space, or forgets one that is gone.
 func (p *Path) Detach(index int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if l := p.links[index]; l != nil {
 		l.Close()
 		delete(p.links, index)
@@ -173,7 +191,7 @@ func absent(err error) error {
 }
 
 // Traffic returns what the fast path has carried through a tunnel: packets as they are on the wire, and octets of inner
-// packets. It may be called while the rest is used.
+// packets.
 func (p *Path) Traffic(number uint32) (total dataplane.Counters, err error) {
 	var all []traffic // one for each processor
 	if err := p.objects.Counters.Lookup(number, &all); err != nil {

@@ -1,8 +1,13 @@
 package usertun
 
 import (
+	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 	"mooring/dataplane/fastpath"
@@ -18,11 +23,13 @@ type accelerator struct {
 	path  *fastpath.Path
 	whole bool  // the kernel can segment GRE
 	off   error // why nothing is carried; nil if something may be
+
+	underlays map[int]bool // that tunnels lead over, by index, and that are yet to be attached
 }
 
 // newAccelerator makes the one of a host. unwanted, if not nil, is a reason not to.
 func newAccelerator(host *netlink.Host, log *slog.Logger, unwanted error) *accelerator {
-	a := &accelerator{log: log, host: host, off: unwanted}
+	a := &accelerator{log: log, host: host, off: unwanted, underlays: map[int]bool{}}
 	if a.off == nil {
 		a.off = host.Do(func() (err error) { a.path, err = fastpath.Open(); return })
 	}
@@ -54,7 +61,7 @@ func (a *accelerator) check(err error) {
 
 func (a *accelerator) addDevice(d *device) {
 	if a.on() {
-		a.check(a.host.Do(func() error { return a.path.AttachDevice(d.index, d.side) }))
+		a.checkAttached(a.host.Do(func() error { return a.path.AttachDevice(d.index, d.side) }))
 	}
 }
 
@@ -125,14 +132,53 @@ func (a *accelerator) putTunnel(t *tunnel) {
 	if fast == t.fast {
 		return
 	}
-	t.fast = fast
-	if !way.Ethernet {
+	switch {
+	case !way.Ethernet:
 		a.check(a.path.SuspendTunnel(fast))
+	case !a.path.Attached(way.Index):
+		a.underlays[way.Index] = true // attachUnderlays
 		return
-	}
-	a.check(a.host.Do(func() error { return a.path.AttachUnderlay(way.Index) }))
-	if a.on() {
+	default:
 		a.check(a.path.PutTunnel(fast))
+	}
+	t.fast = fast
+}
+
+// waits reports whether a tunnel could be carried and is not yet.
+func (a *accelerator) waits(t *tunnel) bool {
+	return a.on() && t.id.Encap != dataplane.EncapUDP && t.fast.Number == 0
+}
+
+// carries reports whether the plain packets of a tunnel are carried.
+func (a *accelerator) carries(t *tunnel) bool {
+	return a.on() && t.fast.Number != 0 && a.path.Attached(t.fast.Underlay)
+}
+
+// attachUnderlays takes what arrives on the interfaces that tunnels have been found to lead over since. The host makes
+// every change of its network wait meanwhile, so bindings that are being made do not ask for it: it comes a little later.
+func (p *Plane) attachUnderlays() {
+	p.mu.Lock()
+	fast := slices.Collect(maps.Values(p.fast))
+	p.mu.Unlock()
+	for _, a := range fast {
+		p.mu.Lock()
+		found := slices.Collect(maps.Keys(a.underlays))
+		clear(a.underlays)
+		p.mu.Unlock()
+		for _, index := range found {
+			err := a.host.Do(func() error { return a.path.AttachUnderlay(index) })
+			p.mu.Lock()
+			a.checkAttached(err)
+			p.mu.Unlock()
+			p.lookAgain()
+		}
+	}
+}
+
+// checkAttached is check for an interface, which may be gone by now.
+func (a *accelerator) checkAttached(err error) {
+	if !errors.Is(err, unix.ENODEV) {
+		a.check(err)
 	}
 }
 

@@ -70,10 +70,10 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 func (d *device) up() error { return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue) }
 
 func (d *device) close() {
-	d.fast.removeDevice(d)
 	if d.tun != nil {
 		d.tun.file.Close()
 	}
+	d.fast.removeDevice(d) // which is sooner done of an interface that is gone
 	if d.errors != nil {
 		d.errors.close()
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -175,6 +176,21 @@ func (d *domain) bind(t testing.TB, e ends, downlink, uplink dataplane.Key, mtu 
 	var mac dataplane.MAC
 	copy(mac[:], link.Attrs().HardwareAddr)
 	apply(t, d.access, dataplane.Neighbour{Link: "access", Addr: netip.MustParseAddr(nodeAddr4), MAC: mac})
+	settle(t, d.anchor, e.anchor)
+	settle(t, d.access, e.access)
+}
+
+// settle waits until the kernel carries what it may of a tunnel.
+func settle(t testing.TB, p *Plane, id dataplane.TunnelID) {
+	t.Helper()
+	for range 1000 {
+		if tunnels, _ := p.Tunnels(); tunnels[id].Fast || p.FastPath() != nil || id.Encap == dataplane.EncapUDP {
+			return
+		}
+		p.lookAgain()
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("the kernel does not carry %s", id)
 }
 
 func routeInto(p netip.Prefix, path dataplane.Path) dataplane.Route {

@@ -71,12 +71,13 @@ func (p *Plane) watchPaths() {
 		}
 		p.mu.Lock()
 		for _, t := range p.tunnels {
-			if sent := t.counters().TxPackets; sent != t.sent || t.segmentLimit.Load() == 0 {
+			if sent := t.counters().TxPackets; sent != t.sent || t.segmentLimit.Load() == 0 || t.endpoint.fast.waits(t) {
 				t.sent = sent
 				t.lookUpPath()
 			}
 		}
 		p.mu.Unlock()
+		p.attachUnderlays()
 	}
 }
 

@@ -459,7 +459,7 @@ func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datapla
 		for _, d := range *t.sinks.Load() {
 			names = append(names, d.name)
 		}
-		states[id] = dataplane.TunnelState{Device: strings.Join(names, ","), MTU: t.mtu(dataplane.Key{}), Counters: t.counters()}
+		states[id] = dataplane.TunnelState{Device: strings.Join(names, ","), MTU: t.mtu(dataplane.Key{}), Fast: t.endpoint.fast.carries(t), Counters: t.counters()}
 	}
 	others := p.drops.load()
 	for _, d := range p.devices() {

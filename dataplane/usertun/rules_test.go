@@ -82,6 +82,7 @@ func anchorOnly(t *testing.T, id dataplane.TunnelID, w way) *domain {
 	for _, p := range prefixes("10.0.0.1/32", "2001:db8:1::/64") {
 		apply(t, d.anchor, routeInto(p, dataplane.Path{Tunnel: id}))
 	}
+	settle(t, d.anchor, id)
 	return d
 }
 
