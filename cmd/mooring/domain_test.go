@@ -78,6 +78,26 @@ func (p *process) set(value string, path ...*gpb.PathElem) {
 	must(p.t, err)
 }
 
+// delete takes a node from the configuration of an element, over its local socket.
+func (p *process) delete(path ...*gpb.PathElem) error {
+	c, err := (&client.Target{StateDir: p.dir}).Dial()
+	must(p.t, err)
+	defer c.Close()
+	_, err = c.Set(p.t.Context(), &gpb.SetRequest{Delete: []*gpb.Path{{Elem: path}}})
+	return err
+}
+
+// LMA-19: a network of which nodes have addresses stays.
+func TestNetworkInUse(t *testing.T) {
+	d := newDomain(t)
+	err := d.anchor.delete(elem("pmipv6"), elem("lma", "name", "lma"), elem("network", "name", "home"))
+	if err == nil || !strings.Contains(err.Error(), "/mooring-pmipv6:pmipv6/lma[name='lma']/network[name='home']: bindings with addresses of the network: 1") {
+		t.Errorf("the network of a binding was deleted: %v", err)
+	}
+	d.registered(1)
+	must(t, d.anchor.delete(elem("pmipv6"), elem("lma", "name", "lma")))
+}
+
 func (d *domain) disableGateway() {
 	d.gateway.set("false", elem("pmipv6"), elem("mag", "name", "mag1"), elem("enabled"))
 }

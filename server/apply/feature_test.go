@@ -135,7 +135,7 @@ func TestInTheStore(t *testing.T) {
 
 type consumer struct{ running, next *Config }
 
-func (c *consumer) Prepare(_ context.Context, _, next *Config) (datastore.Prepared, error) {
+func (c *consumer) Prepare(_ context.Context, _ datastore.Change, _, next *Config) (datastore.Prepared, error) {
 	c.next = next
 	return c, nil
 }

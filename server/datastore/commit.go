@@ -18,6 +18,8 @@ type CommitOptions struct {
 	Confirm        *Confirm
 	// Persist is the persist-id that confirms a pending commit of this or another session.
 	PersistID string
+	// forced makes a Change that may not be refused for the sake of what is in use.
+	forced bool
 }
 
 // Confirm makes a commit one that is undone unless it is confirmed (RFC 6241 section 8.4).
@@ -98,7 +100,7 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	changes := tree.Diff(old.Root, root)
 	next := old
 	result := &Result{Snapshot: old, Changes: changes}
-	change := Change{By: by.User, Old: old.Root, New: root, Forced: by.User.Origin == access.System}
+	change := Change{By: by.User, Old: old.Root, New: root, Forced: o.forced || by.User.Origin == access.System}
 	if !changes.Empty() {
 		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
 			Comment: o.Comment, Trial: o.Confirm != nil, By: by}
@@ -181,10 +183,11 @@ func (s *Store) swap(next *Snapshot) {
 	s.woken = make(chan struct{})
 }
 
-// Rollback commits the configuration of another snapshot.
+// Rollback commits the configuration of another snapshot. That something is in use which that does not have is no reason to refuse it.
 func (x *Session) Rollback(ctx context.Context, to *Snapshot, o CommitOptions) (*Result, error) {
 	o.Via = cmp.Or(o.Via, "rollback")
 	o.Comment = cmp.Or(o.Comment, fmt.Sprintf("rollback to commit %d", to.ID))
+	o.forced = true
 	c := x.Private()
 	if err := c.Replace(to.Root); err != nil {
 		return nil, err

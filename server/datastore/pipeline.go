@@ -12,8 +12,8 @@ import (
 type Change struct {
 	By       access.User
 	Old, New *tree.Node
-	// Forced changes may not be refused for the sake of what is in use (decision 34): the end of an unconfirmed commit and
-	// what was running when the process ended.
+	// Forced changes may not be refused for the sake of what is in use, which ends instead: a roll-back, the end of an unconfirmed
+	// commit, and what was running when the process ended.
 	Forced bool
 }
 
@@ -44,8 +44,9 @@ type Prepared interface {
 
 // Consumer is one part of the element that follows the native configuration C.
 type Consumer[C any] interface {
-	// Prepare may refuse and may reserve what it needs (bind a socket), but must not disturb what runs.
-	Prepare(ctx context.Context, old, new C) (Prepared, error)
+	// Prepare may refuse and may reserve what it needs (bind a socket), but must not disturb what runs. change is what old and new
+	// were made from.
+	Prepare(ctx context.Context, change Change, old, new C) (Prepared, error)
 }
 
 // Translator makes the native configuration from the old one and what changes; it is pure.
@@ -84,7 +85,7 @@ func (p *Consumers[C]) Prepare(ctx context.Context, change Change) (Prepared, []
 	ready := &readied[C]{owner: p, next: next}
 	var refusals []error
 	for _, consumer := range p.List {
-		prepared, err := consumer.Prepare(ctx, p.running, next)
+		prepared, err := consumer.Prepare(ctx, change, p.running, next)
 		if err != nil {
 			refusals = append(refusals, err)
 			continue

@@ -14,10 +14,11 @@ type part struct {
 	name   string
 	log    *[]string
 	refuse bool
+	busy   bool // refuses unless it must not
 }
 
-func (p *part) Prepare(_ context.Context, old, new string) (Prepared, error) {
-	if p.refuse {
+func (p *part) Prepare(_ context.Context, change Change, old, new string) (Prepared, error) {
+	if p.refuse || p.busy && !change.Forced {
 		*p.log = append(*p.log, p.name+" refuses")
 		return nil, &tree.Error{Tag: tree.InUse, Message: p.name + " is busy"}
 	}
@@ -78,6 +79,12 @@ func TestConsumers(t *testing.T) {
 	if s.Running() != before {
 		t.Error("a refused commit changed running")
 	}
+	first.refuse = true
+	if _, err := try("b"); len(tree.Errors(err)) != 2 || tree.Errors(err)[1].Message != "third is busy" {
+		t.Errorf("two refusals: %v", err)
+	}
+	want("two refusals", "first refuses", "second prepares a -> b", "third refuses", "second aborts")
+	first.refuse = false
 	third.refuse = false
 
 	if result, err := try("odd"); err != nil || len(result.Warnings) != 1 {
@@ -135,5 +142,43 @@ func TestCommitOfNothing(t *testing.T) {
 	second, err := x.Candidate().Commit(t.Context(), CommitOptions{})
 	if err != nil || second.Snapshot != first.Snapshot {
 		t.Errorf("a commit without a change made commit %d, %v", second.Snapshot.ID, err)
+	}
+}
+
+// Who has something in use may refuse a commit, but neither a roll-back nor the end of an unconfirmed commit.
+func TestForcedChanges(t *testing.T) {
+	var log []string
+	p := &part{name: "part", log: &log}
+	s := open(t, "", Options{Pipeline: &Consumers[string]{Translator: name, List: []Consumer[string]{p}}})
+	x := s.NewSession(admin, 1)
+	commit := func(value string, o CommitOptions) error {
+		c := x.Private()
+		setLeaf(t, c, "/example-system:system/name", value)
+		_, err := c.Commit(t.Context(), o)
+		return err
+	}
+	if err := commit("a", CommitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	first := s.Running()
+	if err := commit("b", CommitOptions{Confirm: &Confirm{}}); err != nil {
+		t.Fatal(err)
+	}
+	p.busy = true
+	if err := commit("c", CommitOptions{}); tagOf(err) != tree.InUse {
+		t.Errorf("a commit: %v", err)
+	}
+	if err := x.Cancel(""); err != nil || s.Running().Root != first.Root {
+		t.Errorf("the end of an unconfirmed commit: %v", err)
+	}
+	empty, err := s.At(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.Rollback(t.Context(), empty, CommitOptions{}); err != nil {
+		t.Errorf("a roll-back: %v", err)
+	}
+	if err := commit("d", CommitOptions{}); tagOf(err) != tree.InUse {
+		t.Errorf("a commit after a roll-back: %v", err)
 	}
 }

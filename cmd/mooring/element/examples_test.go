@@ -112,7 +112,7 @@ func commit(t *testing.T, s *schema.Schema, name string) *apply.Config {
 // keeper is a consumer that keeps what it is to obey.
 type keeper struct{ config, next *apply.Config }
 
-func (k *keeper) Prepare(_ context.Context, _, config *apply.Config) (datastore.Prepared, error) {
+func (k *keeper) Prepare(_ context.Context, _ datastore.Change, _, config *apply.Config) (datastore.Prepared, error) {
 	k.next = config
 	return k, nil
 }

@@ -13,7 +13,7 @@ import (
 type consumer func(ctx context.Context, config *apply.Config) (datastore.Prepared, error)
 
 // Prepare implements datastore.Consumer. Every part finds out by itself what is new to it.
-func (f consumer) Prepare(ctx context.Context, _, config *apply.Config) (datastore.Prepared, error) {
+func (f consumer) Prepare(ctx context.Context, _ datastore.Change, _, config *apply.Config) (datastore.Prepared, error) {
 	return f(ctx, config)
 }
 
@@ -35,7 +35,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			return t.Objections(old, change.New, gaps)
 		},
 		List: []datastore.Consumer[*apply.Config]{
-			consumer(e.signal), consumer(e.forward), consumer(e.attend),
+			guard(e.bound), consumer(e.signal), consumer(e.forward), consumer(e.attend),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
 			consumer(e.measure), consumer(e.callHome), consumer(e.reach), consumer(e.obeyed),
 		},
