@@ -36,6 +36,9 @@ func Open(ns *Namespace) (*Host, error) {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	h := &Host{ns, handle, map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}
+	if socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_XFRM); err == nil {
+		h.raw[unix.NETLINK_XFRM] = &nl.SocketHandle{Socket: socket}
+	}
 	if err := h.forward(); err != nil {
 		h.Close()
 		return nil, err

@@ -2,6 +2,7 @@ package usertun
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -38,8 +39,23 @@ func newAccelerator(host *netlink.Host, log *slog.Logger, unwanted error) *accel
 		return a
 	}
 	a.whole = fastpath.SegmentsGRE()
-	log.Info("fast path is on")
+	a.checkIPsec()
+	if a.on() {
+		log.Info("fast path is on")
+	}
 	return a
+}
+
+// checkIPsec switches everything off where the host has IPsec policies: outer packets would go round them.
+func (a *accelerator) checkIPsec() {
+	if !a.on() {
+		return
+	}
+	n, err := a.host.IPsecPolicies()
+	if err == nil && n > 0 {
+		err = fmt.Errorf("the host has IPsec policies (%d)", n)
+	}
+	a.check(err)
 }
 
 func (a *accelerator) on() bool { return a != nil && a.off == nil }

@@ -6,11 +6,15 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	netlib "github.com/vishvananda/netlink"
+	vnetns "github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
@@ -159,6 +163,39 @@ func TestFailedFastPathIsLeft(t *testing.T) {
 	transfer(t, d.node, d.cn, cnAddr6)
 	if after := d.anchor.carried(e.anchor); after != before {
 		t.Errorf("the kernel carried %+v, then %+v", before, after)
+	}
+}
+
+// IPsec policies are not gone round.
+func TestIPsecEndsFastPath(t *testing.T) {
+	d := newDomain(t)
+	e := tunnelOver(dataplane.EncapIP, false)
+	d.bind(t, e, dataplane.Key{}, dataplane.Key{}, 0)
+	transfer(t, d.cn, d.node, nodeAddr4)
+	handle, err := netlib.NewHandleAt(vnetns.NsHandle(d.lma.FD()), unix.NETLINK_XFRM)
+	must(t, err)
+	defer handle.Close()
+	local, err := netlib.ParseIPNet(lmaAddr4 + "/32")
+	must(t, err)
+	remote, err := netlib.ParseIPNet(magAddr4 + "/32")
+	must(t, err, handle.XfrmPolicyAdd(&netlib.XfrmPolicy{
+		Src: local, Dst: remote, Dir: netlib.XFRM_DIR_OUT, Action: netlib.XFRM_POLICY_BLOCK,
+	}))
+	eventually(t, "the fast path is off", func() bool { return d.anchor.FastPath() != nil })
+	if confined(t) {
+		return
+	}
+	if err := d.anchor.FastPath(); !strings.Contains(err.Error(), "IPsec") {
+		t.Error(err)
+	}
+	if n, err := d.access.hosts[""].IPsecPolicies(); n != 0 || err != nil {
+		t.Errorf("%d policies at the gateway, %v", n, err)
+	}
+	sink, source := listen(t, d.node, nodeAddr4, 2000), listen(t, d.cn, cnAddr4, 0)
+	_, err = source.WriteToUDPAddrPort([]byte("blocked"), netip.MustParseAddrPort(nodeAddr4+":2000"))
+	must(t, err)
+	if b := arrives(t, sink, 100*time.Millisecond); b != nil {
+		t.Errorf("%q went round the policy", b)
 	}
 }
 

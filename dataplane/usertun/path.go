@@ -70,6 +70,9 @@ func (p *Plane) watchPaths() {
 		case <-ticker.C:
 		}
 		p.mu.Lock()
+		for _, a := range p.fast {
+			a.checkIPsec()
+		}
 		for _, t := range p.tunnels {
 			if sent := t.counters().TxPackets; sent != t.sent || t.segmentLimit.Load() == 0 || t.endpoint.fast.waits(t) {
 				t.sent = sent
