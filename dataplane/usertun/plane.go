@@ -4,6 +4,9 @@
 //	host ──route──> TUN device ──> encapsulator ──> socket ──> peer      one goroutine for each device
 //	host <──route── TUN device <── decapsulator <── socket <── peer      one goroutine for each socket
 //
+// Where the host allows it, the kernel itself carries plain packets of IP in IP and GRE (package fastpath, accelerator.go);
+// everything here works without.
+//
 // Three things make it fast: super-packets of 64 KiB cross the TUN devices whole, segments leave and arrive as one UDP
 // message (UDP_SEGMENT, UDP_GRO), and every system call carries a batch. Lookups take no lock: routing tables are persistent
 // tries that Apply replaces as a whole.
