@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,6 +43,24 @@ func TestDefaults(t *testing.T) {
 	c.must(edit(top(tagged)), commit)
 	if got := c.traps("running"); got != "<name>a</name>" {
 		t.Errorf("after a tagged value: %s", got)
+	}
+}
+
+// With all defaults shown, a configuration is still one: what is state alone is no part of it.
+func TestDefaultsOfConfigurationOnly(t *testing.T) {
+	c := start(t, "", Limits{}).dial(admin)
+	for _, get := range []string{
+		`<get-config><source><running/></source>%s</get-config>`,
+		`<get-data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-nmda" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><datastore>ds:running</datastore>%s</get-data>`,
+	} {
+		space := "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"
+		if strings.Contains(get, "get-data") {
+			space = "urn:ietf:params:xml:ns:yang:ietf-netconf-nmda"
+		}
+		got := c.rpc(fmt.Sprintf(get, `<with-defaults xmlns="`+space+`">report-all</with-defaults>`))
+		if !strings.Contains(got, "<port>830</port>") || strings.Contains(got, "<netconf-state") || strings.Contains(got, "<configuration") {
+			t.Errorf("%s: %s", get, got)
+		}
 	}
 }
 

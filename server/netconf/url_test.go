@@ -71,7 +71,9 @@ func TestURLs(t *testing.T) {
 		{commit, success}, // nothing changed
 		{copyTo(urlA, "<config>"+top("<name>c</name>")+"</config>"), success}, {editURL(""), success}, {candidate, `<name>c</name><item><id>1</id><kind xmlns:tr="urn:example:traps">tr:dog</kind><secret>&lt;&amp;]]&gt;</secret></item>`},
 		{editURL(replaceAll), success}, {candidate, "<name>c</name>"},
-		{copyTo("<url>file:///b.xml</url>", urlA), success}, {copyTo(urlA, urlA), success},
+		{strings.Replace(copyTo("<url>file:///b.xml</url>", "<running/>"), "</copy-config>", `<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">report-all</with-defaults></copy-config>`, 1), success},
+		{"<edit-config><target><candidate/></target>" + testOnly + "<url>file:///b.xml</url></edit-config>", success},
+		{copyTo("<url>file:///c.xml</url>", "<candidate/>"), success}, {copyTo("<url>file:///b.xml</url>", urlA), success}, {copyTo(urlA, urlA), success},
 		{editURL(testOnly + none), success}, {deleteA, success}, {validateA, protocol + "data-missing /nc:rpc/nc:validate/nc:source/nc:url"},
 		{discard, success},
 	})

@@ -33,6 +33,9 @@ func (r Read) Write(ctx context.Context, w tree.Writer) error {
 	if err != nil {
 		return err
 	}
+	if r.State == nil && r.Content == tree.AllContent {
+		r.Content = tree.ConfigOnly // or containers of state would be shown that are there by default
+	}
 	return r.write(ctx, w, roots, whole)
 }
 
