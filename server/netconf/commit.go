@@ -31,6 +31,8 @@ func (r *request) validate() (answer, error) {
 // commit makes the candidate the running configuration (RFC 6241 sections 8.3.4.1 and 8.4.5.1).
 func (r *request) commit() (answer, error) {
 	o := datastore.CommitOptions{Via: "netconf", Check: r.access.Changes}
+	o.Label, _ = r.given("label")
+	o.Comment, _ = r.given("comment")
 	persist, persists := r.given("persist")
 	o.PersistID, _ = r.given("persist-id")
 	_, confirmed := r.given("confirmed")

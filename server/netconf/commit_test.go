@@ -63,6 +63,22 @@ func TestConfirmedCommit(t *testing.T) {
 	}
 }
 
+// What a client says of a commit stands in the history (mooring-system).
+func TestCommitsAreLabelled(t *testing.T) {
+	f := start(t, "", Limits{})
+	c := f.dial(admin)
+	say := func(more string) string {
+		return "<commit>" + more + `<label xmlns="urn:mooring:yang:mooring-system">monday</label><comment xmlns="urn:mooring:yang:mooring-system">as agreed</comment></commit>`
+	}
+	c.must(edit(top("<name>a</name>")), say(""), edit(top("<name>b</name>")), say("<confirmed/>"), commit)
+	if now := f.store.Running(); now.ID != 2 || now.Label != "monday" || now.Comment != "as agreed" {
+		t.Errorf("the commit is %+v", now)
+	}
+	if got := said(t, c.rpc(`<commit><label xmlns="urn:mooring:yang:mooring-system"/></commit>`)); got != protocol+"invalid-value /nc:rpc/nc:commit/ms:label" {
+		t.Errorf("an empty label: %s", got)
+	}
+}
+
 // While a commit of a session waits to be confirmed, others can neither commit nor lock running.
 func TestOthersWaitForTheConfirmation(t *testing.T) {
 	f := start(t, "", Limits{})
