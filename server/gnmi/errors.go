@@ -14,10 +14,12 @@ import (
 type fault struct {
 	code codes.Code
 	text string
+	// value is what could be read of a value with errors, where that is what is wrong.
+	value *tree.Incomplete
 }
 
 func faultf(code codes.Code, format string, args ...any) *fault {
-	return &fault{code, fmt.Sprintf(format, args...)}
+	return &fault{code: code, text: fmt.Sprintf(format, args...)}
 }
 
 func (f *fault) Error() string { return f.text }

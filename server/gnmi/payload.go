@@ -44,7 +44,11 @@ func (p *payload) edits(elems []*gpb.PathElem) ([]tree.Edit, *fault) {
 	}
 	content, err := tree.DecodeJSONAt(bytes.NewReader(value), p.schema, at, tree.DecodeOptions{Loose: p.loose})
 	if err != nil {
-		return nil, p.wrong(err)
+		f := p.wrong(err)
+		if f.value != nil && f.value.Root != nil && at.Last().Node.HasChildren() {
+			return p.write(nil, at, f.value.Root), f
+		}
+		return nil, f
 	}
 	if def := at.Last().Node; def.IsKey() {
 		return p.ofKey(at, content)
@@ -108,7 +112,11 @@ func (p *payload) ofRoot() ([]tree.Edit, *fault) {
 	}
 	content, err := tree.DecodeJSONAt(bytes.NewReader(value), p.schema, nil, tree.DecodeOptions{Loose: p.loose})
 	if err != nil {
-		return nil, p.wrong(err)
+		f := p.wrong(err)
+		if f.value == nil || p.place.origin != "" {
+			return nil, f
+		}
+		return p.write(nil, nil, f.value.Root), f
 	}
 	if content == nil {
 		content = tree.NewRoot(p.schema)
@@ -171,7 +179,9 @@ func (p *payload) wrong(err error) *fault {
 	for _, e := range list {
 		texts = append(texts, e)
 	}
-	return faultf(codeOf(list[0]), "%s: %v", p.place.text, errors.Join(texts...))
+	f := faultf(codeOf(list[0]), "%s: %v", p.place.text, errors.Join(texts...))
+	f.value, _ = errors.AsType[*tree.Incomplete](err)
+	return f
 }
 
 // json gives the value as JSON of RFC 7951, or with loose set of the encoding JSON, so that one decoder reads all of them.

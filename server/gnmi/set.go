@@ -2,6 +2,7 @@ package gnmi
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -31,9 +32,12 @@ func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetRespons
 	if f != nil {
 		return nil, f
 	}
-	operations, err := s.operations(req)
+	operations, wrong, err := s.operations(req)
 	if err != nil {
 		return nil, err
+	}
+	if len(wrong) > 0 {
+		return nil, s.explain(userOf(ctx), operations, wrong)
 	}
 	pending, f := pendingOf(x.commit, len(operations))
 	if f != nil {
@@ -72,14 +76,14 @@ type operation struct {
 	edits []tree.Edit // of replace and update; those of a delete depend on what there is
 }
 
-// operations reads the operations of a Set in the order in which they are made (section 3.4.3). The error lists all that are wrong.
-func (s *service) operations(req *gpb.SetRequest) ([]*operation, error) {
+// operations reads the operations of a Set in the order in which they are made (section 3.4.3), and says what is wrong with any of them.
+func (s *service) operations(req *gpb.SetRequest) ([]*operation, faults, error) {
 	if len(req.GetUnionReplace()) > 0 {
-		return nil, faultf(codes.Unimplemented, "set: union_replace is not supported; use replace")
+		return nil, nil, faultf(codes.Unimplemented, "set: union_replace is not supported; use replace")
 	}
 	n := len(req.GetDelete()) + len(req.GetReplace()) + len(req.GetUpdate())
 	if n > s.options.Limits.Operations {
-		return nil, faultf(codes.ResourceExhausted, "set: %d operations in one request; the limit is %d", n, s.options.Limits.Operations)
+		return nil, nil, faultf(codes.ResourceExhausted, "set: %d operations in one request; the limit is %d", n, s.options.Limits.Operations)
 	}
 	list := make([]*operation, 0, n)
 	var wrong faults
@@ -97,7 +101,7 @@ func (s *service) operations(req *gpb.SetRequest) ([]*operation, error) {
 			nodes += len(op.place.patterns)
 		}
 		if nodes > s.options.Limits.Operations {
-			return nil, faultf(codes.ResourceExhausted, "set: the deletes stand for more than %d nodes of the models", s.options.Limits.Operations)
+			return nil, nil, faultf(codes.ResourceExhausted, "set: the deletes stand for more than %d nodes of the models", s.options.Limits.Operations)
 		}
 	}
 	for _, u := range req.GetReplace() {
@@ -115,7 +119,7 @@ func (s *service) operations(req *gpb.SetRequest) ([]*operation, error) {
 			wrong = append(wrong, f)
 		}
 	}
-	return list, wrong.err()
+	return list, wrong, nil
 }
 
 func (s *service) deletion(prefix, path *gpb.Path) (*operation, *fault) {
@@ -202,20 +206,46 @@ func commitOnce(ctx context.Context, c *datastore.Candidate, operations []*opera
 	if _, err := c.Edit(nil); err != nil { // from here on, the candidate is what running is now
 		return nil, err
 	}
-	var edits []tree.Edit
+	edits := editsOf(operations, c.Root())
+	if _, err := c.Edit(o.Check, edits...); err != nil {
+		return nil, c.Refusal(o.Check, err, edits...)
+	}
+	return c.Commit(ctx, o)
+}
+
+func editsOf(operations []*operation, root *tree.Node) (edits []tree.Edit) {
 	for _, op := range operations {
 		if op.kind != gpb.UpdateResult_DELETE {
 			edits = append(edits, op.edits...)
 			continue
 		}
 		for _, pattern := range op.place.patterns {
-			edits = appendRemovals(edits, c.Root(), pattern)
+			edits = appendRemovals(edits, root, pattern)
 		}
 	}
-	if _, err := c.Edit(o.Check, edits...); err != nil {
-		return nil, err
+	return edits
+}
+
+// explain says what is wrong with operations. Where that are errors in values alone, what could be read of them is judged too.
+func (s *service) explain(user access.User, operations []*operation, wrong faults) error {
+	var values []error
+	for _, f := range wrong {
+		if f.value == nil {
+			return wrong.err()
+		}
+		values = append(values, f.value)
 	}
-	return c.Commit(ctx, o)
+	session := s.options.Store.NewSession(user, 0)
+	defer session.Close()
+	c := session.Private()
+	known := errors.Join(values...)
+	all := c.Refusal(s.options.Access.For(user).Changes, known, editsOf(operations, c.Root())...)
+	for _, e := range tree.Errors(all) {
+		if !slices.Contains(tree.Errors(known), e) {
+			wrong = append(wrong, faultf(codeOf(e), "%v", e))
+		}
+	}
+	return wrong.err()
 }
 
 // refusal gives the status of a commit that failed; nil for one that did not. It lists everything that is wrong.

@@ -398,6 +398,8 @@ func TestGNMI41Validation(t *testing.T) {
 	}
 	_, err := c.Set(t.Context(), updates("/user[realm=1][id=ann]/friend", `"nobody"`, sys+"/backup", `"mooring"`))
 	wantCode(t, err, codes.FailedPrecondition, "friend", "name and backup differ") // everything that is wrong is listed
+	_, err = c.Set(t.Context(), updates("/user[realm=1][id=ann]/friend", `"nobody"`, sys, `{"load": 200, "backup": "mooring", "tls": {}}`))
+	wantCode(t, err, codes.InvalidArgument, "load: 200 is outside", "friend", "name and backup differ", "is mandatory and missing")
 }
 
 func TestGNMI42Origins(t *testing.T) {
