@@ -3,7 +3,9 @@ package apply
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -206,4 +208,65 @@ func TestPlantedErrors(t *testing.T) {
 			t.Fatalf("seed %d: got\n%s\nwant\n%s\nof %s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"), document)
 		}
 	}
+}
+
+// TestMutilatedDocuments spoils documents at random: whatever comes of it, it is accepted, or all that is said says where.
+func TestMutilatedDocuments(t *testing.T) {
+	text, err := os.ReadFile("testdata/everything.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(200) {
+		var document any
+		if err := json.Unmarshal(text, &document); err != nil {
+			t.Fatal(err)
+		}
+		r := rand.New(rand.NewPCG(seed, 2))
+		for range 1 + r.IntN(8) {
+			document = mutilate(r, document)
+		}
+		spoilt, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range refused(t, string(spoilt)) {
+			if !strings.Contains(line, " ") || strings.HasPrefix(line, " ") {
+				t.Errorf("seed %d: %q says nothing of where", seed, line)
+			}
+		}
+	}
+}
+
+// mutilate changes one value somewhere in a document, or takes it out, or calls it something else.
+func mutilate(r *rand.Rand, v any) any {
+	junk := []any{nil, 7, -1, "", "x", true, []any{}, []any{nil}, object{}, object{"x": 1}, []any{object{}}, "192.0.2.1", 1e300}
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) == 0 || r.IntN(6) == 0 {
+			break
+		}
+		names := slices.Sorted(maps.Keys(v))
+		name := names[r.IntN(len(names))]
+		switch r.IntN(12) {
+		case 0:
+			delete(v, name)
+		case 1:
+			v[name+"x"] = v[name]
+			delete(v, name)
+		default:
+			v[name] = mutilate(r, v[name])
+		}
+		return v
+	case []any:
+		if len(v) == 0 || r.IntN(6) == 0 {
+			break
+		}
+		i := r.IntN(len(v))
+		if r.IntN(6) == 0 {
+			return append(v, v[i])
+		}
+		v[i] = mutilate(r, v[i])
+		return v
+	}
+	return junk[r.IntN(len(junk))]
 }

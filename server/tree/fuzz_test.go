@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -38,12 +39,27 @@ func FuzzXML(f *testing.F) {
 // FuzzJSON is the same for JSON.
 func FuzzJSON(f *testing.F) {
 	s := example(f)
-	for _, seed := range []string{start, `{"example-system:system":{"marker":[null],"either":"none","port":[1,2]}}`, `{"@":{},"example-system:part":{}}`, `[1]`} {
+	for _, seed := range []string{start, `{"example-system:system":{"marker":[null],"either":"none","port":[1,2]}}`, `{"@":{},"example-system:part":{}}`, `[1]`, `{"example-system:user":[{"realm":"x","id":"a","mail":1,"mail":2},{"realm":{},"id":[1]},7]}`,
+		`{"example-system:system":{"drift":1,"ntp":"x","name":"9","server":"q"}}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if root, err := DecodeJSON(strings.NewReader(text), s.Root, DecodeOptions{}); err == nil {
+		root, err := DecodeJSON(strings.NewReader(text), s.Root, DecodeOptions{})
+		if err == nil {
 			checkEncodings(t, s, root)
+			return
+		}
+		for _, e := range Errors(err) {
+			if e.Path == nil || e.Message == "" {
+				t.Errorf("%q: %+v does not say what is wrong where", text, e)
+			}
+		}
+		if part, ok := errors.AsType[*Incomplete](err); ok {
+			jsonOf(t, part.Root)
+			Ordered(part.Root, Errors(err))
+			if _, err := Apply(mustJSON(t, s, start), Edit{Op: Merge, Node: part.Root}); err != nil {
+				t.Errorf("%q: what could be read cannot be merged: %v", text, err)
+			}
 		}
 	})
 }
