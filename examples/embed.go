@@ -1,5 +1,5 @@
 // Package examples holds configurations that work: the README of each folder says what for. Tests commit every one of them, and
-// the lab runs those of its folder.
+// the lab runs those of its folder. Beside them are examples for what watches elements, which tests compare with what there is to see.
 package examples
 
 import "embed"

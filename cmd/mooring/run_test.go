@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"mooring/examples"
 )
 
 // Everything that is wrong with a configuration is said, with where, and nothing of it is kept.
@@ -133,14 +136,15 @@ func TestStartupFile(t *testing.T) {
 
 // Every example runs as it is, on a host that has none of its addresses or interfaces yet.
 func TestExamplesRun(t *testing.T) {
-	files, err := filepath.Glob("../../examples/*/*.json")
+	files, err := fs.Glob(examples.FS, "*/*.json")
 	must(t, err)
-	more, err := filepath.Glob("../../examples/*/*/*.json")
+	more, err := fs.Glob(examples.FS, "*/*/*.json")
 	must(t, err)
 	if files = append(files, more...); len(files) < 8 {
 		t.Fatalf("found only %q", files)
 	}
-	for _, file := range files {
+	for _, name := range files {
+		file := filepath.Join("../../examples", name)
 		h := newHost(t, "h")
 		p := run(t, h, t.TempDir(), "--startup", file)
 		if listening := p.said("NETCONF"); listening == "off" {

@@ -94,6 +94,22 @@ func processCollectors() []prometheus.Collector {
 	return []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
 }
 
+// ProcessMetrics names the metrics that are not about the element but about its process, as of now: which there are depends on the system.
+func ProcessMetrics() (names []string) {
+	r := prometheus.NewRegistry()
+	for _, c := range processCollectors() {
+		r.MustRegister(c)
+	}
+	families, err := r.Gather()
+	if err != nil {
+		return nil
+	}
+	for _, f := range families {
+		names = append(names, f.GetName())
+	}
+	return names
+}
+
 // errorLog is where promhttp says which figures are missing.
 type errorLog struct{ *slog.Logger }
 
