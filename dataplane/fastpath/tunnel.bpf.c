@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
+#include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -22,6 +23,7 @@ char _license[] SEC("license") = "GPL";
 
 #define AF_INET 2
 #define AF_INET6 10
+#define PACKET_HOST 0 // a frame for the interface that it arrived on (linux/if_packet.h)
 #define LOOPBACK 1 // interface that packets of the host itself come from, to policy rules
 
 #define ENCAP_GRE 2         // dataplane.EncapGRE
@@ -31,7 +33,8 @@ char _license[] SEC("license") = "GPL";
 #define OUTER_HOPS 64       // RFC 1700; RFC 2473 section 6.3
 #define MAX_SIZE 65535
 
-#define TABLE_SIZE (4 << 20) // entries; nothing is allocated in advance
+#define MAX_ROUTES (4 << 20)  // a trie, which grows as it is filled
+#define MAX_TUNNELS (1 << 16) // hash tables, which take 16 octets in advance for each
 
 struct ip4 {
 	__u8 version_length, class;
@@ -93,7 +96,7 @@ struct traffic {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TABLE_SIZE);
+	__uint(max_entries, MAX_ROUTES);
 	__type(key, struct route_key);
 	__type(value, struct route);
 } routes SEC(".maps");
@@ -101,7 +104,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TABLE_SIZE);
+	__uint(max_entries, MAX_TUNNELS);
 	__type(key, __u32);
 	__type(value, struct tunnel);
 } tunnels SEC(".maps");
@@ -109,7 +112,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TABLE_SIZE);
+	__uint(max_entries, MAX_TUNNELS);
 	__type(key, struct peer);
 	__type(value, __u32);
 } peers SEC(".maps");
@@ -117,7 +120,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, TABLE_SIZE);
+	__uint(max_entries, MAX_TUNNELS);
 	__type(key, __u32);
 	__type(value, struct traffic);
 } counters SEC(".maps");
@@ -163,7 +166,8 @@ static __always_inline bool read6(struct __sk_buff *skb, __u32 at, struct inner 
 	return true;
 }
 
-// measure finds out what a super-packet is on the wire.
+// measure finds out what a super-packet is on the wire. Only TCP is plain: of other protocols a peer in user space could not
+// tell where to cut.
 static __always_inline bool measure(struct __sk_buff *skb, __u32 at, struct inner *in, __u32 header, __u8 protocol)
 {
 	in->segment = in->size;
@@ -171,16 +175,10 @@ static __always_inline bool measure(struct __sk_buff *skb, __u32 at, struct inne
 	in->packets = 1;
 	if (!skb->gso_size)
 		return true;
-	if (protocol == IPPROTO_TCP) {
-		__u8 offset;
-		if (bpf_skb_load_bytes(skb, at + header + 12, &offset, 1) < 0)
-			return false;
-		header += (offset >> 4) * 4;
-	} else if (protocol == IPPROTO_UDP) {
-		header += 8;
-	} else {
+	__u8 offset;
+	if (protocol != IPPROTO_TCP || bpf_skb_load_bytes(skb, at + header + 12, &offset, 1) < 0)
 		return false;
-	}
+	header += (offset >> 4) * 4;
 	if (in->size <= header)
 		return false;
 	in->packets = (in->size - header + skb->gso_size - 1) / skb->gso_size;
@@ -269,22 +267,27 @@ static __always_inline bool write_gre(struct __sk_buff *skb, __u32 at, const str
 	return bpf_skb_store_bytes(skb, at, header, 8, 0) == 0;
 }
 
-// encapsulate puts the headers in front of the packet.
-static __always_inline bool encapsulate(struct __sk_buff *skb, const struct tunnel *t, const struct route *r, const struct inner *in, __u32 overhead)
+// make_room makes room in front of the packet, and tells the host how to cut a super-packet.
+static __always_inline bool make_room(struct __sk_buff *skb, const struct tunnel *t, __u32 overhead)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | (t->ends.version == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	if (t->ends.encap == ENCAP_GRE)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
+	return bpf_skb_adjust_room(skb, overhead, BPF_ADJ_ROOM_MAC, flags) == 0;
+}
+
+// write fills the room, and puts an Ethernet header in front that a tunnel device does not have, but every way out pulls.
+static __always_inline bool write(struct __sk_buff *skb, const struct tunnel *t, const struct route *r, const struct inner *in, __u32 label)
 {
 	__u32 ip = t->ends.version == 4 ? sizeof(struct ip4) : sizeof(struct ip6);
-	__u32 label = bpf_get_hash_recalc(skb); // RFC 6438
 	__u8 protocol = in->version == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 	if (t->ends.encap == ENCAP_GRE)
 		protocol = IPPROTO_GRE;
-	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | (t->ends.version == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
-	if (protocol == IPPROTO_GRE)
-		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
-	if (bpf_skb_adjust_room(skb, overhead, BPF_ADJ_ROOM_MAC, flags) < 0)
-		return false;
 	if (t->ends.version == 4 ? !write4(skb, t, in->class, protocol) : !write6(skb, t, in->class, protocol, label))
 		return false;
-	return protocol != IPPROTO_GRE || write_gre(skb, ip, r, in->version);
+	if (protocol == IPPROTO_GRE && !write_gre(skb, ip, r, in->version))
+		return false;
+	return bpf_skb_change_head(skb, ETH_HLEN, 0) == 0;
 }
 
 // enter sends what the host has routed to a tunnel device.
@@ -307,14 +310,15 @@ static __always_inline int enter(struct __sk_buff *skb, bool access)
 	if ((t->mtu && in.segment > t->mtu) || in.size + overhead > MAX_SIZE || (skb->gso_size && !t->whole))
 		return NEXT;
 	struct bpf_fib_lookup fib = {};
-	if (!way(skb, t, in.segment + overhead, in.class, &fib) || !encapsulate(skb, t, r, &in, overhead))
+	__u32 label = bpf_get_hash_recalc(skb); // RFC 6438
+	if (!way(skb, t, in.segment + overhead, in.class, &fib) || !make_room(skb, t, overhead))
 		return NEXT;
+	if (!write(skb, t, r, &in, label))
+		return TC_ACT_SHOT; // memory has run out
 	c->tx_packets += in.packets;
 	c->tx_octets += in.octets;
 	struct bpf_redir_neigh next = {.nh_family = fib.family};
 	__builtin_memcpy(next.ipv6_nh, fib.ipv6_dst, 16);
-	// The way out pulls an Ethernet header that a tunnel device does not have.
-	bpf_skb_change_head(skb, ETH_HLEN, 0);
 	return bpf_redirect_neigh(fib.ifindex, &next, sizeof(next), 0);
 }
 
@@ -448,6 +452,8 @@ SEC("tc")
 int from_peer(struct __sk_buff *skb)
 {
 	struct outer out = {};
+	if (skb->pkt_type != PACKET_HOST)
+		return NEXT;
 	if (skb->protocol == bpf_htons(ETH_P_IP) ? !read_outer4(skb, &out) : skb->protocol != bpf_htons(ETH_P_IPV6) || !read_outer6(skb, &out))
 		return NEXT;
 	struct shim s = {};

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
 )
@@ -44,6 +46,7 @@ func TestEncapsulations(t *testing.T) {
 					transfer(t, d.node, d.cn, to.cn)
 					transfer(t, d.cn, d.node, to.node)
 					datagrams(t, d.node, d.cn, to.cn)
+					segmentedDatagrams(t, d.node, d.cn, to.cn)
 				}
 				d.expectClean(t, e, w)
 				expectCarried(t, d.anchor, e.anchor, !w.slowAnchor)
@@ -132,6 +135,28 @@ func datagrams(t *testing.T, from, to *netns.Host, addr string) {
 			if err != nil || !bytes.Equal(buf[:n], want) {
 				t.Fatalf("udp %s to %s: round %d, datagram %d of %d octets: %d octets, %v", from.Name, addr, round, i, len(want), n, err)
 			}
+		}
+	}
+}
+
+// segmentedDatagrams sends several datagrams as one packet, as QUIC does where the host can cut it.
+func segmentedDatagrams(t *testing.T, from, to *netns.Host, addr string) {
+	t.Helper()
+	const size, count = 1000, 10
+	sink := listen(t, to, addr, 0)
+	var source *net.UDPConn
+	must(t, from.Do(func() (err error) {
+		source, err = net.DialUDP("udp", nil, sink.LocalAddr().(*net.UDPAddr))
+		return
+	}))
+	defer source.Close()
+	setOptions(t, source, unix.SOL_UDP, map[int]int{unix.UDP_SEGMENT: size})
+	sent := randomBytes(size * count)
+	_, err := source.Write(sent)
+	must(t, err)
+	for i := range count {
+		if got := arrives(t, sink, 5*time.Second); !bytes.Equal(got, sent[i*size:(i+1)*size]) {
+			t.Fatalf("%s: datagram %d has %d octets", addr, i, len(got))
 		}
 	}
 }
