@@ -14,6 +14,9 @@ func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (own
 	insert, anchor, anchorIs := "", "", ""
 	for _, a := range el.Attrs {
 		switch {
+		case d.edits && a.Name.Space == "": // who forgets the prefix of operation must not see something else done
+			d.attribute(UnknownAttribute, def, a.Name.Local, "attribute "+a.Name.Local+" means nothing here without a prefix; operation is one of namespace "+
+				NetconfNamespace+", insert, key and value are of "+yangNamespace)
 		case !d.edits || a.Name.Space != NetconfNamespace && a.Name.Space != yangNamespace:
 			// Attributes of others mean nothing here; XML lets everything carry them.
 		case a.Name.Space == NetconfNamespace && a.Name.Local == "operation":
