@@ -167,7 +167,7 @@ func (c *Candidate) Validate() (warnings []*tree.Error, err error) {
 		return nil, err
 	}
 	change := Change{By: c.session.User, Old: old.Root, New: root}
-	if err := s.validate(change, nil); err != nil {
+	if err := s.validate(change); err != nil {
 		return nil, err
 	}
 	return s.pipeline.Translate(change)
@@ -178,7 +178,7 @@ func (s *Store) ValidateTree(root *tree.Node) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	change := Change{Old: s.Running().Root, New: root}
-	if err := s.validate(change, nil); err != nil {
+	if err := s.validate(change); err != nil {
 		return err
 	}
 	_, err := s.pipeline.Translate(change)

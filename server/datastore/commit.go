@@ -112,7 +112,7 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 		if err := s.checkParts(by, changes); err != nil {
 			return nil, err
 		}
-		if err := s.validate(change, nil); err != nil {
+		if err := s.validate(change); err != nil {
 			return nil, err
 		}
 	}

@@ -13,17 +13,17 @@ import (
 
 // validate checks a change by the rules of the schema. When it is refused, the error tells too what the translation objects to. It
 // is called with commitMu held, which the Pipeline wants.
-func (s *Store) validate(change Change, gaps tree.Gaps) error {
-	return s.judge(s.rules.CheckKnown(change.Old, change.New, gaps), change, gaps)
+func (s *Store) validate(change Change) error {
+	if err := s.rules.Check(change.Old, change.New); err != nil {
+		return s.refused(change, nil, err)
+	}
+	return nil
 }
 
-// judge completes what the rules of the schema object to in a change with what the translation does.
-func (s *Store) judge(err error, change Change, gaps tree.Gaps) error {
-	if err == nil && len(gaps) == 0 {
-		return nil // the translation follows, and is what counts
-	}
-	found := tree.Errors(err)
-	if o, ok := s.pipeline.(Objector); ok {
+// refused joins what is wrong with a change, in the order of the document, with what the translation objects to in the rest.
+func (s *Store) refused(change Change, gaps tree.Gaps, reasons ...error) error {
+	found := tree.Errors(errors.Join(reasons...))
+	if o, ok := s.pipeline.(Objector); ok && len(found) < tree.MaxProblems { // beyond that, what is missing is not known
 		found = append(found, tree.Errors(o.Objections(change, slices.Concat(gaps, tree.Missing(found))))...)
 	}
 	return tree.Ordered(change.New, found)
@@ -57,8 +57,7 @@ func (c *Candidate) Refusal(check Check, err error, edits ...tree.Edit) error {
 	if unsettled != nil {
 		return err
 	}
-	rest := s.validate(Change{By: c.session.User, Old: running, New: settled}, gaps)
-	return tree.Ordered(settled, append(found, tree.Errors(rest)...))
+	return s.refused(Change{By: c.session.User, Old: running, New: settled}, gaps, err, s.rules.CheckKnown(running, settled, gaps))
 }
 
 // aboutData reports whether e is about what was to be written, and not about who wrote it when.

@@ -149,8 +149,8 @@ func (s *Store) commitStartup(ctx context.Context, startup func() (*tree.Node, e
 // start puts the configuration found on disk into force.
 func (s *Store) start(ctx context.Context, loaded *Snapshot) error {
 	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: loaded.Root, Forced: true}
-	if err := s.judge(s.rules.Check(nil, loaded.Root), change, nil); err != nil {
-		return fmt.Errorf("the configuration on disk (commit %d) is not valid: %w", loaded.ID, err)
+	if err := s.rules.Check(nil, loaded.Root); err != nil {
+		return fmt.Errorf("the configuration on disk (commit %d) is not valid: %w", loaded.ID, s.refused(change, nil, err))
 	}
 	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
 	if err != nil {
@@ -169,8 +169,8 @@ func (s *Store) unreadable(err error) error {
 	if !ok || part.Root == nil || part.Root.Schema() != s.schema.Root { // rather a record of the history
 		return err
 	}
-	rest := s.judge(s.rules.CheckKnown(nil, part.Root, part.Gaps), Change{By: access.Element, Old: tree.NewRoot(s.schema), New: part.Root}, part.Gaps)
-	return fmt.Errorf("%s: %w", runningFile, tree.Ordered(part.Root, append(tree.Errors(part), tree.Errors(rest)...)))
+	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: part.Root}
+	return fmt.Errorf("%s: %w", runningFile, s.refused(change, part.Gaps, part, s.rules.CheckKnown(nil, part.Root, part.Gaps)))
 }
 
 func (s *Store) warn(warnings []*tree.Error) {

@@ -154,10 +154,11 @@ func compareSteps(list *Node, x, y schema.Step) int {
 // problems collects errors up to a limit: a payload of a million wrong entries has made its point long before the end.
 type problems struct{ list []error }
 
-const maxProblems = 1000
+// MaxProblems is how many errors are reported at once.
+const MaxProblems = 1000
 
 func (p *problems) add(e *Error) {
-	if len(p.list) < maxProblems {
+	if len(p.list) < MaxProblems {
 		p.list = append(p.list, e)
 	}
 }

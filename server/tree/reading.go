@@ -53,10 +53,10 @@ func (r *reading) where() schema.Path { return append(schema.Path{}, r.path...) 
 
 // gap notes that what stands here is not known.
 func (r *reading) gap() {
-	if len(r.gaps) == maxProblems {
+	if len(r.gaps) == MaxProblems {
 		r.gaps = append(r.gaps, schema.Path{}) // more than anybody keeps count of: nothing is known
 	}
-	if len(r.gaps) < maxProblems {
+	if len(r.gaps) < MaxProblems {
 		r.gaps = append(r.gaps, r.where())
 	}
 }

@@ -23,9 +23,6 @@ type checker struct {
 	doubts *doubts
 }
 
-// maxProblems bounds what is reported.
-const maxProblems = 1000
-
 // objection is an error with the rule that it comes from.
 type objection struct {
 	*tree.Error
@@ -34,7 +31,7 @@ type objection struct {
 }
 
 func (c *checker) fail(i *xpath.Item, p part, e *tree.Error) {
-	if len(c.errs) < maxProblems {
+	if len(c.errs) < tree.MaxProblems {
 		c.errs = append(c.errs, objection{e, i, p})
 	}
 }
