@@ -106,6 +106,12 @@ func (nothing) Abort() {}
 // start starts a server whose running configuration is the one given as JSON, or empty.
 func start(t testing.TB, startup string, limits Limits) *fixture {
 	t.Helper()
+	return startWith(t, startup, limits, func(*state.State) {})
+}
+
+// startWith starts a server with more state.
+func startWith(t testing.TB, startup string, limits Limits, mount func(*state.State)) *fixture {
+	t.Helper()
 	s, rules := compiled()
 	h := &hooks{warn: func(datastore.Change) []*tree.Error { return nil }, prepare: func(context.Context) error { return nil }, state: func() error { return nil }}
 	events := notify.NewLog(s, notify.Limits{Events: 100})
@@ -132,6 +138,7 @@ func start(t testing.TB, startup string, limits Limits) *fixture {
 		out.Row().Text(def.ChildNamed("state"), "fine")
 		return nil
 	}})
+	mount(st)
 	limits.Linger = cmp.Or(limits.Linger, 200*time.Millisecond)
 	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Actions: actions(s), Events: events,
 		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})

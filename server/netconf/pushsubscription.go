@@ -116,8 +116,10 @@ func (r *request) resyncSubscription() (answer, error) {
 	if t, _ := s.now(); !tells || !t.sync {
 		return nil, pushError(tree.NotSupported, "on-change-sync-unsupported", "only a subscription on change that did not renounce push-update (sync-on-start) can be resynchronized")
 	}
-	changes.askForAll()
-	return ok, nil
+	return func(w *replyWriter) error {
+		changes.askForAll() // it follows the reply
+		return ok(w)
+	}, nil
 }
 
 // run implements subscription.
@@ -178,7 +180,7 @@ func (s *pushSubscription) read(t pushTerms, running *tree.Node) filter.Read {
 	switch t.datastore {
 	case "operational":
 		read.State, read.Defaults = x.server.state, tree.ReportInUse
-		if t.period == 0 {
+		if t.period == 0 && read.State != nil {
 			read.Without = x.server.ticking()
 		}
 	case "candidate":

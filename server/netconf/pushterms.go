@@ -129,24 +129,9 @@ func pushError(tag tree.Tag, identity, message string) *tree.Error {
 	return &tree.Error{Tag: tag, AppTag: yangPush + ":" + identity, Message: message}
 }
 
-// tickingNodes are the nodes of operational data whose changes are not told (RFC 8641 section 3.10): counters, what passes with time, and
-// lists whose entries have no names.
+// tickingNodes are the nodes of operational data whose changes are not told (RFC 8641 section 3.10).
 func (s *Server) tickingNodes() map[*schema.Node]bool {
 	ticking := map[*schema.Node]bool{}
-	var walk func(def *schema.Node)
-	walk = func(def *schema.Node) {
-		switch {
-		case def.Config:
-		case def.Kind == schema.List && len(def.Keys) == 0:
-			ticking[def] = true
-		case def.Type != nil && slices.Contains([]string{"counter32", "counter64", "zero-based-counter32", "zero-based-counter64"}, def.Type.Typedef):
-			ticking[def] = true
-		}
-		for _, kid := range def.Children {
-			walk(kid)
-		}
-	}
-	walk(s.schema.Root)
 	for _, v := range s.state.At(nil) {
 		for _, def := range v.Passing() {
 			ticking[def] = true

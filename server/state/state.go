@@ -88,19 +88,38 @@ func (v View) Node() *schema.Node { return v.table.node() }
 // Parts are the children of Node that the rows hold, besides keys.
 func (v View) Parts() []*schema.Node { return v.table.parts() }
 
-// Passing are leaves that change because time passes, which followers are not told of.
-func (v View) Passing() []*schema.Node {
+// Passing are nodes of the rows that are of no use to who wants to be told of changes: what changes because time passes, which
+// followers are not told of; and in tables that are looked at again and again counters, and lists whose entries cannot be told apart.
+func (v View) Passing() (nodes []*schema.Node) {
 	if b, ok := v.table.(*bindings); ok {
 		return []*schema.Node{b.nodes.RemainingLifetime}
 	}
-	return nil
+	var walk func(def *schema.Node)
+	walk = func(def *schema.Node) {
+		keyless := def.Kind == schema.List && len(def.Keys) == 0
+		if !def.Config && (keyless || def.Type != nil && slices.Contains(counters, def.Type.Typedef)) {
+			nodes = append(nodes, def)
+		}
+		for _, kid := range def.Children {
+			walk(kid)
+		}
+	}
+	for _, def := range v.table.parts() {
+		walk(def)
+	}
+	return nodes
 }
+
+// counters are the types of RFC 6991 section 3 that count.
+var counters = []string{"counter32", "counter64", "zero-based-counter32", "zero-based-counter64"}
 
 // Same reports whether two views are of one table.
 func (v View) Same(other View) bool { return v.table == other.table }
 
 // Equal reports whether two views want the same rows of one table.
-func (v View) Equal(other View) bool { return v.table == other.table && slices.Equal(v.keys, other.keys) }
+func (v View) Equal(other View) bool {
+	return v.table == other.table && slices.Equal(v.keys, other.keys)
+}
 
 // Whole is the view of all rows.
 func (v View) Whole() View { return View{table: v.table} }

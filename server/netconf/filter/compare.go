@@ -87,9 +87,9 @@ func (c *Comparison) Config() {
 // is not for this row to say, which has only a part of it.
 func (c *Comparison) Row(path schema.Path, was, is *tree.Node, part bool) {
 	c.was.state, c.is.state = true, true
-	above, last := path.Parent(), path.Last()
-	old, leaveOld := c.was.descend(above)
-	new, leaveNew := c.is.descend(above)
+	last := path.Last()
+	old, leaveOld := c.was.descend(path)
+	new, leaveNew := c.is.descend(path)
 	defer leaveOld()
 	defer leaveNew()
 	c.path = append(c.path[:0], path...)
@@ -122,11 +122,13 @@ func (s sight) of(def *schema.Node) (c choices) {
 // none reports whether nothing is wanted.
 func (c choices) none() bool { return !c.whole && len(c.keyed) == 0 && len(c.others) == 0 }
 
-// descend looks at the instances on a path, which say nothing but their keys.
+// descend looks at the instances on the path to a row, which say nothing but their keys. State of what is not configured is not seen.
 func (e *eye) descend(path schema.Path) (s sight, leave func()) {
-	s = e.top
+	if s = e.top; !e.has(path) {
+		s = sight{}
+	}
 	entered := 0
-	for _, step := range path {
+	for _, step := range path.Parent() {
 		if s = e.look(tree.Stub(step), s.of(step.Node)); s.node == nil {
 			break
 		}
@@ -137,6 +139,18 @@ func (e *eye) descend(path schema.Path) (s sight, leave func()) {
 			e.leave()
 		}
 	}
+}
+
+// has reports whether the configuration has what a path leads through.
+func (e *eye) has(path schema.Path) bool {
+	for i, step := range path {
+		if def := step.Node; !def.Config {
+			break
+		} else if (def.Kind == schema.List || def.Presence) && e.Config.Get(path[:i+1]) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // look looks at a node. away is to follow, with what look returned.

@@ -72,6 +72,7 @@ func (t *Tracker) Begin(ctx context.Context) {
 	for t.follower != nil && !t.follower.Complete() && ctx.Err() == nil {
 		t.look()
 	}
+	t.configure()
 	t.Settle()
 }
 
@@ -98,19 +99,22 @@ const enough = 10_000
 
 // Look looks at what has changed. more says that there may be more to look at.
 func (t *Tracker) Look() (more bool) {
+	for rows := 0; t.follower != nil && !more; more = rows >= enough {
+		n := t.look()
+		if n == 0 {
+			break
+		}
+		rows += n
+	}
+	t.configure()
+	return more
+}
+
+// configure looks at the configuration: later than at the rows, so that there is none whose configuration is not known yet.
+func (t *Tracker) configure() {
 	if root := t.Running(); root != t.seen.root {
 		t.seen = version{root, t.Access()}
 	}
-	for seen := 0; t.follower != nil; {
-		n := t.look()
-		if n == 0 {
-			return false
-		}
-		if seen += n; seen >= enough {
-			return true
-		}
-	}
-	return false
 }
 
 // look takes note of some of the rows that have changed.
