@@ -80,6 +80,12 @@ func decode(t *testing.T, s *schema.Schema, text string) *tree.Node {
 // serve starts a server of some modules on a free port.
 func serve(t *testing.T, modules []schema.Source) *element {
 	t.Helper()
+	return serveWith(t, modules, func(*state.State) {})
+}
+
+// serveWith starts a server with more state.
+func serveWith(t *testing.T, modules []schema.Source, mount func(*state.State)) *element {
+	t.Helper()
 	s := compile(t, modules)
 	e := &element{keyFile: filepath.Join(t.TempDir(), "key")}
 	block, key, err := newKey()
@@ -97,7 +103,7 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	certificate := e.certify(t)
 	hash, err := access.HashPassword(password)
 	check(t, err)
-	users := decode(t, compile(t, []schema.Source{{Name: "mooring-system", Implement: true}}), `{"mooring-system:system": {
+	users := decode(t, compile(t, []schema.Source{{Name: "ietf-netconf", Implement: true}, {Name: "mooring-system", Implement: true}}), `{"mooring-system:system": {
 		"client-certificate": [{"fingerprint": "`+certificate+`", "user": "`+user+`"}], "user": [{
 		"name": "`+user+`", "password": "`+hash+`", "authorized-key": [
 			{"name": "test", "algorithm": "ssh-ed25519", "key-data": "`+base64.StdEncoding.EncodeToString(key.PublicKey().Marshal())+`"}]}]}}`)
@@ -107,6 +113,7 @@ func serve(t *testing.T, modules []schema.Source) *element {
 	st := state.New(s, 0)
 	actions := &action.Registry{}
 	actions.History(e.store, st)
+	mount(st)
 	server, err := netconf.New(netconf.Options{Store: e.store, Users: &access.Users{Running: func() *tree.Node { return users }},
 		Access: access.NewControl(func() *tree.Node { return e.store.Running().Root }),
 		State:  st, Actions: actions, Events: events, HostKey: keys.Host,
