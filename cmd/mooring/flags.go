@@ -17,9 +17,9 @@ func stateDirFlag(f *pflag.FlagSet, dir *string) {
 // targetFlags adds the flags of commands that talk with a running element.
 func targetFlags(f *pflag.FlagSet, t *client.Target) {
 	stateDirFlag(f, &t.StateDir)
-	f.StringVar(&t.Address, "address", "", "`HOST:PORT` of an element's gNMI, instead of the local socket")
+	f.StringVar(&t.Address, "address", "", "`HOST[:PORT]` of an element's gNMI, instead of the local socket; port 9339 unless given")
 	f.StringVar(&t.User, "user", "", "`NAME` to log in with at --address")
-	f.StringVar(&t.PasswordFile, "password-file", "-", "`FILE` whose first line is the password; - is standard input")
+	f.StringVar(&t.PasswordFile, "password-file", "-", "`FILE` whose first line is the password; - is standard input, and asks at a terminal")
 	f.StringVar(&t.Cert, "cert", "", "`FILE` (PEM) with a client certificate to log in with")
 	f.StringVar(&t.Key, "key", "", "`FILE` (PEM) with its key")
 	f.StringVar(&t.Fingerprint, "fingerprint", "", "SHA-256 `DIGEST` of the certificate that the element has to show")

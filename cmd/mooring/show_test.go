@@ -54,6 +54,40 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestShowFilters shows some rows of a domain, and more columns of them.
+func TestShowFilters(t *testing.T) {
+	d := newDomain(t)
+	for _, c := range []struct {
+		args, want string // which shows the row; otherwise there is none
+	}{
+		{"bindings --node mn1@lab.example", "mn1@lab.example"},
+		{"bindings --node *@lab.example --peer mag1 --state active --machine lma", "mn1@lab.example"},
+		{"bindings --peer 2001:db8:0:11::2", "mn1@lab.example"},
+		{"bindings --node *@elsewhere", ""},
+		{"bindings --node mn1@lab.example --peer mag2", ""},
+		{"bindings --machine other", ""},
+		{"bindings --wide", "02:00:5e:10:00:01"},
+		{"peers --peer mag2", "mag2"},
+		{"peers --peer 2001:db8:0:12::2", "mag2"},
+		{"peers --status down", ""},
+		{"tunnels --peer *:11::2 --status up --wide", "ip-2001:db8:0:1::2-2001:db8:0:11::2"},
+		{"pools --network home", "198.18.0.2"},
+		{"pools --network away", ""},
+		{"bindings --json --node mn1@*", `"mn-id":"mn1@lab.example"`},
+		{"bindings --json --node mn2@*", ""},
+	} {
+		out := d.anchor.show(strings.Fields(c.args)...)
+		none := out == "" || strings.HasPrefix(out, "no ")
+		if c.want == "" && !none || c.want != "" && !strings.Contains(out, c.want) {
+			t.Errorf("show %s:\n%s", c.args, out)
+		}
+	}
+	if out := d.anchor.show("peers", "--peer", "mag2"); strings.Contains(out, "mag1") {
+		t.Errorf("the other peer is shown as well:\n%s", out)
+	}
+	complete(t, d.anchor.host, privileged, "show", "peers", "--state-dir", d.lmaDir, "--peer", "[").expect(t, 2, "--peer [", "syntax error")
+}
+
 func compare(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -135,7 +169,8 @@ func TestWatchedTableIsPrintedWhenItChanges(t *testing.T) {
 func TestShowWithoutElement(t *testing.T) {
 	h, dir := newHost(t, "h"), t.TempDir()
 	complete(t, h, privileged, "show", "pools", "--state-dir", dir).expect(t, 5, "no element answers in "+dir, "mooring run")
-	complete(t, h, privileged, "show", "pools", "--address", "127.0.0.1:9339", "--insecure-skip-verify").expect(t, 5, "no element answers at 127.0.0.1:9339")
+	complete(t, h, privileged, "show", "pools", "--address", "127.0.0.1:9339", "--insecure-skip-verify").expect(t, 5, "no element answers at 127.0.0.1:9339: dial tcp 127.0.0.1:9339: connect: connection refused")
+	complete(t, h, privileged, "show", "pools", "--address", "127.0.0.1", "--insecure-skip-verify").expect(t, 5, "127.0.0.1:9339: connect: connection refused")
 }
 
 // TestShowOverTLS logs in with everything that proves who somebody is, and with some things that do not.
@@ -143,7 +178,7 @@ func TestShowOverTLS(t *testing.T) {
 	h, dir := newHost(t, "h"), t.TempDir()
 	hash, err := access.HashPassword("correct horse")
 	must(t, err)
-	p := run(t, h, dir, "--gnmi", "127.0.0.1:0", "--netconf", "off", "--startup", write(t, "users.json", fmt.Sprintf(`{
+	p := run(t, h, dir, "--gnmi", "127.0.0.1:0", "--netconf", "127.0.0.1:0", "--startup", write(t, "users.json", fmt.Sprintf(`{
 		"mooring-system:system": {"user": [{"name": "alice", "password": %q}, {"name": "bob", "password": %[1]q}]},
 		"ietf-netconf-acm:nacm": {"groups": {"group": [{"name": "admin", "user-name": ["alice"]}]}},
 		"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l1", "domain": "d", "network": [
@@ -162,8 +197,8 @@ func TestShowOverTLS(t *testing.T) {
 		"believing":         {"--user alice --password-file " + right + " --insecure-skip-verify", 0, nil},
 		"wrong password":    {"--user alice --password-file " + wrong + " --ca " + certificate, 1, []string{"authentication failed", "--user"}},
 		"nobody":            {"--ca " + certificate, 1, []string{"--user"}},
-		"unknown authority": {"--user alice --password-file " + right, 5, []string{"certificate", "--fingerprint"}},
-		"wrong fingerprint": {"--user alice --password-file " + right + " --fingerprint 00:11", 5, []string{fingerprint, "--fingerprint"}},
+		"unknown authority": {"--user alice --password-file " + right, 5, []string{"that can be trusted: failed to verify certificate", "--fingerprint"}},
+		"wrong fingerprint": {"--user alice --password-file " + right + " --fingerprint 00:11", 5, []string{"that can be trusted: the element's certificate has the fingerprint " + fingerprint, "--fingerprint"}},
 		"no file":           {"--user alice --password-file /nonexistent", 1, []string{"password: open /nonexistent"}},
 		"no authority":      {"--user alice --password-file " + right + " --ca " + right, 1, []string{right + ": there is no certificate"}},
 		"no client key":     {"--cert " + certificate + " --key " + right, 1, []string{"client certificate"}},
@@ -176,6 +211,8 @@ func TestShowOverTLS(t *testing.T) {
 			}
 		})
 	}
+	ssh := p.said("NETCONF")
+	complete(t, h, privileged, "show", "pools", "--address", ssh, "--insecure-skip-verify").expect(t, 5, "what is there does not speak TLS", "port 9339")
 	o := complete(t, h, privileged, "show", "pools", "--address", at, "--user", "bob", "--password-file", right, "--ca", certificate)
 	if strings.Contains(o.out, "198.18.0.2") {
 		t.Errorf("bob, who may do nothing, is shown:\n%s", o.out)

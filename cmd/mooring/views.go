@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"path"
 	"strconv"
+	"strings"
 	"time"
 
 	"mooring/cmd/mooring/client"
@@ -13,6 +15,46 @@ type view struct {
 	name, short, long string
 	paths             []string // of the rows, see client.Get
 	columns           []column
+	more              []column // shown as well with --wide
+	filters           []filter
+	example           string // of a filter
+}
+
+// filter is a flag that lets only some rows be shown.
+type filter struct {
+	flag, usage string
+	cell        func(*client.Row) string // values separated by commas, one of which has to match
+	values      []string                 // that shells suggest
+}
+
+// matches reports whether one of the values of a row is like pattern, in which * and ? stand for any characters and any one.
+func (f filter) matches(pattern string, r *client.Row) bool {
+	for value := range strings.SplitSeq(f.cell(r), ",") {
+		if ok, err := path.Match(pattern, value); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// byMachine is a filter that all views have: by the name of the LMA or MAG.
+var byMachine = filter{flag: "machine", usage: "only rows of the LMA or MAG called `NAME`", cell: func(r *client.Row) string {
+	return cmp.Or(r.Key("lma", "name"), r.Key("mag", "name"))
+}}
+
+// byStatus is a filter by oper-status.
+var byStatus = filter{flag: "status", usage: "only rows with this `STATUS`, such as up", values: []string{"up", "down", "unknown", "encap-mismatch"},
+	cell: func(r *client.Row) string { return r.Text("oper-status") }}
+
+// byLeaf is a filter by some leaves.
+func byLeaf(flag, usage string, paths ...[]string) filter {
+	return filter{flag: flag, usage: usage, cell: func(r *client.Row) string {
+		var values []string
+		for _, leaf := range paths {
+			values = append(values, r.Text(leaf...))
+		}
+		return strings.Join(values, ",")
+	}}
 }
 
 type column struct {
@@ -46,6 +88,17 @@ which addresses, and where.`,
 			machine, leaf("NODE", "mn-id"), leaf("IPV4", "hoa"), leaf("IPV6", "hnp"), leaf("PEER", "peer"), leaf("CARE-OF", "care-of-address"),
 			leaf("STATE", "state"), seconds("REMAINING", "remaining-lifetime"), leaf("FORWARDING", "forwarding"),
 		},
+		more: []column{
+			leaf("ID", "id"), leaf("LINK-LAYER", "link-layer-id"), leaf("ACCESS", "access-technology"), leaf("NETWORK", "network"), leaf("PROFILE", "profile"),
+			leaf("TUNNEL", "tunnel"), leaf("HANDOFFS", "handoff-count"), leaf("CREATED", "created"), leaf("REGISTERED", "last-registration"),
+			leaf("ERROR", "forwarding-error"),
+		},
+		filters: []filter{
+			byLeaf("node", "only mobile nodes whose identifier is `NAI`; * stands for anything", []string{"mn-id"}),
+			byLeaf("peer", "only mobile nodes at this `PEER`, by its id or care-of address", []string{"peer"}, []string{"care-of-address"}),
+			byLeaf("state", "only bindings in this `STATE`, such as active", []string{"state"}),
+		},
+		example: "--node '*@example.net' --peer mag1",
 	},
 	{
 		name: "peers", short: "Show the MAGs of each LMA and the LMAs of each MAG",
@@ -56,6 +109,17 @@ they answer, and how many bindings they have.`,
 			machine, either("PEER", []string{"id"}, []string{"lma"}), either("ADDRESS", []string{"path", "address"}, []string{"remote-address"}),
 			leaf("ORIGIN", "origin"), leaf("STATUS", "oper-status"), leaf("BINDINGS", "bindings"),
 		},
+		more: []column{
+			either("CHANGED", []string{"path", "last-change"}, []string{"last-change"}), either("TUNNEL", []string{"path", "tunnel"}, []string{"tunnel"}),
+			leaf("PBU", "statistics", "pbu", "received"), leaf("PBA", "statistics", "pba", "sent"),
+			either("MISSED", []string{"path", "heartbeat", "missed"}, []string{"heartbeat", "missed"}),
+			either("RTT", []string{"path", "heartbeat", "rtt"}, []string{"heartbeat", "rtt"}),
+		},
+		filters: []filter{
+			byLeaf("peer", "only the peer with this `ID` or address; * stands for anything", []string{"id"}, []string{"lma"}, []string{"path", "address"}, []string{"remote-address"}),
+			byStatus,
+		},
+		example: "--peer mag1",
 	},
 	{
 		name: "tunnels", short: "Show the tunnels and their traffic",
@@ -69,6 +133,12 @@ and sent, and how many were dropped for any reason.`,
 			leaf("TX PACKETS", "statistics", "out-packets"), leaf("TX OCTETS", "statistics", "out-octets"),
 			{"DROPS", drops},
 		},
+		more: []column{leaf("ID", "id"), leaf("CHANGED", "last-change"), leaf("REASON", "status-reason")},
+		filters: []filter{
+			byLeaf("peer", "only tunnels to this `ADDRESS`; * stands for anything", []string{"remote-address"}),
+			byStatus,
+		},
+		example: "--status down",
 	},
 	{
 		name: "pools", short: "Show how full the pools of addresses and prefixes are",
@@ -80,6 +150,9 @@ most, and when a node last got none.`,
 			leaf("FIRST", "start-address"), leaf("LENGTH", "pool-prefix"), leaf("TOTAL", "usage", "total"), leaf("USED", "usage", "used"),
 			leaf("FREE", "usage", "free"), leaf("MOST", "usage", "high-water"), leaf("LAST EXHAUSTED", "usage", "last-exhausted"),
 		},
+		filters: []filter{{flag: "network", usage: "only pools of the network called `NAME`; * stands for anything",
+			cell: func(r *client.Row) string { return r.Key("network", "name") }}},
+		example: "--network home",
 	},
 }
 

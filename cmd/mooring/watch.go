@@ -44,6 +44,8 @@ Of an element with more than ten thousand bindings, only those are shown that ch
 	targetFlags(f, &o.target)
 	f.BoolVar(&o.asJSON, "json", false, "print a JSON object a line: what happened, or the rates of an LMA or MAG")
 	f.DurationVar(&o.interval, "interval", 2*time.Second, "`TIME` between two looks at the counters")
+	cmd.MarkFlagDirname("state-dir")
+	cmd.RegisterFlagCompletionFunc("interval", cobra.FixedCompletions([]string{"1s", "2s", "10s"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

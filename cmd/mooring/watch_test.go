@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"mooring/dataplane/netns"
+	"mooring/server/access"
 )
 
 // TestWatchCommand follows an anchor while its gateway is disabled, while it is killed, and when it is back.
@@ -68,8 +71,8 @@ type terminal struct {
 	seen   bytes.Buffer
 }
 
-// onTerminal starts a program on a terminal of 100 columns and 30 lines.
-func onTerminal(t *testing.T, args ...string) (*terminal, func() error) {
+// onTerminal starts a program of a host on a terminal of 100 columns and 30 lines.
+func onTerminal(t *testing.T, h *netns.Host, args ...string) (*terminal, func() error) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	must(t, err)
@@ -85,7 +88,7 @@ func onTerminal(t *testing.T, args ...string) (*terminal, func() error) {
 	cmd := program(privileged, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	must(t, cmd.Start())
+	must(t, h.Start(cmd))
 	t.Cleanup(func() { cmd.Process.Kill() })
 	go func() {
 		r := bufio.NewReader(master)
@@ -130,7 +133,7 @@ func (x *terminal) await(t *testing.T, texts ...string) (seen string) {
 // TestWatchOnATerminal shows an element on a terminal, which is made smaller, until somebody types Ctrl-C: then the terminal is as it was.
 func TestWatchOnATerminal(t *testing.T) {
 	d := newDomain(t)
-	x, wait := onTerminal(t, "watch", "--state-dir", d.lmaDir)
+	x, wait := onTerminal(t, d.lma, "watch", "--state-dir", d.lmaDir)
 	x.await(t, "\x1b[?1049h\x1b[?25l", "lma lma", "mag1", "mn1@lab.example", "198.18.0.2")
 	x.resize(t, 30, 12)
 	x.await(t, "\x1b[H")
@@ -147,6 +150,41 @@ func TestWatchOnATerminal(t *testing.T) {
 	}
 	if last := x.await(t, "\x1b[?25h\x1b[?1049l"); !strings.HasSuffix(last, "\x1b[?25h\x1b[?1049l") {
 		t.Errorf("the last that was written: %q", last)
+	}
+}
+
+// TestPasswordIsAskedForOnATerminal types a password, which is not shown.
+func TestPasswordIsAskedForOnATerminal(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	hash, err := access.HashPassword("correct horse")
+	must(t, err)
+	p := run(t, h, dir, "--gnmi", "127.0.0.1:0", "--netconf", "off", "--startup", write(t, "users.json", fmt.Sprintf(`{
+		"mooring-system:system": {"user": [{"name": "alice", "password": %q}]},
+		"ietf-netconf-acm:nacm": {"groups": {"group": [{"name": "admin", "user-name": ["alice"]}]}}}`, hash)))
+	x, wait := onTerminal(t, h, "show", "pools", "--address", p.said("gNMI"), "--user", "alice", "--insecure-skip-verify")
+	x.await(t, "password: ")
+	eventually(t, func() string {
+		if mode, err := unix.IoctlGetTermios(int(x.master.Fd()), unix.TCGETS); err != nil || mode.Lflag&unix.ECHO != 0 {
+			return fmt.Sprintf("what is typed is shown: %v", err)
+		}
+		return ""
+	})
+	_, err = x.master.WriteString("correct horse\n")
+	must(t, err, wait())
+	if said := x.await(t, "no pools"); strings.Contains(said, "horse") {
+		t.Errorf("the password is shown: %q", said)
+	}
+}
+
+// TestCompletion asks for completions as a shell does.
+func TestCompletion(t *testing.T) {
+	h := newHost(t, "h")
+	for _, c := range []struct{ args, want string }{
+		{"wat", "watch\t"}, {"watch --int", "--interval"}, {"show bindings --", "--node"}, {"show peers --status u", "up"}, {"watch --state-dir x", ":16"}, // folders only
+	} {
+		if o := complete(t, h, privileged, append([]string{"__complete"}, strings.Fields(c.args)...)...); !strings.Contains(o.out, c.want) {
+			t.Errorf("%s is completed to %q", c.args, o.out)
+		}
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"golang.org/x/term"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -29,9 +31,9 @@ var ErrUnreachable = errors.New("no element answers")
 // Target says which element to talk to, and as whom.
 type Target struct {
 	StateDir string // of an element on this host, whose local socket needs no login; counts where Address is empty
-	Address  string // HOST:PORT of gNMI over TLS
+	Address  string // HOST or HOST:PORT of gNMI over TLS
 
-	User, PasswordFile string // the file holds the password in its first line; - is standard input
+	User, PasswordFile string // the file holds the password in its first line; - is standard input, or the terminal
 	Cert, Key          string // files (PEM) with a client certificate, instead of or beside user and password
 
 	CA                 string // file (PEM) with who may have signed the element's certificate; empty: whom the host trusts
@@ -116,7 +118,18 @@ func (t *Target) remote() (address string, options []grpc.DialOption, err error)
 		}
 		options = append(options, grpc.WithPerRPCCredentials(login{t.User, password}))
 	}
-	return "dns:///" + t.Address, options, nil
+	return "dns:///" + withPort(t.Address), options, nil
+}
+
+// gnmiPort is where gNMI is, unless somebody says otherwise (registered with IANA as gnmi-gnoi).
+const gnmiPort = "9339"
+
+// withPort adds the port to an address that has none.
+func withPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), gnmiPort)
 }
 
 func readPool(name string) (*x509.CertPool, error) {
@@ -138,8 +151,14 @@ func (t *Target) verifyFingerprint(state tls.ConnectionState) error {
 	return nil
 }
 
-// readPassword reads the first line of a file.
+// readPassword reads the first line of a file; somebody at a terminal is asked for it.
 func readPassword(name string) (string, error) {
+	if stdin := int(os.Stdin.Fd()); name == "-" && term.IsTerminal(stdin) {
+		fmt.Fprint(os.Stderr, "password: ")
+		password, err := term.ReadPassword(stdin)
+		fmt.Fprintln(os.Stderr)
+		return string(password), err
+	}
 	if name == "-" {
 		name = "/dev/stdin"
 	}
@@ -167,22 +186,33 @@ func (c *Client) explain(err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
-		if c.target.Address == "" {
-			return fmt.Errorf("%w in %s: start one with mooring run --state-dir, or name another with --state-dir or --address (%s)",
-				ErrUnreachable, c.target.StateDir, s.Message())
-		}
-		return fmt.Errorf("%w at %s: %s%s", ErrUnreachable, c.target.Address, s.Message(), c.trustAdvice(s.Message()))
+		return c.explainUnreachable(plain(s.Message()))
 	case codes.Unauthenticated:
-		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", s.Message())
+		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", strings.TrimPrefix(s.Message(), gpb.GNMI_Subscribe_FullMethodName+": "))
 	case codes.Canceled, codes.DeadlineExceeded:
 		return err
 	}
 	return errors.New(s.Message())
 }
 
-func (c *Client) trustAdvice(message string) string {
-	if strings.Contains(message, "x509:") || strings.Contains(message, "tls:") {
-		return "; trust its certificate by --fingerprint, as the element printed it at its first start, or by --ca"
+func (c *Client) explainUnreachable(why string) error {
+	switch {
+	case c.target.Address == "":
+		return fmt.Errorf("%w in %s: start one with mooring run --state-dir, or name another with --state-dir or --address (%s)",
+			ErrUnreachable, c.target.StateDir, why)
+	case strings.Contains(why, "first record does not look like a TLS handshake"):
+		return fmt.Errorf("%w at %s: what is there does not speak TLS; gNMI is at port %s unless it is configured otherwise", ErrUnreachable, c.target.Address, gnmiPort)
+	case strings.Contains(why, "certificate"):
+		return fmt.Errorf("%w at %s that can be trusted: %s; trust its certificate by --fingerprint, as the element printed it at its first start, or by --ca",
+			ErrUnreachable, c.target.Address, why)
 	}
-	return ""
+	return fmt.Errorf("%w at %s: %s", ErrUnreachable, c.target.Address, why)
+}
+
+// plain takes away what gRPC puts around the reason why a connection failed.
+func plain(message string) string {
+	for _, prefix := range []string{`connection error: desc = "`, "transport: ", "authentication handshake failed: ", "Error while dialing: ", "tls: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	return strings.TrimSuffix(message, `"`)
 }
