@@ -5,10 +5,12 @@ import (
 	"mooring/mobility"
 )
 
-// Change says that a row is now as Binding, or (Binding nil) gone.
+// Change says that a row is now as Binding, or (Binding nil) gone. Puts counts how often it was put, up to this one: an observer sees from two
+// of them how many it has not been told of.
 type Change struct {
 	ID      dataplane.SessionID
 	Binding *mobility.Binding
+	Puts    uint32
 }
 
 // Mark is an observer's place in the order of changes. Its first round yields every row, the later ones what changed since:
@@ -87,7 +89,7 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 	}
 	for e := first; e != nil; e = e.newer {
 		if e.row != nil || seen > 0 { // a mark that has seen nothing needs no obituary
-			buf = append(buf, Change{e.id, e.row})
+			buf = append(buf, Change{e.id, e.row, e.puts})
 		}
 	}
 	s.marks[m] = s.changes

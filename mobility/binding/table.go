@@ -54,6 +54,7 @@ type entry struct {
 	older, newer *entry
 	sibling      *entry // next entry of the same node
 	alarm        alarm
+	puts         uint32 // how often the row was put; it takes no memory that allocation would not waste
 }
 
 // New returns an empty table.
@@ -86,6 +87,7 @@ func (t *Table) Put(b *mobility.Binding) {
 	t.found = e
 	old := e.row
 	e.row = b
+	e.puts++
 	s.touch(e)
 	s.mu.Unlock()
 	t.reindex(e, old, b)

@@ -104,6 +104,9 @@ func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tr
 	if !changes.Empty() {
 		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
 			Comment: o.Comment, Trial: o.Confirm != nil, By: by}
+		if o.Confirm != nil {
+			next.Persist = o.Confirm.Persist
+		}
 		if o.Check != nil {
 			if err := o.Check(changes); err != nil {
 				return nil, err

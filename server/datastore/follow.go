@@ -26,13 +26,27 @@ func (s *Store) Follow() (*Follower, *Snapshot) {
 	return &Follower{store: s, seen: now}, now
 }
 
+// Peek is Next without waiting; ok is false when there is no commit yet.
+func (f *Follower) Peek() (c Commit, ok bool) {
+	c, _, ok = f.take()
+	return c, ok
+}
+
+func (f *Follower) take() (c Commit, woken chan struct{}, ok bool) {
+	next, woken := f.peek()
+	if next == nil {
+		return c, woken, false
+	}
+	c = Commit{Snapshot: next, Changes: tree.Diff(f.seen.Root, next.Root), Merged: int(next.ID - f.seen.ID - 1)}
+	f.seen = next
+	return c, nil, true
+}
+
 // Next waits for the next commit. It returns the context's error when that ends first.
 func (f *Follower) Next(ctx context.Context) (Commit, error) {
 	for {
-		next, woken := f.peek()
-		if next != nil {
-			c := Commit{Snapshot: next, Changes: tree.Diff(f.seen.Root, next.Root), Merged: int(next.ID - f.seen.ID - 1)}
-			f.seen = next
+		c, woken, ok := f.take()
+		if ok {
 			return c, nil
 		}
 		select {

@@ -27,7 +27,8 @@ type Snapshot struct {
 	Label string
 	// Comment is what the user said of the commit.
 	Comment string
-	Trial   bool // committed to be undone unless it is confirmed, which may have happened since
+	Trial   bool   // committed to be undone unless it is confirmed, which may have happened since
+	Persist string // what confirms a trial from other sessions; forgotten by a restart
 	// By is the session that committed; nil where that was before the last start.
 	By       *Session
 	Warnings []*tree.Error // that are new with it; forgotten by a restart
