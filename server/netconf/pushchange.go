@@ -69,7 +69,7 @@ func (u *changeUpdates) turn(t pushTerms) (wake, error) {
 		u.follow(t)
 	}
 	_, commit := u.of.session.server.store.Watch()
-	more := u.tracker.Look()
+	more := u.tracker.Look(time.Now())
 	if u.all.Swap(false) {
 		u.owed = true
 	}
@@ -78,8 +78,8 @@ func (u *changeUpdates) turn(t pushTerms) (wake, error) {
 	}
 	next := wake{rows: u.tracker.Ready(), commit: commit, resync: u.asked}
 	switch {
-	case u.waits(): // what changes until then is looked at then
-		next = wake{at: u.due, resync: u.asked}
+	case u.waits():
+		next.at = u.due
 	case more:
 		next.at = time.Now()
 	}

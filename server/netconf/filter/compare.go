@@ -111,6 +111,41 @@ func (c *Comparison) Row(path schema.Path, was, is *tree.Node, part bool) {
 	c.is.away(b)
 }
 
+// Again tells of a node that has changed and is as it was: that it was created, or replaced, or deleted. op is how it changed last, path
+// leads to it. The first at steps of the path lead to row, which is nil where it is gone; at is 0 in a configuration.
+func (c *Comparison) Again(op Op, path schema.Path, at int, row *tree.Node) {
+	c.is.state = at > 0
+	s, entered := c.is.top, 0
+	for i, step := range path {
+		n := row
+		switch {
+		case i < at-1:
+			n = tree.Stub(step)
+		case i >= at:
+			if n = c.child(&c.is, s, step.Node); n != nil && step.Keys != nil {
+				n = n.Entry(step.Keys...)
+			}
+		}
+		if s = c.is.look(n, s.of(step.Node)); s.node == nil {
+			break
+		}
+		entered++
+	}
+	c.path = append(c.path[:0], path...)
+	switch {
+	case s.node != nil && op == Create && c.is.shows(s):
+		c.edit(Create, &c.is, s)
+	case s.node != nil && op != Delete && c.is.shows(s):
+		c.edit(Replace, &c.is, s)
+	case s.node == nil && op == Delete:
+		c.edit(Delete, &c.is, s)
+	}
+	c.path = c.path[:0]
+	for range entered {
+		c.is.leave()
+	}
+}
+
 // of is what is wanted of a child.
 func (s sight) of(def *schema.Node) (c choices) {
 	if s.node != nil {

@@ -33,6 +33,7 @@ type Tracker struct {
 	rows     map[rowKey]state.Row // as they were seen last
 	changed  []rowKey             // that may be others than those told, in the order in which they changed
 	before   map[rowKey]state.Row // of changed: what was told; the zero Row is none
+	churn    churn
 	buf      []state.Row
 	keys     []string
 	old, new *state.Renderer
@@ -70,7 +71,7 @@ func New(o Options) *Tracker {
 // Begin takes note of everything that there is, as of what was told.
 func (t *Tracker) Begin(ctx context.Context) {
 	for t.follower != nil && !t.follower.Complete() && ctx.Err() == nil {
-		t.look()
+		t.look(time.Time{})
 	}
 	t.configure()
 	t.Settle()
@@ -98,9 +99,9 @@ func (t *Tracker) Config() *tree.Node { return t.seen.root }
 const enough = 10_000
 
 // Look looks at what has changed. more says that there may be more to look at.
-func (t *Tracker) Look() (more bool) {
+func (t *Tracker) Look(now time.Time) (more bool) {
 	for rows := 0; t.follower != nil && !more; more = rows >= enough {
-		n := t.look()
+		n := t.look(now)
 		if n == 0 {
 			break
 		}
@@ -112,13 +113,21 @@ func (t *Tracker) Look() (more bool) {
 
 // configure looks at the configuration: later than at the rows, so that there is none whose configuration is not known yet.
 func (t *Tracker) configure() {
-	if root := t.Running(); root != t.seen.root {
-		t.seen = version{root, t.Access()}
+	root := t.Running()
+	if root == t.seen.root {
+		return
 	}
+	next := version{root, t.Access()}
+	if t.seen.root != t.told.root {
+		if c, err := filter.Compare(context.Background(), t.read(t.seen), t.read(next), t.churn.note(nil)); err == nil {
+			c.Config()
+		}
+	}
+	t.seen = next
 }
 
 // look takes note of some of the rows that have changed.
-func (t *Tracker) look() int {
+func (t *Tracker) look(now time.Time) int {
 	t.buf = t.follower.Next(t.buf[:0])
 	for _, row := range t.buf {
 		key := t.keyOf(row)
@@ -126,6 +135,8 @@ func (t *Tracker) look() int {
 		if _, changed := t.before[key]; !changed {
 			t.before[key] = was
 			t.changed = append(t.changed, key)
+		} else if !now.IsZero() {
+			t.compare(t.again(key), key, was, row, now)
 		}
 		if !row.Gone() {
 			t.rows[key] = row
@@ -151,12 +162,19 @@ func (t *Tracker) Settle() {
 	t.told = t.seen
 	t.changed = t.changed[:0]
 	clear(t.before)
+	t.churn.clear()
+}
+
+// again compares rows that have changed more than once before they are told; nil when nobody can say what is selected.
+func (t *Tracker) again(key rowKey) *filter.Comparison {
+	c, _ := filter.Compare(context.Background(), t.read(t.seen), t.read(t.seen), t.churn.note(&key))
+	return c
 }
 
 // Tell tells what differs from what was told before, and takes it for told. The error, a *tree.Error, says that what the filter selects
 // cannot be found out; then nothing is told, and nothing is taken for told.
 func (t *Tracker) Tell(ctx context.Context, now time.Time, tell func(*filter.Edit)) error {
-	c, err := filter.Compare(ctx, t.read(t.told), t.read(t.seen), tell)
+	c, err := filter.Compare(ctx, t.read(t.told), t.read(t.seen), t.churn.watch(tell))
 	if err != nil {
 		return err
 	}
@@ -166,7 +184,17 @@ func (t *Tracker) Tell(ctx context.Context, now time.Time, tell func(*filter.Edi
 	}
 	slices.SortStableFunc(t.changed, func(a, b rowKey) int { return cmp.Compare(a.view, b.view) })
 	for _, key := range t.changed {
-		t.row(c, key, now)
+		t.compare(c, key, t.before[key], t.rows[key], now)
+	}
+	for _, touch := range t.churn.rest() {
+		at, row := 0, (*tree.Node)(nil)
+		if touch.row != nil {
+			at = len(t.views[touch.row.view].Node().Ancestors())
+			if is, there := t.rows[*touch.row]; there {
+				row = t.new.Render(is, now)
+			}
+		}
+		c.Again(touch.op, touch.path, at, row)
 	}
 	t.Settle()
 	return nil
@@ -190,19 +218,18 @@ func (t *Tracker) everyRow() {
 	slices.SortFunc(t.changed[had:], func(a, b rowKey) int { return strings.Compare(a.keys, b.keys) })
 }
 
-// row compares a row with what was told of it.
-func (t *Tracker) row(c *filter.Comparison, key rowKey, now time.Time) {
-	was, told := t.before[key], t.before[key] != state.Row{}
-	is, there := t.rows[key]
-	if told && there && c.Steady() && was.Same(is) {
+// compare compares two versions of a row; the zero Row, and one that is gone, are none.
+func (t *Tracker) compare(c *filter.Comparison, key rowKey, was, is state.Row, now time.Time) {
+	none := func(r state.Row) bool { return r == state.Row{} || r.Gone() }
+	if c == nil || !none(was) && !none(is) && c.Steady() && was.Same(is) {
 		return
 	}
 	var old, new *tree.Node
 	var path schema.Path
-	if told {
+	if !none(was) {
 		old, path = t.old.Render(was, now), was.Path()
 	}
-	if there {
+	if !none(is) {
 		new, path = t.new.Render(is, now), is.Path()
 	}
 	if path != nil {
