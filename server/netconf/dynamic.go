@@ -86,7 +86,7 @@ func (d *dynamic) find(r *request, of *session) (subscription, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.open[uint32(id)]
-	if s == nil || of != nil && s.common().session != of {
+	if s == nil || s.common().ctx.Err() != nil || of != nil && s.common().session != of { // one that was ended may not have left yet
 		return nil, subscriptionError(tree.InvalidValue, "no-such-subscription", fmt.Sprintf("there is no subscription %d of this session", id))
 	}
 	return s, nil
