@@ -33,6 +33,7 @@ type manager struct {
 func calling(t testing.TB, limits Limits) (*fixture, *manager) {
 	t.Helper()
 	cert := certify(t, "", time.Hour)
+	limits.Linger = shortPause
 	f := start(t, users(cert), limits)
 	f.server.certificate = func() *tls.Certificate { return &cert }
 	f.server.CallHome.pause = shortPause
@@ -109,7 +110,7 @@ func TestCallHome(t *testing.T) {
 			t.Parallel()
 			f, m := calling(t, Limits{})
 			if name == "ssh" {
-				f, _, m.keys = reachable(t, Limits{})
+				f, _, m.keys = reachable(t, Limits{Linger: shortPause})
 				f.server.CallHome.pause = shortPause
 				m.keys = m.keys[1:]
 			}
@@ -361,7 +362,7 @@ func TestCallHomeSlowReader(t *testing.T) {
 	t.Parallel()
 	f, m := calling(t, Limits{})
 	at := m.at("m", true)
-	at.KeepAlive = 100 * time.Millisecond
+	at.KeepAlive = 300 * time.Millisecond
 	f.server.CallHome.Configure([]Manager{at})
 	c := over(t, m.secure(m.await(), m.cert))
 	c.must(edit(top(items(8_000))), commit)
@@ -369,7 +370,7 @@ func TestCallHomeSlowReader(t *testing.T) {
 	for i := range replies {
 		c.send(rpc(i, `<get-config><source><running/></source></get-config>`))
 	}
-	time.Sleep(20 * at.KeepAlive)
+	time.Sleep(8 * at.KeepAlive)
 	if n := f.server.session(1).count.in.Load(); n == replies+2 {
 		t.Error("the session went through all its requests: the test proves nothing")
 	}

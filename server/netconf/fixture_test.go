@@ -1,7 +1,6 @@
 package netconf
 
 import (
-	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -139,7 +138,6 @@ func startWith(t testing.TB, startup string, limits Limits, mount func(*state.St
 		return nil
 	}})
 	mount(st)
-	limits.Linger = cmp.Or(limits.Linger, 200*time.Millisecond)
 	server, err := New(Options{Store: store, Users: &access.Users{Running: running}, Access: access.NewControl(running), State: st, Actions: actions(s), Events: events,
 		HostKey: hostKey(), Limits: limits, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {

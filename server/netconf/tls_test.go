@@ -248,7 +248,7 @@ const getSessions = `<get><filter><netconf-state xmlns="urn:ietf:params:xml:ns:y
 
 // Limits hold for all transports together.
 func TestTLSSharesLimits(t *testing.T) {
-	f, addr, ann := overTLS(t, Limits{Sessions: 1, Logins: 1, LoginTimeout: 300 * time.Millisecond})
+	f, addr, ann := overTLS(t, Limits{Sessions: 1, Logins: 1, LoginTimeout: 300 * time.Millisecond, Linger: shortPause})
 	c := sessionTLS(t, addr, ann)
 	if conn, err := dialTLS(t, addr, tls.VersionTLS13, ann); err != nil {
 		t.Errorf("a second connection: %v", err)
