@@ -50,7 +50,8 @@ func userOf(ctx context.Context) access.User {
 
 // tap authenticates an RPC when it is opened, before anything of the request is taken in; a stream that goes on for days is not asked again.
 // It runs in the goroutine that reads the connection, so whoever guesses passwords does so one by one.
-func (a *authenticator) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+func (a *authenticator) tap(ctx context.Context, info *tap.Info) (_ context.Context, err error) {
+	defer recovered(a.log, info.FullMethodName, &err)
 	p, _ := peer.FromContext(ctx)
 	id, ok := p.AuthInfo.(*identity)
 	if !ok {

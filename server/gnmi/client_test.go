@@ -47,6 +47,8 @@ func textOfValue(v *gpb.TypedValue) string {
 		return string(v.JsonIetfVal)
 	case *gpb.TypedValue_JsonVal:
 		return string(v.JsonVal)
+	case *gpb.TypedValue_AsciiVal:
+		return "ascii " + v.AsciiVal
 	case *gpb.TypedValue_StringVal:
 		return "string " + v.StringVal
 	case *gpb.TypedValue_UintVal:

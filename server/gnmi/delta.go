@@ -11,8 +11,8 @@ import (
 // sink takes what a client is told. Leaves come in groups: those of one instance, which is a list entry, a container of state, or the
 // root. What a sink is given may be used again: a path when the instance has ended, everything else when it returns.
 type sink interface {
-	// begin starts an instance; end finishes it.
-	begin(at schema.Path, when time.Time)
+	// begin starts an instance; end finishes it. merged is how many versions of it were never told.
+	begin(at schema.Path, when time.Time, merged uint64)
 	// leaf tells the value of a leaf, or those of a leaf-list; in are the containers between the instance and it.
 	leaf(in []*schema.Node, def *schema.Node, texts [][]byte)
 	// presence tells that a container is there that means something by that.
@@ -30,6 +30,7 @@ type delta struct {
 	filter tree.Filter // what the client may see; nil: everything
 	models models
 	when   time.Time
+	merged uint64
 	// state: the versions are rows. Their keys that are configuration are not told, since the configuration tells them. Otherwise the
 	// versions are configurations, and values in use by default count.
 	state bool
@@ -44,7 +45,7 @@ type delta struct {
 
 // instance tells about an instance and the entries of the lists in it.
 func (d *delta) instance(at schema.Path, old, new *tree.Node, sel selection) error {
-	d.sink.begin(at, d.when)
+	d.sink.begin(at, d.when, d.merged)
 	d.leaves(old, new, sel)
 	if err := d.sink.end(); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (d *delta) top(old, new *tree.Node, sel selection) error {
 		case c.def.HasChildren():
 			err = d.instance(at, c.old, c.new, c.sel)
 		default:
-			d.sink.begin(nil, d.when)
+			d.sink.begin(nil, d.when, 0)
 			d.sink.leaf(nil, c.def, d.textsOf(c.new))
 			err = d.sink.end()
 		}

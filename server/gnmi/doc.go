@@ -23,11 +23,12 @@
 //	read.go          configuration and state to a sink
 //	delta.go         what differs between two versions of a node
 //	found.go         the sink of Get
-//	notify.go        the sink of Subscribe
+//	notify.go        the sink of Subscribe; encode.go what it writes, codec.go how that is sent
+//	flat.go          rows that hold nothing but leaves
 //	value.go         values of leaves; json.go the JSON encoding that is not RFC 7951's
 //	get.go
-//	set.go           operations, and the commit; payload.go what they write
+//	set.go           operations, and the commit; payload.go what they write; union.go union_replace
 //	subscribe.go     the request of a Subscribe; subscriber.go who serves it, stream.go and feed.go how it goes on
-//	extension.go     extensions
-//	errors.go        what went wrong, in the codes of gRPC
+//	extension.go     extensions; arbitration.go who is the master
+//	errors.go        what went wrong, in the codes of gRPC; panic.go what should not
 package gnmi

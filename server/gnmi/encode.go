@@ -1,6 +1,7 @@
 package gnmi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"math"
 	"strconv"
@@ -37,6 +38,7 @@ const (
 	valueLeafList         = 8
 	valueJSON             = 10
 	valueJSONIETF         = 11
+	valueASCII            = 12
 	valueDouble           = 14
 	arrayElement          = 1 // ScalarArray
 )
@@ -99,6 +101,8 @@ func (e *valueEncoder) append(b []byte, def *schema.Node, texts [][]byte) []byte
 	switch e.encoding {
 	case gpb.Encoding_PROTO:
 		return e.appendProto(b, def, texts)
+	case gpb.Encoding_ASCII:
+		return appendText(b, valueASCII, bytes.Join(texts, []byte(asciiSeparator)))
 	case gpb.Encoding_JSON_IETF:
 		e.array = appendJSON(e.array[:0], def, stringsOf(texts), tree.AppendJSONValue)
 		return appendText(b, valueJSONIETF, e.array)

@@ -3,8 +3,11 @@ package gnmi
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -15,8 +18,11 @@ import (
 
 // extensions are those of a request that are served.
 type extensions struct {
-	depth  int           // how many levels of a node are told; 0: all
-	commit *extpb.Commit // nil: none
+	depth    int           // how many levels of a node are told; 0: all
+	commit   *extpb.Commit // nil: none
+	config   bool          // only configuration is told, and where a commit ends
+	history  *extpb.History
+	election *election // nil: whoever asks does not take part in any
 }
 
 // readExtensions reads the extensions of a request. It refuses those that gNMI itself defines and that are not served there, since a
@@ -24,35 +30,66 @@ type extensions struct {
 // they are passed over.
 func readExtensions(op string, list []*extpb.Extension) (x extensions, f *fault) {
 	for _, e := range list {
-		name := ""
 		switch ext := e.GetExt().(type) {
 		case *extpb.Extension_Depth:
-			if ext.Depth.GetLevel() == 0 {
-				continue // no limit, as without it
+			if ext.Depth.GetLevel() > 0 { // 0 is as without it
+				x.depth, f = int(ext.Depth.GetLevel()), onlyOf(op, "depth", "get", "subscribe")
 			}
-			if op == "set" || op == "capabilities" {
-				return x, faultf(codes.InvalidArgument, "%s: the extension depth is one of Get and Subscribe", op)
-			}
-			x.depth = int(ext.Depth.GetLevel())
-			continue
 		case *extpb.Extension_Commit:
-			if op != "set" {
-				return x, faultf(codes.InvalidArgument, "%s: the extension commit is one of Set", op)
-			}
-			x.commit = ext.Commit
-			continue
+			x.commit, f = ext.Commit, onlyOf(op, "commit", "set")
 		case *extpb.Extension_MasterArbitration:
-			name = "master arbitration"
+			if f = onlyOf(op, "master arbitration", "set"); f == nil {
+				x.election, f = electionOf(ext.MasterArbitration)
+			}
 		case *extpb.Extension_History:
-			name = "history"
+			x.history, f = ext.History, onlyOf(op, "history", "subscribe")
 		case *extpb.Extension_ConfigSubscription:
-			name = "config subscription"
-		default:
-			continue
+			if x.config = true; ext.ConfigSubscription.GetStart() == nil {
+				f = faultf(codes.InvalidArgument, "%s: the extension config subscription wants start", op)
+			} else {
+				f = onlyOf(op, "config subscription", "subscribe")
+			}
 		}
-		return x, faultf(codes.Unimplemented, "%s: the extension %s is not supported", op, name)
+		if f != nil {
+			return x, f
+		}
 	}
 	return x, nil
+}
+
+// onlyOf refuses an extension outside the RPCs that it is for.
+func onlyOf(op, name string, rpcs ...string) *fault {
+	if slices.Contains(rpcs, op) {
+		return nil
+	}
+	return faultf(codes.InvalidArgument, "%s: the extension %s is one of %s", op, name, strings.Join(rpcs, " and "))
+}
+
+// checkHistory refuses the extension history: nothing is kept of what state was. What no element could serve is wrong in itself.
+func checkHistory(h *extpb.History, mode gpb.SubscriptionList_Mode) *fault {
+	wrong := ""
+	switch r := h.GetRequest().(type) {
+	case nil:
+		if h == nil {
+			return nil
+		}
+		wrong = "the extension history wants a time or a range"
+	case *extpb.History_SnapshotTime:
+		if mode != gpb.SubscriptionList_ONCE {
+			wrong = "a snapshot of history is told in mode ONCE"
+		}
+	case *extpb.History_Range:
+		switch {
+		case mode != gpb.SubscriptionList_STREAM:
+			wrong = "a range of history is told in mode STREAM"
+		case r.Range.GetEnd() != 0 && r.Range.GetStart() > r.Range.GetEnd():
+			wrong = "the range of history ends before it starts"
+		}
+	}
+	if wrong != "" {
+		return faultf(codes.InvalidArgument, "subscribe: %s", wrong)
+	}
+	return faultf(codes.Unimplemented, "subscribe: the extension history is not supported: nothing is kept of what state was")
 }
 
 // pending is what a Set does to the commit that waits to be confirmed: it makes one, or decides on the one there is.
@@ -113,6 +150,9 @@ func rollbackAfter(d *durationpb.Duration) (time.Duration, error) {
 	return d.AsDuration(), nil
 }
 
+// netconfModule has the rpcs whose rules say who may commit, confirm and cancel.
+const netconfModule = "ietf-netconf"
+
 // decide confirms, cancels or prolongs the commit that waits to be confirmed, whether it came through gNMI or NETCONF.
 func (s *service) decide(ctx context.Context, user access.User, p *pending) error {
 	if owner, _, _ := s.options.Store.Pending(); owner == nil {
@@ -122,8 +162,7 @@ func (s *service) decide(ctx context.Context, user access.User, p *pending) erro
 	if p.cancel {
 		rpc = "cancel-commit"
 	}
-	const module = "ietf-netconf" // whose rules say who may do this
-	if err := s.options.Access.For(user).Exec(module, rpc, s.schema.RPC(module, rpc)); err != nil {
+	if err := s.options.Access.For(user).Exec(netconfModule, rpc, s.schema.RPC(netconfModule, rpc)); err != nil {
 		return refusal(ctx, err)
 	}
 	session := s.options.Store.NewSession(user, 0)

@@ -1,7 +1,10 @@
 package gnmi
 
 import (
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +50,7 @@ func decide(id string, action any) *gpb.SetRequest {
 
 func TestGNMI71CommitConfirmed(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.sync()
 	c.set(t, trial("c1", "20", 100*time.Millisecond))
@@ -70,7 +73,7 @@ func TestGNMI71CommitConfirmed(t *testing.T) {
 
 func TestGNMI72OneAtATime(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	c.set(t, trial("c1", "20", time.Hour))
 	_, err := c.Set(t.Context(), trial("c2", "30", time.Hour))
 	wantCode(t, err, codes.FailedPrecondition)
@@ -85,7 +88,7 @@ func TestGNMI72OneAtATime(t *testing.T) {
 
 func TestGNMI73ConfirmWhat(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	for _, action := range []any{&extpb.CommitConfirm{}, &extpb.CommitCancel{}, &extpb.CommitSetRollbackDuration{RollbackDuration: durationpb.New(time.Minute)}} {
 		_, err := c.Set(t.Context(), decide("c1", action))
 		wantCode(t, err, codes.FailedPrecondition)
@@ -123,7 +126,7 @@ func TestGNMI73ConfirmWhat(t *testing.T) {
 
 func TestGNMI74RollbackDuration(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	c.set(t, trial("c1", "20", time.Hour))
 	for _, d := range []*durationpb.Duration{nil, {}, {Seconds: -1}, {Nanos: -1, Seconds: 1}} {
 		_, err := c.Set(t.Context(), decide("c1", &extpb.CommitSetRollbackDuration{RollbackDuration: d}))
@@ -141,6 +144,36 @@ func TestGNMI74RollbackDuration(t *testing.T) {
 	wantCode(t, err, codes.InvalidArgument, "c2")
 }
 
+// An element that is killed while a commit waits comes back with the configuration before it.
+func TestGNMI75KilledWhilePending(t *testing.T) {
+	e := newElement(t)
+	c := e.client()
+	c.set(t, trial("c1", "20", time.Hour))
+	if got := c.value(t, sys+"/load"); got != "20" {
+		t.Errorf("the trial runs with load %s", got)
+	}
+	left := t.TempDir() // what is on the disk now, and nothing that an orderly end would add
+	if err := os.CopyFS(left, os.DirFS(e.dir)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.OpenRoot(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	again, err := datastore.Open(t.Context(), datastore.Options{Schema: testSchema(), Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if load, _ := again.Running().Root.Get(pattern(t, sys)).Leaf("load"); load != "10" {
+		t.Errorf("the element comes back with load %s", load)
+	}
+	if owner, _, _ := again.Pending(); owner != nil {
+		t.Error("a commit still waits")
+	}
+}
+
 func depthExtension(level uint32) []*extpb.Extension {
 	return []*extpb.Extension{{Ext: &extpb.Extension_Depth{Depth: &extpb.Depth{Level: level}}}}
 }
@@ -150,7 +183,7 @@ func TestGNMI76Depth(t *testing.T) {
 	e.addUsers(t)
 	e.everyType(t)
 	e.bindings.Put(session(1, nil))
-	c := e.local()
+	c := e.client()
 	told := func(level uint32, at string) []string {
 		t.Helper()
 		resp, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(at), Encoding: gpb.Encoding_PROTO, Extension: depthExtension(level)})
@@ -201,31 +234,164 @@ func TestGNMI76Depth(t *testing.T) {
 	wantCode(t, c.watchWith(t, req).end(), codes.InvalidArgument, "depth")
 }
 
-// What is not served is refused rather than passed over, since clients rely on it: config subscription, arbitration and history.
-func TestGNMI77GNMI78GNMI79Unsupported(t *testing.T) {
-	c := newElement(t).local()
-	for _, ext := range []*extpb.Extension{
-		{Ext: &extpb.Extension_ConfigSubscription{ConfigSubscription: &extpb.ConfigSubscription{}}},
-		{Ext: &extpb.Extension_MasterArbitration{MasterArbitration: &extpb.MasterArbitration{}}},
-		{Ext: &extpb.Extension_History{History: &extpb.History{}}},
-	} {
-		list := []*extpb.Extension{ext}
-		_, err := c.Capabilities(t.Context(), &gpb.CapabilityRequest{Extension: list})
-		wantCode(t, err, codes.Unimplemented)
-		_, err = c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: list})
-		wantCode(t, err, codes.Unimplemented)
-		_, err = c.Set(t.Context(), &gpb.SetRequest{Extension: list})
-		wantCode(t, err, codes.Unimplemented)
-		req := subscribe(on(gpb.SubscriptionList_STREAM, sys))
-		req.Extension = list
-		wantCode(t, c.watchWith(t, req).end(), codes.Unimplemented)
+func configSubscription() []*extpb.Extension {
+	return []*extpb.Extension{{Ext: &extpb.Extension_ConfigSubscription{ConfigSubscription: &extpb.ConfigSubscription{
+		Action: &extpb.ConfigSubscription_Start{Start: &extpb.ConfigSubscriptionStart{}}}}}}
+}
+
+// syncDone reads up to the next sync_done, which no state may precede.
+func (w *watch) syncDone() *extpb.ConfigSubscriptionSyncDone {
+	w.t.Helper()
+	for {
+		m, err := w.stream.Recv()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, e := range m.GetExtension() {
+			if done := e.GetConfigSubscription().GetSyncDone(); done.GetDone() {
+				return done
+			}
+		}
+		w.apply(m.GetUpdate())
 	}
-	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: commitExtension("c", &extpb.CommitConfirm{})})
+}
+
+func TestGNMI77ConfigSubscription(t *testing.T) {
+	e := newElement(t)
+	e.bindings.Put(session(1, nil))
+	c := e.client()
+	req := subscribe(on(gpb.SubscriptionList_STREAM, sys, lmaPath))
+	req.Extension = configSubscription()
+	w := c.watchWith(t, req)
+	if w.sync(); w.tree["/system/load"] != "uint 10" || w.tree[lmaPath+"/bce/maximum"] == "" {
+		t.Errorf("told are %v", w.tree)
+	}
+	for at := range w.tree {
+		if strings.Contains(at, "binding") || strings.Contains(at, "oper-status") {
+			t.Errorf("state is told: %s", at)
+		}
+	}
+	// Each commit has its end, also one that changes nothing that is followed, and one through another protocol.
+	for i := range 3 {
+		c.set(t, updates(sys+"/drift", fmt.Sprint(i+1)))
+	}
+	for i := range 3 {
+		if done := w.syncDone(); w.tree["/system/drift"] != fmt.Sprint("int ", i+1) || done.GetCommitConfirmId() != "" || done.GetServerCommitId() == "" {
+			t.Errorf("commit %d ends with %v at %v", i, done, w.tree)
+		}
+	}
+	c.set(t, updates("/user[realm=1][id=ann]", "{}"))
+	w.syncDone()
+	e.replaceLeaf(sys+"/drift", "77")
+	if w.syncDone(); w.tree["/system/drift"] != "int 77" {
+		t.Errorf("a commit of another protocol tells %v", w.tree)
+	}
+	// A trial ends with its id, what undoes it ends too, and what confirms it changes nothing.
+	c.set(t, trial("c1", "20", time.Hour))
+	if done := w.syncDone(); done.GetCommitConfirmId() != "c1" || w.tree["/system/load"] != "uint 20" {
+		t.Errorf("the trial ends with %v", done)
+	}
+	c.set(t, decide("c1", &extpb.CommitCancel{}))
+	if done := w.syncDone(); done.GetCommitConfirmId() != "" || w.tree["/system/load"] != "uint 10" {
+		t.Errorf("what undoes it ends with %v", done)
+	}
+	c.set(t, trial("c2", "30", time.Hour))
+	w.syncDone()
+	c.set(t, decide("c2", &extpb.CommitConfirm{}))
+	w.quiet(50 * time.Millisecond)
+}
+
+func TestGNMI77WrongConfigSubscriptions(t *testing.T) {
+	c := newElement(t).client()
+	for what, list := range map[string]*gpb.SubscriptionList{"STREAM": on(gpb.SubscriptionList_ONCE, sys), "samples": sampled(time.Second, sys)} {
+		req := subscribe(list)
+		req.Extension = configSubscription()
+		wantCode(t, c.watchWith(t, req).end(), codes.InvalidArgument, what)
+	}
+	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: configSubscription()})
+	wantCode(t, err, codes.InvalidArgument, "subscribe")
+	req := subscribe(on(gpb.SubscriptionList_STREAM, sys))
+	req.Extension = []*extpb.Extension{{Ext: &extpb.Extension_ConfigSubscription{ConfigSubscription: &extpb.ConfigSubscription{}}}}
+	wantCode(t, c.watchWith(t, req).end(), codes.InvalidArgument, "start")
+}
+
+// candidacy is the extension master arbitration.
+func candidacy(role string, high, low uint64) []*extpb.Extension {
+	return []*extpb.Extension{{Ext: &extpb.Extension_MasterArbitration{MasterArbitration: &extpb.MasterArbitration{
+		Role: &extpb.Role{Id: role}, ElectionId: &extpb.Uint128{High: high, Low: low}}}}}
+}
+
+func TestGNMI78Arbitration(t *testing.T) {
+	e := newElement(t)
+	c := e.client()
+	try := func(role string, high, low uint64) error {
+		req := updates(sys+"/drift", fmt.Sprint(high*10+low+1))
+		req.Extension = candidacy(role, high, low)
+		_, err := c.Set(t.Context(), req)
+		return err
+	}
+	for _, err := range []error{try("a", 0, 5), try("a", 0, 5), try("a", 0, 7), try("b", 0, 1), try("a", 1, 0)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	before := e.store.Running()
+	wantCode(t, try("a", 0, 9), codes.PermissionDenied, "1:0", "0:9")
+	if _, err := c.Set(t.Context(), &gpb.SetRequest{Extension: candidacy("a", 2, 3)}); err != nil { // an empty Set raises the id
+		t.Error(err)
+	}
+	wantCode(t, try("a", 2, 2), codes.PermissionDenied, "2:3")
+	if e.store.Running() != before {
+		t.Error("a client that is not the master has committed")
+	}
+	c.set(t, updates(sys+"/drift", "99")) // whoever takes no part is not concerned
+	_, err := c.Set(t.Context(), &gpb.SetRequest{Extension: []*extpb.Extension{{Ext: &extpb.Extension_MasterArbitration{MasterArbitration: &extpb.MasterArbitration{}}}}})
+	wantCode(t, err, codes.InvalidArgument, "election id")
+	_, err = c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: candidacy("a", 9, 9)})
+	wantCode(t, err, codes.InvalidArgument, "arbitration")
+	// Who may not commit cannot take the mastership from who may.
+	_, err = e.over("bob", "secret").Set(t.Context(), &gpb.SetRequest{Extension: candidacy("a", 99, 0)})
+	wantCode(t, err, codes.PermissionDenied, "bob")
+	if err := try("a", 2, 3); err != nil {
+		t.Error(err)
+	}
+	for i := range maxRoles {
+		err = try(fmt.Sprint(i), 1, 1)
+	}
+	wantCode(t, err, codes.ResourceExhausted, "1000")
+}
+
+func TestGNMI79History(t *testing.T) {
+	c := newElement(t).client()
+	at := func(h *extpb.History) []*extpb.Extension {
+		return []*extpb.Extension{{Ext: &extpb.Extension_History{History: h}}}
+	}
+	snapshot := &extpb.History{Request: &extpb.History_SnapshotTime{SnapshotTime: 1}}
+	span := func(start, end int64) *extpb.History {
+		return &extpb.History{Request: &extpb.History_Range{Range: &extpb.TimeRange{Start: start, End: end}}}
+	}
+	for _, x := range []struct {
+		mode gpb.SubscriptionList_Mode
+		of   *extpb.History
+		code codes.Code
+	}{
+		{gpb.SubscriptionList_ONCE, snapshot, codes.Unimplemented}, {gpb.SubscriptionList_STREAM, span(1, 2), codes.Unimplemented},
+		{gpb.SubscriptionList_STREAM, snapshot, codes.InvalidArgument}, {gpb.SubscriptionList_POLL, snapshot, codes.InvalidArgument},
+		{gpb.SubscriptionList_ONCE, span(1, 2), codes.InvalidArgument}, {gpb.SubscriptionList_STREAM, span(2, 1), codes.InvalidArgument},
+		{gpb.SubscriptionList_STREAM, &extpb.History{}, codes.InvalidArgument},
+	} {
+		req := subscribe(on(x.mode, sys))
+		req.Extension = at(x.of)
+		wantCode(t, c.watchWith(t, req).end(), x.code, "history")
+	}
+	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: at(snapshot)})
+	wantCode(t, err, codes.InvalidArgument, "history")
+	_, err = c.Get(t.Context(), &gpb.GetRequest{Path: paths(sys), Extension: commitExtension("c", &extpb.CommitConfirm{})})
 	wantCode(t, err, codes.InvalidArgument, "commit")
 }
 
 func TestGNMI80ForeignExtensions(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	if _, err := c.Capabilities(t.Context(), &gpb.CapabilityRequest{Extension: foreignExtension()}); err != nil {
 		t.Error(err)
 	}

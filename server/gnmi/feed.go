@@ -3,7 +3,6 @@ package gnmi
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"mooring/server/access"
@@ -23,20 +22,19 @@ type feed struct {
 	sel    selection
 	tables []*table
 
-	config   *datastore.Snapshot // told last; nil: none
-	told     map[rowKey]toldRow
-	walk     uint64          // counts the walks
-	follower *state.Follower // on change
+	config   *datastore.Snapshot   // told last; nil: none
+	told     []map[string]*toldRow // by table, and there by the keys of rows
+	walk     uint64                // counts the walks
+	follower *state.Follower       // on change
 	rows     []state.Row
-	keys     []string
+	names    []string // used again, as key is
+	key      []byte
 
 	sampleAt, heartbeatAt time.Time // zero: never
-}
 
-// rowKey names a row.
-type rowKey struct {
-	table *table
-	keys  string
+	// commits, unless it is nil, are told one by one, with committed after each.
+	commits   *datastore.Follower
+	committed func(*datastore.Snapshot) error
 }
 
 type toldRow struct {
@@ -47,7 +45,7 @@ type toldRow struct {
 // silent is a sink that tells nobody.
 type silent struct{}
 
-func (silent) begin(schema.Path, time.Time)                {}
+func (silent) begin(schema.Path, time.Time, uint64)        {}
 func (silent) leaf([]*schema.Node, *schema.Node, [][]byte) {}
 func (silent) presence([]*schema.Node, *schema.Node)       {}
 func (silent) gone([]*schema.Node, *schema.Node)           {}
@@ -56,12 +54,18 @@ func (silent) removed(schema.Path, time.Time) error        { return nil }
 
 // begin tells everything, or with quiet only takes note of it.
 func (f *feed) begin(ctx context.Context, quiet bool) error {
-	f.told = map[rowKey]toldRow{}
+	for range f.tables {
+		f.told = append(f.told, map[string]*toldRow{})
+	}
 	if quiet {
 		defer func(to sink) { f.sink = to }(f.sink)
 		f.sink = silent{}
 	}
-	if err := f.tellConfig(time.Now(), false); err != nil {
+	running := f.options.Store.Running()
+	if f.commits != nil {
+		running, f.config = f.config, nil
+	}
+	if err := f.tellConfig(running, time.Now(), false); err != nil {
 		return err
 	}
 	if f.interval > 0 {
@@ -116,7 +120,7 @@ func (f *feed) turn(ctx context.Context) (more bool, err error) {
 	sample := f.passed(&f.sampleAt, f.interval, now)
 	if sample || heartbeat {
 		again := heartbeat || !f.suppress
-		if err := f.tellConfig(now, again); err != nil {
+		if err := f.tellConfig(f.options.Store.Running(), now, again); err != nil {
 			return false, err
 		}
 		if err := f.tellWalk(ctx, now, again); err != nil {
@@ -126,12 +130,27 @@ func (f *feed) turn(ctx context.Context) (more bool, err error) {
 	if f.interval > 0 {
 		return false, nil
 	}
-	if f.config != f.options.Store.Running() {
-		if err := f.tellConfig(now, false); err != nil {
+	if f.commits != nil {
+		return f.tellCommit()
+	}
+	if running := f.options.Store.Running(); f.config != running {
+		if err := f.tellConfig(running, now, false); err != nil {
 			return false, err
 		}
 	}
 	return f.tellChanges(now)
+}
+
+// tellCommit tells what the next commit has changed, and that this was all of it. When it returns false there is none yet.
+func (f *feed) tellCommit() (more bool, err error) {
+	commit, ok := f.commits.Peek()
+	if !ok {
+		return false, nil
+	}
+	if err := f.tellConfig(commit.Snapshot, time.Now(), false); err != nil {
+		return false, err
+	}
+	return true, f.committed(commit.Snapshot)
 }
 
 // passed reports whether a time has come, and sets it to the next one. Those that were missed are left out.
@@ -144,9 +163,8 @@ func (f *feed) passed(at *time.Time, every time.Duration, now time.Time) bool {
 	return true
 }
 
-// tellConfig tells what has changed in the configuration; with again, also what has not.
-func (f *feed) tellConfig(now time.Time, again bool) error {
-	next := f.options.Store.Running()
+// tellConfig tells what has changed up to the next configuration; with again, also what has not.
+func (f *feed) tellConfig(next *datastore.Snapshot, now time.Time, again bool) error {
 	var old *tree.Node
 	if f.config != nil {
 		old = f.config.Root
@@ -171,20 +189,21 @@ func (f *feed) tellChanges(now time.Time) (more bool, err error) {
 	return more, nil
 }
 
-func (f *feed) owner(row state.Row) *table {
-	return f.tables[slices.IndexFunc(f.tables, func(t *table) bool { return t.view.Owns(row) })]
+// owner is the index of the table that a row is of.
+func (f *feed) owner(row state.Row) int {
+	return slices.IndexFunc(f.tables, func(t *table) bool { return t.view.Owns(row) })
 }
 
 // tellWalk tells every row that there is: what differs from what was told last, with again all of it. Then it tells which are no more; on
 // change the follower does that.
 func (f *feed) tellWalk(ctx context.Context, now time.Time, again bool) error {
 	f.walk++
-	for _, t := range f.tables {
+	for i, t := range f.tables {
 		for row, err := range t.view.Rows(ctx) {
 			if err != nil {
 				return err
 			}
-			if err := f.tellRow(t, &row, now, again); err != nil {
+			if err := f.tellRow(i, &row, now, again); err != nil {
 				return err
 			}
 		}
@@ -192,37 +211,46 @@ func (f *feed) tellWalk(ctx context.Context, now time.Time, again bool) error {
 	if f.follower != nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for key, was := range f.told {
-		if was.walk == f.walk {
-			continue
-		}
-		delete(f.told, key)
-		if err := f.reader.row(key.table, &was.Row, nil, now, false); err != nil {
-			return err
+	for i, told := range f.told {
+		for key, was := range told {
+			if was.walk == f.walk {
+				continue
+			}
+			delete(told, key)
+			if err := f.reader.row(f.tables[i], &was.Row, nil, now, false); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// tellRow tells what differs between a row and what was told of it last, and keeps it for the next time.
-func (f *feed) tellRow(t *table, row *state.Row, now time.Time, again bool) error {
-	f.keys = row.AppendKeys(f.keys[:0])
-	key := rowKey{t, strings.Join(f.keys, state.Any)}
-	was, known := f.told[key]
-	var old *state.Row
-	if known {
-		old = &was.Row
+// tellRow tells what differs between a row of a table and what was told of it last, and keeps it for the next time.
+func (f *feed) tellRow(of int, row *state.Row, now time.Time, again bool) error {
+	t, told := f.tables[of], f.told[of]
+	f.names = row.AppendKeys(f.names[:0])
+	f.key = f.key[:0]
+	for _, k := range f.names {
+		f.key = append(append(f.key, k...), state.Any...)
 	}
+	was := told[string(f.key)]
 	switch {
-	case row.Gone() && !known:
+	case row.Gone() && was == nil:
 		return nil
 	case row.Gone():
-		delete(f.told, key)
-		return f.reader.row(t, old, nil, now, false)
+		delete(told, string(f.key))
+		return f.reader.row(t, &was.Row, nil, now, false)
+	case was == nil:
+		told[string(f.key)] = &toldRow{*row, f.walk}
+		return f.reader.row(t, nil, row, now, again)
 	}
-	f.told[key] = toldRow{*row, f.walk}
-	if known && !again && row.Same(was.Row) {
+	old := was.Row
+	*was = toldRow{*row, f.walk}
+	if !again && row.Same(old) {
 		return nil
 	}
-	return f.reader.row(t, old, row, now, again)
+	f.delta.merged = row.Missed(old)
+	err := f.reader.row(t, &old, row, now, again)
+	f.delta.merged = 0
+	return err
 }

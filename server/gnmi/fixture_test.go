@@ -75,9 +75,11 @@ type element struct {
 	server   *Server
 	at       netip.AddrPort
 	socket   string
+	dir      string // where the configuration is kept
 	roots    *x509.CertPool
 
-	mute error // what the pools say instead of their state
+	mute   error  // what the pools say instead of their state
+	broken string // with what they panic
 
 	mu          sync.Mutex
 	certificate *tls.Certificate
@@ -90,6 +92,7 @@ const configuration = `{
 		"lma": [{"name": "lma1", "domain": "example.net", "address": {"ipv6": ["2001:db8::1"]}, "bce": {"maximum": 2500}, "dynamic-mag-learning": true,
 			"network": [{"name": "home", "pool": {"mobile-node": {"ipv4": {"start-address": "10.0.0.1", "pool-prefix": 8}}}}]}]},
 	"mooring-system:system": {
+		"client-certificate": [{"fingerprint": "PRINT", "user": "alice"}],
 		"user": [{"name": "alice", "password": "HASH"}, {"name": "bob", "password": "HASH"}, {"name": "carol", "password": "HASH"}]},
 	"example-system:system": {"name": "mooring", "load": 10},
 	"ietf-netconf-acm:nacm": {
@@ -115,12 +118,14 @@ func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) 
 	t.Helper()
 	s := testSchema()
 	e := &element{t: t, bindings: binding.New(), socket: filepath.Join(t.TempDir(), "mooring.sock")}
-	dir, err := os.OpenRoot(t.TempDir())
+	e.dir = t.TempDir()
+	dir, err := os.OpenRoot(e.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dir.Close() })
-	startup, err := tree.DecodeJSON(strings.NewReader(strings.ReplaceAll(configuration, "HASH", secretHash())), s.Root, tree.DecodeOptions{})
+	startup, err := tree.DecodeJSON(strings.NewReader(
+		strings.NewReplacer("HASH", secretHash(), "PRINT", access.Fingerprint(aliceCertificate().Certificate[0])).Replace(configuration)), s.Root, tree.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +138,7 @@ func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) 
 		LMAs: func() []state.LMA {
 			return []state.LMA{{Name: "lma1", Table: e.bindings, Statistics: &mobility.Statistics{},
 				Peers:    func(context.Context) ([]lma.PeerState, error) { return nil, nil },
-				Networks: func(context.Context) (map[string][]pool.Usage, error) { return nil, e.mute },
+				Networks: e.pools,
 				Session:  func(id dataplane.SessionID) dataplane.SessionID { return id }}}
 		},
 		Configured: func() *mobility.Config { return &mobility.Config{} },
@@ -157,6 +162,13 @@ func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) 
 	t.Cleanup(e.server.Close)
 	e.listen()
 	return e
+}
+
+func (e *element) pools(context.Context) (map[string][]pool.Usage, error) {
+	if e.broken != "" {
+		panic(e.broken)
+	}
+	return nil, e.mute
 }
 
 // replace puts another configuration into force, as somebody else than a gNMI client.
@@ -214,6 +226,34 @@ type client struct {
 func (e *element) local() client {
 	e.t.Helper()
 	return e.dial("unix:"+e.socket, insecure.NewCredentials())
+}
+
+// aliceCertificate is what alice proves who she is with, when it is not her password.
+var aliceCertificate = sync.OnceValue(func() tls.Certificate {
+	c, err := newClientCertificate()
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
+
+// client is a client over TLS who may do everything: alice, with a certificate.
+func (e *element) client(options ...grpc.DialOption) client {
+	e.t.Helper()
+	return e.dial(e.at.String(), credentials.NewTLS(&tls.Config{RootCAs: e.roots, Certificates: []tls.Certificate{aliceCertificate()}}), options...)
+}
+
+// replaceLeaf commits a value of a leaf as another protocol does.
+func (e *element) replaceLeaf(at, value string) {
+	e.t.Helper()
+	p := pattern(e.t, at)
+	c := e.store.NewSession(access.User{Name: "dora", Origin: access.SSH}, 7).Private()
+	if _, err := c.Edit(nil, tree.At(testSchema(), p, tree.Merge, tree.NewLeaf(p.Last().Node, value))); err != nil {
+		e.t.Fatal(err)
+	}
+	if _, err := c.Commit(e.t.Context(), datastore.CommitOptions{Via: "netconf"}); err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 // over is a client over TLS with a name and a password, or with neither.

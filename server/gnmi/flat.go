@@ -78,7 +78,7 @@ func (d *delta) wanted(row *schema.Node, sel selection) (leaves []*schema.Node) 
 
 // flat tells what differs between two versions of a row that holds nothing but leaves: old may be empty.
 func (d *delta) flat(at schema.Path, old, new []state.Leaf) error {
-	d.sink.begin(at, d.when)
+	d.sink.begin(at, d.when, d.merged)
 	for len(old)+len(new) > 0 {
 		was, is := together(old), together(new)
 		switch {

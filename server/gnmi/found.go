@@ -38,7 +38,7 @@ func newFinder(root *schema.Node, room int) *finder {
 }
 
 // begin notes the instance. An entry is there even when nothing else of it may be seen, most containers only with what is in them.
-func (f *finder) begin(at schema.Path, _ time.Time) {
+func (f *finder) begin(at schema.Path, _ time.Time, _ uint64) {
 	f.path, f.at = at, nil
 	if len(at) > 0 && (at.Last().Node.Kind == schema.List || at.Last().Node.Presence) {
 		f.instance()
@@ -152,7 +152,7 @@ func (n *found) matchEntries(pattern, at schema.Path, each func(*found, schema.P
 	}
 }
 
-// value encodes a node with all that is below it. PROTO has no encoding for nodes that hold others: see leaves.
+// value encodes a node with all that is below it. PROTO and ASCII have no encoding for nodes that hold others: see leaves.
 func (n *found) value(encoding gpb.Encoding) *gpb.TypedValue {
 	if n.texts != nil {
 		return typedValue(encoding, n.def, n.texts)

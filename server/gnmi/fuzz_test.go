@@ -106,7 +106,7 @@ func FuzzValue(f *testing.F) {
 			return
 		}
 		for _, encoding := range encodings {
-			if n.Schema().HasChildren() && encoding == gpb.Encoding_PROTO {
+			if n.Schema().HasChildren() && encoding == gpb.Encoding_PROTO || encoding == gpb.Encoding_ASCII { // which is not written
 				continue
 			}
 			told := tellAll(n, encoding)

@@ -145,7 +145,7 @@ func concrete(prefix *gpb.Path, p *place) (schema.Path, bool) {
 }
 
 func (g *getter) appendUpdates(list []*gpb.Update, f *found, at schema.Path, skip int) []*gpb.Update {
-	if g.GetEncoding() != gpb.Encoding_PROTO {
+	if e := g.GetEncoding(); e != gpb.Encoding_PROTO && e != gpb.Encoding_ASCII {
 		return append(list, &gpb.Update{Path: &gpb.Path{Elem: elemsOf(at[skip:])}, Val: f.value(g.GetEncoding())})
 	}
 	config := g.GetType() == gpb.GetRequest_ALL || g.GetType() == gpb.GetRequest_CONFIG
@@ -153,7 +153,7 @@ func (g *getter) appendUpdates(list []*gpb.Update, f *found, at schema.Path, ski
 		if leaf.def.Config && !config {
 			return // a key, which the path has already
 		}
-		list = append(list, &gpb.Update{Path: &gpb.Path{Elem: elemsOf(at[skip:])}, Val: leaf.value(gpb.Encoding_PROTO)})
+		list = append(list, &gpb.Update{Path: &gpb.Path{Elem: elemsOf(at[skip:])}, Val: leaf.value(g.GetEncoding())})
 	})
 	return list
 }

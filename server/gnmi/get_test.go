@@ -15,7 +15,7 @@ import (
 )
 
 func TestGNMI18OneNotificationForEachPath(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	before := time.Now().UnixNano()
 	asked := []string{lmaPath + "/bce/maximum", "/example-system:system/load", lmaPath + "/bce/maximum", "/example-system:system"}
 	resp := c.get(t, asked...)
@@ -33,7 +33,7 @@ func TestGNMI18OneNotificationForEachPath(t *testing.T) {
 }
 
 func TestGNMI19Defaults(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for at, want := range map[string]string{
 		"/example-system:system/enabled": "true", "/example-system:system/mode": `"slow"`, "/example-system:system/port": "[830,9339]",
 		"/example-system:system/drift": "-5", "/example-system:system/transport": `"example-types:ipv4"`, lmaPath + "/bce/lifetime": "3600",
@@ -45,7 +45,7 @@ func TestGNMI19Defaults(t *testing.T) {
 }
 
 func TestGNMI20NothingThereGNMI21Unknown(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for at, code := range map[string]codes.Code{
 		"/example-system:system/backup":                  codes.NotFound,
 		"/example-system:system/ntp":                     codes.NotFound, // of a case that is not in use
@@ -69,7 +69,7 @@ func TestGNMI20NothingThereGNMI21Unknown(t *testing.T) {
 func TestGNMI22Types(t *testing.T) {
 	e := newElement(t)
 	e.bindings.Put(session(1, nil))
-	c := e.local()
+	c := e.client()
 	configured := func(at string) bool {
 		def := testSchema().Root
 		for _, elem := range path(at).GetElem() {
@@ -116,8 +116,8 @@ func (e *element) everyType(t testing.TB) {
 
 func TestGNMI23Encodings(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
-	for encoding, want := range map[gpb.Encoding]string{gpb.Encoding_JSON: "json_val", gpb.Encoding_JSON_IETF: "json_ietf_val", gpb.Encoding_PROTO: "string_val"} {
+	c := e.client()
+	for encoding, want := range map[gpb.Encoding]string{gpb.Encoding_JSON: "json_val", gpb.Encoding_JSON_IETF: "json_ietf_val", gpb.Encoding_PROTO: "string_val", gpb.Encoding_ASCII: "ascii_val"} {
 		v := c.ask(t, &gpb.GetRequest{Path: paths("/example-system:system/name"), Encoding: encoding}).GetNotification()[0].GetUpdate()[0].GetVal()
 		if got := fieldOf(v); got != want {
 			t.Errorf("%s: %s, want %s", encoding, got, want)
@@ -126,12 +126,34 @@ func TestGNMI23Encodings(t *testing.T) {
 	if v := c.ask(t, &gpb.GetRequest{Path: paths("/example-system:system/name")}).GetNotification()[0].GetUpdate()[0].GetVal(); fieldOf(v) != "json_val" {
 		t.Errorf("no encoding gives %s", fieldOf(v))
 	}
-	for _, encoding := range []gpb.Encoding{gpb.Encoding_ASCII, gpb.Encoding_BYTES, 77} {
+	for _, encoding := range []gpb.Encoding{gpb.Encoding_BYTES, 77} {
 		_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths("/example-system:system/name"), Encoding: encoding})
 		wantCode(t, err, codes.Unimplemented, encoding.String())
 		list := on(gpb.SubscriptionList_ONCE, "/example-system:system/name")
 		list.Encoding = encoding
 		wantCode(t, c.watch(t, list).end(), codes.Unimplemented, encoding.String())
+	}
+}
+
+// In ASCII, each leaf is the text that YANG has for it.
+func TestASCII(t *testing.T) {
+	e := newElement(t)
+	e.everyType(t)
+	e.bindings.Put(session(1, nil))
+	list := on(gpb.SubscriptionList_ONCE, sys, bindings)
+	list.Encoding = gpb.Encoding_ASCII
+	w := e.client().watch(t, list)
+	w.sync()
+	got := values(e.client().ask(t, &gpb.GetRequest{Path: paths(sys, bindings), Encoding: gpb.Encoding_ASCII}).GetNotification()...)
+	for _, told := range []map[string]string{got, w.tree} {
+		for at, want := range map[string]string{
+			"/system/load": "10", "/system/ratio": "1.5", "/system/key": "AQID", "/system/server": "b\na", "/system/enabled": "true", "/system/tls/port": "1",
+			"/system/transport": "example-system:udp", bindingPath(1, "sequence"): "1", bindingPath(1, "mn-id"): "node1@example.net",
+		} {
+			if told[at] != "ascii "+want {
+				t.Errorf("%s is %q, want %q", at, told[at], want)
+			}
+		}
 	}
 }
 
@@ -143,7 +165,7 @@ func fieldOf(v *gpb.TypedValue) string {
 func TestGNMI24JSON(t *testing.T) {
 	e := newElement(t)
 	e.everyType(t)
-	c := e.local()
+	c := e.client()
 	const want = `{"example-system:name": "mooring", "example-system:load": 10, "example-system:ratio": "1.5", "example-system:enabled": true,
 		"example-system:mode": "slow", "example-system:flags": "up left", "example-system:key": "AQID", "example-system:transport": "example-system:udp",
 		"example-system:marker": [null], "example-system:where": "/example-system:system/name", "example-system:either": 5, "example-system:server": ["b", "a"],
@@ -178,7 +200,7 @@ func TestGNMI25LeavesAreBare(t *testing.T) {
 	for at, want := range map[string]string{
 		"name": `"mooring"`, "load": "10", "ratio": `"1.5"`, "enabled": "true", "marker": "[null]", "server": `["b","a"]`, "either": "5", "transport": `"example-system:udp"`,
 	} {
-		if got := e.local().value(t, "/example-system:system/"+at); got != want {
+		if got := e.client().value(t, "/example-system:system/"+at); got != want {
 			t.Errorf("%s is %s, want %s", at, got, want)
 		}
 	}
@@ -192,7 +214,7 @@ func TestGNMI26PROTO(t *testing.T) {
 		"key": `bytes "\x01\x02\x03"`, "transport": "string example-system:udp", "marker": "bool true", "where": "string /example-system:system/name", "either": "int 5",
 		"server": "[string b, string a]", "port": "[uint 830, uint 9339]", "tls/port": "uint 1", "drift": "int -5", "limit": "uint 20",
 	}
-	got := values(e.local().ask(t, &gpb.GetRequest{Path: paths("/example-system:system"), Encoding: gpb.Encoding_PROTO}).GetNotification()...)
+	got := values(e.client().ask(t, &gpb.GetRequest{Path: paths("/example-system:system"), Encoding: gpb.Encoding_PROTO}).GetNotification()...)
 	for at, v := range want {
 		if got["/system/"+at] != v {
 			t.Errorf("%s is %q, want %q", at, got["/system/"+at], v)
@@ -205,7 +227,7 @@ func TestGNMI26PROTO(t *testing.T) {
 
 func TestGNMI27UseModels(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths("/"), UseModels: []*gpb.ModelData{{Name: "openconfig-interfaces"}}})
 	wantCode(t, err, codes.InvalidArgument, "openconfig-interfaces")
 	_, err = c.Get(t.Context(), &gpb.GetRequest{Path: paths("/"), UseModels: []*gpb.ModelData{{Name: "mooring-system", Version: "1999-01-01"}}})
@@ -233,7 +255,7 @@ func TestGNMI28TooLarge(t *testing.T) {
 	for i := range 2000 {
 		e.bindings.Put(session(i+1, nil))
 	}
-	c := e.local()
+	c := e.client()
 	for _, encoding := range []gpb.Encoding{gpb.Encoding_JSON, gpb.Encoding_PROTO} {
 		_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths("/pmipv6/lma/bindings"), Encoding: encoding})
 		wantCode(t, err, codes.ResourceExhausted, "100000")

@@ -12,7 +12,7 @@ import (
 )
 
 // encodings are those that values can be asked for in.
-var encodings = []gpb.Encoding{gpb.Encoding_JSON, gpb.Encoding_JSON_IETF, gpb.Encoding_PROTO}
+var encodings = []gpb.Encoding{gpb.Encoding_JSON, gpb.Encoding_JSON_IETF, gpb.Encoding_PROTO, gpb.Encoding_ASCII}
 
 // serviceVersion is the version of gNMI that the protocol buffers declare.
 func serviceVersion() (string, error) {
@@ -71,5 +71,5 @@ func checkEncoding(e gpb.Encoding) *fault {
 			return nil
 		}
 	}
-	return faultf(codes.Unimplemented, "encoding %s is not supported; JSON, JSON_IETF and PROTO are", e)
+	return faultf(codes.Unimplemented, "encoding %s is not supported; JSON, JSON_IETF, PROTO and ASCII are", e)
 }

@@ -35,8 +35,8 @@ type knownPaths struct {
 	deeper map[*schema.Node][]byte
 }
 
-func (s *notifier) begin(at schema.Path, when time.Time) {
-	s.at, s.when, s.body = at, when, s.body[:0]
+func (s *notifier) begin(at schema.Path, when time.Time, merged uint64) {
+	s.at, s.when, s.merged, s.body = at, when, merged, s.body[:0]
 	var instance *schema.Node // nil: the root
 	if len(at) > 0 {
 		instance = at.Last().Node

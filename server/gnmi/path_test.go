@@ -25,7 +25,7 @@ func (e *element) addUsers(t testing.TB) {
 
 func TestGNMI09PrefixAndPath(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	if got := c.value(t, "/"); !strings.Contains(got, `"lma1"`) || !strings.Contains(got, "example-system:system") {
 		t.Errorf("the empty path gives %s", got)
 	}
@@ -50,7 +50,7 @@ func TestGNMI09PrefixAndPath(t *testing.T) {
 
 func TestGNMI10Target(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	for _, prefix := range []*gpb.Path{nil, {}, {Target: "lma1.example.net"}, {Target: "x", Elem: path("/example-system:system").Elem}} {
 		at := path("/load")
 		if len(prefix.GetElem()) == 0 {
@@ -86,14 +86,14 @@ func wrongPath(t *testing.T, c client, prefix, at *gpb.Path, get, set codes.Code
 }
 
 func TestGNMI11TargetInPath(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	at := path("/example-system:system/name")
 	at.Target = "lma1"
 	wrongPath(t, c, nil, at, codes.InvalidArgument, codes.InvalidArgument, "target")
 }
 
 func TestGNMI12Origins(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	at := path("/system/name")
 	at.Origin = "example-system"
 	wrongPath(t, c, &gpb.Path{Origin: "mooring"}, at, codes.InvalidArgument, codes.InvalidArgument, "origin")
@@ -107,7 +107,7 @@ func TestGNMI12Origins(t *testing.T) {
 }
 
 func TestGNMI13Origins(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	at := path("/system/name")
 	at.Origin = "openconfig"
 	wrongPath(t, c, nil, at, codes.Unimplemented, codes.Unimplemented, "openconfig", "mooring")
@@ -144,7 +144,7 @@ func TestGNMI14Wildcards(t *testing.T) {
 	for i := range 3 {
 		e.bindings.Put(session(i+1, nil))
 	}
-	c := e.local()
+	c := e.client()
 	for _, same := range [][]string{
 		{"/pmipv6/lma/bindings/binding/sequence", "/pmipv6/lma[name=*]/bindings/binding[id=*]/sequence", "/pmipv6/lma/*/binding/sequence", "/pmipv6/lma/bindings/*/sequence", "/pmipv6/.../binding/sequence", "/pmipv6/lma/bindings/.../sequence"},
 		{"/user", "/user[realm=*]", "/user[id=*]", "/user[realm=*][id=*]"},
@@ -185,7 +185,7 @@ func TestGNMI14Wildcards(t *testing.T) {
 
 func TestGNMI15KeysOfAnySigns(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	for _, name := range []string{"a/b", "a]b", `a\b`, "a b", "näi@exämple.net", "2001:db8::/64", "a[b=c]", "'\"", "a=b", "*x", "..."} {
 		at := path("/mooring-system:system/user[name=alice]/authorized-key")
 		at.Elem[2].Key = map[string]string{"name": name}
@@ -210,7 +210,7 @@ func TestGNMI16NoWildcardsToldGNMI52UniquePaths(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
 	e.bindings.Put(session(1, nil))
-	w := e.local().watch(t, on(gpb.SubscriptionList_STREAM, "/*", "/pmipv6/lma[name=*]/.../binding", "/pmipv6/lma", lmaPath, "/user[id=ann]"))
+	w := e.client().watch(t, on(gpb.SubscriptionList_STREAM, "/*", "/pmipv6/lma[name=*]/.../binding", "/pmipv6/lma", lmaPath, "/user[id=ann]"))
 	told := map[string]int{}
 	for _, n := range w.sync() {
 		seen := map[string]bool{}
@@ -231,7 +231,7 @@ func TestGNMI16NoWildcardsToldGNMI52UniquePaths(t *testing.T) {
 			t.Errorf("%s is told %d times although paths overlap in one manner", at, n)
 		}
 	}
-	resp := e.local().get(t, "/user[realm=*]/id")
+	resp := e.client().get(t, "/user[realm=*]/id")
 	for at := range values(resp.GetNotification()...) {
 		if strings.Contains(at, "*") {
 			t.Errorf("Get answers with %s", at)
@@ -240,7 +240,7 @@ func TestGNMI16NoWildcardsToldGNMI52UniquePaths(t *testing.T) {
 }
 
 func TestGNMI17Keys(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	wrongPath(t, c, nil, path("/pmipv6/lma[nome=lma1]"), codes.InvalidArgument, codes.InvalidArgument, "nome")
 	wrongPath(t, c, nil, path("/example-system:system[name=x]/load"), codes.InvalidArgument, codes.InvalidArgument, "no list")
 	wrongPath(t, c, nil, path("/user[realm=300][id=ann]"), codes.InvalidArgument, codes.InvalidArgument, "realm")

@@ -44,8 +44,9 @@ type service struct {
 	version   string
 	streams   streams
 	// setting is taken by whoever changes the configuration: Sets take turns.
-	setting chan struct{}
-	closing chan struct{} // closed when the server ends
+	setting   chan struct{}
+	elections map[string]election // the masters of roles; setting guards it
+	closing   chan struct{}       // closed when the server ends
 }
 
 // Server serves gNMI over TLS at the addresses that the configuration wants, and at the local socket. All methods may be called
@@ -73,7 +74,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &service{
 		options: o, schema: o.Store.Schema(), modelData: modelsOf(o.Store.Schema()), version: version,
-		streams: streams{limits: o.Limits, byUser: map[string]int{}}, setting: make(chan struct{}, 1), closing: make(chan struct{}),
+		streams: streams{limits: o.Limits, byUser: map[string]int{}}, setting: make(chan struct{}, 1), elections: map[string]election{}, closing: make(chan struct{}),
 	}
 	server := &Server{service: s, grpc: newGRPC(s)}
 	door := &door{max: int64(o.Limits.Connections), log: o.Log}
@@ -99,6 +100,8 @@ func newGRPC(s *service) *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 		grpc.ForceServerCodecV2(newCodec()),
+		grpc.UnaryInterceptor(recoverUnary(o.Log)),
+		grpc.StreamInterceptor(recoverStream(o.Log)),
 	)
 	gpb.RegisterGNMIServer(server, s)
 	reflection.Register(server)

@@ -1,6 +1,7 @@
 package gnmi
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,8 +9,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,18 +46,23 @@ func TestGNMI01OnlyTLS(t *testing.T) {
 // clientCertificate makes a certificate that signs itself.
 func clientCertificate(t testing.TB) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, err := newClientCertificate()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return c
+}
+
+func newClientCertificate() (c tls.Certificate, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return c, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 		DNSNames: []string{"localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 func TestGNMI02ClientCertificates(t *testing.T) {
@@ -225,7 +233,7 @@ func TestGNMI06Reflection(t *testing.T) {
 
 func TestGNMI07Capabilities(t *testing.T) {
 	e := newElement(t)
-	resp, err := e.local().Capabilities(t.Context(), &gpb.CapabilityRequest{})
+	resp, err := e.client().Capabilities(t.Context(), &gpb.CapabilityRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +250,7 @@ func TestGNMI07Capabilities(t *testing.T) {
 		}
 	}
 	for name, number := range gpb.Encoding_value {
-		_, err := e.local().Get(t.Context(), &gpb.GetRequest{Path: paths("/example-system:system/name"), Encoding: gpb.Encoding(number)})
+		_, err := e.client().Get(t.Context(), &gpb.GetRequest{Path: paths("/example-system:system/name"), Encoding: gpb.Encoding(number)})
 		if listed := slices.Contains(resp.GetSupportedEncodings(), gpb.Encoding(number)); listed != (err == nil) {
 			t.Errorf("encoding %s is listed: %v; using it: %v", name, listed, err)
 		}
@@ -261,7 +269,7 @@ func TestGNMI08CertificateRotation(t *testing.T) {
 		t.Fatalf("the new certificate is not shown: %v", err)
 	}
 	conn.Close()
-	e.local().set(t, updates("/example-system:system/load", "33"))
+	old.set(t, updates("/example-system:system/load", "33"))
 	w.until("/system/load", "uint 33")
 }
 
@@ -299,6 +307,26 @@ func TestLargeRequestOfAStranger(t *testing.T) {
 	req := updates("/example-system:system/name", `"`+string(make([]byte, 8<<20))+`"`)
 	_, err := e.over("", "").Set(t.Context(), req)
 	wantCode(t, err, codes.Unauthenticated)
+}
+
+// A mistake in an RPC ends that, is logged, and ends nothing else.
+func TestPanic(t *testing.T) {
+	var logged bytes.Buffer
+	e := newElement(t, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&logged, nil)) })
+	c := e.client()
+	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
+	w.sync()
+	e.broken = "a mistake of ours"
+	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(lmaPath + "/network")})
+	wantCode(t, err, codes.Internal, "log")
+	for _, list := range []*gpb.SubscriptionList{on(gpb.SubscriptionList_ONCE, lmaPath+"/network"), sampled(time.Second, lmaPath+"/network")} {
+		wantCode(t, c.watch(t, list).end(), codes.Internal, "log")
+	}
+	if strings.Contains(err.Error(), e.broken) || strings.Count(logged.String(), e.broken) < 3 || !strings.Contains(logged.String(), "state.(*small)") {
+		t.Errorf("the client is told %v; logged is %s", err, &logged)
+	}
+	c.set(t, updates(sys+"/load", "12"))
+	w.until("/system/load", "uint 12")
 }
 
 func TestClose(t *testing.T) {

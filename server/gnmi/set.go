@@ -43,13 +43,7 @@ func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetRespons
 	if f != nil {
 		return nil, f
 	}
-	when := time.Now()
-	switch {
-	case pending != nil && pending.id != "":
-		err = s.decide(ctx, userOf(ctx), pending)
-	case pending != nil || len(operations) > 0:
-		when, err = s.commit(ctx, userOf(ctx), operations, pending)
-	}
+	when, err := s.carryOut(ctx, x, operations, pending)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +52,25 @@ func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetRespons
 		resp.Response = append(resp.Response, &gpb.UpdateResult{Path: op.path, Op: op.kind})
 	}
 	return resp, nil
+}
+
+// carryOut does what a Set asks for when it is its turn, and returns the time at which that held.
+func (s *service) carryOut(ctx context.Context, x extensions, operations []*operation, p *pending) (time.Time, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return time.Time{}, status.FromContextError(err).Err()
+	}
+	defer done()
+	if err := s.arbitrate(userOf(ctx), x.election); err != nil {
+		return time.Time{}, err
+	}
+	switch {
+	case p != nil && p.id != "":
+		return time.Now(), s.decide(ctx, userOf(ctx), p)
+	case p != nil || len(operations) > 0:
+		return s.commit(ctx, userOf(ctx), operations, p)
+	}
+	return time.Now(), nil
 }
 
 func warn(ctx context.Context, warnings []*tree.Error) {
@@ -74,14 +87,18 @@ type operation struct {
 	path  *gpb.Path // as the client gave it
 	place *place
 	edits []tree.Edit // of replace and update; those of a delete depend on what there is
+	// clears, of a union_replace, come before the edits of any
+	clears []tree.Edit
 }
 
 // operations reads the operations of a Set in the order in which they are made (section 3.4.3), and says what is wrong with any of them.
 func (s *service) operations(req *gpb.SetRequest) ([]*operation, faults, error) {
-	if len(req.GetUnionReplace()) > 0 {
-		return nil, nil, faultf(codes.Unimplemented, "set: union_replace is not supported; use replace")
-	}
 	n := len(req.GetDelete()) + len(req.GetReplace()) + len(req.GetUpdate())
+	if unions := len(req.GetUnionReplace()); unions > 0 && n > 0 {
+		return nil, nil, faultf(codes.InvalidArgument, "set: union_replace stands beside delete, replace or update; it replaces all that is in the way, alone")
+	} else if unions > 0 {
+		n = unions
+	}
 	if n > s.options.Limits.Operations {
 		return nil, nil, faultf(codes.ResourceExhausted, "set: %d operations in one request; the limit is %d", n, s.options.Limits.Operations)
 	}
@@ -109,6 +126,9 @@ func (s *service) operations(req *gpb.SetRequest) ([]*operation, faults, error) 
 	}
 	for _, u := range req.GetUpdate() {
 		add(s.writing(gpb.UpdateResult_UPDATE, req.GetPrefix(), u))
+	}
+	if len(req.GetUnionReplace()) > 0 {
+		list, wrong = s.union(req)
 	}
 	if len(wrong) == 0 && n > 0 {
 		var places []*place
@@ -172,15 +192,8 @@ func (s *service) writing(kind gpb.UpdateResult_Operation, prefix *gpb.Path, u *
 // attempts is how often a Set is tried when others commit changes to the same nodes in between.
 const attempts = 5
 
-// commit makes the operations on a candidate of their own and commits that. Sets take turns; who commits through NETCONF meanwhile may have
-// changed the same, and then the operations are made again on top of that. It returns the time of the configuration that runs then.
+// commit makes the operations on a candidate of their own and commits that. Who commits through NETCONF meanwhile may have changed the same, and then the operations are made again on top of that. It returns the time of the configuration that runs then.
 func (s *service) commit(ctx context.Context, user access.User, operations []*operation, p *pending) (time.Time, error) {
-	select {
-	case s.setting <- struct{}{}:
-		defer func() { <-s.setting }()
-	case <-ctx.Done():
-		return time.Time{}, status.FromContextError(ctx.Err()).Err()
-	}
 	session := s.options.Store.NewSession(user, 0)
 	defer session.Close()
 	o := datastore.CommitOptions{Via: "gnmi", Check: s.options.Access.For(user).Changes}
@@ -214,6 +227,9 @@ func commitOnce(ctx context.Context, c *datastore.Candidate, operations []*opera
 }
 
 func editsOf(operations []*operation, root *tree.Node) (edits []tree.Edit) {
+	for _, op := range operations {
+		edits = append(edits, op.clears...)
+	}
 	for _, op := range operations {
 		if op.kind != gpb.UpdateResult_DELETE {
 			edits = append(edits, op.edits...)

@@ -39,7 +39,7 @@ func (e *element) config(at string) string {
 
 func TestGNMI29Order(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	c.set(t, updates(sys, `{"name": "old", "load": 1, "server": ["x"]}`))
 	c.set(t, &gpb.SetRequest{
 		Update:  []*gpb.Update{update(sys+"/name", text("first")), update(sys+"/name", text("second"))},
@@ -53,7 +53,7 @@ func TestGNMI29Order(t *testing.T) {
 
 func TestGNMI30AllOrNothing(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys))
 	w.sync()
 	before, history := e.store.Running(), len(e.history())
@@ -104,7 +104,7 @@ func (g *gate) Abort() {}
 func TestGNMI31NothingIsToldBeforeItIsAccepted(t *testing.T) {
 	g := &gate{arrived: make(chan struct{}), verdict: make(chan error)}
 	e := newElementOver(t, g)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.sync()
 	g.closed.Store(true)
@@ -147,7 +147,7 @@ func TestGNMI32Empty(t *testing.T) {
 	e := newElement(t)
 	before := e.store.Running()
 	for _, req := range []*gpb.SetRequest{{}, {Prefix: &gpb.Path{Target: "x"}}, {Extension: foreignExtension()}} {
-		resp := e.local().set(t, req)
+		resp := e.client().set(t, req)
 		if len(resp.GetResponse()) != 0 || resp.GetTimestamp() == 0 || !proto.Equal(resp.GetPrefix(), req.GetPrefix()) {
 			t.Errorf("%v is answered by %v", req, resp)
 		}
@@ -158,7 +158,7 @@ func TestGNMI32Empty(t *testing.T) {
 }
 
 func TestGNMI33Response(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	before := time.Now().UnixNano()
 	req := &gpb.SetRequest{
 		Prefix:  &gpb.Path{Target: "me", Elem: path(sys).Elem},
@@ -182,7 +182,7 @@ func TestGNMI33Response(t *testing.T) {
 func TestGNMI34Update(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
-	c := e.local()
+	c := e.client()
 	c.set(t, updates("/user", `[{"realm": 3, "id": "cat"}]`, "/user[realm=1][id=ann]/address", `{}`, sys, `{"server": ["b"], "drift": 7}`))
 	if got := len(values(c.ask(t, &gpb.GetRequest{Path: paths("/user/id"), Encoding: gpb.Encoding_PROTO}).GetNotification()...)); got != 4 {
 		t.Errorf("%d users, want 4", got)
@@ -207,7 +207,7 @@ func TestGNMI34Update(t *testing.T) {
 func TestGNMI35Replace(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys, "/user"))
 	w.sync()
 	c.set(t, updates(sys, `{"enabled": false, "backup": "other"}`))
@@ -237,7 +237,7 @@ func TestGNMI36EmptyReplace(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
 	for at, value := range map[string]string{"/user[realm=1][id=ann]": " { } ", sys + "/name": "null"} {
-		_, err := e.local().Set(t.Context(), &gpb.SetRequest{Replace: []*gpb.Update{update(at, ietf(value))}})
+		_, err := e.client().Set(t.Context(), &gpb.SetRequest{Replace: []*gpb.Update{update(at, ietf(value))}})
 		wantCode(t, err, codes.InvalidArgument)
 	}
 }
@@ -245,7 +245,7 @@ func TestGNMI36EmptyReplace(t *testing.T) {
 func TestGNMI37Keys(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
-	c := e.local()
+	c := e.client()
 	for at, value := range map[string]string{
 		"/user[realm=1]": "{}", "/user[realm=1]/mail": `"x"`, "/user[realm=1][id=*]": "{}", "/user[realm=1][id=*]/mail": `"x"`, "/*": "{}", "/...": "{}",
 		"/user[realm=1][id=ann]":       `{"id": "ben"}`,
@@ -267,7 +267,7 @@ func TestGNMI37Keys(t *testing.T) {
 }
 
 func TestGNMI38Values(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for at, list := range map[string][]*gpb.TypedValue{
 		"/load":      {ietf("101"), ietf(`"x"`), ietf(`{"a": 1}`), ietf("[1]"), text("5"), ietf("1.5"), uints(200), {Value: &gpb.TypedValue_IntVal{IntVal: -1}}},
 		"/name":      {ietf(`"UPPER"`), ietf(`""`), ietf("5"), uints(5), text(strings.Repeat("a", 17)), {Value: &gpb.TypedValue_BoolVal{BoolVal: true}}},
@@ -328,7 +328,7 @@ func TestScalars(t *testing.T) {
 }
 
 func TestGNMI39Paths(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for at, code := range map[string]codes.Code{
 		"/nowhere": codes.NotFound, sys + "/gps": codes.NotFound, "/user[nokey=1]": codes.InvalidArgument,
 		sys + "/count": codes.InvalidArgument, lmaPath + "/bindings": codes.InvalidArgument, lmaPath + "/bindings/binding[id=1]": codes.InvalidArgument,
@@ -345,7 +345,7 @@ func TestGNMI39Paths(t *testing.T) {
 func TestGNMI40Delete(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
-	c := e.local()
+	c := e.client()
 	c.set(t, &gpb.SetRequest{Delete: paths(sys+"/backup", "/user[realm=7][id=none]", "/user[realm=7]", "/part", "/user[realm=7][id=none]/note[at=1]")})
 	c.set(t, &gpb.SetRequest{Delete: paths("/user[id=ann]")})
 	if got := e.config("/user"); !strings.Contains(got, "ben") || strings.Contains(got, "ann") {
@@ -376,7 +376,7 @@ func TestGNMI40Delete(t *testing.T) {
 func TestGNMI41Validation(t *testing.T) {
 	e := newElement(t)
 	e.addUsers(t)
-	c := e.local()
+	c := e.client()
 	for name, req := range map[string]*gpb.SetRequest{
 		"leafref":      updates("/user[realm=1][id=ann]/friend", `"nobody"`),
 		"must":         updates(sys+"/backup", `"mooring"`),
@@ -404,7 +404,7 @@ func TestGNMI41Validation(t *testing.T) {
 
 func TestGNMI42Origins(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	one := &gpb.Update{Path: &gpb.Path{Origin: "example-system", Elem: path("/system/load").Elem}, Val: uints(77)}
 	two := &gpb.Update{Path: &gpb.Path{Origin: "mooring-system", Elem: path("/system/gnmi/port").Elem}, Val: uints(7777)}
 	before := e.store.Running().ID
@@ -445,9 +445,50 @@ func TestReplaceRoot(t *testing.T) {
 }
 
 func TestGNMI43UnionReplace(t *testing.T) {
-	c := newElement(t).local()
-	_, err := c.Set(t.Context(), &gpb.SetRequest{UnionReplace: []*gpb.Update{update(sys, ietf("{}"))}})
-	wantCode(t, err, codes.Unimplemented, "union_replace")
+	e := newElement(t)
+	e.addUsers(t)
+	c := e.client()
+	unite := func(list ...*gpb.Update) (*gpb.SetResponse, error) {
+		return c.Set(t.Context(), &gpb.SetRequest{UnionReplace: list})
+	}
+	other := func(origin, at string, v *gpb.TypedValue) *gpb.Update {
+		return &gpb.Update{Path: &gpb.Path{Origin: origin, Elem: path(at).Elem}, Val: v}
+	}
+	// What stands at the paths goes; what is said of them in several places is put together. Everything else stays.
+	resp, err := unite(update(sys, ietf(`{"name": "a", "drift": 3}`)), other("example-system", "/system", ietf(`{"load": 7, "drift": 3}`)), update("/user", ietf(`[{"realm": 9, "id": "zoe"}]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range resp.GetResponse() {
+		if r.GetOp() != gpb.UpdateResult_UNION_REPLACE || i > 2 {
+			t.Errorf("result %v", r)
+		}
+	}
+	if got := e.config(sys); !sameJSON(got, `{"name": "a", "drift": 3, "load": 7}`) {
+		t.Errorf("the system is %s", got)
+	}
+	if got := e.config("/user"); !sameJSON(got, `[{"realm": 9, "id": "zoe"}]`) || e.config("/pmipv6") == "" {
+		t.Errorf("users are %s, pmipv6 %s", got, e.config("/pmipv6"))
+	}
+	before := e.store.Running()
+	_, err = unite(update(sys, ietf(`{"load": 7}`)), other("example-system", "/system/load", uints(8)))
+	wantCode(t, err, codes.InvalidArgument, `"8"`, `"7"`, "/system/load", "union_replace /system/load", "union_replace /example-system:system")
+	for _, req := range []*gpb.SetRequest{{Delete: paths(sys)}, {Update: []*gpb.Update{update(sys, ietf("{}"))}}, {Replace: []*gpb.Update{update(sys, ietf("{}"))}}} {
+		req.UnionReplace = []*gpb.Update{update("/user", ietf("[]"))}
+		_, err = c.Set(t.Context(), req)
+		wantCode(t, err, codes.InvalidArgument, "union_replace")
+	}
+	_, err = unite(update(sys+"/backup", text("a"))) // what is forbidden is forbidden
+	wantCode(t, err, codes.FailedPrecondition)
+	if e.store.Running() != before {
+		t.Error("something was committed")
+	}
+	if _, err = unite(update("/", ietf(`{"example-system:system": {"name": "alone"}}`)), update(sys+"/server", ietf(`["x"]`))); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.config("/"); !sameJSON(got, `{"example-system:system": {"name": "alone", "server": ["x"]}}`) {
+		t.Errorf("everything is %s", got)
+	}
 }
 
 func TestGNMI44SetsTakeTurns(t *testing.T) {
@@ -456,7 +497,7 @@ func TestGNMI44SetsTakeTurns(t *testing.T) {
 	before := e.store.Running().ID
 	const clients, each = 8, 10
 	for i := range clients {
-		c := e.local()
+		c := e.client()
 		wg.Go(func() {
 			for j := range each {
 				// All write one leaf, and each an entry of its own.
@@ -477,12 +518,12 @@ func TestGNMI44SetsTakeTurns(t *testing.T) {
 	if err := netconf.Lock(datastore.RunningStore); err != nil {
 		t.Fatal(err)
 	}
-	_, err := e.local().Set(t.Context(), updates(sys+"/drift", "1"))
+	_, err := e.client().Set(t.Context(), updates(sys+"/drift", "1"))
 	wantCode(t, err, codes.FailedPrecondition, "locked", "42")
 	if err := netconf.Unlock(datastore.RunningStore); err != nil {
 		t.Fatal(err)
 	}
-	e.local().set(t, updates(sys+"/drift", "1"))
+	e.client().set(t, updates(sys+"/drift", "1"))
 }
 
 // Somebody who commits otherwise at the same time is no reason to fail: what a Set wants is made on top of that.
@@ -517,7 +558,7 @@ func TestSetBesideOtherCommits(t *testing.T) {
 }
 
 func TestGNMI45Encodings(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for _, v := range []*gpb.TypedValue{
 		{Value: &gpb.TypedValue_AsciiVal{AsciiVal: "name x"}}, {Value: &gpb.TypedValue_AnyVal{AnyVal: &anypb.Any{}}}, {Value: &gpb.TypedValue_ProtoBytes{ProtoBytes: []byte("x")}},
 	} {
@@ -529,7 +570,7 @@ func TestGNMI45Encodings(t *testing.T) {
 }
 
 func TestGNMI46GetAfterSet(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for i := range 50 {
 		c.set(t, updates(sys+"/drift", fmt.Sprint(i+1)))
 		if got := c.value(t, sys+"/drift"); got != fmt.Sprint(i+1) {

@@ -70,13 +70,29 @@ func (x *subscriber) live(ctx context.Context, feeds []*feed, wake <-chan struct
 			timer.Reset(time.Until(next))
 			alarm = timer.C
 		}
+		told := time.Now()
 		select {
 		case <-wake:
+			pause(ctx, pace-time.Since(told))
 		case <-alarm:
 		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
+}
+
+// pace is how long after all was told it is looked again at the soonest: what changes all the time is then told in larger portions, which
+// costs a fraction.
+const pace = 5 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // feeds makes a feed of all that is to be followed in the same manner.
@@ -92,7 +108,13 @@ func (x *subscriber) feeds() (list []*feed) {
 	}
 	for _, f := range list {
 		patterns := patternsOf(items[f.manner])
-		f.sel, f.tables = selectionOf(patterns, x.list.depth), x.tables(patterns, x.list.depth)
+		f.sel = selectionOf(patterns, x.list.depth)
+		if x.list.config {
+			f.commits, f.config = x.options.Store.Follow()
+			f.committed = x.committed
+		} else {
+			f.tables = x.tables(patterns, x.list.depth)
+		}
 	}
 	return list
 }

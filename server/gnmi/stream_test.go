@@ -16,7 +16,6 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
 
@@ -35,7 +34,7 @@ func sampled(every time.Duration, texts ...string) *gpb.SubscriptionList {
 // What is told under constant writes is in the end what there is, and the sync_response comes while they go on.
 func TestGNMI60NothingIsLost(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	for i := range 300 {
 		e.bindings.Put(session(i+1, nil))
 	}
@@ -66,7 +65,7 @@ func TestGNMI60NothingIsLost(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := e.local().Set(t.Context(), updates(sys+"/drift", fmt.Sprint(i), fmt.Sprintf("/user[realm=1][id=u%d]/mail", i%20), fmt.Sprintf(`"m%d"`, i))); err != nil {
+			if _, err := e.client().Set(t.Context(), updates(sys+"/drift", fmt.Sprint(i), fmt.Sprintf("/user[realm=1][id=u%d]/mail", i%20), fmt.Sprintf(`"m%d"`, i))); err != nil {
 				t.Error(err)
 				return
 			}
@@ -114,7 +113,7 @@ func TestGNMI62Heartbeat(t *testing.T) {
 	for _, sub := range list.Subscription {
 		sub.HeartbeatInterval = uint64(20 * time.Millisecond)
 	}
-	w := e.local().watch(t, list)
+	w := e.client().watch(t, list)
 	w.sync()
 	first := maps.Clone(w.tree)
 	for beat := range 3 {
@@ -138,14 +137,14 @@ func TestGNMI62Heartbeat(t *testing.T) {
 		}
 	}
 	list.Subscription[0].HeartbeatInterval = uint64(time.Millisecond)
-	wantCode(t, e.local().watch(t, list).end(), codes.InvalidArgument, "heartbeat", "10ms")
+	wantCode(t, e.client().watch(t, list).end(), codes.InvalidArgument, "heartbeat", "10ms")
 }
 
 func TestGNMI63Sample(t *testing.T) {
 	e := newElement(t, fast)
 	e.bindings.Put(session(1, nil))
 	const every = 50 * time.Millisecond
-	w := e.local().watch(t, sampled(every, sys, bindings))
+	w := e.client().watch(t, sampled(every, sys, bindings))
 	w.sync()
 	first := maps.Clone(w.tree)
 	begun := time.Now()
@@ -164,16 +163,16 @@ func TestGNMI63Sample(t *testing.T) {
 	}
 	// What is gone is told as that, with the next sample.
 	e.bindings.Delete(1)
-	e.local().set(t, &gpb.SetRequest{Delete: paths(sys + "/name")})
+	e.client().set(t, &gpb.SetRequest{Delete: paths(sys + "/name")})
 	for w.tree[bindingPath(1, "mn-id")] != "" || w.tree["/system/name"] != "" {
 		w.next()
 	}
 	for what, list := range map[string]*gpb.SubscriptionList{"too short": sampled(time.Millisecond, sys), "too long": sampled(-1, sys)} {
 		t.Run(what, func(t *testing.T) {
-			wantCode(t, e.local().watch(t, list).end(), codes.InvalidArgument, "sample interval")
+			wantCode(t, e.client().watch(t, list).end(), codes.InvalidArgument, "sample interval")
 		})
 	}
-	w = e.local().watch(t, sampled(0, sys)) // the shortest there is
+	w = e.client().watch(t, sampled(0, sys)) // the shortest there is
 	w.sync()
 	w.tree = map[string]string{}
 	w.until("/system/drift", "int -5")
@@ -186,9 +185,9 @@ func TestGNMI64SuppressRedundant(t *testing.T) {
 	for _, sub := range list.Subscription {
 		sub.SuppressRedundant = true
 	}
-	w := e.local().watch(t, list)
+	w := e.client().watch(t, list)
 	w.sync()
-	e.local().set(t, updates(sys+"/drift", "1"))
+	e.client().set(t, updates(sys+"/drift", "1"))
 	if got := values(w.next()); !maps.Equal(got, map[string]string{"/system/drift": "int 1"}) {
 		t.Errorf("told are %v", got)
 	}
@@ -201,7 +200,7 @@ func TestGNMI64SuppressRedundant(t *testing.T) {
 	for _, sub := range list.Subscription {
 		sub.HeartbeatInterval = uint64(60 * time.Millisecond)
 	}
-	w = e.local().watch(t, list)
+	w = e.client().watch(t, list)
 	w.sync()
 	all := len(w.tree)
 	for range 2 {
@@ -210,7 +209,7 @@ func TestGNMI64SuppressRedundant(t *testing.T) {
 		}
 	}
 	list.Subscription[0].HeartbeatInterval = uint64(15 * time.Millisecond)
-	wantCode(t, e.local().watch(t, list).end(), codes.InvalidArgument, "shorter")
+	wantCode(t, e.client().watch(t, list).end(), codes.InvalidArgument, "shorter")
 }
 
 func TestGNMI65TargetDefined(t *testing.T) {
@@ -219,14 +218,14 @@ func TestGNMI65TargetDefined(t *testing.T) {
 	for _, sub := range list.Subscription {
 		sub.Mode = gpb.SubscriptionMode_TARGET_DEFINED
 	}
-	w := e.local().watch(t, list)
+	w := e.client().watch(t, list)
 	w.sync()
 	e.bindings.Put(session(1, nil))
 	w.until(bindingPath(1, "sequence"), "uint 1")
-	e.local().set(t, updates(sys+"/drift", "2"))
+	e.client().set(t, updates(sys+"/drift", "2"))
 	w.until("/system/drift", "int 2")
 	list.Subscription[0].SampleInterval = uint64(time.Second)
-	wantCode(t, e.local().watch(t, list).end(), codes.InvalidArgument, "TARGET_DEFINED")
+	wantCode(t, e.client().watch(t, list).end(), codes.InvalidArgument, "TARGET_DEFINED")
 }
 
 func TestGNMI66MixedModes(t *testing.T) {
@@ -235,12 +234,12 @@ func TestGNMI66MixedModes(t *testing.T) {
 	list := sampled(30*time.Millisecond, bindings)
 	list.Subscription = append(list.Subscription, on(0, sys+"/name").Subscription...)
 	list.Subscription = append(list.Subscription, &gpb.Subscription{Path: path(sys + "/load"), Mode: gpb.SubscriptionMode_TARGET_DEFINED})
-	w := e.local().watch(t, list)
+	w := e.client().watch(t, list)
 	w.sync()
 	if w.tree["/system/name"] == "" || w.tree["/system/load"] == "" || w.tree[bindingPath(1, "sequence")] == "" {
 		t.Errorf("told are %v", w.tree)
 	}
-	e.local().set(t, updates(sys, `{"name": "new", "load": 11}`))
+	e.client().set(t, updates(sys, `{"name": "new", "load": 11}`))
 	samples := 0
 	for w.tree["/system/name"] != "string new" || w.tree["/system/load"] != "uint 11" || samples < 3 {
 		n := w.next()
@@ -255,7 +254,7 @@ func TestGNMI66MixedModes(t *testing.T) {
 
 // slowly connects with small windows, so that little can be sent to who does not read.
 func (e *element) slowly() client {
-	return e.dial("unix:"+e.socket, insecure.NewCredentials(), grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10), grpc.WithStaticStreamWindowSize(64<<10))
+	return e.client(grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10), grpc.WithStaticStreamWindowSize(64<<10))
 }
 
 func TestGNMI67SlowReader(t *testing.T) {
@@ -297,6 +296,46 @@ func TestGNMI67SlowReader(t *testing.T) {
 	}
 }
 
+// Of what a subscriber did not hear, it hears how much it was: what is told and what was merged are all versions there were.
+func TestGNMI67Duplicates(t *testing.T) {
+	e := newElement(t)
+	e.bindings.Put(session(1, nil))
+	w := e.client().watch(t, on(gpb.SubscriptionList_STREAM, bindings))
+	w.sync()
+	const puts = 20_000
+	for i := range puts {
+		e.bindings.Put(refresh(1, uint16(i+2)))
+	}
+	told, merged := 0, 0
+	for last := fmt.Sprint("uint ", puts+1); w.tree[bindingPath(1, "sequence")] != last; {
+		n := w.next()
+		for _, u := range n.GetUpdate() {
+			if u.GetPath().GetElem()[0].GetName() == "sequence" {
+				told++
+				merged += int(u.GetDuplicates())
+			}
+		}
+	}
+	if told+merged != puts || merged == 0 {
+		t.Errorf("%d were told and %d merged of %d", told, merged, puts)
+	}
+}
+
+// Nothing is atomic: a container of which a part changes is not told as a whole, and no part of a list stands for all of it.
+func TestGNMI69NothingIsAtomic(t *testing.T) {
+	e := newElement(t)
+	e.addUsers(t)
+	e.bindings.Put(session(1, nil))
+	w := e.client().watch(t, on(gpb.SubscriptionList_STREAM, "/"))
+	list := w.sync()
+	e.bindings.Put(refresh(1, 2))
+	for _, n := range append(list, w.next()) {
+		if n.GetAtomic() {
+			t.Errorf("told as atomic: %v", n)
+		}
+	}
+}
+
 // inUse is the memory that is in use.
 func inUse() uint64 {
 	var m runtime.MemStats
@@ -310,7 +349,7 @@ func TestGNMI67ReaderThatStopped(t *testing.T) {
 	for i := range 3000 {
 		e.bindings.Put(session(i+1, nil))
 	}
-	other := e.local().watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
+	other := e.client().watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	other.sync()
 	w := e.slowly().watch(t, on(gpb.SubscriptionList_STREAM, bindings))
 	for _, n := range []int{2, 1} { // it comes, and is ended; the other one stays
@@ -319,7 +358,7 @@ func TestGNMI67ReaderThatStopped(t *testing.T) {
 		}
 	}
 	wantCode(t, w.end(), codes.ResourceExhausted, "does not read")
-	e.local().set(t, updates(sys+"/load", "9"))
+	e.client().set(t, updates(sys+"/load", "9"))
 	other.until("/system/load", "uint 9")
 }
 
@@ -335,7 +374,7 @@ func TestGNMI68SubscribeAndCancel(t *testing.T) {
 	for i := range 10 {
 		e.bindings.Put(session(i+1, nil))
 	}
-	c := e.local()
+	c := e.client()
 	cycles := func(n int) {
 		for i := range n {
 			list := on(gpb.SubscriptionList_STREAM, sys, bindings, lmaPath+"/peers")
@@ -375,16 +414,16 @@ func settled() int {
 
 func TestGNMI70TooManyStreams(t *testing.T) {
 	e := newElement(t, func(o *Options) { o.Limits.Streams, o.Limits.StreamsPerUser = 5, 3 })
-	c := e.local()
+	c := e.client()
 	var open []*watch
 	for range 3 {
 		w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 		w.sync()
 		open = append(open, w)
 	}
-	wantCode(t, c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load")).end(), codes.ResourceExhausted, "admin", "3")
-	alice, bob := e.over("alice", "secret"), e.over("bob", "secret")
-	for _, c := range []client{alice, bob} {
+	wantCode(t, c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load")).end(), codes.ResourceExhausted, "alice", "3")
+	bob := e.over("bob", "secret")
+	for _, c := range []client{e.local(), bob} {
 		w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 		w.sync()
 		open = append(open, w)

@@ -45,9 +45,10 @@ func (s *service) Subscribe(stream subscribeStream) error {
 // subscriptionList is what a client asks for in its first message.
 type subscriptionList struct {
 	*gpb.SubscriptionList
-	used  models
-	depth int // how many levels of a node are told; 0: all
-	items []*subscription
+	used   models
+	depth  int  // how many levels of a node are told; 0: all
+	config bool // only configuration is told, and where each commit ends
+	items  []*subscription
 }
 
 // subscription is one path, and how it is followed.
@@ -69,12 +70,15 @@ func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, e
 	if f != nil {
 		return nil, f
 	}
-	list := &subscriptionList{SubscriptionList: req.GetSubscribe(), depth: x.depth}
+	list := &subscriptionList{SubscriptionList: req.GetSubscribe(), depth: x.depth, config: x.config}
 	if list.SubscriptionList == nil {
 		return nil, faultf(codes.InvalidArgument, "subscribe: the first message must be a SubscriptionList")
 	}
 	if _, known := gpb.SubscriptionList_Mode_name[int32(list.GetMode())]; !known {
 		return nil, faultf(codes.InvalidArgument, "subscribe: there is no mode %d", list.GetMode())
+	}
+	if f := checkHistory(x.history, list.GetMode()); f != nil {
+		return nil, f
 	}
 	if f := checkEncoding(list.GetEncoding()); f != nil {
 		return nil, f
@@ -100,8 +104,10 @@ func (s *service) subscriptions(req *gpb.SubscribeRequest) (*subscriptionList, e
 		}
 		list.items = append(list.items, item)
 	}
-	if f := list.nested(); f != nil {
-		wrong = append(wrong, f)
+	for _, f := range []*fault{list.nested(), list.followsConfig()} {
+		if f != nil {
+			wrong = append(wrong, f)
+		}
 	}
 	return list, wrong.err()
 }
@@ -114,6 +120,22 @@ func (l *subscriptionList) nested() *fault {
 	}
 	if l.depth > 0 && len(patternsOf(l.items)) < all {
 		return faultf(codes.InvalidArgument, "subscribe: with the extension depth, no path may lead to what another one contains")
+	}
+	return nil
+}
+
+// followsConfig refuses what has no end of a commit to tell.
+func (l *subscriptionList) followsConfig() *fault {
+	if !l.config {
+		return nil
+	}
+	if l.GetMode() != gpb.SubscriptionList_STREAM {
+		return faultf(codes.InvalidArgument, "subscribe: the extension config subscription is one of mode STREAM")
+	}
+	for _, sub := range l.items {
+		if sub.manner != (manner{}) {
+			return faultf(codes.InvalidArgument, "%s: the extension config subscription tells what commits change; leave out samples and heartbeats", sub.text)
+		}
 	}
 	return nil
 }

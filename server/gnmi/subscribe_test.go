@@ -34,7 +34,7 @@ func subscribe(list *gpb.SubscriptionList) *gpb.SubscribeRequest {
 }
 
 func TestGNMI47FirstMessage(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	wantCode(t, c.watchWith(t, poll()).end(), codes.InvalidArgument, "first message")
 	wantCode(t, c.watchWith(t, &gpb.SubscribeRequest{}).end(), codes.InvalidArgument, "first message")
 	stream, err := c.Subscribe(t.Context())
@@ -48,7 +48,7 @@ func TestGNMI47FirstMessage(t *testing.T) {
 
 func TestGNMI48SecondList(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	other := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	other.sync()
 	for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_STREAM, gpb.SubscriptionList_POLL} {
@@ -66,7 +66,7 @@ func TestGNMI48SecondList(t *testing.T) {
 }
 
 func TestGNMI49NoPaths(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	wantCode(t, c.watch(t, &gpb.SubscriptionList{}).end(), codes.InvalidArgument, "no path")
 	wantCode(t, c.watch(t, &gpb.SubscriptionList{Mode: 9, Subscription: []*gpb.Subscription{{}}}).end(), codes.InvalidArgument, "mode 9")
 	wantCode(t, c.watch(t, &gpb.SubscriptionList{Subscription: []*gpb.Subscription{{Mode: 9}}}).end(), codes.InvalidArgument, "mode 9")
@@ -74,7 +74,7 @@ func TestGNMI49NoPaths(t *testing.T) {
 
 func TestGNMI50NothingYet(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, bindingPath(5, ""), "/user[realm=1][id=ann]", sys+"/backup", sys+"/tls"))
 	w.sync()
 	if len(w.tree) > 0 {
@@ -103,7 +103,7 @@ func TestGNMI51OneLeafInAnUpdate(t *testing.T) {
 	list.Encoding = gpb.Encoding_JSON_IETF
 	for _, aggregate := range []bool{false, true} {
 		list.AllowAggregation = aggregate
-		for _, n := range e.local().watch(t, list).sync() {
+		for _, n := range e.client().watch(t, list).sync() {
 			for _, u := range n.GetUpdate() {
 				if v := string(u.GetVal().GetJsonIetfVal()); v == "" || v[0] == '{' || strings.HasPrefix(v, "[{") {
 					t.Errorf("%s is %s", textOf(n.GetPrefix(), u.GetPath()), v)
@@ -116,7 +116,7 @@ func TestGNMI51OneLeafInAnUpdate(t *testing.T) {
 func TestGNMI53Timestamps(t *testing.T) {
 	e := newElement(t)
 	before := time.Now().UnixNano()
-	w := e.local().watch(t, on(gpb.SubscriptionList_STREAM, sys, bindings))
+	w := e.client().watch(t, on(gpb.SubscriptionList_STREAM, sys, bindings))
 	last := before
 	check := func(n *gpb.Notification) {
 		if n.GetTimestamp() < last || n.GetTimestamp() > time.Now().UnixNano() {
@@ -128,7 +128,7 @@ func TestGNMI53Timestamps(t *testing.T) {
 		check(n)
 	}
 	for i := range 20 {
-		e.local().set(t, updates(sys+"/drift", fmt.Sprint(i+1)))
+		e.client().set(t, updates(sys+"/drift", fmt.Sprint(i+1)))
 		check(w.next())
 		e.bindings.Put(refresh(1, uint16(i+2)))
 		check(w.next())
@@ -136,7 +136,7 @@ func TestGNMI53Timestamps(t *testing.T) {
 }
 
 func TestGNMI54BackToDefault(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	c.set(t, updates(sys, `{"enabled": false, "drift": 9}`))
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys))
 	w.sync()
@@ -156,7 +156,7 @@ func TestGNMI54BackToDefault(t *testing.T) {
 
 func TestGNMI55EntriesComeAndGo(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	e.addUsers(t)
 	e.bindings.Put(session(1, nil))
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, "/user", bindings))
@@ -193,17 +193,17 @@ func TestGNMI55EntriesComeAndGo(t *testing.T) {
 
 func TestGNMI56HalfClosed(t *testing.T) {
 	e := newElement(t)
-	w := e.local().watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
+	w := e.client().watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.stream.CloseSend()
 	w.sync()
-	e.local().set(t, updates(sys+"/load", "3"))
+	e.client().set(t, updates(sys+"/load", "3"))
 	w.until("/system/load", "uint 3")
 }
 
 func TestGNMI57Once(t *testing.T) {
 	e := newElement(t)
 	e.bindings.Put(session(1, nil))
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_ONCE, sys, bindings))
 	w.sync()
 	if err := w.end(); err != nil {
@@ -223,7 +223,7 @@ func TestGNMI57Once(t *testing.T) {
 
 func TestGNMI58Poll(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_POLL, sys))
 	w.sync()
 	for i := range 3 {
@@ -242,7 +242,7 @@ func TestGNMI58Poll(t *testing.T) {
 }
 
 func TestGNMI59UpdatesOnly(t *testing.T) {
-	c := newElement(t).local()
+	c := newElement(t).client()
 	for _, mode := range []gpb.SubscriptionList_Mode{gpb.SubscriptionList_ONCE, gpb.SubscriptionList_POLL} {
 		list := on(mode, "/")
 		list.UpdatesOnly = true
@@ -261,7 +261,7 @@ func TestGNMI59UpdatesOnly(t *testing.T) {
 
 func TestGNMI60OnChange(t *testing.T) {
 	e := newElement(t)
-	c := e.local()
+	c := e.client()
 	e.bindings.Put(session(1, nil))
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys, bindings))
 	w.sync()
@@ -292,11 +292,11 @@ func TestGNMI61UpdatesOnlyStream(t *testing.T) {
 		for _, sub := range list.Subscription {
 			sub.Mode = mode
 		}
-		w := e.local().watch(t, list)
+		w := e.client().watch(t, list)
 		if told := w.sync(); len(told) != 0 {
 			t.Errorf("initial values: %v", told)
 		}
-		e.local().set(t, updates(sys+"/drift", fmt.Sprint(10+int(mode))))
+		e.client().set(t, updates(sys+"/drift", fmt.Sprint(10+int(mode))))
 		w.next()
 		e.bindings.Put(refresh(2, uint16(10+mode)))
 		w.next()

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"mooring/server/access"
+	"mooring/server/datastore"
 )
 
 // subscriber is one Subscribe that is being served.
@@ -35,7 +38,7 @@ func (x *subscriber) run() error {
 	polls := make(chan struct{})
 	go x.receive(ctx, cancel, polls)
 	result := make(chan error, 1)
-	go func() { result <- x.serve(ctx, polls) }()
+	go func() { result <- x.serveSafely(ctx, polls) }()
 	const looks = 4 // so often within the time that a message may take: a timer for each message would cost more than the message
 	ticker := time.NewTicker(x.options.Limits.Stall / looks)
 	defer ticker.Stop()
@@ -97,6 +100,11 @@ func (x *subscriber) receive(ctx context.Context, cancel context.CancelCauseFunc
 	}
 }
 
+func (x *subscriber) serveSafely(ctx context.Context, polls <-chan struct{}) (err error) {
+	defer recovered(x.options.Log, "subscribe", &err)
+	return x.serve(ctx, polls)
+}
+
 func (x *subscriber) serve(ctx context.Context, polls <-chan struct{}) error {
 	switch x.list.GetMode() {
 	case gpb.SubscriptionList_ONCE:
@@ -148,6 +156,14 @@ func (x *subscriber) newReader() *reader {
 	return x.reader(x.user, x.list.used, &notifier{
 		send: x.sendEncoded, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
 	})
+}
+
+// committed tells that what a commit has changed was told. Its id is that of the history and, until it is confirmed, what confirms it.
+func (x *subscriber) committed(s *datastore.Snapshot) error {
+	done := &extpb.ConfigSubscriptionSyncDone{CommitConfirmId: s.Persist, ServerCommitId: strconv.FormatUint(s.ID, 10), Done: true}
+	return x.send(&gpb.SubscribeResponse{Extension: []*extpb.Extension{{Ext: &extpb.Extension_ConfigSubscription{
+		ConfigSubscription: &extpb.ConfigSubscription{Action: &extpb.ConfigSubscription_SyncDone{SyncDone: done}},
+	}}}})
 }
 
 func (x *subscriber) sendEncoded(m encoded) error { return x.send(m) }

@@ -3,6 +3,7 @@ package gnmi
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 
@@ -10,11 +11,16 @@ import (
 	"mooring/server/tree/schema"
 )
 
+// asciiSeparator stands between the values of a leaf-list in ASCII, which has each value as YANG has it.
+const asciiSeparator = "\n"
+
 // typedValue encodes the values of a leaf or leaf-list, which are canonical.
 func typedValue(encoding gpb.Encoding, def *schema.Node, texts []string) *gpb.TypedValue {
 	switch encoding {
 	case gpb.Encoding_PROTO:
 		return protoValue(def, texts)
+	case gpb.Encoding_ASCII:
+		return &gpb.TypedValue{Value: &gpb.TypedValue_AsciiVal{AsciiVal: strings.Join(texts, asciiSeparator)}}
 	case gpb.Encoding_JSON_IETF:
 		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: appendJSON(nil, def, texts, tree.AppendJSONValue)}}
 	}

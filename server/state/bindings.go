@@ -352,7 +352,7 @@ func (c *bindingCursor) drain(f followed, buf []Row) []Row {
 			case change.Binding == nil:
 				buf = append(buf, Row{of: f.bindingsOf, value: change.ID, gone: true})
 			default:
-				buf = append(buf, Row{of: f.bindingsOf, value: change.Binding})
+				buf = append(buf, Row{of: f.bindingsOf, value: change.Binding, puts: change.Puts})
 			}
 		}
 		clear(c.buf) // a slow reader shall not keep rows alive

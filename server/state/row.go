@@ -14,6 +14,7 @@ type Row struct {
 	of    source
 	value any
 	gone  bool
+	puts  uint32 // of bindings that were followed; 0: it is not known
 }
 
 // source is what rows come from.
@@ -36,6 +37,14 @@ func (r Row) Gone() bool { return r.gone }
 
 // Same reports whether the two rows are one and the same, so that nothing can have changed between them.
 func (r Row) Same(other Row) bool { return r.value == other.value && r.gone == other.gone }
+
+// Missed tells how many versions of a row there were between an earlier one and this, as far as that is known.
+func (r Row) Missed(since Row) uint64 {
+	if r.puts == 0 || since.puts == 0 {
+		return 0
+	}
+	return uint64(max(1, r.puts-since.puts)) - 1
+}
 
 // Path leads to the row.
 func (r Row) Path() schema.Path {
