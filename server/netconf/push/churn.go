@@ -1,6 +1,7 @@
 package push
 
 import (
+	"slices"
 	"strings"
 
 	"mooring/server/netconf/filter"
@@ -31,11 +32,7 @@ func (c *churn) note(row *rowKey) func(*filter.Edit) {
 		if e.Op == filter.Move || len(c.touched) == maxTouched {
 			return
 		}
-		t := touch{op: e.Op, target: Target(e.Target), row: row}
-		for _, step := range e.Target {
-			t.path = append(t.path, step)
-		}
-		c.touched = append(c.touched, t)
+		c.touched = append(c.touched, touch{op: e.Op, target: Target(e.Target), path: slices.Clone(e.Target), row: row})
 	}
 }
 

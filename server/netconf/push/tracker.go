@@ -160,9 +160,13 @@ func (t *Tracker) Changed() bool { return t.seen != t.told || len(t.changed) > 0
 // Settle takes everything that was seen for told.
 func (t *Tracker) Settle() {
 	t.told = t.seen
+	t.churn.clear()
+	if len(t.changed) > enough { // as at the beginning: that much memory is not needed again soon
+		t.changed, t.before = nil, map[rowKey]state.Row{}
+		return
+	}
 	t.changed = t.changed[:0]
 	clear(t.before)
-	t.churn.clear()
 }
 
 // again compares rows that have changed more than once before they are told; nil when nobody can say what is selected.

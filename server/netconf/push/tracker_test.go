@@ -2,6 +2,7 @@ package push
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -149,5 +150,31 @@ func TestTarget(t *testing.T) {
 	last := other[2].Node.Child("tailf-netconf-monitoring", "transaction-id")
 	if got, want := Target(other.Append(last)), "/ietf-netconf-monitoring:netconf-state/datastores/datastore=running/tailf-netconf-monitoring:transaction-id"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// What a subscription keeps of a row is measured, as it is what a million rows multiply.
+func TestRowsKeptAreSmall(t *testing.T) {
+	x := follow(t)
+	const rows = 100_000
+	for id := range rows {
+		x.bind(id+1, 1)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	x.Look(now)
+	for x.Look(now) {
+	}
+	x.Settle()
+	each := (heap() - before) / rows
+	t.Logf("%d octets for each row", each)
+	if each > 200 || len(x.rows) != rows {
+		t.Errorf("%d octets are kept for each of %d rows", each, len(x.rows))
 	}
 }
