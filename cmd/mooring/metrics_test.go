@@ -10,9 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"github.com/openconfig/gnmi/proto/gnmi_ext"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"mooring/cmd/mooring/client"
 	"mooring/dataplane/netns"
@@ -162,4 +165,39 @@ func TestMetricsPortInUse(t *testing.T) {
 	if at := p.said("metrics"); at != "[::1]:9340" {
 		t.Errorf("at a start with the port in use: metrics at %s", at)
 	}
+}
+
+// TestMetricsPortInUseDoesNotHoldUpARollback turns metrics off in a commit that nobody confirms. Meanwhile another program takes the port:
+// the configuration comes back all the same, and the state says what is missing.
+func TestMetricsPortInUseDoesNotHoldUpARollback(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	p := run(t, h, dir, "--startup", write(t, "on.json", `{"mooring-system:system": {"metrics": {"enabled": true, "address": ["127.0.0.1"]}}}`))
+	c, err := (&client.Target{StateDir: p.dir}).Dial()
+	must(t, err)
+	defer c.Close()
+	_, err = c.Set(t.Context(), &gpb.SetRequest{
+		Update: []*gpb.Update{{
+			Path: &gpb.Path{Elem: []*gpb.PathElem{elem("system"), elem("metrics"), elem("enabled")}},
+			Val:  &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: []byte("false")}},
+		}},
+		Extension: []*gnmi_ext.Extension{{Ext: &gnmi_ext.Extension_Commit{Commit: &gnmi_ext.Commit{Id: "try", Action: &gnmi_ext.Commit_Commit{
+			Commit: &gnmi_ext.CommitRequest{RollbackDuration: durationpb.New(time.Second)}}}}}},
+	})
+	must(t, err)
+	must(t, h.Do(func() error {
+		other, err := net.Listen("tcp", "127.0.0.1:9340")
+		if err == nil {
+			t.Cleanup(func() { other.Close() })
+		}
+		return err
+	}))
+	eventually(t, func() string {
+		answer, err := c.GNMIClient.Get(t.Context(), &gpb.GetRequest{Path: []*gpb.Path{{Elem: []*gpb.PathElem{elem("system"), elem("metrics")}}}, Encoding: gpb.Encoding_JSON_IETF})
+		must(t, err)
+		text := string(answer.GetNotification()[0].GetUpdate()[0].GetVal().GetJsonIetfVal())
+		if !strings.Contains(text, `enabled":true`) || !strings.Contains(text, "address already in use") {
+			return text
+		}
+		return ""
+	})
 }
