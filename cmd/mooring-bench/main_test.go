@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{"plane", "config", "element"}, os.Args[1]) { // a process under test, started by the test
+	if len(os.Args) > 1 && slices.Contains([]string{"plane", "config", "element", "telemetry"}, os.Args[1]) { // a process under test, started by the test
 		main()
 		return
 	}

@@ -31,7 +31,7 @@ func telemetryCommand() *cobra.Command {
 
   once-N      Subscribe ONCE of N bindings by a client that decodes what it gets; judged by processor time
   once-M      the same of M bindings by a client that only counts octets; judged by wall time
-  sync4-N     four clients that subscribe on change, until all are in sync; judged by wall time
+  sync4-N     four clients that subscribe on change and count, until all are in sync; judged by wall time
   refresh-N   one client that subscribes on change, and then 10,000 refreshes a second; judged by processor time
   get-M       Get of one binding among M, with all its leaves; judged by wall time
 
@@ -86,6 +86,9 @@ func (o telemetryOptions) run(ctx context.Context, progress io.Writer) ([]Result
 			round, err := measureTelemetry(ctx, kind, of.bindings, of.measures, baseline)
 			if err != nil {
 				return nil, fmt.Errorf("%s with %d bindings: %w", kind, of.bindings, err)
+			}
+			for _, r := range round {
+				fmt.Fprintf(progress, "%s: %.2f s of processor time, %.2f s, %.0f MiB\n", r.Name, r.CPU, r.Wall, r.RSS)
 			}
 			results = append(results, round...)
 		}
@@ -148,7 +151,7 @@ func (o telemetryOptions) measures() []telemetryMeasure {
 func (o telemetryOptions) measuresOfMany() []telemetryMeasure {
 	return []telemetryMeasure{
 		{"once", "leaf", false, func(ctx context.Context, _ *telemetryProcess, c *telemetryClient) (int, error) {
-			return o.many * len(telemetryLeaves), c.count(ctx, o.many)
+			return o.many * len(telemetryLeaves), c.count(ctx, gpb.SubscriptionList_ONCE, o.many)
 		}},
 		{"get", "get", false, func(ctx context.Context, p *telemetryProcess, c *telemetryClient) (int, error) {
 			for i := range o.gets {
@@ -176,11 +179,7 @@ func (o telemetryOptions) sync(ctx context.Context, p *telemetryProcess, clients
 				return err
 			}
 			defer c.Close()
-			stream, err := c.subscribe(ctx, gpb.SubscriptionList_STREAM, "*")
-			if err != nil {
-				return err
-			}
-			return untilSync(stream, o.bindings)
+			return c.count(ctx, gpb.SubscriptionList_STREAM, o.bindings)
 		})
 	}
 	return group.Wait()

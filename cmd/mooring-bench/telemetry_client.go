@@ -97,20 +97,22 @@ func (c *telemetryClient) once(ctx context.Context, id string, n int) error {
 	return nil
 }
 
-// count asks for all bindings in mode ONCE and counts octets and messages: one for each binding, and the sync_response.
-func (c *telemetryClient) count(ctx context.Context, n int) error {
-	stream, err := c.subscribe(ctx, gpb.SubscriptionList_ONCE, "*", grpc.ForceCodecV2(countingCodec{encoding.GetCodecV2(protocodec.Name)}))
+// count asks for all bindings and counts messages until all have come: one for each binding, and the sync_response.
+func (c *telemetryClient) count(ctx context.Context, mode gpb.SubscriptionList_Mode, n int) error {
+	stream, err := c.subscribe(ctx, mode, "*", grpc.ForceCodecV2(countingCodec{encoding.GetCodecV2(protocodec.Name)}))
 	if err != nil {
 		return err
 	}
 	var got counted
-	for err == nil {
-		err = stream.RecvMsg(&got)
+	for got.messages < n+1 {
+		if err := stream.RecvMsg(&got); err != nil {
+			return fmt.Errorf("%d messages of %d octets for %d bindings: %w", got.messages, got.octets, n, err)
+		}
 	}
-	if errors.Is(err, io.EOF) && got.messages == n+1 {
-		return nil
+	if got.octets < n*100 {
+		return fmt.Errorf("%d octets are too few for %d bindings", got.octets, n)
 	}
-	return fmt.Errorf("%d messages of %d octets for %d bindings: %w", got.messages, got.octets, n, err)
+	return nil
 }
 
 // keyed asks for one binding with Get.
