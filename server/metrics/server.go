@@ -40,10 +40,10 @@ type Server struct {
 // Bounds of what clients can take: they need no login.
 const (
 	maxConnections = 32
-	maxScrapes     = 4 // at a time; the next one is told to come again
+	maxScrapes     = 2 // at a time, for two Prometheus; the next one is told to come again
 	maxHeader      = 8 << 10
 	headerTimeout  = 10 * time.Second
-	answerTimeout  = 30 * time.Second // from the end of the header; half of it is for the client to read
+	answerTimeout  = 30 * time.Second // from the end of the header
 	idleTimeout    = 3 * time.Minute  // more than the pause between two scrapes
 )
 
@@ -85,7 +85,7 @@ func newHandler(from *state.State, log *slog.Logger) (http.Handler, error) {
 	}
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{
 		Registry: r, ErrorLog: errorLog{log}, ErrorHandling: promhttp.ContinueOnError, // some figures are better than none
-		MaxRequestsInFlight: maxScrapes, Timeout: answerTimeout / 2,
+		MaxRequestsInFlight: maxScrapes,
 	}), nil
 }
 

@@ -139,9 +139,8 @@ func (m *Model) set(s Stream, at time.Time, row *client.Row) {
 	case lmaStatistics, magStatistics:
 		machine := m.machine(machineOf(row))
 		machine.read(at, signalling(row))
-		if row.Of == lmaStatistics {
-			machine.bindings = int(number(row, "summary", "bce-count"))
-		}
+		machine.bindings = int(number(row, "summary", "bce-count"))
+		m.countWays()
 	case lmaTraffic, magTraffic:
 		if m.tunnels[row.Path] == nil {
 			m.tunnels[row.Path] = &tunnel{machine: machineOf(row)}

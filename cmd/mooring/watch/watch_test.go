@@ -197,6 +197,29 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
+// TestGatewaysCountTheirWays tells of the ways of a MAG, of its counters, and of the ways again: the bindings are those of its ways.
+func TestGatewaysCountTheirWays(t *testing.T) {
+	s := newStory(t)
+	way := func(bindings string) {
+		s.tell(General, mag1+"/paths/path[lma=lma1][link=2001:db8::11]", `lma "lma1"`, `bindings `+bindings)
+	}
+	way("3")
+	s.tell(General, mag1+"/statistics", leaf("pbu/sent", 1))
+	if got := s.model.Total(); got != 3 {
+		t.Errorf("%d bindings, want 3", got)
+	}
+	way("4")
+	s.later(time.Second)
+	s.tell(General, mag1+"/statistics", leaf("pbu/sent", 2))
+	if got := s.model.Total(); got != 4 {
+		t.Errorf("%d bindings, want 4", got)
+	}
+	s.tell(General, mag1+"/paths/path[lma=lma1][link=2001:db8::11]", ``)
+	if got := s.model.Total(); got != 0 {
+		t.Errorf("%d bindings, want none", got)
+	}
+}
+
 func TestFrame(t *testing.T) {
 	if got := frame([]string{"a", "b"}); got != "\x1b[Ha\x1b[K\r\nb\x1b[K\x1b[J" {
 		t.Errorf("%q", got)
