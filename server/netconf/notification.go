@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"context"
 	"io"
 	"sync"
 	"time"
@@ -28,8 +29,10 @@ func eventTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.
 // session from then to its end.
 type message struct {
 	session *session
+	ctx     context.Context // when it ends before the message has begun, nothing is sent
 	at      time.Time
 	w       *tree.XMLWriter // nil: nothing has been written
+	void    bool            // nothing is sent
 }
 
 // writer begins the message where it has not begun.
@@ -37,11 +40,11 @@ func (m *message) writer() *tree.XMLWriter {
 	if m.w == nil {
 		x := m.session
 		x.writing.Lock()
-		m.w = tree.NewXMLWriter(x.out, notificationNamespace, "")
-		if x.ctx.Err() != nil {
+		if m.void = m.ctx.Err() != nil; m.void {
 			m.w = tree.NewXMLWriter(io.Discard, notificationNamespace, "")
 			return m.w
 		}
+		m.w = tree.NewXMLWriter(x.out, notificationNamespace, "")
 		x.out.Write([]byte(xmlDeclaration + `<notification xmlns="` + notificationNamespace + `"><eventTime>` + eventTime(m.at) + "</eventTime>"))
 	}
 	return m.w
@@ -54,7 +57,7 @@ func (m *message) end() error {
 		return x.ctx.Err()
 	}
 	defer x.writing.Unlock()
-	if err := x.ctx.Err(); err != nil {
+	if err := x.ctx.Err(); m.void || err != nil {
 		return err
 	}
 	m.w.Flush()
@@ -66,15 +69,15 @@ func (m *message) end() error {
 	return nil
 }
 
-// notify sends a notification; write writes what it holds. The error says that the session has ended.
-func (x *session) notify(at time.Time, write func(tree.Writer)) error {
-	m := message{session: x, at: at}
+// notify sends a notification unless ctx has ended; write writes what it holds. The error says that the session has ended.
+func (x *session) notify(ctx context.Context, at time.Time, write func(tree.Writer)) error {
+	m := message{session: x, ctx: ctx, at: at}
 	write(m.writer())
 	return m.end()
 }
 
-func (x *session) notifyEvent(e *notify.Event) error {
-	return x.notify(e.Time, func(w tree.Writer) {
+func (x *session) notifyEvent(ctx context.Context, e *notify.Event) error {
+	return x.notify(ctx, e.Time, func(w tree.Writer) {
 		walk := tree.Walk{Writer: w}
 		walk.Children(e.Root)
 	})
@@ -82,14 +85,14 @@ func (x *session) notifyEvent(e *notify.Event) error {
 
 // notifyEmpty sends a notification that holds nothing.
 func (x *session) notifyEmpty(def *schema.Node) error {
-	return x.notify(time.Now(), func(w tree.Writer) {
+	return x.notify(x.ctx, time.Now(), func(w tree.Writer) {
 		w.Open(def)
 		w.Close()
 	})
 }
 
 // notifyLoss says how many events of the stream came too fast for the client.
-func (x *session) notifyLoss(lost uint64) error {
+func (x *session) notifyLoss(ctx context.Context, lost uint64) error {
 	def := x.server.schema.Notification("mooring-system", "notifications-lost")
 	switch {
 	case lost == 0:
@@ -98,7 +101,7 @@ func (x *session) notifyLoss(lost uint64) error {
 		x.server.log.Warn("a subscriber reads too slowly", "session", x.id, "user", x.user.Name, "lost", lost)
 		return nil
 	}
-	return x.notice(def, func(n *notice) { n.uint("count", lost) })
+	return x.notice(ctx, def, func(n *notice) { n.uint("count", lost) })
 }
 
 // notice is a notification about a subscription, for its session alone.
@@ -111,13 +114,13 @@ func (n *notice) uint(leaf string, v uint64) { n.Uint(n.def.ChildNamed(leaf), v)
 
 func (n *notice) text(leaf, value string) { n.Leaf(n.def.ChildNamed(leaf), value) }
 
-// notice sends a notification that fill fills.
-func (x *session) notice(def *schema.Node, fill func(*notice)) error {
+// notice sends a notification that fill fills, unless ctx has ended.
+func (x *session) notice(ctx context.Context, def *schema.Node, fill func(*notice)) error {
 	n := notice{def: def}
 	n.Open(def)
 	fill(&n)
 	root, _ := n.Close()
-	return x.notify(time.Now(), func(w tree.Writer) {
+	return x.notify(ctx, time.Now(), func(w tree.Writer) {
 		walk := tree.Walk{Writer: w}
 		walk.Node(root)
 	})

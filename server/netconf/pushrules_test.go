@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -329,4 +330,32 @@ func TestNamedFilters(t *testing.T) {
 	editor.must(filters(`<selection-filter`+yp+` nc:operation="delete"><filter-id>f</filter-id></selection-filter>`), commit)
 	c.tells(about("subscription-terminated", data, `<reason xmlns:sn="urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications">sn:filter-unavailable</reason>`))
 	f.until("one is left", func() bool { return len(f.server.dynamic.list()) == 1 })
+}
+
+// After a subscription was deleted nothing of it comes any more (RFC 8639 section 2.4.4), though it was about to.
+func TestNothingFollowsADeletion(t *testing.T) {
+	d := startDomain(t, `{`+anchorConfig+`}`)
+	ctx, stop := context.WithCancel(t.Context())
+	d.tasks.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			d.alarm(i % 200)
+			d.table.Put(bound(1, uint16(i)))
+		}
+	})
+	defer stop()
+	c := d.dial(admin)
+	for i := range 60 {
+		request := establish(levels("> 0"))
+		if i%2 == 1 {
+			request = pushOf("operational", ofBindings(""), onChange("<sync-on-start>false</sync-on-start>"))
+		}
+		id := c.established(request)
+		c.told()
+		c.next++
+		c.send(rpc(c.next, about("delete-subscription", id, "")))
+		for !strings.Contains(c.read(), "<rpc-reply") {
+		}
+		time.Sleep(time.Millisecond)
+		c.must(lockC, unlockC)
+	}
 }

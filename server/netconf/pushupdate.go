@@ -19,7 +19,7 @@ type record struct {
 }
 
 func (s *pushSubscription) record(name string) *record {
-	return &record{of: s, def: s.session.server.schema.Notification(yangPush, name), message: message{session: s.session, at: time.Now()}}
+	return &record{of: s, def: s.session.server.schema.Notification(yangPush, name), message: message{session: s.session, ctx: s.ctx, at: time.Now()}}
 }
 
 // begin begins the record with the container of that name open.
@@ -39,11 +39,11 @@ func (r *record) finish(incomplete bool) error {
 		r.w.Leaf(r.def.ChildNamed("incomplete-update"), "", false)
 	}
 	r.w.Close()
-	if err := r.end(); err != nil {
-		return err
+	err := r.end()
+	if err == nil && !r.void {
+		r.of.sent.Add(1)
 	}
-	r.of.sent.Add(1)
-	return nil
+	return err
 }
 
 // tellAll sends a push-update: everything that is selected (RFC 8641 section 3.7). Where that cannot be found out, the subscription is

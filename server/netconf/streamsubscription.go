@@ -66,7 +66,7 @@ func (s *streamSubscription) send() error {
 			}
 		}
 		e, lost, woken := s.events.Next()
-		if err := s.session.notifyLoss(lost); err != nil {
+		if err := s.session.notifyLoss(s.ctx, lost); err != nil {
 			return err
 		}
 		over := e != nil && !t.stop.IsZero() && e.Time.After(t.stop)
@@ -86,7 +86,7 @@ func (s *streamSubscription) send() error {
 		case !t.filter.Passes(e.Root) || !e.Readable(s.session.server.access.For(s.session.user)):
 			s.excluded.Add(1)
 		default:
-			if err := s.session.notifyEvent(e); err != nil {
+			if err := s.session.notifyEvent(s.ctx, e); err != nil {
 				return err
 			}
 			s.sent.Add(1)

@@ -40,13 +40,17 @@ func (s *subscriber) finish(of subscription, lost error) {
 	x := s.session
 	x.server.dynamic.remove(of)
 	if reason := s.reason.Load(); reason != nil && lost == nil {
-		s.notice("subscription-terminated", func(n *notice) { n.text("reason", *reason) })
+		s.noticeUnder(x.ctx, "subscription-terminated", func(n *notice) { n.text("reason", *reason) })
 	}
 }
 
 // notice sends a notification about the subscription (RFC 8639 section 2.7); fill, unless nil, says more.
 func (s *subscriber) notice(name string, fill func(*notice)) error {
-	return s.session.notice(s.session.server.schema.Notification(subscribed, name), func(n *notice) {
+	return s.noticeUnder(s.ctx, name, fill)
+}
+
+func (s *subscriber) noticeUnder(ctx context.Context, name string, fill func(*notice)) error {
+	return s.session.notice(ctx, s.session.server.schema.Notification(subscribed, name), func(n *notice) {
 		n.uint("id", uint64(s.id))
 		if fill != nil {
 			fill(n)

@@ -133,6 +133,23 @@ func TestChangesThatCancelOut(t *testing.T) {
 	x.tells()
 }
 
+// Bindings are seen where their LMA is configured, as get shows them.
+func TestRowsOfWhatIsNotConfigured(t *testing.T) {
+	x := follow(t)
+	with := x.root
+	without, err := tree.DecodeJSON(strings.NewReader(`{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "nai": [{"id": "a@d", "lma": "l"}]}]}}`), x.s.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.root = without
+	x.tells()
+	x.bind(1, 1)
+	x.tells()
+	x.root = with
+	x.bind(1, 2)
+	x.tells("create " + row + "1")
+}
+
 // A name in a path says what RFC 8040 section 3.5.3 wants it to say.
 func TestTarget(t *testing.T) {
 	x := follow(t)
