@@ -29,6 +29,8 @@ var variable = []struct {
 	{regexp.MustCompile(`("(in|out)-(packets|octets)"):"\d+"`), `$1:"N"`},
 	{regexp.MustCompile(`("(count|received|refresh|sent)"):"\d+"`), `$1:"N"`}, // a slow machine repeats requests
 	{regexp.MustCompile(`("(congestion|malformed|mtu|no-binding|spoofed-source|unsendable)"):"\d+"`), `$1:"N"`},
+	{regexp.MustCompile(`\b(kernel|user-space)( +)1460`), "CARRIER     1460"}, // the kernel takes over when it may, and a moment late
+	{regexp.MustCompile(`("carried-by"):"(kernel|user-space)"`), `$1:"CARRIER"`},
 	{regexp.MustCompile(`(?m)^(.* 1460 .* 1 ) *\d+ +\d+ +\d+ +\d+ +\d+$`), "${1}COUNTERS"},
 }
 

@@ -127,7 +127,7 @@ they answer, and how many bindings they have.`,
 and sent, and how many were dropped for any reason.`,
 		paths: []string{"pmipv6/lma/tunnels/tunnel", "pmipv6/mag/tunnels/tunnel"},
 		columns: []column{
-			machine, leaf("ENCAP", "encap"), leaf("LOCAL", "local-address"), leaf("REMOTE", "remote-address"), leaf("INTERFACE", "interface"),
+			machine, leaf("ENCAP", "encap"), leaf("LOCAL", "local-address"), leaf("REMOTE", "remote-address"), leaf("INTERFACE", "interface"), leaf("CARRIED BY", "carried-by"),
 			leaf("MTU", "mtu"), leaf("STATUS", "oper-status"), leaf("BINDINGS", "bindings"),
 			leaf("RX PACKETS", "statistics", "in-packets"), leaf("RX OCTETS", "statistics", "in-octets"),
 			leaf("TX PACKETS", "statistics", "out-packets"), leaf("TX OCTETS", "statistics", "out-octets"),

@@ -42,15 +42,17 @@ func populated(t testing.TB) *domain {
 	installed(3, errors.New("no"))
 	d.plane.sessions = map[dataplane.SessionID]error{3 | 1<<40: errors.New("the kernel refused it"), 3 | 2<<40: errors.New("there is no link")}
 	v6 := dataplane.TunnelID{Local: addr("2001:db8::1"), Peer: addr("2001:db8::11"), Encap: dataplane.EncapIP}
-	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
+	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Fast: true, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
 		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, TooBig: 7, Malformed: 8, Congested: 9, Send: 10}}}
+	slow := state
+	slow.Fast = false
 	d.plane.set(
 		reconcile.TunnelStatus{ID: v6, Sessions: 2, State: reconcile.Installed, Since: start, TunnelState: state},
 		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.1"), Peer: addr("198.51.100.3"), Port: 40000, Encap: dataplane.EncapUDP, VRF: "red"},
 			State: reconcile.Failed, Err: errors.New("no route"), Since: start.Add(time.Second)},
 		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("2001:db8::11"), Peer: addr("2001:db8::1"), Encap: dataplane.EncapGRE}, State: reconcile.Pending},
 		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.11"), Peer: addr("198.51.100.1"), Port: 5437, Encap: dataplane.EncapUDP}, Sessions: 1,
-			State: reconcile.Installed, Since: start, TunnelState: state},
+			State: reconcile.Installed, Since: start, TunnelState: slow},
 		reconcile.TunnelStatus{ID: dataplane.TunnelID{Local: addr("198.51.100.11"), Peer: addr("198.51.100.9"), Encap: dataplane.EncapGRE, VRF: "red"}, State: reconcile.Failed,
 			Err: errors.New("no route"), Since: start},
 	)

@@ -22,6 +22,7 @@ type tunnelNodes struct {
 	VRF           *schema.Node `yang:"vrf"`
 	MTU           *schema.Node `yang:"mtu"`
 	Interface     *schema.Node `yang:"interface"`
+	CarriedBy     *schema.Node `yang:"carried-by"`
 	OperStatus    *schema.Node `yang:"oper-status"`
 	StatusReason  *schema.Node `yang:"status-reason"`
 	LastChange    *schema.Node `yang:"last-change"`
@@ -105,6 +106,9 @@ func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
 		s.Uint(n.MTU, uint64(t.MTU))
 	}
 	s.Text(n.Interface, t.Device)
+	if t.State == reconcile.Installed {
+		s.Text(n.CarriedBy, carrier(t.Fast))
+	}
 	s.Text(n.OperStatus, tunnelStatuses[t.State])
 	if t.Err != nil {
 		s.Text(n.StatusReason, t.Err.Error())
@@ -112,6 +116,13 @@ func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
 	s.Time(n.LastChange, t.Since)
 	s.Uint(n.Bindings, uint64(t.Sessions))
 	n.renderStatistics(s, t)
+}
+
+func carrier(fast bool) string {
+	if fast {
+		return "kernel"
+	}
+	return "user-space"
 }
 
 var tunnelStatuses = [...]string{reconcile.Pending: "unknown", reconcile.Installed: "up", reconcile.Failed: "down"}

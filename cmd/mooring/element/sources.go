@@ -35,10 +35,8 @@ func (e *Element) sources() state.Sources {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},
 		Certificate: func() state.Certificate { return certificate(e.certificate.Current()) },
-		Backend: func() state.Backend {
-			return state.Backend{InUse: "userspace", Reason: "this version has no other"}
-		},
-		Commit: e.commit,
+		Backend:     e.backend,
+		Commit:      e.commit,
 		Denied: func() state.Denied {
 			d := &e.control.Denied
 			return state.Denied{Operations: d.Operations.Load(), DataWrites: d.DataWrites.Load(), Notifications: d.Notifications.Load()}
@@ -46,6 +44,14 @@ func (e *Element) sources() state.Sources {
 	}
 	src.FromEngine(e.engine)
 	return src
+}
+
+func (e *Element) backend() state.Backend {
+	fast := "the kernel carries plain packets of IP-in-IP and GRE"
+	if off := e.plane.FastPath(); off != nil {
+		fast = "the kernel does not carry plain packets: " + off.Error()
+	}
+	return state.Backend{InUse: "userspace", Reason: "this version has no other; " + fast}
 }
 
 func certificate(shown *tls.Certificate) state.Certificate {
