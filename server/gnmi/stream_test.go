@@ -459,7 +459,7 @@ func TestStreamsWithoutEnd(t *testing.T) {
 	alice, bob := e.over("alice", "secret"), e.over("bob", "secret")
 	w := bob.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.sync()
-	const tries = 1000
+	const tries = 10_000
 	var open, refused atomic.Int64
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

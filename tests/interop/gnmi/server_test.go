@@ -1,5 +1,5 @@
 // Package gnmi speaks to the gNMI server with a client that others wrote, gnmi_cli of OpenConfig, over TLS on loopback and over the local
-// socket.
+// socket, and with one of our own (client_test.go) that does what gnmi_cli cannot.
 package gnmi
 
 import (
