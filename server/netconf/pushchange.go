@@ -78,7 +78,7 @@ func (u *changeUpdates) turn(t pushTerms) (wake, error) {
 	}
 	next := wake{rows: u.tracker.Ready(), commit: commit, resync: u.asked}
 	switch {
-	case u.waits():
+	case u.tracker.Changed() && u.tracker.Config() != u.failed: // it waited, even if the time has come meanwhile
 		next.at = u.due
 	case more:
 		next.at = time.Now()

@@ -130,10 +130,16 @@ func (r *receiver) take(update *dom) {
 		r.t.Errorf("patch %s, want %s", got, want)
 	}
 	r.patches++
+	seen := map[string]bool{"": true}
 	for _, edit := range patch.kids {
-		if edit.name == "edit" {
-			r.apply(edit)
+		if edit.name != "edit" {
+			continue
 		}
+		if id := edit.in("edit-id").text; seen[id] {
+			r.t.Errorf("edit-id %q is not the name of one edit", id)
+		}
+		seen[edit.in("edit-id").text] = true
+		r.apply(edit)
 	}
 }
 

@@ -26,10 +26,12 @@ type touch struct {
 // maxTouched bounds what is remembered: beyond it, churn is not shown.
 const maxTouched = 1000
 
+func (c *churn) full() bool { return len(c.touched) >= maxTouched }
+
 // note returns what remembers the changes of a row, or with nil of the configuration.
 func (c *churn) note(row *rowKey) func(*filter.Edit) {
 	return func(e *filter.Edit) {
-		if e.Op == filter.Move || len(c.touched) == maxTouched {
+		if e.Op == filter.Move || c.full() {
 			return
 		}
 		c.touched = append(c.touched, touch{op: e.Op, target: Target(e.Target), path: slices.Clone(e.Target), row: row})

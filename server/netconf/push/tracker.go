@@ -118,7 +118,7 @@ func (t *Tracker) configure() {
 		return
 	}
 	next := version{root, t.Access()}
-	if t.seen.root != t.told.root {
+	if t.seen.root != t.told.root && !t.churn.full() {
 		if c, err := filter.Compare(context.Background(), t.read(t.seen), t.read(next), t.churn.note(nil)); err == nil {
 			c.Config()
 		}
@@ -135,7 +135,7 @@ func (t *Tracker) look(now time.Time) int {
 		if _, changed := t.before[key]; !changed {
 			t.before[key] = was
 			t.changed = append(t.changed, key)
-		} else if !now.IsZero() {
+		} else if !now.IsZero() && !t.churn.full() {
 			t.compare(t.again(key), key, was, row, now)
 		}
 		if !row.Gone() {
