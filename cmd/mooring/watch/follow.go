@@ -161,6 +161,7 @@ func (w *watcher) paint(ctx context.Context, s *screen, ended <-chan error) (err
 			case <-time.After(redraw):
 			}
 		case <-s.resized:
+			s.last = "" // the terminal may have moved what it shows
 		case <-ticker.C:
 		}
 	}

@@ -189,6 +189,9 @@ func (m *Model) peerTable() []string {
 // bindingTable shows what changed last, as many as there can be place for.
 func (m *Model) bindingTable(now time.Time, most int) []string {
 	total := m.Total()
+	if total == 0 && len(m.recent) == 0 {
+		return []string{"no bindings"}
+	}
 	if len(m.recent) == 0 {
 		return []string{fmt.Sprintf("%d bindings, none of which has changed", total)}
 	}

@@ -22,6 +22,7 @@ const (
 type screen struct {
 	*os.File
 	resized chan os.Signal
+	last    string // frame that was drawn
 }
 
 // asScreen returns the screen that a writer is, nil where it is none.
@@ -30,7 +31,7 @@ func asScreen(out any) *screen {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
-	return &screen{f, make(chan os.Signal, 1)}
+	return &screen{File: f, resized: make(chan os.Signal, 1)}
 }
 
 func (s *screen) enter() error {
@@ -54,9 +55,14 @@ func (s *screen) size() (columns, lines int) {
 	return columns, lines
 }
 
-// draw replaces what is on the screen, in one write, so that nothing flickers.
+// draw replaces what is on the screen where it differs, in one write, so that nothing flickers.
 func (s *screen) draw(lines []string) error {
-	_, err := s.WriteString(frame(lines))
+	text := frame(lines)
+	if text == s.last {
+		return nil
+	}
+	s.last = text
+	_, err := s.WriteString(text)
 	return err
 }
 
