@@ -170,15 +170,10 @@ func (r *receiver) apply(edit *dom) {
 	}
 	switch op := edit.in("operation").text; op {
 	case "delete":
-		if i < 0 {
-			r.t.Errorf("%s is deleted and was not there", edit.in("target").text)
-			return
+		if i >= 0 { // it may have come and gone since (RFC 8641 section 3.5.2)
+			parent.kids = slices.Delete(parent.kids, i, i+1)
 		}
-		parent.kids = slices.Delete(parent.kids, i, i+1)
 	case "create", "replace":
-		if (i < 0) != (op == "create") && last.def.Kind == schema.Leaf {
-			r.t.Errorf("%s of %s", op, edit.in("target").text)
-		}
 		if i < 0 {
 			parent.kids, i = append(parent.kids, nil), len(parent.kids)
 		}
@@ -186,6 +181,8 @@ func (r *receiver) apply(edit *dom) {
 	case "insert", "move":
 		if op == "move" {
 			value = parent.kids[i]
+		}
+		if i >= 0 {
 			parent.kids = slices.Delete(parent.kids, i, i+1)
 		}
 		at := 0
