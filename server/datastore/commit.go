@@ -27,6 +27,9 @@ type Confirm struct {
 	Timeout time.Duration // 0 takes 600 s
 	// Persist lets other sessions confirm or cancel by this text, and the commit outlive its session; "" does not.
 	Persist string
+	// Resume keeps the commit waiting over a restart, too, if it has a Persist (RFC 6241 section 8.4.1, erratum 5790):
+	// without, a start undoes it.
+	Resume bool
 }
 
 // Result is a commit that was made.
@@ -46,6 +49,11 @@ func (s *Snapshot) describe() string {
 // Commit makes the candidate the running configuration. When it fails, nothing has changed anywhere, the candidate
 // included, and the error joins a *tree.Error for everything found.
 func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error) {
+	if o.Confirm != nil {
+		confirm := *o.Confirm
+		confirm.Timeout = cmp.Or(confirm.Timeout, defaultConfirmTimeout)
+		o.Confirm = &confirm
+	}
 	s := c.session.store
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
@@ -145,12 +153,14 @@ func (s *Store) persist(old, next *Snapshot, o CommitOptions) error {
 		return nil
 	}
 	if o.Confirm != nil {
-		if err := s.disk.writePending(s.backup(old)); err != nil {
+		if err := s.disk.writePending(newNote(s.backup(old), *o.Confirm, time.Now())); err != nil {
+			s.restoreNote()
 			return err
 		}
 	}
 	if next != old {
 		if err := s.disk.append(old, next, s.keep); err != nil {
+			s.restoreNote()
 			return err
 		}
 	}
@@ -165,8 +175,18 @@ func (s *Store) persist(old, next *Snapshot, o CommitOptions) error {
 		s.log.Warn("the note of an unconfirmed commit stays, but means nothing any more", "file", pendingFile, "error", err)
 		return nil
 	}
-	s.disk.writePending(s.backup(old)) // it may be gone, only that the folder could not be synced
+	s.restoreNote() // it may be gone, only that the folder could not be synced
 	return err
+}
+
+// restoreNote writes what the note of the commit that waits said before a commit that failed.
+func (s *Store) restoreNote() {
+	s.mu.Lock()
+	p := s.pending
+	s.mu.Unlock()
+	if p != nil {
+		s.disk.writePending(p.note())
+	}
 }
 
 // swap makes next the running configuration and wakes the followers.

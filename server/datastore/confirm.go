@@ -1,7 +1,6 @@
 package datastore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -13,10 +12,15 @@ import (
 // pending is a commit that is undone unless it is confirmed.
 type pending struct {
 	owner    *Session
-	persist  string
+	confirm  Confirm
 	backup   *Snapshot // what runs again when it is not confirmed
 	deadline time.Time
 	timer    *time.Timer
+}
+
+// note is what the next start has to know of it.
+func (p *pending) note() pendingNote {
+	return newNote(p.backup, p.confirm, p.deadline.Add(-p.confirm.Timeout))
 }
 
 // Confirmation is something that happened to a commit that has to be confirmed.
@@ -49,7 +53,7 @@ func (s *Store) Pending() (owner *Session, persist string, deadline time.Time) {
 	if s.pending == nil {
 		return nil, "", time.Time{}
 	}
-	return s.pending.owner, s.pending.persist, s.pending.deadline
+	return s.pending.owner, s.pending.confirm.Persist, s.pending.deadline
 }
 
 // confirmable checks that x may commit while a commit is pending; mu is held.
@@ -62,9 +66,9 @@ func (s *Store) confirmable(x *Session, o CommitOptions) error {
 		return persistError("no commit waits to be confirmed")
 	case p == nil:
 		return nil
-	case p.persist != "" && o.PersistID == p.persist:
+	case p.confirm.Persist != "" && o.PersistID == p.confirm.Persist:
 		return nil
-	case p.persist == "" && o.PersistID == "" && p.owner == x:
+	case p.confirm.Persist == "" && o.PersistID == "" && p.owner == x:
 		return nil
 	case o.PersistID != "":
 		return persistError("the persist-id is not that of the pending commit")
@@ -88,33 +92,29 @@ func (s *Store) backup(old *Snapshot) *Snapshot {
 
 // settlePending arms, extends or ends the pending commit after a commit went through.
 func (s *Store) settlePending(by *Session, old, next *Snapshot, o CommitOptions) {
-	var timeout time.Duration
-	if o.Confirm != nil {
-		timeout = cmp.Or(o.Confirm.Timeout, defaultConfirmTimeout)
+	if o.Confirm == nil {
+		if s.await(nil, 0) && by.User.Origin != access.System { // else it is being undone
+			s.confirms(Confirmation{Step: ConfirmComplete, By: by})
+		}
+		return
 	}
-	was := s.rearm(by, s.backup(old), o.Confirm, timeout)
-	switch {
-	case o.Confirm != nil && was:
-		s.confirms(Confirmation{ConfirmExtend, by, timeout})
-	case o.Confirm != nil:
-		s.confirms(Confirmation{ConfirmStart, by, timeout})
-	case was && by.User.Origin != access.System: // else it is being undone
-		s.confirms(Confirmation{Step: ConfirmComplete, By: by})
+	step := ConfirmStart
+	if s.await(&pending{owner: by, confirm: *o.Confirm, backup: s.backup(old)}, o.Confirm.Timeout) {
+		step = ConfirmExtend
 	}
+	s.confirms(Confirmation{step, by, o.Confirm.Timeout})
 }
 
-// rearm puts another pending commit, or none, in place of the one there was, and reports whether there was one.
-func (s *Store) rearm(by *Session, backup *Snapshot, c *Confirm, timeout time.Duration) (was bool) {
+// await lets p wait, or nothing if nil, in place of what waited, and reports whether something did.
+func (s *Store) await(p *pending, left time.Duration) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if was = s.pending != nil; was {
 		s.pending.timer.Stop()
-		s.pending = nil
 	}
-	if c != nil {
-		p := &pending{owner: by, persist: c.Persist, backup: backup, deadline: time.Now().Add(timeout)}
-		p.timer = time.AfterFunc(timeout, func() { s.giveUp(p, Confirmation{Step: ConfirmTimeout}, "not confirmed in time") })
-		s.pending = p
+	if s.pending = p; p != nil {
+		p.deadline = time.Now().Add(left)
+		p.timer = time.AfterFunc(left, func() { s.giveUp(p, Confirmation{Step: ConfirmTimeout}, "not confirmed in time") })
 	}
 	return was
 }
@@ -139,9 +139,9 @@ func (x *Session) Cancel(persistID string) error {
 	switch {
 	case p == nil:
 		err = &tree.Error{Tag: tree.OperationFailed, Message: "no commit waits to be confirmed"}
-	case persistID != p.persist && (persistID != "" || p.persist != ""):
+	case persistID != p.confirm.Persist && (persistID != "" || p.confirm.Persist != ""):
 		err = persistError("the persist-id is not that of the pending commit")
-	case p.persist == "" && p.owner != x:
+	case p.confirm.Persist == "" && p.owner != x:
 		err = &tree.Error{Tag: tree.OperationFailed, Message: "only " + p.owner.describe() + " can cancel its commit"}
 	}
 	s.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -132,8 +133,52 @@ func (d *disk) records() ([]uint64, error) {
 	return ids, nil
 }
 
-// load reads running.json and the records after it; a commit that was never confirmed is undone.
-func (d *disk) load() (*Snapshot, error) {
+// unconfirmed is a commit found on disk that waits to be confirmed.
+type unconfirmed struct {
+	note   *pendingNote
+	backup *Snapshot
+}
+
+// load reads running.json and the records after it. A commit that was not confirmed in time, or not before the process ended if
+// it does not outlive that, is undone; else it is returned as waiting.
+func (d *disk) load() (at *Snapshot, waiting *unconfirmed, err error) {
+	if at, err = d.readAll(); err != nil {
+		return nil, nil, err
+	}
+	note, err := d.readPending()
+	if err != nil || note == nil {
+		return at, nil, err
+	}
+	if !at.Trial || note.Backup >= at.ID { // it was never made, or a later commit confirmed it
+		return at, nil, d.clearPending()
+	}
+	backup, err := d.at(at, note.Backup)
+	if err != nil {
+		return nil, nil, fmt.Errorf("undo the unconfirmed commit %d: %w", at.ID, err)
+	}
+	switch {
+	case note.Deadline.IsZero():
+		at, err = d.undo(at, backup, "the process ended")
+	case note.left(time.Now()) <= 0:
+		at, err = d.undo(at, backup, "not confirmed in time")
+	default:
+		at.Persist = note.Persist
+		return at, &unconfirmed{note, backup}, nil
+	}
+	return at, nil, err
+}
+
+// undo makes durable that a trial is over, and backup runs again.
+func (d *disk) undo(at, backup *Snapshot, why string) (*Snapshot, error) {
+	undone := &Snapshot{ID: at.ID + 1, Root: backup.Root, Time: time.Now(), User: "system", Via: "rollback",
+		Comment: "unconfirmed commit undone: " + why}
+	if err := d.append(at, undone, int(undone.ID)); err != nil {
+		return nil, err
+	}
+	return undone, d.clearPending()
+}
+
+func (d *disk) readAll() (*Snapshot, error) {
 	at, err := d.readRunning()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", runningFile, err)
@@ -153,29 +198,7 @@ func (d *disk) load() (*Snapshot, error) {
 			return nil, err
 		}
 	}
-	return d.undoPending(at)
-}
-
-// undoPending goes back to what ran before a commit that waited for its confirmation when the process ended. A note of a trial
-// that was never made, or that a later commit confirmed, means nothing.
-func (d *disk) undoPending(at *Snapshot) (*Snapshot, error) {
-	p, err := d.readPending()
-	if err != nil || p == nil {
-		return at, err
-	}
-	if at.Trial && p.Backup < at.ID {
-		backup, err := d.at(at, p.Backup)
-		if err != nil {
-			return nil, fmt.Errorf("undo the unconfirmed commit %d: %w", at.ID, err)
-		}
-		undone := &Snapshot{ID: at.ID + 1, Root: backup.Root, Time: now(), User: "system", Via: "rollback",
-			Comment: "unconfirmed commit undone: the process ended"}
-		if err := d.append(at, undone, int(undone.ID)); err != nil {
-			return nil, err
-		}
-		at = undone
-	}
-	return at, d.clearPending()
+	return at, nil
 }
 
 // append makes a commit durable. Once its record is in place the commit stands; what follows is housekeeping.

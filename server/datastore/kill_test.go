@@ -66,11 +66,11 @@ func scenario(dir string, part []step, done func(string)) error {
 type step struct{ name, state string }
 
 // commits are ordinary ones, a trial confirmed by a commit that changes nothing, two in a row confirmed by one that changes
-// something, and one that nobody confirms.
-var commits = []step{{"A", "A"}, {"B", "B"}, {"C?", "C"}, {"C", "C"}, {"D?", "D"}, {"E?", "E"}, {"F", "F"}, {"D??", "D"}}
+// something, one that outlives a restart and is then confirmed, and one that nobody confirms.
+var commits = []step{{"A", "A"}, {"B", "B"}, {"C?", "C"}, {"C", "C"}, {"D?", "D"}, {"E?", "E"}, {"F", "F"}, {"G!", "G"}, {"G", "G"}, {"D??", "D"}}
 
-// parts are the commits, cut where nothing waits to be confirmed.
-var parts = [][]step{commits[:1], commits[1:2], commits[2:4], commits[4:7], commits[7:]}
+// parts are the commits, cut where nothing waits to be confirmed that a restart would undo.
+var parts = [][]step{commits[:1], commits[1:2], commits[2:4], commits[4:7], commits[7:8], commits[8:9], commits[9:]}
 
 func (c step) make(x *Session) error {
 	n, err := tree.DecodeJSON(strings.NewReader(states[c.state]), x.store.schema.Root, tree.DecodeOptions{})
@@ -81,8 +81,12 @@ func (c step) make(x *Session) error {
 		return err
 	}
 	var o CommitOptions
-	if strings.HasSuffix(c.name, "?") {
+	_, o.PersistID, _ = x.store.Pending()
+	switch {
+	case strings.HasSuffix(c.name, "?"):
 		o.Confirm = &Confirm{Timeout: time.Hour}
+	case strings.HasSuffix(c.name, "!"):
+		o.Confirm = &Confirm{Timeout: time.Hour, Persist: "secret", Resume: true}
 	}
 	_, err = x.Candidate().Commit(context.Background(), o)
 	return err
@@ -96,12 +100,13 @@ var states = map[string]string{
 	"D": `{}`,
 	"E": `{"example-system:system":{"name":"e"}}`,
 	"F": `{"example-system:system":{"name":"f"}}`,
+	"G": `{"example-system:system":{"name":"g"}}`,
 }
 
 // allowed says what may run after a crash, by what had been acknowledged last: that, or what was being committed; never a
-// trial that was not confirmed.
+// trial that was not confirmed, unless it outlives a restart.
 var allowed = map[string][]string{"": {"", "A"}, "A": {"A", "B"}, "B": {"B"}, "C?": {"B", "C"}, "C": {"C"}, "D?": {"C"}, "E?": {"C", "F"},
-	"F": {"F"}, "D??": {"F"}}
+	"F": {"F", "G"}, "G!": {"G"}, "G": {"G"}, "D??": {"G"}}
 
 // TestKillAtEveryStep kills the process before every step that writes, and finds the old or the new configuration, whole.
 func TestKillAtEveryStep(t *testing.T) {
@@ -153,7 +158,8 @@ func checkAfterCrash(t *testing.T, dir, when string, allowed []string) {
 	}
 	x := s.NewSession(admin, 1)
 	setLeaf(t, x.Candidate(), "/example-system:system/name", "after")
-	if _, err := x.Candidate().Commit(t.Context(), CommitOptions{}); err != nil {
+	_, persist, _ := s.Pending()
+	if _, err := x.Candidate().Commit(t.Context(), CommitOptions{PersistID: persist}); err != nil {
 		t.Fatalf("%s: the next commit: %v", when, err)
 	}
 	want := text(t, s.Running().Root)

@@ -38,8 +38,6 @@ type recordChange struct {
 	NewOrder [][]string     `json:"new-order,omitzero"`
 }
 
-func now() time.Time { return time.Now() }
-
 func (r *record) snapshot() Snapshot {
 	return Snapshot{ID: r.ID, Time: r.Time, User: r.User, Via: r.Via, Label: r.Label, Comment: r.Comment, Trial: r.Trial}
 }
@@ -274,15 +272,30 @@ func commitOf(text []byte) (uint64, error) {
 	return head.Commit, nil
 }
 
-// pendingNote is config/pending.json: where the next start goes back to if the last commit is a trial.
+// pendingNote is config/pending.json: where the next start goes back to if the last commit is a trial, at once or, with a
+// deadline, at that time.
 type pendingNote struct {
-	Backup uint64 `json:"backup"`
+	Backup   uint64    `json:"backup"`
+	Persist  string    `json:"persist,omitzero"`
+	Began    time.Time `json:"began,omitzero"`
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
-func (d *disk) writePending(backup *Snapshot) error {
-	_, err := d.write(pendingFile, func(w io.Writer) error {
-		return json.MarshalWrite(w, pendingNote{Backup: backup.ID})
-	})
+func newNote(backup *Snapshot, c Confirm, began time.Time) pendingNote {
+	if !c.Resume || c.Persist == "" {
+		return pendingNote{Backup: backup.ID}
+	}
+	began = began.UTC()
+	return pendingNote{Backup: backup.ID, Persist: c.Persist, Began: began, Deadline: began.Add(c.Timeout)}
+}
+
+// left is how long the commit may wait yet. A clock that was set back does not prolong it.
+func (n *pendingNote) left(now time.Time) time.Duration {
+	return min(n.Deadline.Sub(now), n.Deadline.Sub(n.Began))
+}
+
+func (d *disk) writePending(n pendingNote) error {
+	_, err := d.write(pendingFile, func(w io.Writer) error { return json.MarshalWrite(w, n) })
 	return err
 }
 

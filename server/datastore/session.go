@@ -36,7 +36,7 @@ func (x *Session) Close() {
 	s.parts.release(x)
 	p := s.pending
 	s.mu.Unlock()
-	if p != nil && p.owner == x && p.persist == "" {
+	if p != nil && p.owner == x && p.confirm.Persist == "" {
 		s.giveUp(p, Confirmation{Step: ConfirmCancel, By: x}, "session lost")
 	}
 }

@@ -88,8 +88,8 @@ const (
 const recentLimit = 64
 
 // Open reads the configuration from disk and puts it into force: it is validated, and the consumers prepare and apply it.
-// A commit that was waiting for its confirmation when the process ended is undone. When there is no configuration, the one
-// of o.Startup is committed.
+// A commit that was waiting for its confirmation when the process ended goes on waiting if it was made to (Confirm.Resume), and
+// is undone if not. When there is no configuration, the one of o.Startup is committed.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		schema: o.Schema, rules: o.Rules, pipeline: o.Pipeline, log: o.Log, keep: cmp.Or(o.History, 100), confirms: o.Confirmations,
@@ -110,16 +110,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	loaded := &Snapshot{Root: tree.NewRoot(o.Schema)}
+	loaded, waiting := &Snapshot{Root: tree.NewRoot(o.Schema)}, (*unconfirmed)(nil)
 	if o.Dir != nil {
 		if s.disk, err = openDisk(o.Dir, o.Schema, s.log); err != nil {
 			return nil, err
 		}
-		if loaded, err = s.disk.load(); err != nil {
+		if loaded, waiting, err = s.disk.load(); err != nil {
 			return nil, s.unreadable(err)
 		}
 	}
-	if err := s.start(ctx, loaded); err != nil {
+	if loaded, err = s.begin(ctx, loaded, waiting); err != nil {
 		return nil, err
 	}
 	if loaded.ID > 0 && !o.StartupReplace || o.Startup == nil {
@@ -145,6 +145,26 @@ func (s *Store) commitStartup(ctx context.Context, startup func() (*tree.Node, e
 	}
 	_, err = c.Commit(ctx, CommitOptions{Via: "startup"})
 	return err
+}
+
+// begin puts what was found on disk into force: a trial only if it can be, and for no longer than it has left.
+func (s *Store) begin(ctx context.Context, loaded *Snapshot, waiting *unconfirmed) (*Snapshot, error) {
+	err := s.start(ctx, loaded)
+	if waiting == nil {
+		return loaded, err
+	}
+	if err != nil {
+		s.log.Warn("an unconfirmed commit is undone", "error", err)
+		undone, err := s.disk.undo(loaded, waiting.backup, "it could not be put into force at the start")
+		if err != nil {
+			return nil, err
+		}
+		return undone, s.start(ctx, undone)
+	}
+	n := waiting.note
+	owner := &Session{User: access.User{Name: loaded.User}, store: s}
+	s.await(&pending{owner: owner, confirm: Confirm{Timeout: n.Deadline.Sub(n.Began), Persist: n.Persist, Resume: true}, backup: waiting.backup}, n.left(time.Now()))
+	return loaded, nil
 }
 
 // start puts the configuration found on disk into force.
@@ -193,7 +213,7 @@ func (s *Store) Close() error {
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	if s.pending != nil {
-		s.pending.timer.Stop() // the next start undoes it, as after a crash
+		s.pending.timer.Stop() // the next start undoes or resumes it, as after a crash
 		s.pending = nil
 	}
 	s.mu.Unlock()

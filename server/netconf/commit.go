@@ -43,7 +43,7 @@ func (r *request) commit() (answer, error) {
 		return nil, protocolError(tree.InvalidValue, "persist", "persist must not be empty: it is what confirms the commit")
 	case confirmed:
 		seconds, _ := strconv.ParseUint(r.value("confirm-timeout"), 10, 32)
-		o.Confirm = &datastore.Confirm{Timeout: time.Duration(seconds) * time.Second, Persist: persist}
+		o.Confirm = &datastore.Confirm{Timeout: time.Duration(seconds) * time.Second, Persist: persist, Resume: true}
 	}
 	result, err := r.session.store.Candidate().Commit(r.ctx, o)
 	if err != nil {
