@@ -68,8 +68,11 @@ type telemetryMeasure struct {
 	name  string
 	unit  string
 	byCPU bool
-	do    func(ctx context.Context, p *telemetryProcess, c *telemetryClient) (n int, err error)
+	do    func(ctx context.Context, p *telemetryProcess, clients []*telemetryClient) (n int, err error)
 }
+
+// telemetryClients is how many there are, each with a connection of its own. All but one measure need only the first.
+const telemetryClients = 4
 
 func (o telemetryOptions) run(ctx context.Context, progress io.Writer) ([]Result, error) {
 	if o.bindings < 1 || o.many < 1 || o.rate < 1 || o.gets < 1 {
@@ -103,18 +106,22 @@ func measureTelemetry(ctx context.Context, kind string, bindings int, measures [
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
-	c, err := dialTelemetry(p.served, p.kind == telemetryPeerKind)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	if err := c.once(ctx, "1", 1); err != nil { // the connection, and the first of everything
-		return nil, err
+	var clients []*telemetryClient
+	for range telemetryClients {
+		c, err := dialTelemetry(p.served, p.kind == telemetryPeerKind)
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		if err := c.once(ctx, "1", 1); err != nil { // connects, has the password checked, and is the first of everything
+			return nil, err
+		}
+		clients = append(clients, c)
 	}
 	for _, m := range measures {
 		var n int
 		r, err := p.measure(func() (err error) {
-			n, err = m.do(ctx, p, c)
+			n, err = m.do(ctx, p, clients)
 			return err
 		})
 		if err != nil {
@@ -137,12 +144,11 @@ func measureTelemetry(ctx context.Context, kind string, bindings int, measures [
 func (o telemetryOptions) measures() []telemetryMeasure {
 	leaves := o.bindings * len(telemetryLeaves)
 	return []telemetryMeasure{
-		{"once", "leaf", true, func(ctx context.Context, _ *telemetryProcess, c *telemetryClient) (int, error) {
-			return leaves, c.once(ctx, "*", o.bindings)
+		{"once", "leaf", true, func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
+			return leaves, c[0].once(ctx, "*", o.bindings)
 		}},
-		{"sync4", "leaf", false, func(ctx context.Context, p *telemetryProcess, _ *telemetryClient) (int, error) {
-			const clients = 4
-			return clients * leaves, o.sync(ctx, p, clients)
+		{"sync4", "leaf", false, func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
+			return len(c) * leaves, o.sync(ctx, c)
 		}},
 		{"refresh", "refresh", true, o.refresh},
 	}
@@ -150,15 +156,15 @@ func (o telemetryOptions) measures() []telemetryMeasure {
 
 func (o telemetryOptions) measuresOfMany() []telemetryMeasure {
 	return []telemetryMeasure{
-		{"once", "leaf", false, func(ctx context.Context, _ *telemetryProcess, c *telemetryClient) (int, error) {
-			return o.many * len(telemetryLeaves), c.count(ctx, gpb.SubscriptionList_ONCE, o.many)
+		{"once", "leaf", false, func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
+			return o.many * len(telemetryLeaves), c[0].count(ctx, gpb.SubscriptionList_ONCE, o.many)
 		}},
-		{"get", "get", false, func(ctx context.Context, p *telemetryProcess, c *telemetryClient) (int, error) {
+		{"get", "get", false, func(ctx context.Context, p *telemetryProcess, c []*telemetryClient) (int, error) {
 			for i := range o.gets {
 				id := strconv.FormatInt(int64(i*(o.many/o.gets)+1), 16)
-				one := func() error { return c.keyed(ctx, id) }
+				one := func() error { return c[0].keyed(ctx, id) }
 				if p.kind == telemetryPeerKind {
-					one = func() error { return c.once(ctx, id, 1) }
+					one = func() error { return c[0].once(ctx, id, 1) }
 				}
 				if err := one(); err != nil {
 					return 0, err
@@ -169,27 +175,20 @@ func (o telemetryOptions) measuresOfMany() []telemetryMeasure {
 	}
 }
 
-// sync subscribes by several clients at once, each with a connection of its own, until all of them are in sync.
-func (o telemetryOptions) sync(ctx context.Context, p *telemetryProcess, clients int) error {
+// sync subscribes by several clients at once until all of them are in sync.
+func (o telemetryOptions) sync(ctx context.Context, clients []*telemetryClient) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for range clients {
-		group.Go(func() error {
-			c, err := dialTelemetry(p.served, p.kind == telemetryPeerKind)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			return c.count(ctx, gpb.SubscriptionList_STREAM, o.bindings)
-		})
+	for _, c := range clients {
+		group.Go(func() error { return c.count(ctx, gpb.SubscriptionList_STREAM, o.bindings) })
 	}
 	return group.Wait()
 }
 
 // refresh subscribes, and has bindings refreshed. What is told in the end is what the last refreshes made of them.
-func (o telemetryOptions) refresh(ctx context.Context, p *telemetryProcess, c *telemetryClient) (int, error) {
+func (o telemetryOptions) refresh(ctx context.Context, p *telemetryProcess, clients []*telemetryClient) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.subscribe(ctx, gpb.SubscriptionList_STREAM, "*")
+	stream, err := clients[0].subscribe(ctx, gpb.SubscriptionList_STREAM, "*")
 	if err != nil {
 		return 0, err
 	}

@@ -35,12 +35,20 @@ func (x *subscriber) follow(ctx context.Context) error {
 	return x.live(ctx, feeds, wake)
 }
 
-// forward signals wake whenever wait returns, until that fails.
+// pace is how often something is said to have changed at most: what changes all the time is then told in larger portions, which costs a
+// fraction.
+const pace = 5 * time.Millisecond
+
+// forward signals wake when wait returns, until that fails.
 func forward(ctx context.Context, wait func(context.Context) error, wake chan<- struct{}) {
 	for wait(ctx) == nil {
 		select {
 		case wake <- struct{}{}:
 		default: // it is awake already
+		}
+		select {
+		case <-time.After(pace):
+		case <-ctx.Done():
 		}
 	}
 }
@@ -70,29 +78,13 @@ func (x *subscriber) live(ctx context.Context, feeds []*feed, wake <-chan struct
 			timer.Reset(time.Until(next))
 			alarm = timer.C
 		}
-		told := time.Now()
 		select {
 		case <-wake:
-			pause(ctx, pace-time.Since(told))
 		case <-alarm:
 		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
-}
-
-// pace is how long after all was told it is looked again at the soonest: what changes all the time is then told in larger portions, which
-// costs a fraction.
-const pace = 5 * time.Millisecond
-
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }
 
 // feeds makes a feed of all that is to be followed in the same manner.

@@ -135,7 +135,7 @@ func (t *bindings) walk(m machine, want Keys, yield func(Row, error) bool) bool 
 	return true
 }
 
-// render writes the leaves in the order of the schema.
+// render writes the leaves in the order of the schema, which those rely on who compare two rows.
 func (o *bindingsOf) render(s *Sink, value any) {
 	b := value.(*mobility.Binding)
 	n, ends := &o.nodes, o.ends(s, b.Ends)
@@ -171,6 +171,9 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	o.renderForwarding(s, b)
 	s.Text(n.State, b.State.String())
 	s.Text(n.Interface, textOf(b.Link))
+	if b.Refresh > 0 && b.State == mobility.StateActive { // the lifetime counts from the same request
+		s.Time(n.NextRefresh, b.Expires.Time().Add(time.Duration(b.Refresh)*time.Second-b.Lifetime))
+	}
 	if b.Updated != 0 || b.Status != 0 { // else nothing was answered yet
 		s.Uint(n.LastStatus, uint64(b.Status))
 	}
@@ -231,9 +234,6 @@ func (o *bindingsOf) renderTimes(s *Sink, b *mobility.Binding) {
 	}
 	if b.Refresh > 0 {
 		s.Uint(n.RefreshTime, uint64(b.Refresh))
-		if b.State == mobility.StateActive { // the lifetime counts from the same request
-			s.Time(n.NextRefresh, b.Expires.Time().Add(time.Duration(b.Refresh)*time.Second-b.Lifetime))
-		}
 	}
 	s.Instant(n.Created, b.Created)
 	s.Instant(n.LastRegistration, b.Updated)

@@ -3,7 +3,9 @@ package state
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 	"unique"
@@ -199,6 +201,61 @@ func TestOnly(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	}
+}
+
+// The leaves of a row are those of its tree, in the order of the schema, and only those that are asked for.
+func TestLeaves(t *testing.T) {
+	d := populated(t)
+	trees, flat, some := NewRenderer(), NewRenderer(), NewRenderer()
+	rows := 0
+	for _, each := range d.state.tables {
+		table, ok := each.(*bindings)
+		if !ok {
+			continue
+		}
+		some.Only(table.nodes.Sequence, table.nodes.MNID)
+		for row, err := range table.rows(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows++
+			leaves, ok := flat.Leaves(row, d.now)
+			if !ok || !slices.IsSortedFunc(leaves, func(a, b Leaf) int { return a.Node.Position - b.Node.Position }) {
+				t.Errorf("leaves %v, %v", leaves, ok)
+			}
+			if got, want := leavesText(leaves), treeText(trees.Render(row, d.now)); got != want {
+				t.Errorf("leaves\n%swant\n%s", got, want)
+			}
+			if leaves, _ := some.Leaves(row, d.now); !strings.HasPrefix(leavesText(leaves), "mn-id ") || len(leaves) > 2 {
+				t.Errorf("some leaves are\n%s", leavesText(leaves))
+			}
+		}
+	}
+	if rows < 2 {
+		t.Errorf("%d rows", rows)
+	}
+	if _, ok := flat.Leaves(Row{gone: true}, d.now); ok {
+		t.Error("a row that is gone has leaves")
+	}
+}
+
+func leavesText(leaves []Leaf) (text string) {
+	for _, l := range leaves {
+		text += fmt.Sprintf("%s %s\n", l.Node.Name, l.Text)
+	}
+	return text
+}
+
+func treeText(n *tree.Node) (text string) {
+	for kid := range n.Children() {
+		if !kid.IsList() {
+			text += fmt.Sprintf("%s %s\n", kid.Schema().Name, kid.Value())
+		}
+		for e := range kid.Entries() {
+			text += fmt.Sprintf("%s %s\n", e.Schema().Name, e.Value())
+		}
+	}
+	return text
 }
 
 // What a renderer remembers of the ends of an LMA's bindings, it does not tell of a MAG's, and it does not remember without bounds.

@@ -97,15 +97,11 @@ func (r *Renderer) Render(row Row, now time.Time) *tree.Node {
 		return kept.node
 	}
 	r.build.Reset()
-	r.write(row, now)
-	return r.sink.build(r.build)
-}
-
-func (r *Renderer) write(row Row, now time.Time) {
-	r.keys = row.AppendKeys(r.keys[:0])
 	r.sink.reset(now)
+	r.keys = row.AppendKeys(r.keys[:0])
 	r.sink.row(row.Node(), r.keys)
 	row.of.render(&r.sink, row.value)
+	return r.sink.build(r.build)
 }
 
 // Leaf is a value of a leaf, or one of those of a leaf-list.
@@ -120,7 +116,12 @@ func (r *Renderer) Leaves(row Row, now time.Time) (leaves []Leaf, ok bool) {
 	if _, small := row.value.(*kept); small || row.gone {
 		return nil, false
 	}
-	r.write(row, now)
+	r.sink.reset(now)
+	if def := row.Node(); slices.ContainsFunc(def.Keys, r.sink.wants) {
+		r.keys = row.AppendKeys(r.keys[:0])
+		r.sink.row(def, r.keys)
+	}
+	row.of.render(&r.sink, row.value)
 	r.leaves = r.sink.leaves(r.leaves[:0])
 	return r.leaves, true
 }
