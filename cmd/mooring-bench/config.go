@@ -211,7 +211,7 @@ func (m *meter) once(name string, n int, unit string, operation func(done func()
 		m.err = fmt.Errorf("%s: %w", cost.Name, err)
 		return
 	}
-	cost.CPU, cost.RSS = (after - before).Seconds(), residentPeak(m.process)
+	cost.CPU, cost.RSS = (after - before).Seconds(), resident(m.process, "VmHWM:")
 	m.add(cost)
 }
 

@@ -133,19 +133,19 @@ func (o *forwardOptions) choose() ([]variant, error) {
 }
 
 func (m measure) measure(v variant, length time.Duration) (Result, error) {
-	self, children := usageOf(unix.RUSAGE_SELF), usageOf(unix.RUSAGE_CHILDREN)
+	before := cpuOf(unix.RUSAGE_SELF) + cpuOf(unix.RUSAGE_CHILDREN)
 	t, err := build(v)
 	if err != nil {
 		t.close()
 		return Result{}, err
 	}
 	n, wall, err := m.run(t, length)
-	ended := t.close()
+	peak := t.close()
 	if err != nil {
 		return Result{}, err
 	}
-	cpu := usageOf(unix.RUSAGE_SELF).cpu - self.cpu + ended.cpu - children.cpu
-	return Result{N: n, CPU: cpu.Seconds(), Wall: wall.Seconds(), RSS: ended.rss}, nil
+	cpu := cpuOf(unix.RUSAGE_SELF) + cpuOf(unix.RUSAGE_CHILDREN) - before
+	return Result{N: n, CPU: cpu.Seconds(), Wall: wall.Seconds(), RSS: peak}, nil
 }
 
 func measureTCP(t *topology, length time.Duration) (int64, time.Duration, error) {

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 	"text/tabwriter"
 
@@ -80,6 +82,9 @@ func elementCommand() *cobra.Command {
 	return cmd
 }
 
+// peakFile is where an element of the lab leaves the largest size that it has had, in MiB.
+const peakFile = "peak"
+
 func runElement(ctx context.Context, o element.Options) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
@@ -87,18 +92,22 @@ func runElement(ctx context.Context, o element.Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.Wait(ctx), e.Close())
+	err = errors.Join(e.Wait(ctx), e.Close())
+	peak := fmt.Append(nil, resident(os.Getpid(), "VmHWM:"))
+	return errors.Join(err, os.WriteFile(filepath.Join(o.StateDir, peakFile), peak, 0o600))
 }
 
 func (o *handoverOptions) run(ctx context.Context) ([]Result, error) {
-	baseline, err := measureMoves("bare", func() ([]lab.Move, error) { return lab.Bare(ctx, o.moves) })
+	baseline, err := measureMoves("bare", func() ([]lab.Move, float64, error) {
+		moves, err := lab.Bare(ctx, o.moves)
+		return moves, 0, err // there is no element
+	})
 	if err != nil {
 		return nil, err
 	}
-	baseline.RSS = 0 // there is no element
 	results := []Result{baseline}
 	for _, transport := range o.transports {
-		r, err := measureMoves(transport, func() ([]lab.Move, error) { return o.lab(ctx, transport) })
+		r, err := measureMoves(transport, func() ([]lab.Move, float64, error) { return o.lab(ctx, transport) })
 		if err != nil {
 			return nil, fmt.Errorf("handover over %s: %w", transport, err)
 		}
@@ -110,33 +119,39 @@ func (o *handoverOptions) run(ctx context.Context) ([]Result, error) {
 	return results, nil
 }
 
-// lab runs a lab with elements that are this program once more.
-func (o *handoverOptions) lab(ctx context.Context, transport string) ([]lab.Move, error) {
+// lab runs a lab with elements that are this program once more, and tells the size of the largest.
+func (o *handoverOptions) lab(ctx context.Context, transport string) (moves []lab.Move, peak float64, err error) {
 	folder, err := os.MkdirTemp("", "mooring-bench-")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer os.RemoveAll(folder)
-	return lab.Run(ctx, folder, lab.Options{
+	moves, err = lab.Run(ctx, folder, lab.Options{
 		Transport: transport, Moves: o.moves, Out: io.Discard, Element: []string{"/proc/self/exe", "element"},
 	})
+	files, _ := filepath.Glob(filepath.Join(folder, "*", peakFile)) // the pattern is good
+	for _, file := range files {
+		text, readErr := os.ReadFile(file)
+		mib, parseErr := strconv.ParseFloat(string(text), 64)
+		peak, err = max(peak, mib), errors.Join(err, readErr, parseErr)
+	}
+	return moves, peak, err
 }
 
 // measureMoves lets a node move. Its result has the median interruption as Wall.
-func measureMoves(name string, run func() ([]lab.Move, error)) (Result, error) {
-	self, children := usageOf(unix.RUSAGE_SELF), usageOf(unix.RUSAGE_CHILDREN)
-	moves, err := run()
+func measureMoves(name string, run func() ([]lab.Move, float64, error)) (Result, error) {
+	before := cpuOf(unix.RUSAGE_SELF) + cpuOf(unix.RUSAGE_CHILDREN)
+	moves, peak, err := run()
 	if err != nil {
 		return Result{}, err
 	}
-	ended := usageOf(unix.RUSAGE_CHILDREN)
 	var interruptions []float64
 	for _, m := range moves {
 		interruptions = append(interruptions, m.Interruption/1000)
 	}
 	return Result{
 		Name: "handover-" + name, N: int64(len(moves)), Wall: middle(interruptions),
-		CPU: (usageOf(unix.RUSAGE_SELF).cpu - self.cpu + ended.cpu - children.cpu).Seconds(), RSS: ended.rss,
+		CPU: (cpuOf(unix.RUSAGE_SELF) + cpuOf(unix.RUSAGE_CHILDREN) - before).Seconds(), RSS: peak,
 	}, nil
 }
 

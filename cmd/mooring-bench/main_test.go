@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 
 // One short round of everything: each variant forwards, and its line has what every benchmark's line has.
 func TestForward(t *testing.T) {
+	ballast := bytes.Repeat([]byte{1}, 256<<20) // the size of this process is none of a plane's
 	cmd := command()
 	out := new(bytes.Buffer)
 	cmd.SetOut(out)
@@ -29,6 +31,7 @@ func TestForward(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
+	runtime.KeepAlive(ballast)
 	for line := range strings.Lines(out.String()) {
 		var r Result
 		d := json.NewDecoder(strings.NewReader(line))
@@ -38,6 +41,9 @@ func TestForward(t *testing.T) {
 		}
 		if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.Ratio <= 0 || (r.Name == "forward-tcp-kernel") != (r.Ratio == 1) {
 			t.Errorf("%+v", r)
+		}
+		if (r.Name == "forward-tcp-kernel") != (r.RSS == 0) || r.RSS > 200 {
+			t.Errorf("%s: %v MiB", r.Name, r.RSS)
 		}
 		names = append(names, r.Name)
 	}

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -84,16 +87,20 @@ func medianOf(results []Result) Result {
 	return results[len(results)/2]
 }
 
-// usage is the processor time and the size of this process, or of those that have ended under it.
-type usage struct {
-	cpu time.Duration
-	rss float64 // MiB, the largest so far
-}
-
-func usageOf(who int) usage {
+// cpuOf is the processor time of this process, or of those that have ended under it.
+func cpuOf(who int) time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(who, &u); err != nil {
-		return usage{} // the kernel knows who it is
+		return 0 // the kernel knows who it is
 	}
-	return usage{time.Duration(u.Utime.Nano() + u.Stime.Nano()), float64(u.Maxrss) / 1024}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// resident reads a figure of the size of a process, in MiB; 0 if it has ended. The ru_maxrss of a process that has ended would not do: it
+// is at least the size of who started it.
+func resident(pid int, figure string) float64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), figure)
+	kib, _ := strconv.ParseFloat(strings.Fields(rest + " 0")[0], 64)
+	return kib / 1024
 }

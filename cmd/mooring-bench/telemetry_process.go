@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -71,12 +70,4 @@ func (p *telemetryProcess) measure(operation func() error) (r Result, err error)
 	after, errAfter := processorTime(p.PID)
 	r.CPU, r.RSS = (after - before).Seconds(), max(0, resident(p.PID, "VmHWM:")-size)
 	return r, errors.Join(err, errAfter)
-}
-
-// resident reads a figure of the size of a process, in MiB; 0 if it has ended.
-func resident(pid int, figure string) float64 {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, _ := strings.Cut(string(status), figure)
-	kib, _ := strconv.ParseFloat(strings.Fields(rest + " 0")[0], 64)
-	return kib / 1024
 }

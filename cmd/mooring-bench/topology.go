@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
 )
@@ -122,8 +120,10 @@ func routes(h *netns.Host, via4, via6 string) error {
 	return errors.Join(h.Route(anywhere4, via4), h.Route(anywhere6, via6))
 }
 
-func (t *topology) close() usage {
+// close returns the largest resident size that a plane had, in MiB.
+func (t *topology) close() (peak float64) {
 	for _, p := range t.planes {
+		peak = max(peak, resident(p.cmd.Process.Pid, "VmHWM:"))
 		p.stop()
 	}
 	for _, h := range t.hosts {
@@ -131,7 +131,7 @@ func (t *topology) close() usage {
 			h.Close()
 		}
 	}
-	return usageOf(unix.RUSAGE_CHILDREN)
+	return peak
 }
 
 // plane is a forwarding plane that runs as a process of its own, as it does in an element.
