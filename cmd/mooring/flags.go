@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -12,6 +14,24 @@ import (
 func stateDirFlag(f *pflag.FlagSet, dir *string) {
 	fallback, _ := element.DefaultStateDir() // empty where there is none: then the flag has to be given
 	f.StringVar(dir, "state-dir", fallback, "`FOLDER` of the element's configuration, keys and local socket")
+}
+
+// needStateDir complains where there is neither the flag nor a home folder to have one in.
+func needStateDir(dir string) error {
+	if dir == "" {
+		return &usageError{errors.New("--state-dir is needed: there is no HOME in the environment to have the folder in")}
+	}
+	return nil
+}
+
+// dial gets ready to talk with a running element.
+func dial(t *client.Target) (*client.Client, error) {
+	if t.Address == "" {
+		if err := needStateDir(t.StateDir); err != nil {
+			return nil, err
+		}
+	}
+	return t.Dial()
 }
 
 // targetFlags adds the flags of commands that talk with a running element.

@@ -112,6 +112,9 @@ func TestUsage(t *testing.T) {
 		{"run --log-format xml", []string{"--log-format xml", "text or json"}},
 		{"run --gnmi localhost", []string{"--gnmi localhost", "ADDRESS:PORT"}},
 		{"run --startup-replace", []string{"--startup-replace needs --startup"}},
+		{"run --state-dir=", []string{"--state-dir is needed"}}, // as where there is no HOME
+		{"show pools --state-dir=", []string{"--state-dir is needed"}},
+		{"watch --state-dir=", []string{"--state-dir is needed"}},
 	} {
 		o := complete(t, h, privileged, strings.Fields(c.args)...)
 		o.expect(t, 2, c.texts...)

@@ -68,6 +68,9 @@ func (o *runOptions) run(cmd *cobra.Command) (err error) {
 	if o.Metrics, err = listenAddresses("metrics", o.metrics); err != nil {
 		return err
 	}
+	if err := needStateDir(o.StateDir); err != nil {
+		return err
+	}
 	if o.StartupReplace && o.Startup == "" {
 		return &usageError{fmt.Errorf("--startup-replace needs --startup")}
 	}

@@ -71,7 +71,7 @@ func (o *showOptions) command(v view) *cobra.Command {
 					}
 				}
 			}
-			c, err := o.target.Dial()
+			c, err := dial(&o.target)
 			if err != nil {
 				return err
 			}

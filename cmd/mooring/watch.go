@@ -53,7 +53,7 @@ func (o *watchOptions) run(cmd *cobra.Command) error {
 	if o.interval < leastInterval {
 		return &usageError{fmt.Errorf("--interval %v: the shortest is %v", o.interval, leastInterval)}
 	}
-	c, err := o.target.Dial()
+	c, err := dial(&o.target)
 	if err != nil {
 		return err
 	}
