@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/mobility/trie"
 	"mooring/mobility/wire"
 )
 
@@ -159,7 +160,7 @@ type LMA struct {
 	AwaitInstall    bool // answer only after the dataplane has installed the session
 	TunnelMTU       int  // octets; 0 derives it from the path
 
-	Peers    []Peer
+	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
 }
 

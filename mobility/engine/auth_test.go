@@ -34,7 +34,7 @@ func TestAuthentication(t *testing.T) {
 					net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
 					anchor := anchorConfig("lma1", family.anchor)
 					anchor.Domain.Key = test.anchor
-					anchor.Peers = []mobility.Peer{{Name: "mag1", Addresses: addrs(family.gateway), Hash: test.hash}}
+					anchor.Peers = anchor.Peers.With("mag1", &mobility.Peer{Name: "mag1", Addresses: addrs(family.gateway), Hash: test.hash}, nil)
 					gateway := gatewayConfig("mag1", []string{family.anchor}, []string{"access0"}, family.gateway)
 					gateway.Domain.Key, gateway.Anchors[0].Hash = test.gateway, test.hash
 					lma, mag := on(t, net, justLMA(anchor)), on(t, net, justMAG(gateway))

@@ -45,10 +45,11 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table) *Machine {
 		table:    table,
 		stats:    mobility.Statistics{Began: now},
 		networks: map[string]*network{},
+		peers:    map[netip.Addr]*peer{},
 		unsent:   map[dataplane.SessionID]withheld{},
 	}
 	m.configureNetworks()
-	m.configurePeers(now)
+	m.configurePeers(now, &mobility.LMA{Domain: cfg.Domain})
 	return m
 }
 
@@ -146,8 +147,8 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 }
 
-// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings only where something
-// changed that concerns those that exist.
+// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings, or the MAGs, only where
+// something changed that concerns those that exist.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
 	was := m.cfg
 	m.cfg = cfg
@@ -155,7 +156,7 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) {
 		m.reviewBindings(now, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
 	}
-	m.configurePeers(now)
+	m.configurePeers(now, was)
 }
 
 func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized bool, out *mobility.Effects) {

@@ -2,9 +2,11 @@ package lma
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/trie"
 	"mooring/mobility/wire"
 )
 
@@ -57,42 +59,76 @@ func (m *Machine) Peers(yield func(PeerState) bool) {
 	}
 }
 
-// configurePeers takes the configured MAGs over and keeps those learned that have bindings and may stay. Counters belong to a name, of
-// those learned to an address.
-func (m *Machine) configurePeers(now time.Time) {
-	old, counted := m.peers, map[string]*mobility.Statistics{}
-	for _, was := range old {
-		if was.cfg != nil {
-			counted[was.cfg.Name] = was.stats
+// configurePeers takes over what differs from was in the configured MAGs. Those that are gone stay, as if learned, until their last
+// binding ends. Counters belong to a name, of those learned to an address.
+func (m *Machine) configurePeers(now time.Time, was *mobility.LMA) {
+	m.keys = map[*mobility.Key]*wire.Authenticator{}
+	changes := slices.Collect(trie.Changes(was.Peers, m.cfg.Peers))
+	left, counted := m.disown(changes)
+	for _, change := range changes {
+		if change.New != nil {
+			m.configurePeer(now, change.New, counted[change.New.Name])
 		}
 	}
-	m.peers, m.keys = map[netip.Addr]*peer{}, map[*mobility.Key]*wire.Authenticator{}
-	for i := range m.cfg.Peers {
-		cfg := &m.cfg.Peers[i]
-		stats := counted[cfg.Name]
-		if stats == nil {
-			stats = m.stats.Part(now)
-		}
-		for _, addr := range cfg.Addresses {
-			m.peers[addr] = &peer{cfg: cfg, addr: addr, usable: cfg.Usable(m.cfg.Domain), changed: now, stats: stats}
+	for _, p := range left {
+		if p.cfg == nil {
+			m.abandon(now, p)
 		}
 	}
-	for addr, was := range old {
-		is := m.peers[addr]
-		if is == nil {
-			if was.bindings == 0 {
-				continue
-			}
-			is = &peer{addr: addr, usable: true, changed: now, stats: was.stats}
-			if was.cfg != nil {
-				is.stats = m.stats.Part(now)
-			}
-			m.peers[addr] = is
+	if m.cfg.Domain.Transport != was.Domain.Transport {
+		for _, p := range m.peers {
+			p.setUsable(now, p.cfg == nil || p.cfg.Usable(m.cfg.Domain))
 		}
-		is.remote, is.bindings, is.since, is.last = was.remote, was.bindings, was.since, was.last
-		if is.usable == was.usable {
-			is.changed = was.changed
+	}
+}
+
+// disown takes their addresses from the MAGs that change. It returns what is at these, and the counters by name.
+func (m *Machine) disown(changes []trie.Change[*mobility.Peer]) (left []*peer, counted map[string]*mobility.Statistics) {
+	counted = map[string]*mobility.Statistics{}
+	for _, change := range changes {
+		if change.Old == nil {
+			continue
 		}
+		for _, addr := range change.Old.Addresses {
+			if p := m.peers[addr]; p != nil && p.cfg == change.Old {
+				counted[p.cfg.Name], p.cfg = p.stats, nil
+				left = append(left, p)
+			}
+		}
+	}
+	return left, counted
+}
+
+// configurePeer lets a configured MAG have its addresses, with what was learned at them. stats are those of its name, nil if it had none.
+func (m *Machine) configurePeer(now time.Time, cfg *mobility.Peer, stats *mobility.Statistics) {
+	if stats == nil {
+		stats = m.stats.Part(now)
+	}
+	usable := cfg.Usable(m.cfg.Domain)
+	for _, addr := range cfg.Addresses {
+		p := m.peers[addr]
+		if p == nil {
+			p = &peer{addr: addr, usable: usable, changed: now}
+			m.peers[addr] = p
+		}
+		p.cfg, p.stats = cfg, stats
+		p.setUsable(now, usable)
+	}
+}
+
+// abandon treats what was a configured MAG as a learned one while there are bindings.
+func (m *Machine) abandon(now time.Time, p *peer) {
+	if p.bindings == 0 {
+		delete(m.peers, p.addr)
+		return
+	}
+	p.stats = m.stats.Part(now)
+	p.setUsable(now, true)
+}
+
+func (p *peer) setUsable(now time.Time, usable bool) {
+	if p.usable != usable {
+		p.usable, p.changed = usable, now
 	}
 }
 

@@ -218,7 +218,7 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 }
 
 func addPeer(cfg *mobility.LMA, words []string) (err error) {
-	peer := mobility.Peer{Name: words[0]}
+	peer := &mobility.Peer{Name: words[0]}
 	for _, word := range words[1:] {
 		key, value, is := strings.Cut(word, "=")
 		if !is {
@@ -238,7 +238,7 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 			err = errors.New("unknown word")
 		}
 	}
-	cfg.Peers = append(cfg.Peers, peer)
+	cfg.Peers = cfg.Peers.With(peer.Name, peer, nil)
 	return err
 }
 

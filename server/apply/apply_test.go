@@ -3,6 +3,7 @@ package apply
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/trie"
 	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -200,6 +202,9 @@ func (d *dumper) value(name string, v reflect.Value) {
 		d.line(name, text)
 		return
 	}
+	if peers, ok := v.Interface().(trie.Map[*mobility.Peer]); ok {
+		v = reflect.ValueOf(byName(peers))
+	}
 	switch v.Kind() {
 	case reflect.Interface:
 		d.profiles(name, v.Interface().(*profiles))
@@ -224,6 +229,14 @@ func (d *dumper) value(name string, v reflect.Value) {
 	}
 }
 
+func byName(peers trie.Map[*mobility.Peer]) (list []*mobility.Peer) {
+	for _, p := range peers.All() {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *mobility.Peer) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
 func (d *dumper) entries(name string, v reflect.Value) {
 	texts := map[string]reflect.Value{}
 	for _, k := range v.MapKeys() {
@@ -240,11 +253,8 @@ func (d *dumper) profiles(name string, p *profiles) {
 	d.named(name+".named", p.named)
 }
 
-func (d *dumper) named(name string, of trie[*mobility.Profile]) {
-	all := map[string]*mobility.Profile{}
-	for key, value := range of.all() {
-		all[key] = value
-	}
+func (d *dumper) named(name string, of trie.Map[*mobility.Profile]) {
+	all := maps.Collect(of.All())
 	for _, key := range sortedKeys(all) {
 		d.value(name+"["+key+"]", reflect.ValueOf(all[key]))
 	}

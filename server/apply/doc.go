@@ -22,5 +22,5 @@
 //	system.go      system
 //	dataplane.go   what follows from all of them for forwarding
 //
-// and view.go, which fills structs, problem.go, which locates errors and warnings, and trie.go, a map that versions share.
+// and view.go, which fills structs, and problem.go, which locates errors and warnings.
 package apply

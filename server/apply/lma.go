@@ -7,6 +7,7 @@ import (
 
 	"mooring/gen"
 	"mooring/mobility"
+	"mooring/mobility/trie"
 	"mooring/server/tree"
 )
 
@@ -16,8 +17,8 @@ type anchor struct {
 	domain   *domain
 	enabled  bool
 	native   *mobility.LMA
-	peers    []peer // those of native with what was to be said of them
 	warnings []*tree.Error
+	warned   trie.Map[[]*tree.Error] // by entry of native.Peers: what was to be said of it
 }
 
 func (j *job) translateLMAs() {
@@ -109,21 +110,38 @@ func milliseconds(n uint16) time.Duration { return time.Duration(n) * time.Milli
 
 // lmaPeers translates the MAGs that the LMA knows. may says that those that have not changed can be taken over.
 func (j *job) lmaPeers(was *anchor, may bool, a *anchor) {
-	list := a.at.child("mag")
-	old := childOf(was.at.node, list.path.Last().Node)
-	if may && old.Same(list.node) {
-		a.peers, a.native.Peers = was.peers, was.native.Peers
-		return
-	}
+	peers, warned, changes, own := was.native.Peers, was.warned, j.changes, new(trie.Owner)
 	if !may {
-		old = nil
+		peers, warned, changes = trie.Map[*mobility.Peer]{}, trie.Map[[]*tree.Error]{}, tree.Diff(nil, j.new.root)
 	}
-	a.peers = carry(was.peers, old, list.node, func(e *tree.Node) peer {
-		p := j.lmaPeer(a.domain, list.entry(e))
-		j.warnings = append(j.warnings, p.warnings...)
-		return p
-	})
-	a.native.Peers = nativePeers(a.peers)
+	for e := range entriesIn(changes, a.at.child("mag")) {
+		key := e.path.Last().JoinedKeys()
+		warned = warned.Without(key)
+		if e.node == nil {
+			peers = peers.Without(key)
+			continue
+		}
+		p, warnings := j.lmaPeer(a.domain, e)
+		peers = peers.With(key, p, own)
+		if len(warnings) > 0 {
+			warned = warned.With(key, warnings, own)
+			j.warnings = append(j.warnings, warnings...)
+		}
+	}
+	a.native.Peers, a.warned = peers, warned
+}
+
+// peerWarnings are the warnings of the MAGs that the LMA knows, in the order of the configuration.
+func (a *anchor) peerWarnings() (lists [][]*tree.Error) {
+	if a.warned.Empty() {
+		return nil
+	}
+	for e := range a.at.child("mag").node.Entries() {
+		if warnings, ok := a.warned.Get(e.Step().JoinedKeys()); ok {
+			lists = append(lists, warnings)
+		}
+	}
+	return lists
 }
 
 // leastIPv6MTU is what every link carries that IPv6 is used on (RFC 8200 section 5).

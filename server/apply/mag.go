@@ -99,10 +99,10 @@ func (j *job) anchors(g *gateway) (found problems) {
 	g.native.Anchors = nil
 	listed := map[string]bool{}
 	for _, at := range g.at.child("lma").entries() {
-		p := j.magPeer(g.domain, at)
-		listed[p.native.Name] = true
-		g.native.Anchors = append(g.native.Anchors, p.native)
-		found.warnings = append(found.warnings, p.warnings...)
+		p, warnings := j.magPeer(g.domain, at)
+		listed[p.Name] = true
+		g.native.Anchors = append(g.native.Anchors, *p)
+		found.warnings = append(found.warnings, warnings...)
 	}
 	for _, known := range g.domain.known {
 		if len(known.addresses) > 0 && !listed[known.id] {

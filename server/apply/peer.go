@@ -8,28 +8,15 @@ import (
 	"mooring/server/tree"
 )
 
-// peer is an entry of an LMA's mag list or of a MAG's lma list.
-type peer struct {
-	native   mobility.Peer
-	warnings []*tree.Error
-}
-
-func nativePeers(list []peer) (peers []mobility.Peer) {
-	for i := range list {
-		peers = append(peers, list[i].native)
-	}
-	return peers
-}
-
 // lmaPeer translates a MAG that an LMA knows.
-func (j *job) lmaPeer(home *domain, at place) peer {
+func (j *job) lmaPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	x, err := j.lmaPeerView.of(at.node)
 	j.check(at, err)
 	return j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
 }
 
 // magPeer translates an LMA that a MAG knows. Without addresses of its own it has those that its domain gives.
-func (j *job) magPeer(home *domain, at place) peer {
+func (j *job) magPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	x, err := j.magPeerView.of(at.node)
 	j.check(at, err)
 	addresses := append(j.addrs(at, x.Ipv6Address...), j.addrs(at, x.Ipv4Address...)...)
@@ -49,9 +36,9 @@ type peerStruct interface {
 }
 
 // peer translates an entry in a list of an LMA or MAG of domain home.
-func (j *job) peer(home *domain, at place, x peerStruct, key authOption, addresses []netip.Addr) peer {
+func (j *job) peer(home *domain, at place, x peerStruct, key authOption, addresses []netip.Addr) (*mobility.Peer, []*tree.Error) {
 	var found problems
-	n := mobility.Peer{Name: x.GetId(), Domain: x.GetDomain(), Addresses: addresses}
+	n := &mobility.Peer{Name: x.GetId(), Domain: x.GetDomain(), Addresses: addresses}
 	foreign := n.Domain != home.native.Name
 	if foreign {
 		n.Name += "%" + n.Domain
@@ -74,7 +61,7 @@ func (j *job) peer(home *domain, at place, x peerStruct, key authOption, address
 		found.warn(at.child("encap"), Mismatch, "the peer has no address of the IP version that the encapsulation is for; it cannot be used")
 	}
 	j.errs = append(j.errs, found.errs...)
-	return peer{n, found.warnings}
+	return n, found.warnings
 }
 
 // narrow gives the key of a peer the scope that the peer asks for. It may be the domain's key that counts.

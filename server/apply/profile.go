@@ -1,20 +1,22 @@
 package apply
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
 	"mooring/gen"
 	"mooring/mobility"
+	"mooring/mobility/trie"
 	"mooring/server/tree"
 )
 
 // profiles is the policy store of a domain. With each change of the configuration there is another one, which shares the
 // profiles that stayed.
 type profiles struct {
-	entries  trie[*mobility.Profile] // by identity: user@realm and @realm
-	named    trie[*mobility.Profile]
-	networks trie[int] // how many of both name each network
+	entries  trie.Map[*mobility.Profile] // by identity: user@realm and @realm
+	named    trie.Map[*mobility.Profile]
+	networks trie.Map[int] // how many of both name each network
 }
 
 // Node implements mobility.Profiles.
@@ -22,7 +24,7 @@ func (p *profiles) Node(nai []byte) *mobility.Profile {
 	if len(nai) == 0 || nai[0] == '@' {
 		return nil
 	}
-	found, _ := p.entries.getBytes(nai)
+	found, _ := p.entries.GetBytes(nai)
 	return found
 }
 
@@ -31,56 +33,56 @@ func (p *profiles) Realm(realm []byte) *mobility.Profile {
 	if len(realm) == 0 || realm[0] != '@' {
 		return nil
 	}
-	found, _ := p.entries.getBytes(realm)
+	found, _ := p.entries.GetBytes(realm)
 	return found
 }
 
 // Named implements mobility.Profiles: a profile of that name, or else the entry that is called so.
 func (p *profiles) Named(name string) *mobility.Profile {
-	found, ok := p.named.get(name)
+	found, ok := p.named.Get(name)
 	if !ok {
-		found, _ = p.entries.get(name)
+		found, _ = p.entries.Get(name)
 	}
 	return found
 }
 
 // put puts one profile in the place of another; either may be nil.
-func (p *profiles) put(in *trie[*mobility.Profile], old, new *mobility.Profile, own *owner) {
+func (p *profiles) put(in *trie.Map[*mobility.Profile], old, new *mobility.Profile, own *trie.Owner) {
 	if old != nil {
 		p.count(old.Network, -1, own)
 		if new == nil {
-			*in = in.without(old.Name)
+			*in = in.Without(old.Name)
 		}
 	}
 	if new != nil {
 		p.count(new.Network, +1, own)
-		*in = in.with(new.Name, new, own)
+		*in = in.With(new.Name, new, own)
 	}
 }
 
-func (p *profiles) count(network string, by int, own *owner) {
+func (p *profiles) count(network string, by int, own *trie.Owner) {
 	if network == "" {
 		return
 	}
-	n, _ := p.networks.get(network)
+	n, _ := p.networks.Get(network)
 	if n += by; n == 0 {
-		p.networks = p.networks.without(network)
+		p.networks = p.networks.Without(network)
 		return
 	}
-	p.networks = p.networks.with(network, n, own)
+	p.networks = p.networks.With(network, n, own)
 }
 
 // profiles translates the entries that changed in the lists nai and profile of a domain.
 func (j *job) profiles(was *profiles, at place) *profiles {
-	store, own := *was, new(owner)
+	store, own := *was, new(trie.Owner)
 	seen := mentions{}
 	for e := range j.changed(at.child("nai")) {
-		old, _ := store.entries.get(e.path.Last().Keys[0])
+		old, _ := store.entries.Get(e.path.Last().Keys[0])
 		store.put(&store.entries, old, j.nai(e), own)
 		seen.note(e)
 	}
 	for e := range j.changed(at.child("profile")) {
-		old, _ := store.named.get(e.path.Last().Keys[0])
+		old, _ := store.named.Get(e.path.Last().Keys[0])
 		store.put(&store.named, old, j.profile(e), own)
 		seen.note(e)
 	}
@@ -92,11 +94,14 @@ func (j *job) profiles(was *profiles, at place) *profiles {
 }
 
 // changed yields the entries of a list that are new, different or gone; of the latter the node is nil.
-func (j *job) changed(list place) func(yield func(place) bool) {
+func (j *job) changed(list place) iter.Seq[place] { return entriesIn(j.changes, list) }
+
+// entriesIn yields the entries of a list that changes lead to.
+func entriesIn(changes tree.Changes, list place) iter.Seq[place] {
 	return func(yield func(place) bool) {
 		depth := len(list.path)
 		last := ""
-		for change := range j.changes.Under(list.path) {
+		for change := range changes.Under(list.path) {
 			key := change.Path[depth-1].JoinedKeys()
 			if key == last {
 				continue
@@ -207,7 +212,7 @@ func (j *job) danglingNetworks(d *domain) map[string]bool {
 		return nil
 	}
 	var dangling map[string]bool
-	for network := range d.store.networks.all() {
+	for network := range d.store.networks.All() {
 		if !known[network] {
 			if dangling == nil {
 				dangling = map[string]bool{}
@@ -223,7 +228,7 @@ func (j *job) reportDangling(d *domain, dangling, before map[string]bool, seen m
 	orphaned := map[string]bool{}
 	for _, network := range sortedKeys(dangling) {
 		now := seen[network]
-		if all, _ := d.store.networks.get(network); !before[network] && (now == nil || now.count < all) {
+		if all, _ := d.store.networks.Get(network); !before[network] && (now == nil || now.count < all) {
 			orphaned[network] = true
 			continue
 		}

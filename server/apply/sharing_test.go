@@ -33,9 +33,10 @@ func parts(c *Config) map[string]any {
 		for network, n := range m.Networks {
 			p["lma "+name+" network "+network] = n
 		}
-		if len(m.Peers) > 0 {
-			p["lma "+name+" peers"] = &m.Peers[0]
-			p["lma "+name+" peer key"] = m.Peers[0].Key
+		if peers := byName(m.Peers); len(peers) > 0 {
+			p["lma "+name+" peers"] = m.Peers
+			p["lma "+name+" peer"] = peers[0]
+			p["lma "+name+" peer key"] = peers[0].Key
 		}
 	}
 	for name, m := range c.Mobility.MAGs {
@@ -62,7 +63,7 @@ func TestSharing(t *testing.T) {
 		{domain + "/nai[id='node1@example.net']/service", "ipv6", []string{"lma lma1", "lma lma1 domain", "lma lma1 profiles", "mag mag1", "mobility"}},
 		{domain + "/nai[id='node1@example.net']", "", []string{"lma lma1", "lma lma1 domain", "lma lma1 profiles", "mag mag1", "mobility"}},
 		{domain + "/profile[name='guest']/service", "ipv6", []string{"lma lma1", "lma lma1 domain", "lma lma1 profiles", "mag mag1", "mobility"}},
-		{domain + "/auth-option/key", "new", []string{"lma lma1", "lma lma1 domain", "lma lma1 key", "lma lma1 peer key", "lma lma1 peers", "mag mag1", "mobility"}},
+		{domain + "/auth-option/key", "new", []string{"lma lma1", "lma lma1 domain", "lma lma1 key", "lma lma1 peer", "lma lma1 peer key", "lma lma1 peers", "mag mag1", "mobility"}},
 		{domain + "/lma[id='lma2']/ipv4-address", "198.51.100.3", []string{"lma lma1", "lma lma1 domain", "mag mag1", "mobility"}},
 		{"/mooring-pmipv6:pmipv6/domain[name='other.example']/encap", "gre-ipv4", []string{"lma lma2", "lma lma2 domain", "lma lma2 key", "mobility"}},
 		{lma + "/bce/lifetime", "700", []string{"lma lma1", "mobility"}},

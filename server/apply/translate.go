@@ -136,9 +136,7 @@ func (c *Config) warningLists() (lists [][]*tree.Error) {
 	}
 	for _, name := range sortedKeys(c.lmas) {
 		lists = append(lists, c.lmas[name].warnings)
-		for i := range c.lmas[name].peers {
-			lists = append(lists, c.lmas[name].peers[i].warnings)
-		}
+		lists = append(lists, c.lmas[name].peerWarnings()...)
 	}
 	for _, name := range sortedKeys(c.mags) {
 		lists = append(lists, c.mags[name].warnings)
@@ -213,25 +211,4 @@ func sameOutsideLists(a, b *tree.Node) bool {
 		}
 	}
 	return true
-}
-
-// carry translates the entries of the list now, but takes over what was made of those that the list was had already.
-func carry[T any](old []T, was, now *tree.Node, translate func(*tree.Node) T) []T {
-	var before []*tree.Node
-	for e := range was.Entries() {
-		before = append(before, e)
-	}
-	var list []T
-	at := 0
-	for e := range now.Entries() {
-		for at < len(before) && now.CompareEntries(before[at], e) < 0 {
-			at++
-		}
-		if at < len(before) && before[at].Same(e) {
-			list = append(list, old[at])
-		} else {
-			list = append(list, translate(e))
-		}
-	}
-	return list
 }

@@ -21,6 +21,7 @@ import (
 	"mooring/mobility/mag"
 	"mooring/mobility/pool"
 	"mooring/mobility/transport"
+	"mooring/mobility/trie"
 	"mooring/mobility/wire"
 	"mooring/server/model"
 	"mooring/server/tree"
@@ -66,8 +67,11 @@ func newDomain(t testing.TB) *domain {
 			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},
 		},
 	}
-	peers := []mobility.Peer{{Name: "mag1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::11")}},
-		{Name: "mag3%other", Domain: "other", Addresses: []netip.Addr{addr("198.51.100.3")}, Encap: dataplane.EncapGRE, Transport: mobility.OverIPv6}}
+	var peers trie.Map[*mobility.Peer]
+	for _, p := range []mobility.Peer{{Name: "mag1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::11")}},
+		{Name: "mag3%other", Domain: "other", Addresses: []netip.Addr{addr("198.51.100.3")}, Encap: dataplane.EncapGRE, Transport: mobility.OverIPv6}} {
+		peers = peers.With(p.Name, &p, nil)
+	}
 	anchor := &mobility.LMA{
 		Name: "lma1", Domain: common, Addresses: []netip.Addr{addr("2001:db8::1"), addr("198.51.100.1")}, MaxPrefixes: 2, MaxBindings: 2_000_000,
 		Lifetime: 600 * time.Second, Refresh: 300 * time.Second, DeleteWait: 10 * time.Second, CreateWait: time.Second, TimestampWindow: 7 * time.Second,

@@ -69,8 +69,8 @@ func peers(r *resolver, def *schema.Node, src *Sources) Table {
 // group puts the addresses of each MAG together, sorted by its id.
 func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
 	byID := map[string]*knownMAG{}
-	for i := range cfg.Peers {
-		byID[cfg.Peers[i].Name] = &knownMAG{id: cfg.Peers[i].Name, cfg: &cfg.Peers[i]}
+	for _, p := range cfg.Peers.All() {
+		byID[p.Name] = &knownMAG{id: p.Name, cfg: p}
 	}
 	for _, state := range states {
 		id := cmp.Or(state.Name, state.Address.String())

@@ -3,6 +3,8 @@ package element
 import (
 	"context"
 	"io/fs"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,13 +50,19 @@ func TestLabElementsFitTogether(t *testing.T) {
 	}
 	for _, transport := range []string{"ipv4", "ipv6"} {
 		anchor := commit(t, s, "lab/"+transport+"/lma.json").Mobility.LMAs["lma"]
-		for i, name := range []string{"mag1", "mag2"} {
+		for _, name := range []string{"mag1", "mag2"} {
 			gateway := commit(t, s, "lab/"+transport+"/"+name+".json").Mobility.MAGs[name]
 			if got, want := gateway.Anchors[0].Addresses[0], anchor.Addresses[0]; got != want {
 				t.Errorf("%s: %s looks for the LMA at %v, which is at %v", transport, name, got, want)
 			}
-			if got, want := gateway.Addresses[0], anchor.Peers[i].Addresses[0]; got != want {
-				t.Errorf("%s: %s is at %v, the LMA expects it at %v", transport, name, got, want)
+			var expected []netip.Addr
+			for _, peer := range anchor.Peers.All() {
+				if peer.Name == name {
+					expected = peer.Addresses
+				}
+			}
+			if got := gateway.Addresses; !slices.Equal(got, expected) {
+				t.Errorf("%s: %s is at %v, the LMA expects it at %v", transport, name, got, expected)
 			}
 			if got, want := string(gateway.Domain.Key.Secret), string(anchor.Domain.Key.Secret); got != want {
 				t.Errorf("%s: keys differ", transport)

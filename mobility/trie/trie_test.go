@@ -1,4 +1,4 @@
-package apply
+package trie
 
 import (
 	"fmt"
@@ -11,24 +11,24 @@ import (
 func TestTrieAgreesWithMaps(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	type version struct {
-		trie  trie[int]
+		trie  Map[int]
 		model map[string]int
 	}
 	versions := []version{{model: map[string]int{}}}
 	for step := range 20000 {
 		from := versions[rnd.IntN(len(versions))]
 		next := version{from.trie, maps.Clone(from.model)}
-		var own *owner
+		var own *Owner
 		if rnd.IntN(2) == 0 {
-			own = new(owner)
+			own = new(Owner)
 		}
 		for range 1 + rnd.IntN(20) {
 			key := fmt.Sprintf("key%d", rnd.IntN(300))
 			if rnd.IntN(3) == 0 {
-				next.trie = next.trie.without(key)
+				next.trie = next.trie.Without(key)
 				delete(next.model, key)
 			} else {
-				next.trie = next.trie.with(key, step, own)
+				next.trie = next.trie.With(key, step, own)
 				next.model[key] = step
 			}
 		}
@@ -45,19 +45,19 @@ func TestTrieAgreesWithMaps(t *testing.T) {
 	}
 }
 
-func checkTrie(t *testing.T, got trie[int], want map[string]int) {
+func checkTrie(t *testing.T, got Map[int], want map[string]int) {
 	t.Helper()
-	if all := maps.Collect(got.all()); !maps.Equal(all, want) {
+	if all := maps.Collect(got.All()); !maps.Equal(all, want) {
 		t.Fatalf("holds %v, want %v", all, want)
 	}
 	for i := range 300 {
 		key := fmt.Sprintf("key%d", i)
 		value, ok := want[key]
-		if v, found := got.get(key); v != value || found != ok {
-			t.Fatalf("get(%s) is %d, %t; want %d, %t", key, v, found, value, ok)
+		if v, found := got.Get(key); v != value || found != ok {
+			t.Fatalf("Get(%s) is %d, %t; want %d, %t", key, v, found, value, ok)
 		}
-		if v, found := got.getBytes([]byte(key)); v != value || found != ok {
-			t.Fatalf("getBytes(%s) is %d, %t; want %d, %t", key, v, found, value, ok)
+		if v, found := got.GetBytes([]byte(key)); v != value || found != ok {
+			t.Fatalf("GetBytes(%s) is %d, %t; want %d, %t", key, v, found, value, ok)
 		}
 	}
 	if len(want) == 0 && got.root != nil {
@@ -74,7 +74,7 @@ func TestTrieCollisions(t *testing.T) {
 		root = root.put(&e, 0, nil)
 	}
 	root = root.put(&entry[int]{hash: a, key: "one", value: 7}, 0, nil)
-	look := func() map[string]int { return maps.Collect(trie[int]{root}.all()) }
+	look := func() map[string]int { return maps.Collect(Map[int]{root}.All()) }
 	if got := look(); !maps.Equal(got, map[string]int{"one": 7, "two": 1, "three": 2}) {
 		t.Fatalf("holds %v", got)
 	}
@@ -97,13 +97,13 @@ func TestTrieCollisions(t *testing.T) {
 }
 
 func TestGetBytesDoesNotAllocate(t *testing.T) {
-	var names trie[int]
+	var names Map[int]
 	for i := range 1000 {
-		names = names.with(fmt.Sprintf("node%d@example.net", i), i, nil)
+		names = names.With(fmt.Sprintf("node%d@example.net", i), i, nil)
 	}
 	key := []byte("node567@example.net")
 	if n := testing.AllocsPerRun(100, func() {
-		if v, _ := names.getBytes(key); v != 567 {
+		if v, _ := names.GetBytes(key); v != 567 {
 			t.Fatal(v)
 		}
 	}); n != 0 {

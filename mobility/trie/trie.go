@@ -1,4 +1,6 @@
-package apply
+// Package trie has a persistent map: what a change makes of it shares all but one path with what it was before, so that versions
+// cost what differs between them, in memory and to compare. Configurations hold their long lists in it.
+package trie
 
 import (
 	"hash/maphash"
@@ -7,19 +9,19 @@ import (
 	"slices"
 )
 
-// trie is a persistent map: with and without return another one that shares everything but one path with it. It is a hash
-// array mapped trie, 32 ways a level. The zero value is empty.
-type trie[V any] struct{ root *branch[V] }
+// Map is never changed: With and Without return another one. It is a hash array mapped trie, 32 ways a level. The zero value is
+// empty. Equal Maps (==) are one version; it may be read by several goroutines.
+type Map[V any] struct{ root *branch[V] }
 
 // branch holds the slots that are in use, in the order of the bits that are set.
 type branch[V any] struct {
 	used  uint32
 	slots []slot[V]
-	own   *owner // who made it, and may change it as long as nobody else has seen it
+	own   *Owner // who made it, and may change it as long as nobody else has seen it
 }
 
-// owner makes several changes in a row without copying what it has copied already. A nil *owner owns nothing.
-type owner struct{ _ byte }
+// Owner makes several changes in a row without copying what it has copied already. A nil *Owner owns nothing.
+type Owner struct{ _ byte }
 
 // slot is an entry, or the branch where several hashes go on alike.
 type slot[V any] struct {
@@ -38,8 +40,9 @@ const levelBits = 5
 
 var seed = maphash.MakeSeed()
 
-func (t trie[V]) get(key string) (value V, ok bool) {
-	for e := t.root.find(maphash.String(seed, key)); e != nil; e = e.same {
+// Get returns the value of a key.
+func (m Map[V]) Get(key string) (value V, ok bool) {
+	for e := m.root.find(maphash.String(seed, key)); e != nil; e = e.same {
 		if e.key == key {
 			return e.value, true
 		}
@@ -47,9 +50,9 @@ func (t trie[V]) get(key string) (value V, ok bool) {
 	return value, false
 }
 
-// getBytes is get that makes no string of the key.
-func (t trie[V]) getBytes(key []byte) (value V, ok bool) {
-	for e := t.root.find(maphash.Bytes(seed, key)); e != nil; e = e.same {
+// GetBytes is Get that makes no string of the key.
+func (m Map[V]) GetBytes(key []byte) (value V, ok bool) {
+	for e := m.root.find(maphash.Bytes(seed, key)); e != nil; e = e.same {
 		if e.key == string(key) {
 			return e.value, true
 		}
@@ -57,22 +60,27 @@ func (t trie[V]) getBytes(key []byte) (value V, ok bool) {
 	return value, false
 }
 
-// all yields the entries in no particular order.
-func (t trie[V]) all() iter.Seq2[string, V] {
-	return func(yield func(string, V) bool) { t.root.walk(yield) }
-}
+// Empty reports whether there are no entries.
+func (m Map[V]) Empty() bool { return m.root == nil }
 
-// with returns t with the value in the place of that of key, or added. It may spoil tries that own has made.
-func (t trie[V]) with(key string, value V, own *owner) trie[V] {
-	return trie[V]{t.root.put(&entry[V]{hash: maphash.String(seed, key), key: key, value: value}, 0, own)}
-}
-
-// without returns t without key.
-func (t trie[V]) without(key string) trie[V] {
-	if _, ok := t.get(key); !ok {
-		return t
+// All yields the entries in no particular order.
+func (m Map[V]) All() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		m.root.walk(func(e *entry[V]) bool { return yield(e.key, e.value) })
 	}
-	return trie[V]{t.root.remove(maphash.String(seed, key), key, 0)}
+}
+
+// With returns m with the value in the place of that of key, or added. It may spoil Maps that own has made.
+func (m Map[V]) With(key string, value V, own *Owner) Map[V] {
+	return Map[V]{m.root.put(&entry[V]{hash: maphash.String(seed, key), key: key, value: value}, 0, own)}
+}
+
+// Without returns m without key.
+func (m Map[V]) Without(key string) Map[V] {
+	if _, ok := m.Get(key); !ok {
+		return m
+	}
+	return Map[V]{m.root.remove(maphash.String(seed, key), key, 0)}
 }
 
 // find returns the first entry of that hash, or nil.
@@ -102,14 +110,14 @@ func (b *branch[V]) place(hash uint64, shift int) (i int, used bool) {
 func bitOf(hash uint64, shift int) uint32 { return 1 << (hash >> shift & (1<<levelBits - 1)) }
 
 // of returns b if own may change it, and else a copy that it may change.
-func (b *branch[V]) of(own *owner) *branch[V] {
+func (b *branch[V]) of(own *Owner) *branch[V] {
 	if own != nil && b.own == own {
 		return b
 	}
 	return &branch[V]{b.used, slices.Clone(b.slots), own}
 }
 
-func (b *branch[V]) put(e *entry[V], shift int, own *owner) *branch[V] {
+func (b *branch[V]) put(e *entry[V], shift int, own *Owner) *branch[V] {
 	if b == nil {
 		return &branch[V]{bitOf(e.hash, shift), []slot[V]{{entry: e}}, own}
 	}
@@ -168,19 +176,23 @@ func (e *entry[V]) drop(key string) *entry[V] {
 	return &kept
 }
 
-func (b *branch[V]) walk(yield func(string, V) bool) bool {
+func (b *branch[V]) walk(yield func(*entry[V]) bool) bool {
 	if b == nil {
 		return true
 	}
 	for _, s := range b.slots {
-		if s.below != nil && !s.below.walk(yield) {
+		if !s.walk(yield) {
 			return false
-		}
-		for e := s.entry; e != nil; e = e.same {
-			if !yield(e.key, e.value) {
-				return false
-			}
 		}
 	}
 	return true
+}
+
+func (s slot[V]) walk(yield func(*entry[V]) bool) bool {
+	for e := s.entry; e != nil; e = e.same {
+		if !yield(e) {
+			return false
+		}
+	}
+	return s.below.walk(yield)
 }
