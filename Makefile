@@ -1,7 +1,8 @@
 # make check is what CI runs. The other targets are its parts, and what takes longer.
 
-# What the tests speak to: YANG and protocol tools of others, a dissector, and what people explore a lab with.
-DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark iproute2 iputils-ping openssh-client
+# What the tests speak to: YANG and protocol tools of others, a dissector, what people explore a lab with, and a virtual machine.
+DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark iproute2 iputils-ping openssh-client \
+	qemu-system-x86 kmod
 
 # All fuzz targets share this time in "make check", and have it each in "make fuzz".
 FUZZ_TOTAL ?= 120
@@ -9,9 +10,12 @@ FUZZ_EACH  ?= 300
 
 GO ?= go
 
-.PHONY: check deps format vet staticcheck generate test rootless fuzz-smoke bench-smoke fuzz bench build
+# What has tests for the virtual machine.
+VM_PACKAGES = ./tests/vm/devices
 
-check: deps format vet staticcheck test rootless fuzz-smoke bench-smoke
+.PHONY: check deps format vet staticcheck generate test rootless vm-test fuzz-smoke bench-smoke fuzz bench build
+
+check: deps format vet staticcheck test rootless vm-test fuzz-smoke bench-smoke
 
 # Debian's installer needs root; without it, what is there already has to do.
 deps:
@@ -44,6 +48,12 @@ test:
 # The same tests as another user, who has no network either.
 rootless:
 	GO=$(GO) tests/rootless.sh
+
+# The tests that need a kernel with tunnels, in a virtual machine with that of Debian.
+vm-test:
+	$(GO) vet -tags vm $(VM_PACKAGES)
+	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
+	$(GO) run ./tests/vm $(VM_PACKAGES)
 
 fuzz-smoke:
 	tests/fuzz.sh total $(FUZZ_TOTAL)
