@@ -172,20 +172,8 @@ func (x *subscriber) sync() error {
 	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
 }
 
-// grpc wakes whoever waits to send as soon as there is room for one message. When it is the client that is slow, which shows in how long
-// that takes, waiting a little more makes room for a hundred, and saves as many wakings.
-const (
-	waited = 50 * time.Microsecond
-	rest   = time.Millisecond
-)
-
 func (x *subscriber) send(resp any) error {
 	x.sends.Add(1)
-	begun := time.Now()
-	err := x.stream.SendMsg(resp)
-	if time.Since(begun) > waited {
-		time.Sleep(rest)
-	}
-	x.sends.Add(1)
-	return err
+	defer x.sends.Add(1)
+	return x.stream.SendMsg(resp)
 }
