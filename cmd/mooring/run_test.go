@@ -78,6 +78,11 @@ func TestRunRefusesBadConfigurationOnDisk(t *testing.T) {
 	if now, err := os.ReadFile(file); err != nil || string(now) != bad {
 		t.Errorf("the file was changed: %v", err)
 	}
+	for cut, says := range map[string]string{"": "mooring:commit", string(good[:len(good)/2]): "EOF"} {
+		must(t, os.WriteFile(file, []byte(cut), 0o600))
+		o := complete(t, h, privileged, "run", "--state-dir", dir)
+		o.expect(t, 2, filepath.Join(dir, "config"), "/: ", says, "correct running.json, or move the folder away")
+	}
 }
 
 func TestRunSaysWhichPrivilegeIsMissing(t *testing.T) {

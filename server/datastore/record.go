@@ -239,9 +239,10 @@ func (d *disk) readRunning() (*Snapshot, error) {
 		return nil, err
 	}
 	d.base = int64(len(text))
-	id, err := commitOf(text)
-	if err != nil {
-		return nil, err
+	id, ok := commitOf(text)
+	if !ok {
+		return nil, &tree.Error{Tag: tree.MalformedMessage, Path: schema.Path{{Node: d.schema.Root}},
+			Message: `the file does not begin with {"@": {"mooring:commit": N}, so that what it holds cannot be placed`}
 	}
 	root, err := tree.DecodeJSON(bytes.NewReader(text), d.schema.Root, tree.DecodeOptions{})
 	if err != nil {
@@ -256,20 +257,18 @@ func (d *disk) readRunning() (*Snapshot, error) {
 }
 
 // commitOf reads the first member of running.json, which names the commit.
-func commitOf(text []byte) (uint64, error) {
+func commitOf(text []byte) (id uint64, ok bool) {
 	dec := jsontext.NewDecoder(bytes.NewReader(text))
 	for range 2 {
 		if _, err := dec.ReadToken(); err != nil {
-			return 0, err
+			return 0, false
 		}
 	}
 	var head struct {
 		Commit uint64 `json:"mooring:commit"`
 	}
-	if err := json.UnmarshalDecode(dec, &head); err != nil || head.Commit == 0 {
-		return 0, errors.New(`does not begin with "@": {"mooring:commit": N}, so that what it holds cannot be placed`)
-	}
-	return head.Commit, nil
+	err := json.UnmarshalDecode(dec, &head)
+	return head.Commit, err == nil && head.Commit > 0
 }
 
 // pendingNote is config/pending.json: where the next start goes back to if the last commit is a trial, at once or, with a
