@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mooring/mobility/trie"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
@@ -222,6 +223,38 @@ func TestOneNodeOfManyAllocatesLittle(t *testing.T) {
 		}
 		if other := []byte("node0000001@d"); before.Mobility.LMAs["l"].Domain.Profiles.Node(other) != after.Mobility.LMAs["l"].Domain.Profiles.Node(other) {
 			t.Error("a node that did not change was translated again")
+		}
+	}
+}
+
+// A commit of one MAG that an LMA knows costs that MAG, and takes over the others.
+func TestOneMAGOfManyAllocatesLittle(t *testing.T) {
+	e := shared()
+	const limit = 160 // of allocations: it takes about 125, most of them for paths
+	for _, n := range []int{100, 10_000} {
+		var b strings.Builder
+		b.WriteString(`{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "mag": [`)
+		for i := range n {
+			fmt.Fprintf(&b, `%s{"id": "mag%07d", "domain": "d", "ipv6-address": "2001:db8::%x", "auth-option": {"spi": %d, "key": "secret"}}`,
+				map[bool]string{true: ",", false: ""}[i > 0], i, i+1, 1000+i)
+		}
+		b.WriteString(`]}]}}`)
+		root, err := tree.DecodeJSON(strings.NewReader(b.String()), e.schema.Root, tree.DecodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := e.translate(t, nil, root)
+		changed := e.set(t, root, fmt.Sprintf("/mooring-pmipv6:pmipv6/lma[name='l']/mag[id='mag%07d'][domain='d']/encap", n/2), "gre-ipv6")
+		if got := testing.AllocsPerRun(20, func() { e.translate(t, before, changed) }); got > limit {
+			t.Errorf("%d MAGs: a change of one takes %v allocations, want at most %d", n, got, limit)
+		}
+		was, is := before.Mobility.LMAs["l"].Peers, e.translate(t, before, changed).Mobility.LMAs["l"].Peers
+		var others []string
+		for change := range trie.Changes(was, is) {
+			others = append(others, change.New.Name)
+		}
+		if want := fmt.Sprintf("mag%07d", n/2); !slices.Equal(others, []string{want}) {
+			t.Errorf("%d MAGs are others: %.3q, want %s only", len(others), others, want)
 		}
 	}
 }
