@@ -86,6 +86,11 @@ func TestAnydataOfAnRPC(t *testing.T) {
 			t.Errorf("%s: the parameters are not complete", name)
 		}
 	}
+	reads, twice := 0, opened(t, strings.Replace(text, "<after>", "<config/><after>", 1))
+	_, err = DecodeXML(twice, rpc.Input, DecodeOptions{State: true, Any: func(*schema.Node, *Builder) error { reads++; return twice.Skip() }})
+	if errs := Errors(err); reads != 1 || len(errs) != 1 || errs[0].Tag != BadElement {
+		t.Errorf("given twice: read %d times, %v", reads, err)
+	}
 	if _, err := DecodeXML(opened(t, text), rpc.Input, DecodeOptions{State: true}); !slices.ContainsFunc(Errors(err), func(e *Error) bool { return e.Tag == NotSupported }) {
 		t.Errorf("without a reader of anydata: %v", err)
 	}

@@ -131,7 +131,10 @@ func (d *xmlDecoder) oneCase(cases []*schema.Node, child *schema.Node) bool {
 // plain reads an element without an operation of its own into b.
 func (d *xmlDecoder) plain(b *Builder, def *schema.Node, op Op) ([]Edit, error) {
 	if def.Kind == schema.AnyData && d.options.Any != nil {
-		b.Leaf(def, "")
+		if !b.Leaf(def, "") {
+			d.fail(BadElement, badElement(def.Name), "is given twice")
+			return nil, d.r.Skip()
+		}
 		return nil, d.errs.take(d.options.Any(def, b))
 	}
 	if !def.HasChildren() {

@@ -29,6 +29,7 @@ type (
 	binary struct {
 		op          string
 		left, right expr
+		in          *Expr
 	}
 	negative struct{ of expr }
 	call     struct {

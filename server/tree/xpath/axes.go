@@ -180,8 +180,13 @@ func (c *context) lookup(def *schema.Node, predicates []predicate) (keys []strin
 		if set, ok := v.(NodeSet); ok && len(set) != 1 {
 			return nil, 0
 		}
-		if _, ok := v.(bool); ok {
+		switch v.(type) {
+		case bool:
 			return nil, 0
+		case float64: // several texts are one number
+			if !def.Keys[at].Type.Resolved().Base.IsInteger() {
+				return nil, 0
+			}
 		}
 		keys[at], given[at] = toString(v), true
 	}
@@ -190,11 +195,11 @@ func (c *context) lookup(def *schema.Node, predicates []predicate) (keys []strin
 
 // plainText reports whether a canonical value of t has no other text that an expression could compare equal to it.
 func plainText(t *schema.Type) bool {
-	switch t.Resolved().Base {
+	switch t = t.Resolved(); t.Base {
 	case schema.IdentityRef, schema.Decimal64, schema.InstanceID:
 		return false
 	}
-	return true
+	return !slices.ContainsFunc(t.Members, func(m *schema.Type) bool { return !plainText(m) })
 }
 
 // expand appends what a child is in a document: the entries of a list, else the child.

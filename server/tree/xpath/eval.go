@@ -143,12 +143,12 @@ func (b binary) compare(c *context, left, right Value) bool {
 		if v, ok := right.(bool); ok {
 			return compareValues(b.op, len(ls) > 0, v)
 		}
-		return slices.ContainsFunc(ls, func(i *Item) bool { return compareValues(b.op, i.as(right), right) })
+		return slices.ContainsFunc(ls, func(i *Item) bool { return compareValues(b.op, i.as(b.in, right), right) })
 	case rok:
 		if v, ok := left.(bool); ok {
 			return compareValues(b.op, v, len(rs) > 0)
 		}
-		return slices.ContainsFunc(rs, func(i *Item) bool { return compareValues(b.op, left, i.as(left)) })
+		return slices.ContainsFunc(rs, func(i *Item) bool { return compareValues(b.op, left, i.as(b.in, left)) })
 	}
 	return compareValues(b.op, left, right)
 }
@@ -171,25 +171,25 @@ func (b binary) compareSets(ls, rs NodeSet) bool {
 	return false
 }
 
-// as gives the value of a node to be compared with v. An identity is compared by what its prefix stands for, so a string
-// that names it in any way that the schema's modules allow is equal to it.
-func (i *Item) as(v Value) Value {
+// as gives the value of a node to be compared with v in an expression. An identity is compared by what its prefix stands
+// for, so a string that names it in any way that the expression or the schema's modules allow is equal to it.
+func (i *Item) as(e *Expr, v Value) Value {
 	s, ok := v.(string)
 	if !ok {
 		return i.stringValue()
 	}
 	text := i.stringValue()
 	if def := i.Node.Schema(); text != s && def.Kind >= schema.Leaf && def.Type != nil {
-		if t := def.Type.Resolved(); t.Base == schema.IdentityRef && sameIdentity(t, text, s) {
+		if t := def.Type.Member(text); t.Base == schema.IdentityRef && e.sameIdentity(t, text, s) {
 			return s
 		}
 	}
 	return text
 }
 
-// sameIdentity reports whether a string in an expression means the identity module:name: by a module's prefix or name, or
-// without either.
-func sameIdentity(t *schema.Type, canonical, s string) bool {
+// sameIdentity reports whether a string in e means the identity module:name: by a prefix of the expression or of a module,
+// by the name of a module, or without any.
+func (e *Expr) sameIdentity(t *schema.Type, canonical, s string) bool {
 	id := t.Identity(canonical)
 	if id == nil {
 		return false
@@ -197,6 +197,9 @@ func sameIdentity(t *schema.Type, canonical, s string) bool {
 	prefix, local, ok := strings.Cut(s, ":")
 	if !ok {
 		return s == id.Name
+	}
+	if m := e.in.Prefixes[prefix]; m != nil {
+		return m == id.Module && local == id.Name
 	}
 	return local == id.Name && (prefix == id.Module.Prefix || prefix == id.Module.Name)
 }

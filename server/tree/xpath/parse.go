@@ -63,7 +63,7 @@ func (p *parser) expr(level int) expr {
 		if !ok {
 			break
 		}
-		left = binary{op, left, p.expr(level + 1)}
+		left = binary{op, left, p.expr(level + 1), p.out}
 	}
 	return left
 }
@@ -86,7 +86,7 @@ func (p *parser) unary() expr {
 		if left.gives() != aNodeSet || right.gives() != aNodeSet {
 			p.fail("| joins node-sets only")
 		}
-		left = binary{"|", left, right}
+		left = binary{"|", left, right, p.out}
 	}
 	return left
 }

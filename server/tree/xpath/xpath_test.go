@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -112,6 +113,40 @@ func TestExpressions(t *testing.T) {
 		}
 		if got := show(e.Evaluate(Eval{From: from})); got != c.want {
 			t.Errorf("%s: %s, want %s", c.expr, got, c.want)
+		}
+	}
+}
+
+// An identity is compared by what the prefix in the expression stands for, also where it is one member of a union and where
+// it is the key of a list.
+func TestIdentityByPrefixOfTheExpression(t *testing.T) {
+	s, err := schema.Compile(fstest.MapFS{
+		"kinds.yang": {Data: []byte(`module kinds { namespace "urn:kinds"; prefix k; identity kind; identity fast { base kind; } }`)},
+		"m.yang": {Data: []byte(`module m { namespace "urn:m"; prefix m; import kinds { prefix q; } identity fast { base q:kind; }
+			leaf plain { type identityref { base q:kind; } }
+			leaf either { type union { type uint8; type identityref { base q:kind; } } }
+			list by { key id; leaf id { type union { type uint8; type identityref { base q:kind; } } } }
+			list named { key id; leaf id { type string; } } }`)},
+	}, schema.Source{Name: "m", Implement: true}, schema.Source{Name: "kinds", Implement: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := tree.DecodeJSON(strings.NewReader(`{"m:plain": "kinds:fast", "m:either": "kinds:fast", "m:by": [{"id": "kinds:fast"}], "m:named": [{"id": "01"}]}`), s.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := s.Module("m")
+	prefixes := map[string]*schema.Module{"q": s.Module("kinds"), "k": m} // k is another module's own prefix
+	for expr, want := range map[string]string{
+		"/plain = 'q:fast'": "true", "'q:fast' = /plain": "true", "/plain != 'q:fast'": "false", "/plain = 'k:fast'": "false", "/plain = 'kinds:fast'": "true",
+		"/either = 'q:fast'": "true", "/either = 'q:slow'": "false", "count(/by[id = 'q:fast'])": "1", "count(/named[id = 1])": "1", "count(/named[id = '1'])": "0",
+	} {
+		e, err := Compile(schema.Expr{Text: expr, Module: m, Prefixes: prefixes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := show(e.Evaluate(Eval{From: Root(n)})); got != want {
+			t.Errorf("%s: %s, want %s", expr, got, want)
 		}
 	}
 }
