@@ -211,10 +211,10 @@ type Poll struct {
 type AccessLink struct {
 	Name      string
 	Access    wire.AccessType
-	Nodes     map[dataplane.MAC]NodeID // identities by link-layer address
-	Realm     string                   // identity of the others: address@realm; empty: they are not served
-	DHCP      bool                     // answer DHCPv4
-	Lease     time.Duration            // given to DHCPv4 clients, but no more than the binding has left; 0: all of that
+	Nodes     trie.Map[NodeID] // identities by the octets of link-layer addresses
+	Realm     string           // identity of the others: address@realm; empty: they are not served
+	DHCP      bool             // answer DHCPv4
+	Lease     time.Duration    // given to DHCPv4 clients, but no more than the binding has left; 0: all of that
 	Advertise Advertise
 }
 

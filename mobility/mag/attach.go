@@ -161,7 +161,7 @@ func (m *Machine) identify(at place) (*mobility.AccessLink, mobility.NodeID) {
 		return nil, ""
 	}
 	link := &m.cfg.Links[i]
-	if node, ok := link.Nodes[at.mac]; ok {
+	if node, ok := link.Nodes.GetBytes(at.mac[:]); ok {
 		return link, node
 	}
 	if link.Realm == "" {

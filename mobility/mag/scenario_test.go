@@ -222,7 +222,7 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		}
 		cfg.Anchors = append(cfg.Anchors, peer)
 	case "link": // NAME [realm=R] [MAC=NAI]...
-		link := mobility.AccessLink{Name: value, Access: wire.Access80211, Nodes: map[dataplane.MAC]mobility.NodeID{}}
+		link := mobility.AccessLink{Name: value, Access: wire.Access80211}
 		for _, word := range words[2:] {
 			key, is, _ := strings.Cut(word, "=")
 			if key == "realm" {
@@ -237,7 +237,7 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 			if err != nil {
 				return err
 			}
-			link.Nodes[dataplane.MAC(mac)] = mobility.NAI(is)
+			link.Nodes = link.Nodes.With(string(mac), mobility.NAI(is), nil)
 		}
 		cfg.Links = append(cfg.Links, link)
 	case "maximum":

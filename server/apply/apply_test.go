@@ -202,8 +202,15 @@ func (d *dumper) value(name string, v reflect.Value) {
 		d.line(name, text)
 		return
 	}
-	if peers, ok := v.Interface().(trie.Map[*mobility.Peer]); ok {
-		v = reflect.ValueOf(byName(peers))
+	switch of := v.Interface().(type) {
+	case trie.Map[*mobility.Peer]:
+		v = reflect.ValueOf(byName(of))
+	case trie.Map[mobility.NodeID]:
+		nodes := map[dataplane.MAC]mobility.NodeID{}
+		for mac, node := range of.All() {
+			nodes[dataplane.MAC([]byte(mac))] = node
+		}
+		v = reflect.ValueOf(nodes)
 	}
 	switch v.Kind() {
 	case reflect.Interface:

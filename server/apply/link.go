@@ -1,13 +1,11 @@
 package apply
 
 import (
-	"maps"
 	"time"
 
-	"mooring/dataplane"
 	"mooring/gen"
 	"mooring/mobility"
-	"mooring/server/tree"
+	"mooring/mobility/trie"
 )
 
 // links translates the access interfaces of a MAG that are enabled, and takes over those that have not changed.
@@ -27,7 +25,7 @@ func (j *job) links(was, g *gateway) {
 		link, have := before[name]
 		if !have || was.access != g.access || !old.Entry(name).Same(at.node) {
 			var enabled bool
-			if link, enabled = j.link(g, at, old.Entry(name), link.Nodes); !enabled {
+			if link, enabled = j.link(g, at, link.Nodes, have); !enabled {
 				continue
 			}
 		}
@@ -35,14 +33,14 @@ func (j *job) links(was, g *gateway) {
 	}
 }
 
-// link translates an access interface; nodes are those of the entry before, which may be nil.
-func (j *job) link(g *gateway, at place, before *tree.Node, nodes map[dataplane.MAC]mobility.NodeID) (link mobility.AccessLink, enabled bool) {
+// link translates an access interface. nodes are those of the interface before, if it was served.
+func (j *job) link(g *gateway, at place, nodes trie.Map[mobility.NodeID], served bool) (link mobility.AccessLink, enabled bool) {
 	x, err := j.linkView.of(at.node)
 	j.check(at, err)
 	link = mobility.AccessLink{
 		Name:      x.GetName(),
 		Access:    g.access,
-		Nodes:     j.nodes(at, before, nodes),
+		Nodes:     j.nodes(at, nodes, served),
 		DHCP:      x.DhcpServer.GetEnabled(),
 		Lease:     seconds(x.DhcpServer.GetLeaseTime()),
 		Advertise: advertise(x.RouterAdvertisement),
@@ -56,34 +54,20 @@ func (j *job) link(g *gateway, at place, before *tree.Node, nodes map[dataplane.
 	return link, x.GetEnabled()
 }
 
-// nodes translates the list node of an access interface.
-func (j *job) nodes(at place, before *tree.Node, old map[dataplane.MAC]mobility.NodeID) map[dataplane.MAC]mobility.NodeID {
-	list := at.child("node")
-	if old != nil && childOf(before, list.path.Last().Node).Same(list.node) {
-		return old
-	}
-	nodes := map[dataplane.MAC]mobility.NodeID{}
-	if old == nil { // the interface was not served before
-		for _, e := range list.entries() {
-			j.node(nodes, e)
+// nodes translates what changed in the list node of an access interface, or all of it.
+func (j *job) nodes(at place, nodes trie.Map[mobility.NodeID], served bool) trie.Map[mobility.NodeID] {
+	own := new(trie.Owner)
+	for e := range j.changedOrAll(at.child("node"), served) {
+		mac := j.mac(e, e.path.Last().Keys[0])
+		if e.node == nil {
+			nodes = nodes.Without(string(mac[:]))
+			continue
 		}
-		return nodes
-	}
-	maps.Copy(nodes, old)
-	for e := range j.changed(list) {
-		if e.node != nil {
-			j.node(nodes, e)
-		} else {
-			delete(nodes, j.mac(e, e.path.Last().Keys[0]))
-		}
+		x, err := j.nodeView.of(e.node)
+		j.check(e, err)
+		nodes = nodes.With(string(mac[:]), mobility.NAI(x.GetNai()), own)
 	}
 	return nodes
-}
-
-func (j *job) node(nodes map[dataplane.MAC]mobility.NodeID, at place) {
-	x, err := j.nodeView.of(at.node)
-	j.check(at, err)
-	nodes[j.mac(at, x.GetLinkLayerAddress())] = mobility.NAI(x.GetNai())
 }
 
 // leastInterval is the shortest time between two router advertisements (RFC 4861 section 6.2.1).

@@ -110,11 +110,11 @@ func milliseconds(n uint16) time.Duration { return time.Duration(n) * time.Milli
 
 // lmaPeers translates the MAGs that the LMA knows. may says that those that have not changed can be taken over.
 func (j *job) lmaPeers(was *anchor, may bool, a *anchor) {
-	peers, warned, changes, own := was.native.Peers, was.warned, j.changes, new(trie.Owner)
+	peers, warned, own := was.native.Peers, was.warned, new(trie.Owner)
 	if !may {
-		peers, warned, changes = trie.Map[*mobility.Peer]{}, trie.Map[[]*tree.Error]{}, tree.Diff(nil, j.new.root)
+		peers, warned = trie.Map[*mobility.Peer]{}, trie.Map[[]*tree.Error]{}
 	}
-	for e := range entriesIn(changes, a.at.child("mag")) {
+	for e := range j.changedOrAll(a.at.child("mag"), may) {
 		key := e.path.Last().JoinedKeys()
 		warned = warned.Without(key)
 		if e.node == nil {

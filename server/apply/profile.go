@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"iter"
 	"maps"
 	"slices"
 
@@ -91,28 +90,6 @@ func (j *job) profiles(was *profiles, at place) *profiles {
 	}
 	j.mentions[at.path.Last().Keys[0]] = seen
 	return &store
-}
-
-// changed yields the entries of a list that are new, different or gone; of the latter the node is nil.
-func (j *job) changed(list place) iter.Seq[place] { return entriesIn(j.changes, list) }
-
-// entriesIn yields the entries of a list that changes lead to.
-func entriesIn(changes tree.Changes, list place) iter.Seq[place] {
-	return func(yield func(place) bool) {
-		depth := len(list.path)
-		last := ""
-		for change := range changes.Under(list.path) {
-			key := change.Path[depth-1].JoinedKeys()
-			if key == last {
-				continue
-			}
-			last = key
-			e := place{list.node.Entry(change.Path[depth-1].Keys...), change.Path[:depth:depth]}
-			if !yield(e) {
-				return
-			}
-		}
-	}
 }
 
 func (j *job) nai(at place) *mobility.Profile {

@@ -227,36 +227,66 @@ func TestOneNodeOfManyAllocatesLittle(t *testing.T) {
 	}
 }
 
-// A commit of one MAG that an LMA knows costs that MAG, and takes over the others.
-func TestOneMAGOfManyAllocatesLittle(t *testing.T) {
+// many is a configuration with n entries of a list, and the one where a leaf differs.
+func many(t *testing.T, n int, open string, entry func(i int) string, end, leaf, value string) (root, changed *tree.Node) {
+	t.Helper()
+	var entries []string
+	for i := range n {
+		entries = append(entries, entry(i))
+	}
+	text := `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], ` + open + strings.Join(entries, ",") + end + `}}`
+	root, err := tree.DecodeJSON(strings.NewReader(text), shared().schema.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, shared().set(t, root, "/mooring-pmipv6:pmipv6/"+leaf, value)
+}
+
+// A commit of one MAG that an LMA knows, or of one node of an access interface, costs that one and takes over the others.
+func TestOneEntryOfManyAllocatesLittle(t *testing.T) {
 	e := shared()
-	const limit = 160 // of allocations: it takes about 125, most of them for paths
-	for _, n := range []int{100, 10_000} {
-		var b strings.Builder
-		b.WriteString(`{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "mag": [`)
-		for i := range n {
-			fmt.Fprintf(&b, `%s{"id": "mag%07d", "domain": "d", "ipv6-address": "2001:db8::%x", "auth-option": {"spi": %d, "key": "secret"}}`,
-				map[bool]string{true: ",", false: ""}[i > 0], i, i+1, 1000+i)
-		}
-		b.WriteString(`]}]}}`)
-		root, err := tree.DecodeJSON(strings.NewReader(b.String()), e.schema.Root, tree.DecodeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := e.translate(t, nil, root)
-		changed := e.set(t, root, fmt.Sprintf("/mooring-pmipv6:pmipv6/lma[name='l']/mag[id='mag%07d'][domain='d']/encap", n/2), "gre-ipv6")
-		if got := testing.AllocsPerRun(20, func() { e.translate(t, before, changed) }); got > limit {
-			t.Errorf("%d MAGs: a change of one takes %v allocations, want at most %d", n, got, limit)
-		}
-		was, is := before.Mobility.LMAs["l"].Peers, e.translate(t, before, changed).Mobility.LMAs["l"].Peers
-		var others []string
-		for change := range trie.Changes(was, is) {
-			others = append(others, change.New.Name)
-		}
-		if want := fmt.Sprintf("mag%07d", n/2); !slices.Equal(others, []string{want}) {
-			t.Errorf("%d MAGs are others: %.3q, want %s only", len(others), others, want)
+	const limit = 200 // of allocations: it takes about 125 and 170, most of them for paths
+	for _, list := range []struct {
+		name, open       string
+		entry            func(i int) string
+		end, leaf, value string
+		differ           func(a, b *Config) int
+	}{
+		{
+			"MAGs", `"lma": [{"name": "l", "domain": "d", "mag": [`, func(i int) string {
+				return fmt.Sprintf(`{"id": "mag%d", "domain": "d", "ipv6-address": "2001:db8::1:%x", "auth-option": {"spi": 1000, "key": "secret"}}`, i, i)
+			},
+			`]}]`, "lma[name='l']/mag[id='mag77'][domain='d']/encap", "gre-ipv6",
+			func(a, b *Config) int { return differing(a.Mobility.LMAs["l"].Peers, b.Mobility.LMAs["l"].Peers) },
+		},
+		{
+			"nodes", `"mag": [{"name": "m", "domain": "d", "interface": [{"name": "i", "node": [`, func(i int) string {
+				return fmt.Sprintf(`{"link-layer-address": "02:00:00:00:%02x:%02x", "nai": "n%d@d"}`, i>>8, i&0xff, i)
+			},
+			`]}]}]`, "mag[name='m']/interface[name='i']/node[link-layer-address='02:00:00:00:00:4d']/nai", "other@d",
+			func(a, b *Config) int {
+				return differing(a.Mobility.MAGs["m"].Links[0].Nodes, b.Mobility.MAGs["m"].Links[0].Nodes)
+			},
+		},
+	} {
+		for _, n := range []int{100, 10_000} {
+			root, changed := many(t, n, list.open, list.entry, list.end, list.leaf, list.value)
+			before := e.translate(t, nil, root)
+			if got := testing.AllocsPerRun(20, func() { e.translate(t, before, changed) }); got > limit {
+				t.Errorf("%d %s: a change of one takes %v allocations, want at most %d", n, list.name, got, limit)
+			}
+			if got := list.differ(before, e.translate(t, before, changed)); got != 1 {
+				t.Errorf("%d %s: %d differ, want 1", n, list.name, got)
+			}
 		}
 	}
+}
+
+func differing[V comparable](a, b trie.Map[V]) (n int) {
+	for range trie.Changes(a, b) {
+		n++
+	}
+	return n
 }
 
 // BenchmarkOneNode translates a change of one node among n.

@@ -203,6 +203,36 @@ func (p place) entries() iter.Seq2[string, place] {
 	}
 }
 
+// changed yields the entries of a list that are new, different or gone; of the latter the node is nil.
+func (j *job) changed(list place) iter.Seq[place] { return entriesIn(j.changes, list) }
+
+// changedOrAll is changed, but yields all entries where none can be taken over.
+func (j *job) changedOrAll(list place, may bool) iter.Seq[place] {
+	if may {
+		return j.changed(list)
+	}
+	return entriesIn(tree.Diff(nil, j.new.root), list)
+}
+
+// entriesIn yields the entries of a list that changes lead to.
+func entriesIn(changes tree.Changes, list place) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		depth := len(list.path)
+		last := ""
+		for change := range changes.Under(list.path) {
+			key := change.Path[depth-1].JoinedKeys()
+			if key == last {
+				continue
+			}
+			last = key
+			e := place{list.node.Entry(change.Path[depth-1].Keys...), change.Path[:depth:depth]}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // sameOutsideLists reports whether two nodes have the same leaves and containers.
 func sameOutsideLists(a, b *tree.Node) bool {
 	for _, def := range b.Schema().Children {

@@ -80,12 +80,12 @@ func (m *Machine) add(now time.Time, mac dataplane.MAC) *node {
 
 // crowded reports whether there are too many nodes to take in one more that the configuration does not name.
 func (m *Machine) crowded(mac dataplane.MAC) bool {
-	if _, named := m.link.Nodes[mac]; named {
+	if _, named := m.link.Nodes.GetBytes(mac[:]); named {
 		return false
 	}
 	strangers := 0
 	for mac, n := range m.nodes {
-		if _, named := m.link.Nodes[mac]; !named && empty(n.grant) {
+		if _, named := m.link.Nodes.GetBytes(mac[:]); !named && empty(n.grant) {
 			strangers++
 		}
 	}

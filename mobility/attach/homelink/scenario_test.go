@@ -195,7 +195,7 @@ func (p *player) show(what string) {
 
 // parseConfig reads the configuration; what is not said has the values below.
 func parseConfig(body []string) (*mobility.MAG, error) {
-	link := mobility.AccessLink{Name: "eth1", DHCP: true, Nodes: map[dataplane.MAC]mobility.NodeID{},
+	link := mobility.AccessLink{Name: "eth1", DHCP: true,
 		Advertise: mobility.Advertise{MinInterval: 200 * time.Second, MaxInterval: 600 * time.Second, RouterLifetime: 1800 * time.Second}}
 	domain := &mobility.Domain{LinkLocal: netip.MustParseAddr("fe80::200:5eff:fe00:5213"), LinkMAC: dataplane.MAC{0, 0, 0x5e, 0, 0x52, 0x13}} // RFC 6543
 	mag := &mobility.MAG{Domain: domain}
@@ -210,7 +210,8 @@ func parseConfig(body []string) (*mobility.MAG, error) {
 		case "no-dhcp":
 			link.DHCP = false
 		case "node":
-			link.Nodes[mac(words[1])] = mobility.NAI(words[2])
+			at := mac(words[1])
+			link.Nodes = link.Nodes.With(string(at[:]), mobility.NAI(words[2]), nil)
 		case "lease":
 			link.Lease, err = time.ParseDuration(words[1])
 		case "advertise": // MIN MAX LIFETIME
