@@ -115,7 +115,7 @@ func (o serveOptions) element(ctx context.Context, dir string, at *served, log *
 		return nil, err
 	}
 	m := e.Management()
-	at.NETCONF, at.GNMI = m.NETCONF[0].String(), m.GNMI[0].String()
+	at.NETCONF, at.GNMI = m.NETCONF.Bound[0].String(), m.GNMI.Bound[0].String()
 	return e.Close, nil
 }
 

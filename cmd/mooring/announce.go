@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 	"text/tabwriter"
 
 	"mooring/cmd/mooring/element"
+	"mooring/server/state"
 )
 
 // announce tells how to reach a running element, the first time with the fingerprints that clients ask about.
@@ -19,24 +19,30 @@ func announce(w io.Writer, version string, m element.Management) error {
 		fmt.Fprintf(t, "  new certificate\t%s\n", m.Certificate)
 	}
 	fmt.Fprintf(t, "  NETCONF\t%s\n", listOf(m.NETCONF))
-	if len(m.NETCONFTLS) > 0 {
+	if !idle(m.NETCONFTLS) {
 		fmt.Fprintf(t, "  NETCONF over TLS\t%s\n", listOf(m.NETCONFTLS))
 	}
 	fmt.Fprintf(t, "  gNMI\t%s\n", listOf(m.GNMI))
-	if len(m.Metrics) > 0 {
+	if !idle(m.Metrics) {
 		fmt.Fprintf(t, "  metrics\t%s\n", listOf(m.Metrics))
 	}
 	fmt.Fprintf(t, "  local gNMI\tunix://%s\n", m.Socket)
 	return t.Flush()
 }
 
-func listOf(addresses []netip.AddrPort) string {
-	if len(addresses) == 0 {
+func idle(l state.Listener) bool { return len(l.Bound) == 0 && l.Error == "" }
+
+// listOf says where a server listens, and where it cannot yet.
+func listOf(l state.Listener) string {
+	if idle(l) {
 		return "off"
 	}
 	var texts []string
-	for _, a := range addresses {
+	for _, a := range l.Bound {
 		texts = append(texts, a.String())
+	}
+	if l.Error != "" {
+		texts = append(texts, "not yet "+strings.ReplaceAll(l.Error, "\n", ", nor "))
 	}
 	return strings.Join(texts, " ")
 }

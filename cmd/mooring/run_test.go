@@ -61,7 +61,17 @@ func TestRunRefusesBadConfigurations(t *testing.T) {
 		})
 	}
 	o := complete(t, h, privileged, "run", "--state-dir", t.TempDir(), "--startup", "/nonexistent.json")
-	o.expect(t, 1, "/nonexistent.json: no such file or directory")
+	o.expect(t, 2, "cannot read the configuration: open /nonexistent.json: no such file or directory")
+}
+
+// Who names an address wants to know that it is taken. What is configured is tried again.
+func TestRunRefusesTakenAddress(t *testing.T) {
+	h := newHost(t, "h")
+	o := complete(t, h, privileged, "run", "--state-dir", t.TempDir(), "--netconf", "127.0.0.1:1830", "--gnmi", "127.0.0.1:1830")
+	o.expect(t, 1, "cannot listen at 127.0.0.1:1830: bind: address already in use")
+	if left := held(t, h); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
 }
 
 // A configuration that was good once, for another version or before somebody edited it, is said to be bad, and left alone.

@@ -208,10 +208,9 @@ func (e *Element) startServers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.ssh.begin(ctx, n.SSH)
-	e.tls.begin(ctx, n.TLS)
-	e.gnmi.begin(ctx, g)
-	e.metrics.begin(ctx, e.measurer)
+	if err := errors.Join(e.ssh.begin(ctx, n.SSH), e.tls.begin(ctx, n.TLS), e.gnmi.begin(ctx, g), e.metrics.begin(ctx, e.measurer)); err != nil {
+		return errors.Join(err, local.Close())
+	}
 	n.CallHome.Configure(managers(e.running.Load().Manage))
 	g.ServeLocal(local)
 	return nil

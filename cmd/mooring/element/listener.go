@@ -54,10 +54,15 @@ func (l *listener) wanted(m *apply.Management) (want []netip.AddrPort) {
 	return want
 }
 
-// begin listens where it is wanted by now.
-func (l *listener) begin(ctx context.Context, s sockets) {
+// begin listens where it is wanted by now. What the configuration wants may fail, and is tried again; who asked for an
+// address by name is waiting to hear.
+func (l *listener) begin(ctx context.Context, s sockets) error {
 	l.sockets = s
 	s.Prepare(ctx, l.want).Apply()
+	if _, err := s.Status(); err != nil && l.fixed != nil {
+		return fmt.Errorf("cannot listen at %w; choose another address, or end what listens there", err)
+	}
+	return nil
 }
 
 func (l *listener) status() state.Listener {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,9 @@ type ConfigError struct {
 func (e *ConfigError) Unwrap() error { return e.cause }
 
 func (e *ConfigError) Error() string {
+	if unread, ok := errors.AsType[*fs.PathError](e.cause); ok {
+		return "cannot read the configuration: " + unread.Error()
+	}
 	text := strings.Builder{}
 	fmt.Fprintf(&text, "the configuration in %s is not valid", e.Source)
 	for _, p := range e.Problems {
@@ -71,7 +75,7 @@ func (e *Element) asConfigError(err error) error {
 }
 
 // ReadConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
-// is there is a *ConfigError.
+// cannot be read is a *ConfigError, too.
 func ReadConfiguration(name string) (*tree.Node, error) {
 	s, err := model.Schema()
 	if err != nil {
@@ -79,7 +83,7 @@ func ReadConfiguration(name string) (*tree.Node, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, &ConfigError{Source: name, Problems: tree.Errors(err), cause: err}
 	}
 	defer f.Close()
 	root, err := decode(bufio.NewReader(f), s)
