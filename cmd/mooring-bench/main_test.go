@@ -56,7 +56,7 @@ func TestForward(t *testing.T) {
 
 func TestPackets(t *testing.T) {
 	o := forwardOptions{rounds: 1, length: 20_000_000, variants: []string{"udp4"}, measures: []string{"pps"}}
-	results, err := o.run()
+	results, err := o.run(t.Output())
 	if err != nil || len(results) != 2 || results[1].Name != "forward-pps-udp4" || results[1].N <= 0 {
 		t.Fatalf("%+v, %v", results, err)
 	}
@@ -64,7 +64,7 @@ func TestPackets(t *testing.T) {
 
 func TestUnknownVariantIsRefused(t *testing.T) {
 	o := forwardOptions{rounds: 1, variants: []string{"udp5"}}
-	if _, err := o.run(); err == nil || !strings.Contains(err.Error(), "udp5") {
+	if _, err := o.run(t.Output()); err == nil || !strings.Contains(err.Error(), "udp5") {
 		t.Fatal(err)
 	}
 }
@@ -82,7 +82,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestMedian(t *testing.T) {
-	if r := medianOf([]Result{{Ratio: 3}, {Ratio: 1}, {Ratio: 2}}); r.Ratio != 2 {
+	if r := median([]Result{{Ratio: 3}, {Ratio: 1}, {Ratio: 2}}, Result.ratio); r.Ratio != 2 {
 		t.Errorf("median %v", r.Ratio)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type Result struct {
 
 // Rate returns how many things were done in a second.
 func (r Result) Rate() float64 { return float64(r.N) / r.Wall }
+
+func (r Result) ratio() float64 { return r.Ratio }
 
 // printResults prints what a command has measured, as its --json flag says.
 func printResults(cmd *cobra.Command, results []Result) error {
@@ -73,17 +76,9 @@ func humanRate(rate float64, unit string) string {
 	return fmt.Sprintf("%.2f %s/s", rate, unit)
 }
 
-// medianOf returns the result with the median ratio. It puts the results in order.
-func medianOf(results []Result) Result {
-	slices.SortFunc(results, func(a, b Result) int {
-		switch {
-		case a.Ratio < b.Ratio:
-			return -1
-		case a.Ratio > b.Ratio:
-			return 1
-		}
-		return 0
-	})
+// median returns the result in the middle by this figure. It puts the results in order.
+func median(results []Result, by func(Result) float64) Result {
+	slices.SortFunc(results, func(a, b Result) int { return cmp.Compare(by(a), by(b)) })
 	return results[len(results)/2]
 }
 
