@@ -2,6 +2,9 @@ package usertun
 
 import (
 	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"os"
 	"testing"
 
 	"mooring/dataplane"
@@ -38,6 +41,59 @@ func TestHeaders(t *testing.T) {
 				t.Fatalf("back: key %v, %v, %x", key, err, inner)
 			}
 		})
+	}
+}
+
+// Recorded packets come out of their tunnels, and go back in to the same octets. Cut short they are refused.
+func TestRecordedPackets(t *testing.T) {
+	text, err := os.ReadFile("../../mobility/wire/testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Packets []struct {
+			File, Name string
+			Frame      string `json:"frame_hex"`
+		}
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	encap := map[byte]dataplane.Encap{protoIPv4: dataplane.EncapIP, protoIPv6: dataplane.EncapIP, protoGRE: dataplane.EncapGRE, protoUDP: dataplane.EncapUDP}
+	recorded := 0
+	for _, v := range all.Packets {
+		if v.File != "pmipv6-data-tunnels.pcap" {
+			continue
+		}
+		recorded++
+		frame, err := hex.DecodeString(v.Frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packet, protocol, n := frame[14:], byte(0), header6 // behind the Ethernet header
+		if protocol = packet[6]; packet[0]>>4 == 4 {
+			protocol, n = packet[9], header4
+		}
+		if protocol == protoUDP {
+			n += 8
+		}
+		payload := packet[n:]
+		inner, key, err := strip(encap[protocol], payload)
+		if err != nil {
+			t.Errorf("%s: %v", v.Name, err)
+			continue
+		}
+		if again := append(appendHeader(nil, encap[protocol], key, version(inner), len(inner)), inner...); !bytes.Equal(again, payload) {
+			t.Errorf("%s: %x becomes %x", v.Name, payload, again)
+		}
+		for cut := range payload {
+			if inner, _, err := strip(encap[protocol], payload[:cut]); err == nil {
+				t.Errorf("%s cut to %d octets: %x", v.Name, cut, inner)
+			}
+		}
+	}
+	if recorded != 10 {
+		t.Errorf("%d packets, want 10", recorded)
 	}
 }
 
