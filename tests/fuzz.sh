@@ -19,7 +19,7 @@ cut_off() {
 
 fuzz() {
 	echo "fuzz $1 $2 ${seconds}s"
-	go test -run '^$' -fuzz "^$2\$" -fuzztime "${seconds}s" -fuzzminimizetime 10x "$1" </dev/null >"$log" 2>&1 ||
+	"${GO:-go}" test -run '^$' -fuzz "^$2\$" -fuzztime "${seconds}s" -fuzzminimizetime 10x "$1" </dev/null >"$log" 2>&1 ||
 		cut_off || { cat "$log"; exit 1; }
 }
 
