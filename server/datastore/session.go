@@ -50,7 +50,7 @@ func (x *Session) Lock(target Target) error {
 		return lockDenied(holder, fmt.Sprintf("%s is locked", target))
 	}
 	if target == RunningStore && s.pending != nil && s.pending.owner != x {
-		return lockDenied(s.pending.owner, "an unconfirmed commit of another session is pending")
+		return lockDenied(s.pending.owner, "running holds an unconfirmed commit made")
 	}
 	if target == RunningStore && len(s.parts.held) > 0 {
 		return lockDenied(s.parts.held[0].Holder, "a part of running is locked")
@@ -74,7 +74,7 @@ func (x *Session) Unlock(target Target) error {
 		s.unlock(target)
 		return nil
 	default:
-		return lockDenied(holder, fmt.Sprintf("%s is locked by another session", target))
+		return lockDenied(holder, fmt.Sprintf("%s is locked", target))
 	}
 }
 
