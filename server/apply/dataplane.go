@@ -11,6 +11,9 @@ import (
 // dataplane is what the configuration wants of forwarding by itself: access links dressed like any other of the domain, and
 // pools whose free addresses lead nowhere (feature row LMA-28).
 func (j *job) dataplane() *dataplane.Config {
+	if j.new.Mobility == j.old.Mobility {
+		return j.old.Dataplane
+	}
 	c := &dataplane.Config{Links: j.dataplaneLinks(), Blackholes: j.blackholes()}
 	if was := j.old.Dataplane; was != nil {
 		same := true
