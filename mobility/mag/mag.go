@@ -140,7 +140,9 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.MAG, out *mobility.Ef
 		m.review(now, s, was, out)
 	}
 	for _, at := range sorted(m.present) {
-		m.serve(now, at, out)
+		if s := m.places[at]; s == nil || !s.registered || s.denied {
+			m.serve(now, at, out)
+		}
 	}
 }
 
