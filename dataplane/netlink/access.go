@@ -72,6 +72,9 @@ func (h *Host) findRules(at func(string) *AccessLink) error {
 			return err
 		}
 		for _, rule := range rules {
+			if rule.IifName == "" { // of a mark
+				continue
+			}
 			at(rule.IifName).Rules++
 		}
 	}

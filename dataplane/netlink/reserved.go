@@ -10,4 +10,7 @@ const (
 	RulePriority = 5900 // of the one rule that each access interface has: before the main table's 32766
 	TableAccess  = 19_200_000
 	tableLast    = TableAccess + 1<<20 // TableAccess + interface index is the table of an access interface
+
+	TableMark = 20_300_000 // TableMark + interface index is the table of a tunnel device, and the mark of what goes there (priority 5899)
+	markLast  = TableMark + 1<<20
 )

@@ -25,14 +25,22 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: uplink}); err != nil {
 			return err
 		}
-		backstop := wire(Route{Prefix: defaults[i], Table: table})
-		backstop.Type, backstop.Priority = unix.RTN_BLACKHOLE, Metric+1
-		if err := h.handle.RouteReplace(backstop); err != nil {
-			return fmt.Errorf("table %d: %w", table, explain(err))
+		if err := h.backstop(i, table); err != nil {
+			return err
 		}
 		if err := h.handle.RuleAdd(accessRule(family, link.Name, table)); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("policy rule for %s: %w", link.Name, explain(err))
 		}
+	}
+	return nil
+}
+
+// backstop has a table discard what no other route of it covers, in the family of this number.
+func (h *Host) backstop(family, table int) error {
+	route := wire(Route{Prefix: defaults[family], Table: table})
+	route.Type, route.Priority = unix.RTN_BLACKHOLE, Metric+1
+	if err := h.handle.RouteReplace(route); err != nil {
+		return fmt.Errorf("table %d: %w", table, explain(err))
 	}
 	return nil
 }

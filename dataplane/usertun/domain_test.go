@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -14,13 +13,11 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/planetest"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(planeToKill) != "" {
-		runPlaneToKill()
-	}
-	netns.Main(m)
+	planetest.Main(m, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })
 }
 
 // domain is a mobility domain of five hosts:

@@ -1,11 +1,8 @@
 package usertun
 
 import (
-	"bufio"
 	"errors"
 	"net/netip"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +15,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/planetest"
 )
 
 // What nobody takes in one piece is cut on the way: by the kernel where a packet leaves a gateway, and where it leaves the
@@ -122,22 +120,15 @@ func TestKilledProcessLeavesNoProgram(t *testing.T) {
 	}
 	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
 	if confined(t) {
-		kill(t, h) // there is no program to be left
+		planetest.Start(t, h)() // there is no program to be left
 		return
 	}
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env, cmd.Stderr = append(os.Environ(), planeToKill+"=1"), os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err, h.Start(cmd))
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready: <nil>\n" {
-		t.Fatalf("process said %q, %v", line, err)
-	}
+	kill := planetest.Start(t, h)
 	eventually(t, "a program at the underlay", func() bool { return attached(t, h, "eth0", ebpf.AttachTCXIngress) == 1 })
 	if n := attached(t, h, "access1", ebpf.AttachTCXIngress); n != 0 {
 		t.Errorf("%d programs at an access interface", n)
 	}
-	must(t, cmd.Process.Kill())
-	cmd.Wait()
+	kill()
 	eventually(t, "no program at the underlay", func() bool { return attached(t, h, "eth0", ebpf.AttachTCXIngress) == 0 })
 }
 

@@ -1,13 +1,8 @@
 package usertun
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,90 +20,22 @@ import (
 
 func TestPlane(t *testing.T) {
 	planetest.Test(t, func(t *testing.T) *planetest.Host {
-		h, other := newHost(t, "host"), newHost(t, "other")
-		connect := func(name string) { must(t, netns.Connect(h, name, other, name)) }
-		connect("eth0")
-		connect("access1")
-		connect("access2")
-		must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
-		p := openPlane(t, h, false)
-		return &planetest.Host{
-			Plane:      p,
-			RemoveLink: func(name string) { must(t, h.Delete(name)) },
-			AddLink:    connect,
-			Lose:       func(key any) { must(t, lose(h, key)) },
-			Restart: func() dataplane.Plane {
-				must(t, p.Close())
-				kill(t, h)
-				return openPlane(t, h, false)
-			},
-		}
+		return planetest.InNamespace(t, func(ns *netlink.Namespace) (planetest.Plane, error) {
+			p, err := openIn(ns)
+			if err == nil {
+				expectFastPath(t, p, true)
+			}
+			return p, err
+		})
 	})
 }
 
-// lose removes an object of ours with the tools of a stranger.
-func lose(h *netns.Host, key any) error {
-	switch key := key.(type) {
-	case dataplane.RouteKey:
-		routes, err := h.Net.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Protocol: netlink.Protocol}, netlib.RT_FILTER_PROTOCOL)
-		if err != nil {
-			return err
-		}
-		for _, r := range routes {
-			if r.Dst.String() == key.Prefix.String() {
-				return h.Net.RouteDel(&r)
-			}
-		}
-	case dataplane.NeighbourKey:
-		link, err := h.Net.LinkByName(key.Link)
-		if err != nil {
-			return err
-		}
-		return h.Net.NeighDel(&netlib.Neigh{LinkIndex: link.Attrs().Index, IP: net.IP(key.Addr.AsSlice())})
-	case dataplane.LinkKey:
-		rules, err := h.Net.RuleList(netlib.FAMILY_V6)
-		if err != nil {
-			return err
-		}
-		for _, r := range rules {
-			if r.IifName == string(key) {
-				r.Family = netlib.FAMILY_V6
-				return h.Net.RuleDel(&r)
-			}
-		}
-	}
-	return fmt.Errorf("%v is not there", key)
+func TestForward(t *testing.T) {
+	planetest.Forward(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })
 }
 
-// planeToKill marks the environment of a process that runPlaneToKill is for.
-const planeToKill = "MOORING_TEST_PLANE_TO_KILL"
-
-// runPlaneToKill makes everything that a plane can make, and waits for its end.
-func runPlaneToKill() {
-	p, err := Open(Options{})
-	if err == nil {
-		var batch []dataplane.Op
-		for _, o := range planetest.Everything() {
-			batch = append(batch, dataplane.Op{Object: o})
-		}
-		err = errors.Join(p.Apply(context.Background(), batch)...)
-	}
-	fmt.Println("ready:", err)
-	select {}
-}
-
-// kill runs such a process in the host and ends it with SIGKILL.
-func kill(t *testing.T, h *netns.Host) {
-	t.Helper()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env, cmd.Stderr = append(os.Environ(), planeToKill+"=1"), os.Stderr
-	out, err := cmd.StdoutPipe()
-	must(t, err, h.Start(cmd))
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready: <nil>\n" {
-		t.Fatalf("process said %q, %v", line, err)
-	}
-	must(t, cmd.Process.Kill())
-	cmd.Wait()
+func openIn(ns *netlink.Namespace) (*Plane, error) {
+	return Open(Options{Namespace: func(string) (*netlink.Namespace, error) { return ns, nil }})
 }
 
 // picture is what the host itself says about a namespace, in the words of its own tools as far as they matter.

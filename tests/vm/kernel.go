@@ -18,7 +18,7 @@ import (
 var wantedModules = []string{
 	"crc32c_generic",
 	"ip_gre", "ip6_gre", "ipip", "sit", "ip6_tunnel", "fou", "fou6", "vrf", "dummy", "veth", "tun", "sch_netem",
-	"nf_tables", "nft_fib_inet", "nft_ct",
+	"nft_fib_inet", "nft_objref",
 }
 
 // kernel is an unpacked kernel of the distribution.

@@ -1,0 +1,280 @@
+package kernel
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// tunnel is a dataplane.Tunnel and the interfaces of the paths through it. That of the path without keys is there as long as the tunnel.
+type tunnel struct {
+	id         dataplane.TunnelID
+	configured int // MTU; -1 when it is not known what was asked for
+	devices    map[dataplane.Path]*device
+}
+
+// device is the interface of a path.
+type device struct {
+	name            string
+	index           int
+	routes, sources int // that lead into it
+	steered         bool
+}
+
+// namePrefix is how the names of our tunnel interfaces begin.
+const namePrefix = "mt-"
+
+// nameOf names the interface of a path. The name proves that an interface is ours: nobody else would give just this one to an interface
+// with just these addresses and keys. So nothing has to be remembered anywhere about what was made.
+func nameOf(p dataplane.Path) string {
+	sum := sha256.Sum256([]byte(p.String()))
+	return namePrefix + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:10])[:12])
+}
+
+// aliasOf tells people, and later processes, what an interface is for.
+func aliasOf(p dataplane.Path, configured int) string {
+	return fmt.Sprintf("mooring: %s mtu %d", p, configured)
+}
+
+// configuredMTU reads the alias; -1 when it is none of ours.
+func configuredMTU(alias string) int {
+	_, text, _ := strings.Cut(alias, " mtu ")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// overhead is how much larger a packet is outside of the tunnel than in it.
+func overhead(p dataplane.Path) int {
+	n := 20 // RFC 791 section 3.1
+	if p.Tunnel.Peer.Is6() {
+		n = 40 // RFC 8200 section 3
+	}
+	switch p.Tunnel.Encap {
+	case dataplane.EncapUDP:
+		n += 8 // RFC 768
+	case dataplane.EncapGRE:
+		n += 4 // RFC 2784 section 2.1
+		if p.Tx.Set {
+			n += 4 // RFC 2890 section 2
+		}
+	}
+	return n
+}
+
+func (t *tunnel) inUse() bool {
+	for _, d := range t.devices {
+		if d.routes+d.sources > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Plane) putTunnel(o dataplane.Tunnel) error {
+	if o.ID.VRF != "" {
+		return fmt.Errorf("vrf %s: %w", o.ID.VRF, errVRF)
+	}
+	t := p.tunnels[o.ID]
+	made := t == nil
+	if made {
+		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{{Tunnel: o.ID}: nil}}
+	}
+	t.configured = o.MTU
+	if o.ID.Encap == dataplane.EncapUDP {
+		if err := p.host.ReceiveUDP(o.ID.Peer.Is6()); err != nil {
+			return err
+		}
+	}
+	for path, old := range t.devices {
+		d, err := p.setDevice(path, o.MTU)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			d.routes, d.sources, d.steered = old.routes, old.sources, old.steered && old.index == d.index
+		}
+		t.devices[path] = d
+	}
+	p.tunnels[o.ID] = t
+	return nil
+}
+
+func (p *Plane) removeTunnel(id dataplane.TunnelID) error {
+	t := p.tunnels[id]
+	if t == nil {
+		return nil
+	}
+	if t.inUse() {
+		return errors.New("routes still lead into it")
+	}
+	for path, d := range t.devices {
+		if err := p.deleteDevice(d); err != nil {
+			return err
+		}
+		delete(t.devices, path)
+	}
+	delete(p.tunnels, id)
+	return p.stopUDP(id)
+}
+
+// stopUDP gives the port back after the last tunnel over UDP of a family.
+func (p *Plane) stopUDP(last dataplane.TunnelID) error {
+	if last.Encap != dataplane.EncapUDP {
+		return nil
+	}
+	for id := range p.tunnels {
+		if id.Encap == dataplane.EncapUDP && id.Peer.Is6() == last.Peer.Is6() {
+			return nil
+		}
+	}
+	return p.host.IgnoreUDP(last.Peer.Is6())
+}
+
+// device returns the interface of a path through a tunnel that there is. It makes that of a path with keys when it is first asked for;
+// release removes it after its last route.
+func (p *Plane) device(path dataplane.Path) (*device, error) {
+	t := p.tunnels[path.Tunnel]
+	if t == nil {
+		return nil, fmt.Errorf("there is no tunnel %s", path.Tunnel)
+	}
+	if d := t.devices[path]; d != nil {
+		return d, nil
+	}
+	d, err := p.setDevice(path, max(t.configured, 0))
+	if err != nil {
+		return nil, err
+	}
+	t.devices[path] = d
+	return d, nil
+}
+
+// lose counts a route less into the path, which may be none.
+func (p *Plane) lose(path dataplane.Path, count func(*device)) error {
+	t := p.tunnels[path.Tunnel]
+	if t == nil || t.devices[path] == nil {
+		return nil
+	}
+	count(t.devices[path])
+	return p.release(path)
+}
+
+// release removes what the path does not need any more.
+func (p *Plane) release(path dataplane.Path) error {
+	t := p.tunnels[path.Tunnel]
+	if t == nil || t.devices[path] == nil {
+		return nil
+	}
+	d := t.devices[path]
+	if d.sources == 0 && d.steered {
+		if err := p.unsteer(d); err != nil {
+			return err
+		}
+	}
+	if d.routes+d.sources > 0 || path == (dataplane.Path{Tunnel: t.id}) {
+		return nil
+	}
+	delete(t.devices, path)
+	return p.deleteDevice(d)
+}
+
+// setDevice makes the interface of a path exist, with an MTU in octets or, of 0, what the way to the peer leaves.
+func (p *Plane) setDevice(path dataplane.Path, configured int) (*device, error) {
+	mtu := configured
+	if mtu == 0 {
+		link, err := p.host.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
+		if err != nil {
+			return nil, err
+		}
+		mtu = link - overhead(path)
+	}
+	name := nameOf(path)
+	err := p.host.AddTunnel(name, path)
+	if errors.Is(err, unix.EEXIST) {
+		err = p.checkDevice(name, path, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
+		return nil, err
+	}
+	index, err := p.host.LinkIndex(name)
+	if err != nil {
+		return nil, err
+	}
+	return &device{name: name, index: index}, nil
+}
+
+const deviceQueue = 1000 // packets; the kernel's usual
+
+// checkDevice finds out whose interface is in the way; nil if it is ours.
+func (p *Plane) checkDevice(name string, path dataplane.Path, exists error) error {
+	found, err := p.host.Tunnels()
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		switch {
+		case f.Name == name && f.Path == path:
+			return nil
+		case f.Name == name:
+			return fmt.Errorf("%w; %s has become a tunnel %s: delete it", exists, name, f.Path)
+		case f.Path.Tunnel.Local == path.Tunnel.Local && f.Path.Tunnel.Peer == path.Tunnel.Peer && f.Path.Rx == path.Rx:
+			exists = fmt.Errorf("%w; %s has these addresses (%s)", exists, f.Name, f.Path)
+		}
+	}
+	return exists
+}
+
+func (p *Plane) deleteDevice(d *device) error {
+	if d.steered {
+		if err := p.unsteer(d); err != nil {
+			return err
+		}
+	}
+	return p.host.DeleteTunnel(d.name)
+}
+
+// steer has packets with the device's mark leave by it.
+func (p *Plane) steer(d *device) error {
+	if d.steered {
+		return nil
+	}
+	if err := errors.Join(p.host.SteerMark(d.name, d.index), p.filter.addPath(d.index)); err != nil {
+		return err
+	}
+	d.steered = true
+	return nil
+}
+
+func (p *Plane) unsteer(d *device) error {
+	err := errors.Join(p.host.UnsteerMark(d.index), p.filter.removePath(d.index))
+	d.steered = err != nil
+	return err
+}
+
+// steered lists the devices that marks stand for.
+func (p *Plane) steered() (indexes []int) {
+	for _, t := range p.tunnels {
+		for _, d := range t.devices {
+			if d.steered {
+				indexes = append(indexes, d.index)
+			}
+		}
+	}
+	return indexes
+}
+
+// ours reports whether an interface is one that we make.
+func ours(d netlink.TunnelDevice) bool { return d.Name == nameOf(d.Path) }

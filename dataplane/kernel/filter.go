@@ -1,0 +1,236 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// tableName is of our table in the family inet. Nobody else may have one of that name.
+const tableName = "mooring"
+
+// filter is the table that keeps out what must not pass, and marks what nodes send with the path that it goes into:
+//
+//	map sources4, sources6   interface . prefix : mark    SourceRoutes
+//	set paths                mark . interface index       the devices that marks stand for
+//
+// Its rules (rules.go) are always the same, however many bindings there are.
+type filter struct {
+	conn     *nftables.Conn
+	table    *nftables.Table
+	sources4 *nftables.Set
+	sources6 *nftables.Set
+	paths    *nftables.Set
+}
+
+// source is a SourceRoute as the table has it.
+type source struct {
+	dataplane.SourceRouteKey
+	mark uint32
+}
+
+func openFilter(ns *netlink.Namespace) (*filter, error) {
+	options := []nftables.ConnOption{nftables.AsLasting()}
+	if ns != nil {
+		options = append(options, nftables.WithNetNSFd(ns.FD()))
+	}
+	conn, err := nftables.New(options...)
+	if err != nil {
+		return nil, fmt.Errorf("nftables: %w", err)
+	}
+	f := &filter{conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
+	f.sources4 = f.sourceMap("sources4", nftables.TypeIPAddr)
+	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
+	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
+		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
+	return f, nil
+}
+
+func (f *filter) sourceMap(name string, addr nftables.SetDatatype) *nftables.Set {
+	return &nftables.Set{Table: f.table, Name: name, Concatenation: true, Interval: true, IsMap: true,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIFName, addr), DataType: nftables.TypeMark}
+}
+
+func (f *filter) close() { f.conn.CloseLasting() }
+
+// rebuild replaces the whole table, in one transaction: there is no moment without rules.
+func (f *filter) rebuild(sources []source, paths []int) error {
+	f.conn.AddTable(f.table) // so that there is one to delete
+	f.conn.DelTable(f.table)
+	f.conn.AddTable(f.table)
+	err := errors.Join(f.conn.AddSet(f.sources4, nil), f.conn.AddSet(f.sources6, nil), f.conn.AddSet(f.paths, nil))
+	f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: spoofedCounter})
+	f.addRules()
+	for _, s := range sources {
+		err = errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s)))
+	}
+	for _, index := range paths {
+		err = errors.Join(err, f.conn.SetAddElements(f.paths, pathElement(index)))
+	}
+	return f.flush(err)
+}
+
+// intact reports whether somebody has left the table as rebuild made it, as far as that can be counted.
+func (f *filter) intact() (bool, error) {
+	if there, err := f.exists(); !there || err != nil {
+		return false, err
+	}
+	for _, name := range chainNames {
+		rules, err := f.conn.GetRules(f.table, &nftables.Chain{Table: f.table, Name: name})
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("list rules of nftables: %w", err)
+		case len(rules) != len(f.rules(name)):
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (f *filter) exists() (bool, error) {
+	tables, err := f.conn.ListTablesOfFamily(f.table.Family)
+	if err != nil {
+		return false, fmt.Errorf("list tables of nftables: %w", err)
+	}
+	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }), nil
+}
+
+// put adds or replaces a source; remove removes one that is there.
+func (f *filter) put(s source, replace bool) error {
+	var err error
+	if replace {
+		err = f.conn.SetDeleteElements(f.mapOf(s.Source), elementOf(s))
+	}
+	return f.flush(errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s))))
+}
+
+func (f *filter) remove(key dataplane.SourceRouteKey) error {
+	return f.flush(f.conn.SetDeleteElements(f.mapOf(key.Source), elementOf(source{SourceRouteKey: key})))
+}
+
+// addPath and removePath say that a mark stands for the device of this index.
+func (f *filter) addPath(index int) error {
+	return f.flush(f.conn.SetAddElements(f.paths, pathElement(index)))
+}
+
+func (f *filter) removePath(index int) error {
+	err := f.flush(f.conn.SetDeleteElements(f.paths, pathElement(index)))
+	if isAbsent(err) {
+		return nil
+	}
+	return err
+}
+
+// sources lists the elements of both maps. A table that is not there has none.
+func (f *filter) sources() ([]source, error) {
+	if there, err := f.exists(); !there || err != nil {
+		return nil, err
+	}
+	var all []source
+	for _, m := range []*nftables.Set{f.sources4, f.sources6} {
+		elements, err := f.conn.GetSetElements(m)
+		if err != nil {
+			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, err)
+		}
+		for _, e := range elements {
+			if s, ok := parseSource(e); ok {
+				all = append(all, s)
+			}
+		}
+	}
+	return all, nil
+}
+
+// spoofed returns how many packets were dropped since the table was made.
+func (f *filter) spoofed() uint64 {
+	o, err := f.conn.GetObject(&nftables.CounterObj{Table: f.table, Name: spoofedCounter})
+	if counter, ok := o.(*nftables.CounterObj); ok && err == nil {
+		return counter.Packets
+	}
+	return 0
+}
+
+// flush sends what was collected as one transaction, unless there was an error before.
+func (f *filter) flush(before error) error {
+	if err := f.conn.Flush(); before != nil || err != nil {
+		return fmt.Errorf("nftables: %w", errors.Join(before, err))
+	}
+	return nil
+}
+
+func (f *filter) mapOf(p netip.Prefix) *nftables.Set {
+	if p.Addr().Is4() {
+		return f.sources4
+	}
+	return f.sources6
+}
+
+func elementOf(s source) []nftables.SetElement {
+	return []nftables.SetElement{{
+		Key:    append(interfaceName(s.Link), s.Source.Masked().Addr().AsSlice()...),
+		KeyEnd: append(interfaceName(s.Link), last(s.Source)...),
+		Val:    binaryutil.NativeEndian.PutUint32(s.mark),
+	}}
+}
+
+func parseSource(e nftables.SetElement) (s source, ok bool) {
+	if len(e.Key) <= nameLen || len(e.KeyEnd) != len(e.Key) || len(e.Val) != 4 {
+		return s, false
+	}
+	first, ok := netip.AddrFromSlice(e.Key[nameLen:])
+	if !ok {
+		return s, false
+	}
+	name, _, _ := cutZero(e.Key[:nameLen])
+	s.Link, s.Source = name, netip.PrefixFrom(first, commonBits(e.Key[nameLen:], e.KeyEnd[nameLen:]))
+	s.mark = binary.NativeEndian.Uint32(e.Val)
+	return s, true
+}
+
+func cutZero(b []byte) (string, []byte, bool) {
+	i := slices.Index(b, 0)
+	if i < 0 {
+		return string(b), nil, false
+	}
+	return string(b[:i]), b[i+1:], true
+}
+
+func pathElement(index int) []nftables.SetElement {
+	key := append(binaryutil.NativeEndian.PutUint32(netlink.MarkOf(index)), binaryutil.NativeEndian.PutUint32(uint32(index))...)
+	return []nftables.SetElement{{Key: key}}
+}
+
+const nameLen = 16 // IFNAMSIZ
+
+func interfaceName(name string) []byte {
+	b := make([]byte, nameLen)
+	copy(b, name)
+	return b
+}
+
+// last returns the last address of a prefix.
+func last(p netip.Prefix) []byte {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return b
+}
+
+// commonBits is the reverse: how many bits the first and the last address share.
+func commonBits(first, last []byte) int {
+	for i := range len(first) * 8 {
+		if bit := byte(0x80 >> (i % 8)); first[i/8]&bit != last[i/8]&bit {
+			return i
+		}
+	}
+	return len(first) * 8
+}

@@ -1,0 +1,55 @@
+//go:build vm
+
+package kernel
+
+import (
+	"errors"
+	"testing"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/planetest"
+)
+
+func TestMain(m *testing.M) { planetest.Main(m, openIn) }
+
+func openIn(ns *netlink.Namespace) (planetest.Plane, error) { return Open(Options{Namespace: ns}) }
+
+func TestPlane(t *testing.T) {
+	planetest.Test(t, func(t *testing.T) *planetest.Host { return planetest.InNamespace(t, openIn) })
+}
+
+func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
+
+// A process that ends, or is killed, takes nothing with it: traffic goes on, and the next process finds everything and changes nothing.
+func TestForwardsWithoutProcess(t *testing.T) {
+	for name, b := range planetest.Bindings() {
+		t.Run(name, func(t *testing.T) {
+			d := planetest.Bind(t, openIn, b)
+			before, err := dataplane.Picture(t.Context(), d.Access)
+			must(t, err, d.Anchor.Close(), d.Access.Close())
+			planetest.Transfer(t, d.Node, d.CN, planetest.CNAddr4)
+			planetest.Transfer(t, d.CN, d.Node, planetest.NodeAddr6)
+			p, err := openIn(d.MAG.Namespace)
+			must(t, err)
+			defer p.Close()
+			_, access := b.Objects(t, d.Node)
+			must(t, errors.Join(p.Apply(t.Context(), []dataplane.Op{{Object: access[0]}})...)) // what it looks like is not on the host
+			after, err := dataplane.Picture(t.Context(), p)
+			must(t, err)
+			if after != before {
+				t.Errorf("found\n%swas\n%s", after, before)
+			}
+			planetest.Transfer(t, d.Node, d.CN, planetest.CNAddr6)
+		})
+	}
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

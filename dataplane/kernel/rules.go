@@ -1,0 +1,154 @@
+package kernel
+
+import (
+	"errors"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane/netlink"
+)
+
+// The chains, those of hooks first:
+//
+//	chain prerouting {
+//		type filter hook prerouting priority mangle
+//		iifname "mt-*" jump prove
+//		meta mark set iifname . ip saddr map @sources4
+//		meta mark set iifname . ip6 saddr map @sources6
+//	}
+//	chain input { type filter hook input …; iifname "mt-*" meta mark UNPROVEN counter name spoofed drop }
+//	chain forward { type filter hook forward …; iifname "mt-*" meta mark UNPROVEN jump deliver }
+//	chain prove {			# an anchor's node: the way back leads into the same tunnel
+//		meta mark set 0
+//		fib saddr . iif oif exists return
+//		meta mark set UNPROVEN
+//	}
+//	chain deliver {			# a gateway's node: what it sends goes into the same tunnel
+//		meta mark set oifname . ip daddr map @sources4
+//		meta mark set oifname . ip6 daddr map @sources6
+//		meta mark . iif @paths accept
+//		counter name spoofed drop
+//	}
+const spoofedCounter = "spoofed"
+
+var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver"}
+
+var unproven = netlink.MarkOf(0) // no interface has the index 0
+
+// rules returns the rules of a chain.
+func (f *filter) rules(chain string) [][]expr.Any {
+	drop := []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: spoofedCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
+	suspect := concat(fromTunnel, isUnproven())
+	switch chain {
+	case "prerouting":
+		return [][]expr.Any{concat(fromTunnel, jump("prove")), f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
+	case "input":
+		return [][]expr.Any{concat(suspect, drop)}
+	case "forward":
+		return [][]expr.Any{concat(suspect, jump("deliver"))}
+	case "prove":
+		return [][]expr.Any{
+			setMark(0),
+			{
+				&expr.Fib{Register: reg, FlagSADDR: true, FlagIIF: true, ResultOIF: true, FlagPRESENT: true},
+				&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{1}},
+				&expr.Verdict{Kind: expr.VerdictReturn},
+			},
+			setMark(unproven),
+		}
+	}
+	return [][]expr.Any{
+		f.mark(4, expr.MetaKeyOIFNAME, destinationOf), f.mark(6, expr.MetaKeyOIFNAME, destinationOf),
+		{
+			&expr.Meta{Key: expr.MetaKeyMARK, Register: reg32}, &expr.Meta{Key: expr.MetaKeyIIF, Register: reg32 + 1},
+			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name, SetID: f.paths.ID}, &expr.Verdict{Kind: expr.VerdictAccept},
+		},
+		drop,
+	}
+}
+
+// addRules collects the chains and their rules.
+func (f *filter) addRules() {
+	hooks := map[string]*nftables.ChainHook{
+		"prerouting": nftables.ChainHookPrerouting, "input": nftables.ChainHookInput, "forward": nftables.ChainHookForward,
+	}
+	for _, name := range chainNames { // all, before a rule jumps to one
+		chain := &nftables.Chain{Name: name, Table: f.table}
+		if hook := hooks[name]; hook != nil {
+			chain.Type, chain.Hooknum, chain.Priority = nftables.ChainTypeFilter, hook, nftables.ChainPriorityMangle
+		}
+		f.conn.AddChain(chain)
+	}
+	for _, name := range chainNames {
+		for _, r := range f.rules(name) {
+			f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: name, Table: f.table}, Exprs: r})
+		}
+	}
+}
+
+// Registers: the first of 16 octets, and the same as the first of those of 4, which concatenations use.
+const (
+	reg   = unix.NFT_REG_1
+	reg32 = unix.NFT_REG32_00
+)
+
+var fromTunnel = []expr.Any{
+	&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg},
+	&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(namePrefix)},
+}
+
+func isUnproven() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(unproven)},
+	}
+}
+
+func setMark(mark uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: reg, Data: binaryutil.NativeEndian.PutUint32(mark)},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: reg},
+	}
+}
+
+func jump(chain string) []expr.Any {
+	return []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: chain}}
+}
+
+type field bool
+
+const (
+	sourceOf      field = false
+	destinationOf field = true
+)
+
+// mark sets the mark by the map of sources, for packets of an IP version; of an address that is not there, the mark stays.
+func (f *filter) mark(version int, device expr.MetaKey, which field) []expr.Any {
+	family, offset, size, set := byte(unix.NFPROTO_IPV4), uint32(12), uint32(4), f.sources4 // RFC 791 section 3.1
+	if version == 6 {
+		family, offset, size, set = unix.NFPROTO_IPV6, 8, 16, f.sources6 // RFC 8200 section 3
+	}
+	if which == destinationOf {
+		offset += size
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{family}},
+		&expr.Meta{Key: device, Register: reg32},
+		&expr.Payload{DestRegister: reg32 + nameLen/4, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size},
+		&expr.Lookup{SourceRegister: reg32, DestRegister: reg, IsDestRegSet: true, SetName: set.Name, SetID: set.ID},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: reg},
+	}
+}
+
+func concat(parts ...[]expr.Any) (all []expr.Any) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+func isAbsent(err error) bool { return errors.Is(err, unix.ENOENT) }

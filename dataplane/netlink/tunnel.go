@@ -1,0 +1,217 @@
+package netlink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	netlib "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+)
+
+// TunnelDevice is a tunnel interface of the kernel: one end of one path.
+type TunnelDevice struct {
+	Name, Alias string
+	Path        dataplane.Path
+	Index, MTU  int
+	Up          bool
+	Counters    dataplane.Counters
+}
+
+// How the kernel's tunnels are to treat outer headers. Traffic class and ECN are those of the inner packet (RFC 2983, RFC 6040), inner
+// packets are never hidden from path MTU discovery, and no encapsulation limit is added (RFC 2473 section 4.1.1): not every peer takes
+// an extension header there.
+const (
+	hopLimit             = 64
+	tosInherit           = 1 // what the kernel takes for "copy"
+	pathMTUOn            = 1
+	flags6               = uint32(netlib.IP6_TNL_F_IGN_ENCAP_LIMIT | netlib.IP6_TNL_F_USE_ORIG_TCLASS)
+	encapFOU             = 1 // TUNNEL_ENCAP_FOU (linux/if_tunnel.h)
+	encapChecksum6       = 2 // TUNNEL_ENCAP_FLAG_CSUM6: over IPv6, UDP has a checksum (RFC 8200 section 8.1)
+	etherAny       uint8 = 0 // protocol of the inner packet: IPv4 and IPv6
+)
+
+// AddTunnel makes a tunnel interface, which is down. The error wraps unix.EEXIST when there is one of the name, or one for this path.
+func (h *Host) AddTunnel(name string, path dataplane.Path) error {
+	kind, data, err := tunnelData(path)
+	if err != nil {
+		return err
+	}
+	request := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	request.Sockets = h.raw
+	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	request.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+	info.AddChild(data)
+	request.AddData(info)
+	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			err = fmt.Errorf("%w; the kernel has no module %q", err, kind)
+		}
+		return fmt.Errorf("make %s interface %s: %w", kind, name, explain(err))
+	}
+	return nil
+}
+
+// tunnelData returns the kind of interface for a path, and its attributes.
+func tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, err error) {
+	id := path.Tunnel
+	data = nl.NewRtAttr(nl.IFLA_INFO_DATA, nil)
+	switch keyed := path.Tx.Set || path.Rx.Set; {
+	case id.Local.Is4() != id.Peer.Is4():
+		return "", nil, fmt.Errorf("addresses %s and %s are not of one family", id.Local, id.Peer)
+	case id.Encap == dataplane.EncapGRE:
+		greData(data, path)
+		return byFamily(id, "gre", "ip6gre"), data, nil
+	case keyed && id.Encap == dataplane.EncapIP:
+		return "", nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
+	case keyed:
+		return "", nil, errors.New("the kernel's tunnels over UDP have no keys")
+	case id.Encap == dataplane.EncapUDP && id.Port == 0:
+		return "", nil, errors.New("the kernel's tunnels over UDP do not learn the peer's port")
+	case id.Encap == dataplane.EncapUDP || id.Encap == dataplane.EncapIP:
+		ipData(data, id)
+		return byFamily(id, "sit", "ip6tnl"), data, nil // of mode any: either family inside
+	}
+	return "", nil, errors.New("the tunnel has no encapsulation")
+}
+
+func byFamily(id dataplane.TunnelID, four, six string) string {
+	if id.Peer.Is4() {
+		return four
+	}
+	return six
+}
+
+func greData(data *nl.RtAttr, path dataplane.Path) {
+	flags := func(k dataplane.Key) []byte {
+		if k.Set {
+			return binary.BigEndian.AppendUint16(nil, nl.GRE_KEY)
+		}
+		return []byte{0, 0}
+	}
+	data.AddRtAttr(nl.IFLA_GRE_LOCAL, path.Tunnel.Local.AsSlice())
+	data.AddRtAttr(nl.IFLA_GRE_REMOTE, path.Tunnel.Peer.AsSlice())
+	data.AddRtAttr(nl.IFLA_GRE_IKEY, binary.BigEndian.AppendUint32(nil, path.Rx.Value))
+	data.AddRtAttr(nl.IFLA_GRE_OKEY, binary.BigEndian.AppendUint32(nil, path.Tx.Value))
+	data.AddRtAttr(nl.IFLA_GRE_IFLAGS, flags(path.Rx))
+	data.AddRtAttr(nl.IFLA_GRE_OFLAGS, flags(path.Tx))
+	data.AddRtAttr(nl.IFLA_GRE_TTL, nl.Uint8Attr(hopLimit))
+	if path.Tunnel.Peer.Is4() {
+		data.AddRtAttr(nl.IFLA_GRE_TOS, nl.Uint8Attr(tosInherit))
+		data.AddRtAttr(nl.IFLA_GRE_PMTUDISC, nl.Uint8Attr(pathMTUOn))
+		return
+	}
+	data.AddRtAttr(nl.IFLA_GRE_FLAGS, nl.Uint32Attr(flags6))
+}
+
+func ipData(data *nl.RtAttr, id dataplane.TunnelID) {
+	data.AddRtAttr(nl.IFLA_IPTUN_LOCAL, id.Local.AsSlice())
+	data.AddRtAttr(nl.IFLA_IPTUN_REMOTE, id.Peer.AsSlice())
+	data.AddRtAttr(nl.IFLA_IPTUN_TTL, nl.Uint8Attr(hopLimit))
+	data.AddRtAttr(nl.IFLA_IPTUN_PROTO, nl.Uint8Attr(etherAny))
+	flags := uint16(0)
+	if id.Peer.Is4() {
+		data.AddRtAttr(nl.IFLA_IPTUN_TOS, nl.Uint8Attr(tosInherit))
+		data.AddRtAttr(nl.IFLA_IPTUN_PMTUDISC, nl.Uint8Attr(pathMTUOn))
+	} else {
+		data.AddRtAttr(nl.IFLA_IPTUN_FLAGS, nl.Uint32Attr(flags6))
+		flags = encapChecksum6
+	}
+	if id.Encap == dataplane.EncapUDP {
+		data.AddRtAttr(nl.IFLA_IPTUN_ENCAP_TYPE, nl.Uint16Attr(encapFOU))
+		data.AddRtAttr(nl.IFLA_IPTUN_ENCAP_FLAGS, nl.Uint16Attr(flags))
+		data.AddRtAttr(nl.IFLA_IPTUN_ENCAP_SPORT, binary.BigEndian.AppendUint16(nil, PortData))
+		data.AddRtAttr(nl.IFLA_IPTUN_ENCAP_DPORT, binary.BigEndian.AppendUint16(nil, id.Port))
+	}
+}
+
+// DeleteTunnel removes an interface. One that is not there is no error.
+func (h *Host) DeleteTunnel(name string) error {
+	link, err := h.handle.LinkByName(name)
+	if err == nil {
+		err = h.handle.LinkDel(link)
+	}
+	if err != nil && !isGone(err) {
+		return fmt.Errorf("delete interface %s: %w", name, explain(err))
+	}
+	return nil
+}
+
+// Tunnels lists all tunnel interfaces of the kinds that AddTunnel makes, whoever made them.
+func (h *Host) Tunnels() ([]TunnelDevice, error) {
+	links, err := dump(h.handle.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	var all []TunnelDevice
+	for _, link := range links {
+		path, ok := pathOf(link)
+		if !ok {
+			continue
+		}
+		a := link.Attrs()
+		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Up: a.RawFlags&unix.IFF_UP != 0}
+		if s := a.Statistics; s != nil {
+			d.Counters = dataplane.Counters{RxPackets: s.RxPackets, RxOctets: s.RxBytes, TxPackets: s.TxPackets, TxOctets: s.TxBytes}
+			d.Counters.Drops.Malformed, d.Counters.Drops.Send = s.RxErrors+s.RxDropped, s.TxErrors+s.TxDropped
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// pathOf reads the path off an interface, and whether it is of a kind that has one.
+func pathOf(link netlib.Link) (p dataplane.Path, ok bool) {
+	id := &p.Tunnel
+	switch l := link.(type) {
+	case *netlib.Gretun:
+		id.Encap, id.Local, id.Peer = dataplane.EncapGRE, addrOf(l.Local), addrOf(l.Remote)
+		key := func(flags uint16, value uint32) dataplane.Key {
+			if flags&nl.GRE_KEY == 0 {
+				return dataplane.Key{}
+			}
+			return dataplane.Key{Value: value, Set: true}
+		}
+		p.Tx, p.Rx = key(l.OFlags, l.OKey), key(l.IFlags, l.IKey)
+	case *netlib.Sittun:
+		id.Local, id.Peer = addrOf(l.Local), addrOf(l.Remote)
+		id.Encap, id.Port = overUDP(l.EncapType, l.EncapDport)
+	case *netlib.Ip6tnl:
+		id.Local, id.Peer = addrOf(l.Local), addrOf(l.Remote)
+		id.Encap, id.Port = overUDP(l.EncapType, l.EncapDport)
+	default:
+		return p, false
+	}
+	return p, id.Local.IsValid() && id.Peer.IsValid()
+}
+
+func overUDP(encap, port uint16) (dataplane.Encap, uint16) {
+	if encap == encapFOU {
+		return dataplane.EncapUDP, port
+	}
+	return dataplane.EncapIP, 0
+}
+
+func addrOf(b []byte) netip.Addr {
+	addr, _ := netip.AddrFromSlice(b)
+	return addr
+}
+
+// PathMTU returns the MTU of the first link of the way between two addresses.
+func (h *Host) PathMTU(local, peer netip.Addr) (int, error) {
+	way, err := h.Way(local, peer)
+	if err != nil {
+		return 0, err
+	}
+	link, err := h.handle.LinkByIndex(way.Index)
+	if err != nil {
+		return 0, fmt.Errorf("interface towards %s: %w", peer, explain(err))
+	}
+	return link.Attrs().MTU, nil
+}
