@@ -22,13 +22,11 @@ type feed struct {
 	sel    selection
 	tables []*table
 
-	config   *datastore.Snapshot   // told last; nil: none
-	told     []map[string]*toldRow // by table, and there by the keys of rows
-	walk     uint64                // counts the walks
-	follower *state.Follower       // on change
-	rows     []state.Row
-	names    []string // used again, as key is
-	key      []byte
+	config   *datastore.Snapshot      // told last; nil: none
+	told     []map[state.Key]*toldRow // by table
+	walk     uint64                   // counts the walks
+	follower *state.Follower          // on change
+	rows     []state.Row              // used again
 
 	sampleAt, heartbeatAt time.Time // zero: never
 
@@ -55,7 +53,7 @@ func (silent) removed(schema.Path, time.Time) error        { return nil }
 // begin tells everything, or with quiet only takes note of it.
 func (f *feed) begin(ctx context.Context, quiet bool) error {
 	for range f.tables {
-		f.told = append(f.told, map[string]*toldRow{})
+		f.told = append(f.told, map[state.Key]*toldRow{})
 	}
 	if quiet {
 		defer func(to sink) { f.sink = to }(f.sink)
@@ -228,20 +226,16 @@ func (f *feed) tellWalk(ctx context.Context, now time.Time, again bool) error {
 // tellRow tells what differs between a row of a table and what was told of it last, and keeps it for the next time.
 func (f *feed) tellRow(of int, row *state.Row, now time.Time, again bool) error {
 	t, told := f.tables[of], f.told[of]
-	f.names = row.AppendKeys(f.names[:0])
-	f.key = f.key[:0]
-	for _, k := range f.names {
-		f.key = append(append(f.key, k...), state.Any...)
-	}
-	was := told[string(f.key)]
+	key := row.Key()
+	was := told[key]
 	switch {
 	case row.Gone() && was == nil:
 		return nil
 	case row.Gone():
-		delete(told, string(f.key))
+		delete(told, key)
 		return f.reader.row(t, &was.Row, nil, now, false)
 	case was == nil:
-		told[string(f.key)] = &toldRow{*row, f.walk}
+		told[key] = &toldRow{*row, f.walk}
 		return f.reader.row(t, nil, row, now, again)
 	}
 	old := was.Row

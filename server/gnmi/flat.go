@@ -2,6 +2,7 @@ package gnmi
 
 import (
 	"slices"
+	"time"
 
 	"mooring/server/access"
 	"mooring/server/state"
@@ -60,6 +61,24 @@ func (r *reader) newPlan(t *table, at schema.Path) *rowPlan {
 	p.old.Only(leaves...)
 	p.new.Only(leaves...)
 	return p
+}
+
+// leaves are those that are told of two versions of a row, of which one may be nil. What is surely the same in both is left out, unless it is
+// told again. ok is false for rows that are told as trees.
+func (p *rowPlan) leaves(old, new *state.Row, when time.Time, again bool) (was, is []state.Leaf, ok bool) {
+	if old != nil && new != nil && !again {
+		was, _ = p.old.Unlike(*old, *new, when)
+		is, ok = p.new.Unlike(*new, *old, when)
+		return was, is, ok
+	}
+	ok = true
+	if old != nil {
+		was, ok = p.old.Leaves(*old, when)
+	}
+	if new != nil && ok {
+		is, ok = p.new.Leaves(*new, when)
+	}
+	return was, is, ok
 }
 
 // wanted are the leaves of a row that are told when all rows are alike.

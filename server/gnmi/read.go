@@ -144,9 +144,7 @@ func (r *reader) row(t *table, old, new *state.Row, when time.Time, again bool) 
 	case plan.alike && new == nil && t.owner:
 		return r.sink.removed(at, when)
 	case plan.alike:
-		was, flat := leavesOf(plan.old, old, when)
-		is, flatNew := leavesOf(plan.new, new, when)
-		if flat && flatNew {
+		if was, is, flat := plan.leaves(old, new, when, again); flat {
 			return d.flat(at, was, is)
 		}
 	}
@@ -163,14 +161,6 @@ func (r *reader) row(t *table, old, new *state.Row, when time.Time, again bool) 
 	}
 	d.filter = filter
 	return d.instance(at, render(r.old, old, when), render(r.new, new, when), sel)
-}
-
-// leavesOf are the leaves of a row, which may be nil. flat is false for rows that are told as trees.
-func leavesOf(with *state.Renderer, row *state.Row, when time.Time) (leaves []state.Leaf, flat bool) {
-	if row == nil {
-		return nil, true
-	}
-	return with.Leaves(*row, when)
 }
 
 func render(with *state.Renderer, row *state.Row, when time.Time) *tree.Node {

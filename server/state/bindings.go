@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -73,6 +74,9 @@ type bindingNodes struct {
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
 	t := &bindings{def: def, above: def.Ancestors(), gateways: gateways, machines: machines, plane: plane}
 	r.resolve(&t.nodes, def)
+	if len(def.Children) > maxLeaves {
+		r.errs = append(r.errs, fmt.Errorf("%s has %d children; more than %d do not fit a set of leaves", def, len(def.Children), maxLeaves))
+	}
 	t.access, t.handoff = enumNames(t.nodes.AccessTechnology.Type), enumNames(t.nodes.HandoffIndicator.Type)
 	return t
 }
@@ -91,11 +95,17 @@ type bindingsOf struct {
 func (o *bindingsOf) of() table { return o.bindings }
 
 func (o *bindingsOf) appendKeys(keys []string, value any) []string {
-	id, ok := value.(dataplane.SessionID)
-	if !ok {
-		id = value.(*mobility.Binding).ID
+	return append(keys, o.name, BindingID(idOf(value)))
+}
+
+func (o *bindingsOf) key(value any) Key { return Key{o.name, idOf(value)} }
+
+// idOf is the id of a row, or of one that is gone.
+func idOf(value any) dataplane.SessionID {
+	if id, ok := value.(dataplane.SessionID); ok {
+		return id
 	}
-	return append(keys, o.name, BindingID(id))
+	return value.(*mobility.Binding).ID
 }
 
 // BindingID is how a binding is called in state.
@@ -185,17 +195,16 @@ func (o *bindingsOf) render(s *Sink, value any) {
 // endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.
 type endsText struct{ peer, careOf, lma, tunnel string }
 
-type endsKey struct {
-	ends    unique.Handle[mobility.Ends]
-	gateway bool
-}
-
 // maxEnds bounds what a Sink remembers: more MAGs than most domains have.
 const maxEnds = 4096
 
 func (o *bindingsOf) ends(s *Sink, h unique.Handle[mobility.Ends]) endsText {
-	text, known := s.ends[endsKey{h, o.gateways}]
-	if known {
+	known := &s.ends[0]
+	if o.gateways {
+		known = &s.ends[1]
+	}
+	text, ok := (*known)[h]
+	if ok {
 		return text
 	}
 	ends := h.Value()
@@ -209,10 +218,10 @@ func (o *bindingsOf) ends(s *Sink, h unique.Handle[mobility.Ends]) endsText {
 	if ends.Tunnel.Encap != 0 {
 		text.tunnel = tunnelID(ends.Tunnel)
 	}
-	if s.ends == nil || len(s.ends) >= maxEnds {
-		s.ends = map[endsKey]endsText{}
+	if *known == nil || len(*known) >= maxEnds {
+		*known = map[unique.Handle[mobility.Ends]]endsText{}
 	}
-	s.ends[endsKey{h, o.gateways}] = text
+	(*known)[h] = text
 	return text
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
@@ -22,6 +23,7 @@ type source interface {
 	of() table
 	node() *schema.Node
 	appendKeys(keys []string, value any) []string
+	key(value any) Key
 	// render writes what the row holds, without the node itself and the keys of its entry.
 	render(s *Sink, value any)
 }
@@ -31,6 +33,15 @@ func (r Row) Node() *schema.Node { return r.of.node() }
 
 // AppendKeys appends the keys of all lists on the way to the row, the outermost first, and those of its own entry last.
 func (r Row) AppendKeys(keys []string) []string { return r.of.appendKeys(keys, r.value) }
+
+// Key tells a row from the others of its table, and has all its versions in common. It can be compared and be the key of a map.
+type Key struct {
+	keys string // of a binding: those above it
+	id   dataplane.SessionID
+}
+
+// Key is what all versions of the row have in common. Unlike AppendKeys it allocates nothing for bindings.
+func (r Row) Key() Key { return r.of.key(r.value) }
 
 // Gone reports that the row is no more; it has nothing but keys.
 func (r Row) Gone() bool { return r.gone }
@@ -78,15 +89,6 @@ type Renderer struct {
 // NewRenderer returns a Renderer for one goroutine.
 func NewRenderer() *Renderer { return &Renderer{build: tree.NewScratch()} }
 
-// Only restricts what is rendered of the rows of large tables to some leaves; a tree has the keys besides. Those of small tables come whole.
-func (r *Renderer) Only(leaves ...*schema.Node) {
-	r.sink.only = []bool{}
-	for _, def := range leaves {
-		r.sink.only = append(r.sink.only, make([]bool, max(0, def.Position+1-len(r.sink.only)))...)
-		r.sink.only[def.Position] = true
-	}
-}
-
 // Render returns the row as a tree: a list entry with its keys, or a container. What counts down (remaining-lifetime) is as of now.
 // The nodes are valid until the next Render; the texts in them may be kept. It returns nil for a row that is gone.
 func (r *Renderer) Render(row Row, now time.Time) *tree.Node {
@@ -102,28 +104,6 @@ func (r *Renderer) Render(row Row, now time.Time) *tree.Node {
 	r.sink.row(row.Node(), r.keys)
 	row.of.render(&r.sink, row.value)
 	return r.sink.build(r.build)
-}
-
-// Leaf is a value of a leaf, or one of those of a leaf-list.
-type Leaf struct {
-	Node *schema.Node
-	Text []byte
-}
-
-// Leaves is Render for rows that hold leaves and leaf-lists and nothing else: it returns their values in the order of the schema, without
-// making anything that is not used again. They are valid until the next call. ok is false for rows of small tables, and for one that is gone.
-func (r *Renderer) Leaves(row Row, now time.Time) (leaves []Leaf, ok bool) {
-	if _, small := row.value.(*kept); small || row.gone {
-		return nil, false
-	}
-	r.sink.reset(now)
-	if def := row.Node(); slices.ContainsFunc(def.Keys, r.sink.wants) {
-		r.keys = row.AppendKeys(r.keys[:0])
-		r.sink.row(def, r.keys)
-	}
-	row.of.render(&r.sink, row.value)
-	r.leaves = r.sink.leaves(r.leaves[:0])
-	return r.leaves, true
 }
 
 // Any in the place of a key stands for every value; no YANG string can hold it.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unique"
 
 	"mooring/mobility"
 	"mooring/server/tree"
@@ -16,11 +17,12 @@ import (
 //
 // All texts of a row become one string, so that a row costs one piece of memory and not one for each leaf.
 type Sink struct {
-	now  time.Time
-	only []bool // by position in a large table: leaves to be written; nil: all
-	ops  []op
-	text []byte
-	ends map[endsKey]endsText
+	now      time.Time
+	unwanted leafSet // of rows of large tables: leaves that are not to be written
+	ops      []op
+	text     []byte
+	ends     [2]map[unique.Handle[mobility.Ends]]endsText // of an LMA's bindings, and of a MAG's
+	clock    clock
 }
 
 // op is a step in making a tree: a leaf with a text of its own or a part of Sink.text, or (leaf false) the beginning or, with def nil, the
@@ -46,7 +48,7 @@ func (s *Sink) row(def *schema.Node, keys []string) {
 }
 
 func (s *Sink) wants(def *schema.Node) bool {
-	return def != nil && (s.only == nil || def.Position < len(s.only) && s.only[def.Position])
+	return def != nil && !s.unwanted.has(def)
 }
 
 // build ends the row and makes it.
@@ -147,7 +149,7 @@ func (s *Sink) Octets(def *schema.Node, octets string) {
 // Time writes a leaf of type yang:date-and-time, in UTC and to the millisecond.
 func (s *Sink) Time(def *schema.Node, t time.Time) {
 	if !t.IsZero() && s.wants(def) {
-		s.append(def, t.UTC().Truncate(time.Millisecond).AppendFormat(s.text, time.RFC3339Nano))
+		s.append(def, s.clock.appendTime(s.text, t))
 	}
 }
 

@@ -100,6 +100,8 @@ func (t *small) appendKeys(keys []string, value any) []string {
 	return append(keys, value.(*kept).keys...)
 }
 
+func (t *small) key(value any) Key { return Key{keys: strings.Join(value.(*kept).keys, Any)} }
+
 func (t *small) render(s *Sink, value any) {} // the row is a tree already
 
 func (t *small) rows(ctx context.Context, want Keys) Rows {
