@@ -18,6 +18,7 @@ type telemetryOptions struct {
 	bindings, many int
 	rate           int           // refreshes in a second
 	length         time.Duration // of the refreshes
+	stopped        time.Duration // of a client that does not read
 	gets           int
 }
 
@@ -33,6 +34,9 @@ func telemetryCommand() *cobra.Command {
   once-M      the same of M bindings by a client that only counts octets; judged by wall time
   sync4-N     four clients that subscribe on change and count, until all are in sync; judged by wall time
   refresh-N   one client that subscribes on change, and then 10,000 refreshes a second; judged by processor time
+  alone-N     the same refreshes while nobody subscribes: what of refresh-N is the work of the process that refreshes, and not telemetry
+  stopped-N   one client that subscribes on change, and then does not read for a minute of refreshes; judged by RSS, and by the wall
+              time, which is a minute when nobody who refreshes has to wait
   get-M       Get of one binding among M, with all its leaves; judged by wall time
 
 Each is measured with the subscribe and cache packages of OpenConfig, too, which keep one atomic notification for each binding: that is
@@ -40,7 +44,7 @@ the baseline, and the ratio is what it takes to what we take. It has no Get, so 
 
 The processor time is that of the server alone. RSS is how much the server grows at most, beyond what it holds at first.`,
 		Example: `  mooring-bench telemetry
-  mooring-bench telemetry --bindings 10000 --many 50000 --time 3s --json`,
+  mooring-bench telemetry --bindings 10000 --many 50000 --time 3s --stopped 3s --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if serve != "" {
@@ -57,6 +61,7 @@ The processor time is that of the server alone. RSS is how much the server grows
 	cmd.Flags().IntVar(&o.many, "many", 1_000_000, "number M of bindings")
 	cmd.Flags().IntVar(&o.rate, "rate", 10_000, "refreshes in a second")
 	cmd.Flags().DurationVar(&o.length, "time", 15*time.Second, "how long bindings are refreshed")
+	cmd.Flags().DurationVar(&o.stopped, "stopped", time.Minute, "how long a client does not read")
 	cmd.Flags().IntVar(&o.gets, "gets", 1000, "how many bindings are asked for with Get")
 	cmd.Flags().StringVar(&serve, "serve", "", "serve bindings, as mooring or as peer")
 	cmd.Flags().MarkHidden("serve")
@@ -151,6 +156,10 @@ func (o telemetryOptions) measures() []telemetryMeasure {
 			return len(c) * leaves, o.sync(ctx, c)
 		}},
 		{"refresh", "refresh", true, o.refresh},
+		{"alone", "refresh", true, func(_ context.Context, p *telemetryProcess, _ []*telemetryClient) (int, error) {
+			return o.put(p, o.length)
+		}},
+		{"stopped", "refresh", true, o.stop},
 	}
 }
 
@@ -195,13 +204,37 @@ func (o telemetryOptions) refresh(ctx context.Context, p *telemetryProcess, clie
 	if err := untilSync(stream, o.bindings); err != nil {
 		return 0, err
 	}
-	count := int(o.length.Seconds() * float64(o.rate))
+	count := o.refreshes(o.length)
 	told := make(chan error, 1)
 	go func() { told <- untilTold(stream, o.bindings, count) }()
 	if err := p.order("refresh %d %d", count, o.rate); err != nil {
 		return 0, err
 	}
 	return count, <-told
+}
+
+// stop subscribes, and does not read on while bindings are refreshed.
+func (o telemetryOptions) stop(ctx context.Context, p *telemetryProcess, clients []*telemetryClient) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := clients[0].subscribe(ctx, gpb.SubscriptionList_STREAM, "*")
+	if err != nil {
+		return 0, err
+	}
+	if err := untilSync(stream, o.bindings); err != nil {
+		return 0, err
+	}
+	return o.put(p, o.stopped)
+}
+
+// put has bindings refreshed for so long.
+func (o telemetryOptions) put(p *telemetryProcess, length time.Duration) (int, error) {
+	count := o.refreshes(length)
+	return count, p.order("refresh %d %d", count, o.rate)
+}
+
+func (o telemetryOptions) refreshes(length time.Duration) int {
+	return int(length.Seconds() * float64(o.rate))
 }
 
 // untilTold reads until the last sequence number of every binding has been told that count refreshes change.

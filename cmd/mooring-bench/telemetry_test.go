@@ -13,7 +13,7 @@ func TestTelemetry(t *testing.T) {
 	out := new(bytes.Buffer)
 	cmd.SetOut(out)
 	cmd.SetErr(t.Output())
-	cmd.SetArgs([]string{"telemetry", "--json", "--bindings", "2000", "--many", "3000", "--time", "300ms", "--gets", "20"})
+	cmd.SetArgs([]string{"telemetry", "--json", "--bindings", "2000", "--many", "3000", "--time", "300ms", "--stopped", "300ms", "--gets", "20"})
 	if err := cmd.Execute(); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,8 @@ func TestTelemetry(t *testing.T) {
 		}
 		names = append(names, r.Name)
 	}
-	want := "once-2000-peer sync4-2000-peer refresh-2000-peer once-2000 sync4-2000 refresh-2000 once-3000-peer get-3000-peer once-3000 get-3000"
+	want := "once-2000-peer sync4-2000-peer refresh-2000-peer alone-2000-peer stopped-2000-peer once-2000 sync4-2000 refresh-2000 alone-2000 stopped-2000 " +
+		"once-3000-peer get-3000-peer once-3000 get-3000"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("lines %s, want %s", got, want)
 	}

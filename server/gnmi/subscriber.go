@@ -24,7 +24,14 @@ type subscriber struct {
 	user   access.User
 	list   *subscriptionList
 	sends  atomic.Uint64 // odd while a message is being sent
+
+	// held are messages that are sent together: gRPC has a goroutine that writes, and to wake it for each would cost more than the message.
+	held   []encoded
+	octets int // of held
 }
+
+// batch is how many octets of messages are sent together: about as many as gRPC writes at once.
+const batch = 32 << 10
 
 func newSubscriber(s *service, stream subscribeStream, user access.User, list *subscriptionList) *subscriber {
 	return &subscriber{service: s, stream: stream, user: user, list: list}
@@ -154,7 +161,7 @@ func (x *subscriber) once(ctx context.Context) error {
 // newReader reads for the subscriber's user and tells the subscriber.
 func (x *subscriber) newReader() *reader {
 	return x.reader(x.user, x.list.used, &notifier{
-		send: x.sendEncoded, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
+		send: x.hold, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
 	})
 }
 
@@ -166,14 +173,40 @@ func (x *subscriber) committed(s *datastore.Snapshot) error {
 	}}}})
 }
 
-func (x *subscriber) sendEncoded(m encoded) error { return x.send(m) }
+// hold takes a message that is sent with others, by flush at the latest.
+func (x *subscriber) hold(m encoded) error {
+	x.held, x.octets = append(x.held, m), x.octets+len(*m.octets)
+	if x.octets < batch {
+		return nil
+	}
+	return x.flush()
+}
+
+// flush sends what is held.
+func (x *subscriber) flush() error {
+	for _, m := range x.held {
+		if err := x.sendMsg(m); err != nil {
+			return err
+		}
+	}
+	x.held, x.octets = x.held[:0], 0
+	return nil
+}
 
 func (x *subscriber) sync() error {
 	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
 }
 
-func (x *subscriber) send(resp any) error {
+// send sends a message after those that are held.
+func (x *subscriber) send(resp *gpb.SubscribeResponse) error {
+	if err := x.flush(); err != nil {
+		return err
+	}
+	return x.sendMsg(resp)
+}
+
+func (x *subscriber) sendMsg(m any) error {
 	x.sends.Add(1)
 	defer x.sends.Add(1)
-	return x.stream.SendMsg(resp)
+	return x.stream.SendMsg(m)
 }

@@ -148,8 +148,10 @@ func (t *bindings) walk(m machine, want Keys, yield func(Row, error) bool) bool 
 // render writes the leaves in the order of the schema, which those rely on who compare two rows.
 func (o *bindingsOf) render(s *Sink, value any) {
 	b := value.(*mobility.Binding)
-	n, ends := &o.nodes, o.ends(s, b.Ends)
-	s.Text(n.MNID, b.Node.String())
+	n := &o.nodes
+	if s.wants(n.MNID) {
+		s.Text(n.MNID, b.Node.String())
+	}
 	if b.Node != "" {
 		s.Uint(n.MNIDType, uint64(b.Node[0]))
 	}
@@ -158,10 +160,13 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	if b.Updated != 0 { // else nothing was accepted yet
 		named(s, n.HandoffIndicator, &o.handoff, uint8(b.Handoff))
 	}
-	s.Text(n.Peer, ends.peer)
-	s.Text(n.CareOfAddress, ends.careOf)
-	s.Text(n.LMAAddress, ends.lma)
-	s.Text(n.Tunnel, ends.tunnel)
+	if s.wants(n.Peer) || s.wants(n.CareOfAddress) || s.wants(n.LMAAddress) || s.wants(n.Tunnel) {
+		ends := o.ends(s, b.Ends)
+		s.Text(n.Peer, ends.peer)
+		s.Text(n.CareOfAddress, ends.careOf)
+		s.Text(n.LMAAddress, ends.lma)
+		s.Text(n.Tunnel, ends.tunnel)
+	}
 	if b.Home.IsValid() {
 		s.Addr(n.HoA, b.Home.Addr())
 		s.Uint(n.HoAPrefixLength, uint64(b.Home.Bits()))
