@@ -27,6 +27,7 @@ type device struct {
 	index           int
 	routes, sources int // that lead into it
 	steered         bool
+	down            bool // nothing can be led into it until its tunnel is put right
 }
 
 // namePrefix is how the names of our tunnel interfaces begin.
@@ -105,6 +106,11 @@ func (p *Plane) putTunnel(o dataplane.Tunnel) error {
 			d.routes, d.sources, d.steered = old.routes, old.sources, old.steered && old.index == d.index
 		}
 		t.devices[path] = d
+		if d.sources > 0 {
+			if err := p.steer(d); err != nil {
+				return err
+			}
+		}
 	}
 	p.tunnels[o.ID] = t
 	return nil

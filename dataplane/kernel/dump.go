@@ -95,7 +95,7 @@ func (p *Plane) lookAtTunnels() (map[string]dataplane.Path, error) {
 			t = &tunnel{id: id, devices: map[dataplane.Path]*device{}}
 			p.tunnels[id] = t
 		}
-		t.devices[f.Path] = &device{name: f.Name, index: f.Index, steered: marks[f.Index] == netlink.MarkComplete}
+		t.devices[f.Path] = &device{name: f.Name, index: f.Index, steered: marks[f.Index] == netlink.MarkComplete, down: !f.Up}
 		delete(marks, f.Index)
 		if n := configuredMTU(f.Alias); !f.Up || n < 0 || n > 0 && n != f.MTU {
 			t.configured = -1 // which nobody wants: it is put right
@@ -202,7 +202,7 @@ func (p *Plane) mend() error {
 	var errs []error
 	for _, t := range p.tunnels {
 		for path, d := range t.devices {
-			if d.sources > 0 && !d.steered {
+			if d.sources > 0 && !d.steered && !d.down {
 				errs = append(errs, p.steer(d))
 			}
 			if err := p.release(path); err != nil {
