@@ -27,6 +27,7 @@ import (
 	"mooring/server/gnmi"
 	"mooring/server/model"
 	"mooring/server/netconf"
+	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -158,8 +159,9 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 	if err != nil {
 		return nil, err
 	}
+	events := notify.NewLog(s, notify.Limits{})
 	store, err := datastore.Open(ctx, datastore.Options{
-		Schema: s, Dir: root, Log: log,
+		Schema: s, Dir: root, Log: log, Confirmations: events.Confirmation,
 		Startup: func() (*tree.Node, error) {
 			return tree.DecodeJSON(bytes.NewReader(at.userJSON()), s.Root, tree.DecodeOptions{})
 		},
@@ -180,16 +182,18 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 	if err != nil {
 		return nil, errors.Join(err, store.Close(), root.Close())
 	}
-	n, err := netconf.New(netconf.Options{Store: store, State: view, Access: control, Users: users, Log: log, HostKey: keys.Host})
+	n, err := netconf.New(netconf.Options{Store: store, State: view, Access: control, Users: users, Events: events, Log: log, HostKey: keys.Host})
 	if err != nil {
 		g.Close()
 		return nil, errors.Join(err, store.Close(), root.Close())
 	}
+	unfollow := events.Follow(store)
 	n.SSH.Prepare(ctx, anyPort).Apply()
 	g.Prepare(ctx, anyPort).Apply()
 	end = func() error {
 		n.Close()
 		g.Close()
+		unfollow()
 		return errors.Join(store.Close(), root.Close())
 	}
 	if at.NETCONF, err = onlyAddress(n.SSH.Status()); err != nil {

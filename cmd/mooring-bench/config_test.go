@@ -112,7 +112,7 @@ const acme = `module acme {
   namespace "urn:acme";
   prefix a;
   import acme-types { prefix t; }
-  container plant { leaf colour { type t:colour; } }
+  container plant { leaf colour { type t:colour; } leaf height { type uint8; } }
 }
 `
 
@@ -124,14 +124,23 @@ const acmeTypes = `module acme-types {
 }
 `
 
+const acmeDeviations = `module acme-deviations {
+  yang-version 1.1;
+  namespace "urn:acme:deviations";
+  prefix d;
+  import acme { prefix a; }
+  deviation "/a:plant/a:height" { deviate not-supported; }
+}
+`
+
 func TestServeForeignModules(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"acme.yang": acme, "acme-types.yang": acmeTypes} {
+	for name, text := range map[string]string{"acme.yang": acme, "acme-types.yang": acmeTypes, "acme-deviations.yang": acmeDeviations} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	at := serve(t, "--yang", filepath.Join(dir, "acme.yang"))
+	at := serve(t, "--yang", filepath.Join(dir, "acme.yang"), "--yang", filepath.Join(dir, "acme-deviations.yang"))
 	client, err := dialNETCONF(at.NETCONF, at.User, at.Password)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +157,17 @@ func TestServeForeignModules(t *testing.T) {
 	}
 	if reply := get(t, at); !strings.Contains(reply, "<colour>green</colour>") || strings.Contains(reply, "pmipv6") {
 		t.Error(reply)
+	}
+	var library bytes.Buffer
+	if err := client.read(&library, `<get><filter><modules-state xmlns="urn:ietf:params:xml:ns:yang:ietf-yang-library">`+
+		`<module><name>acme</name></module></modules-state></filter></get>`); err != nil {
+		t.Fatal(err)
+	}
+	if want := "<deviation><name>acme-deviations</name><revision/></deviation>"; !strings.Contains(library.String(), want) {
+		t.Errorf("the deviation, which has no revision, is missing: %s", library.String())
+	}
+	if err := client.ok(`<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>`); err != nil {
+		t.Errorf("nobody can subscribe: %v", err)
 	}
 }
 

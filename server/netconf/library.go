@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"mooring/server/state"
 	"mooring/server/tree/schema"
@@ -109,12 +110,8 @@ func (l library) renderModules(out *state.Out, def *schema.Node) {
 		}
 		row.Text(def.ChildNamed("conformance-type"), conformance)
 		submodules(row, def.ChildNamed("submodule"), m)
-		deviation := def.ChildNamed("deviation")
 		for _, d := range m.Deviations {
-			row.Open(deviation)
-			row.Text(deviation.ChildNamed("name"), d.Name)
-			row.Text(deviation.ChildNamed("revision"), d.Revision)
-			row.Close()
+			named(row, def.ChildNamed("deviation"), d.Name, d.Revision)
 		}
 	}
 }
@@ -127,9 +124,18 @@ func (l library) renderFeatures(row *state.Sink, def *schema.Node, m *schema.Mod
 
 func submodules(row *state.Sink, def *schema.Node, m *schema.Module) {
 	for _, sub := range m.Submodules {
-		row.Open(def)
-		row.Text(def.ChildNamed("name"), sub.Name)
-		row.Text(def.ChildNamed("revision"), sub.Revision)
-		row.Close()
+		named(row, def, sub.Name, sub.Revision)
 	}
+}
+
+// named writes an entry that names a revision. Where that is a key, as in RFC 7895, a module without one has an empty one.
+func named(row *state.Sink, def *schema.Node, name, revision string) {
+	row.Open(def)
+	row.Text(def.ChildNamed("name"), name)
+	if at := def.ChildNamed("revision"); revision != "" {
+		row.Text(at, revision)
+	} else if slices.Contains(def.Keys, at) {
+		row.Empty(at)
+	}
+	row.Close()
 }
