@@ -8,6 +8,8 @@ package binding
 import (
 	"iter"
 	"net/netip"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -134,13 +136,32 @@ func (t *Table) All() iter.Seq[*mobility.Binding] {
 		var rows []*mobility.Binding
 		for i := range t.shards {
 			rows = t.shards[i].appendRows(rows[:0])
-			for _, b := range rows {
-				if !yield(b) {
-					return
+			for some := range slices.Chunk(rows, ahead) {
+				fetch(some)
+				for _, b := range some {
+					if !yield(b) {
+						return
+					}
 				}
 			}
 		}
 	}
+}
+
+// ahead is how many rows are fetched together.
+const ahead = 32
+
+// fetch reads something of each row and of its node, all of which are far apart in a large table: the processor waits for all of them at
+// once, and not for one after the other when they are used.
+func fetch(rows []*mobility.Binding) {
+	var octets byte
+	for _, b := range rows {
+		if b.Node != "" {
+			octets ^= b.Node[0]
+		}
+		octets ^= byte(b.Sequence)
+	}
+	runtime.KeepAlive(octets) // else nothing would be read
 }
 
 func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
