@@ -372,7 +372,7 @@ func TestStopTime(t *testing.T) {
 		defer ours.Close()
 		x := f.server.newSession(context.Background(), theirs, admin, func(<-chan struct{}) { theirs.Close() })
 		go x.run()
-		c := &client{t: t, conn: ours, in: framing.NewReader(ours), out: framing.NewWriter(ours), id: x.id}
+		c := &client{t: t, in: framing.NewReader(ours), out: framing.NewWriter(ours), id: x.id}
 		c.read()
 		c.send(hello(base10))
 		begin := time.Now()

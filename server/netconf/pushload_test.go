@@ -81,7 +81,6 @@ func pushed(t testing.TB, bindings, n int) (allocations, octets uint64) {
 		d.table.Put(bound(id+1, 0))
 	}
 	c := d.dial(admin)
-	c.conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	id := c.established(pushOf("operational", ofBindings(""), onChange("<sync-on-start>false</sync-on-start>")))
 	change := func(i int) {
 		d.table.Put(bound(i%bindings+1, uint16(i+1)))
