@@ -100,7 +100,9 @@ func picture(t *testing.T, h *netns.Host, p *Plane) string {
 			}
 		}
 	}
+	p.mu.Lock()
 	sources, err := p.filter.sources()
+	p.mu.Unlock()
 	must(t, err)
 	for _, s := range sources {
 		lines = append(lines, fmt.Sprintf("nftables %s from %s: %s", s.Link, s.Source, table(int(s.mark))))
@@ -264,6 +266,18 @@ func TestCheck(t *testing.T) {
 	must(t, unix.Capset(&header, &all[0]))
 	if !errors.Is(err, unix.EPERM) {
 		t.Errorf("without privileges: %v", err)
+	}
+}
+
+// A plane that finds its table gone while it works makes it again, with all that was in it.
+func TestTableIsMadeAgainAtOnce(t *testing.T) {
+	h, p := newHost(t)
+	must(t, apply(p, planetest.Everything()...))
+	before := picture(t, h, p)
+	p.filter.conn.DelTable(p.filter.table)
+	must(t, p.filter.flush(nil), apply(p, planetest.Everything()[10]))
+	if after := picture(t, h, p); after != before {
+		t.Errorf("host has\n%swant\n%s", after, before)
 	}
 }
 

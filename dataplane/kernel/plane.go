@@ -93,13 +93,30 @@ func (p *Plane) Apply(ctx context.Context, batch []dataplane.Op) []error {
 			errs[i] = ctx.Err()
 		case p.closing.Err() != nil:
 			errs[i] = os.ErrClosed
-		case op.Delete:
-			errs[i] = p.remove(op.Object)
 		default:
-			errs[i] = p.put(op.Object)
+			errs[i] = p.apply(op)
 		}
 	}
 	return errs
+}
+
+// apply carries out one operation. It does so once more when somebody had taken our nftables table away.
+func (p *Plane) apply(op dataplane.Op) error {
+	do := p.put
+	if op.Delete {
+		do = p.remove
+	}
+	err := do(op.Object)
+	if !isAbsent(err) {
+		return err
+	}
+	if there, e := p.filter.exists(); there || e != nil {
+		return err
+	}
+	if e := p.rebuild(); e != nil {
+		return errors.Join(err, e)
+	}
+	return do(op.Object)
 }
 
 func (p *Plane) put(o dataplane.Object) error {

@@ -38,6 +38,7 @@ func Forward(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
 			d := Bind(t, open, b)
 			t.Run("both families pass both ways", d.carries)
 			t.Run("a gateway cannot send as another's node", d.dropsSpoofed)
+			t.Run("nor as one whose prefix is a part of its node's", d.dropsNested)
 			t.Run("a node sends from its own prefixes alone", d.dropsStranger)
 			t.Run("what is for nobody here does not leave a gateway", d.dropsMisled)
 		})
@@ -105,6 +106,31 @@ func (d *BoundDomain) dropsSpoofed(t *testing.T) {
 	}
 	apply(t, d.Access, toRemove(access[2:]...))
 	apply(t, d.Anchor, toRemove(anchor[1:]...))
+}
+
+func (d *BoundDomain) dropsNested(t *testing.T) {
+	for _, c := range []struct{ network, part, to string }{{"10.9.0.0/24", "10.9.0.7", CNAddr4}, {"2001:db8:9::/48", "2001:db8:9::7", CNAddr6}} {
+		part := netip.PrefixFrom(addr(c.part), addr(c.part).BitLen())
+		must(t, d.Node.Address("eth0", part.String()))
+		anchor, access := d.Objects(t, d.Node, prefix(c.network))
+		elsewhere, _ := d.Paths()
+		elsewhere.Tunnel.Peer = elsewhere.Tunnel.Peer.Next() // another gateway
+		other := dataplane.Tunnel{ID: elsewhere.Tunnel}
+		others := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: part}, Via: dataplane.Target{Path: elsewhere}}
+		apply(t, d.Access, put(access[:4]...)) // no neighbour: it is not one address
+		apply(t, d.Anchor, put(append(anchor, other, others)...))
+		sink, source := listen(t, d.CN, c.to), listen(t, d.Node, c.part)
+		before := dropped(d.Anchor)
+		send(t, source, sink)
+		eventually(t, "the anchor counts the packet from the part", func() bool { return dropped(d.Anchor) == before+1 })
+		apply(t, d.Anchor, toRemove(other, others))
+		send(t, source, sink)
+		if !arrives(t, sink, 5*time.Second) {
+			t.Errorf("nothing arrives from %s, which is all the node's", c.network)
+		}
+		apply(t, d.Access, toRemove(access[2:4]...))
+		apply(t, d.Anchor, toRemove(anchor[1:]...))
+	}
 }
 
 func (d *BoundDomain) dropsStranger(t *testing.T) {
