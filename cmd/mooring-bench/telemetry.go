@@ -35,9 +35,9 @@ func telemetryCommand() *cobra.Command {
   sync4-N     four clients that subscribe on change and count, until all are in sync; judged by wall time
   refresh-N   one client that subscribes on change, and then 10,000 refreshes a second; judged by processor time
   alone-N     the same refreshes while nobody subscribes: what of refresh-N is the work of the process that refreshes, and not telemetry
-  stopped-N   one client that subscribes on change, and then does not read for a minute of refreshes; judged by RSS, and by the wall
-              time, which is a minute when nobody who refreshes has to wait
-  get-M       Get of one binding among M, with all its leaves; judged by wall time
+  stopped-N   one client that subscribes on change, is in sync, and then does not read for a minute of refreshes; judged by processor
+              time. Its wall time is that of the sync and a minute when nobody who refreshes has to wait; its RSS has what the
+              subscription keeps of each binding and the garbage of the refreshes, too
 
 Each is measured with the subscribe and cache packages of OpenConfig, too, which keep one atomic notification for each binding: that is
 the baseline, and the ratio is what it takes to what we take. It has no Get, so that it is asked for one binding with Subscribe ONCE.
