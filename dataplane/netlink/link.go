@@ -17,8 +17,8 @@ import (
 // not know it.
 const ifaProto = 11
 
-// isGone reports whether an error says that there is no such interface.
-func isGone(err error) bool {
+// IsGone reports whether an error says that there is no such interface.
+func IsGone(err error) bool {
 	_, notFound := errors.AsType[netlib.LinkNotFoundError](err)
 	return notFound || errors.Is(err, unix.ENODEV)
 }
@@ -53,7 +53,7 @@ func (h *Host) SetLink(l dataplane.Link, uplink string) error {
 // DeleteLink takes back what SetLink did, but for the interface's own address and state.
 func (h *Host) DeleteLink(name string) error {
 	link, err := h.link(name)
-	if isGone(err) {
+	if IsGone(err) {
 		return h.unsteer(name, 0)
 	}
 	if err != nil {

@@ -33,7 +33,7 @@ func (h *Host) SetNeighbour(n dataplane.Neighbour) error {
 // DeleteNeighbour removes a neighbour. One that is not there is no error.
 func (h *Host) DeleteNeighbour(link string, addr netip.Addr) error {
 	index, err := h.LinkIndex(link)
-	if isGone(err) {
+	if IsGone(err) {
 		return nil
 	}
 	if err != nil {

@@ -137,7 +137,7 @@ func (h *Host) DeleteTunnel(name string) error {
 	if err == nil {
 		err = h.handle.LinkDel(link)
 	}
-	if err != nil && !isGone(err) {
+	if err != nil && !IsGone(err) {
 		return fmt.Errorf("delete interface %s: %w", name, explain(err))
 	}
 	return nil

@@ -150,6 +150,23 @@ func TestForeignObjectsStay(t *testing.T) {
 	}
 }
 
+// A device may be missed before who reads it has found out.
+func TestDeletedDeviceIsMissedFirst(t *testing.T) {
+	d := newDomain(t)
+	e := tunnelOver(dataplane.EncapUDP, false)
+	d.bind(t, e, dataplane.Key{}, dataplane.Key{}, 0)
+	device := d.anchor.anchors[""]
+	must(t, d.lma.Delete(device.name))
+	eventually(t, "its reader knows", device.dead.Load)
+	device.dead.Store(false)
+	d.anchor.mu.Lock()
+	err := d.anchor.mend()
+	d.anchor.mu.Unlock()
+	if must(t, err); d.anchor.anchors[""] == device {
+		t.Error("it is not made again")
+	}
+}
+
 // Somebody deletes a device of ours: the plane makes another, and everything on it is back within a second or so.
 func TestDeletedDeviceIsMadeAgain(t *testing.T) {
 	d := newDomain(t)

@@ -32,7 +32,9 @@ func (p *Plane) mend() error {
 
 func (p *Plane) mendDevice(d *device) error {
 	if !d.dead.Load() {
-		return d.up()
+		if err := d.up(); !netlink.IsGone(err) { // who reads it may not know yet that it is
+			return err
+		}
 	}
 	again, err := p.openDevice(d.side, d.vrf, d.alias)
 	if err != nil {
