@@ -11,9 +11,13 @@ import (
 	"mooring/dataplane/netlink"
 )
 
-// adopt takes over what an earlier process has left, and puts the rules of this one in the place of its rules.
+// adopt takes over what an earlier process has left, and puts the rules of this one in the place of others.
 func (p *Plane) adopt() error {
 	if _, err := p.look(); err != nil {
+		return err
+	}
+	intact, err := p.filter.intact()
+	if err != nil || intact {
 		return err
 	}
 	return p.rebuild()
@@ -143,10 +147,10 @@ func (p *Plane) lookAtSources(devices map[string]dataplane.Path) (objects []data
 	for _, path := range devices {
 		byMark[netlink.MarkOf(p.tunnels[path.Tunnel].devices[path].index)] = path
 	}
-	p.sources = map[dataplane.SourceRouteKey]dataplane.Path{}
+	p.sources = map[dataplane.SourceRouteKey]steering{}
 	for _, s := range sources {
 		path, ok := byMark[s.mark]
-		p.sources[s.SourceRouteKey] = path // none, of a device that is gone: it differs from what anybody wants
+		p.sources[s.SourceRouteKey] = steering{path, s.mark} // no path differs from what anybody wants
 		if ok {
 			p.tunnels[path.Tunnel].devices[path].sources++
 		}
@@ -187,9 +191,11 @@ func complete(l dataplane.Link, found netlink.AccessLink) bool {
 // rebuild makes the table of nftables anew, with the sources that are known and lead somewhere.
 func (p *Plane) rebuild() error {
 	var sources []source
-	for key, path := range p.sources {
-		if t := p.tunnels[path.Tunnel]; t != nil && t.devices[path] != nil {
-			sources = append(sources, source{key, netlink.MarkOf(t.devices[path].index)})
+	for key, to := range p.sources {
+		if t := p.tunnels[to.path.Tunnel]; t != nil && t.devices[to.path] != nil {
+			to.mark = netlink.MarkOf(t.devices[to.path].index)
+			p.sources[key] = to
+			sources = append(sources, source{key, to.mark})
 		} else {
 			delete(p.sources, key)
 		}

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/userdata"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -78,7 +82,7 @@ func (f *filter) rebuild(sources []source, paths []int) error {
 	return f.flush(err)
 }
 
-// intact reports whether somebody has left the table as rebuild made it, as far as that can be counted.
+// intact reports whether the rules of the table are those that rebuild makes.
 func (f *filter) intact() (bool, error) {
 	if there, err := f.exists(); !there || err != nil {
 		return false, err
@@ -88,11 +92,31 @@ func (f *filter) intact() (bool, error) {
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("list rules of nftables: %w", err)
-		case len(rules) != len(f.rules(name)):
+		case !f.same(rules, f.rules(name)):
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// same compares rules by the fingerprints that they were given. Nobody changes a rule; it is deleted, and another one made.
+func (f *filter) same(found []*nftables.Rule, want [][]expr.Any) bool {
+	return slices.EqualFunc(found, want, func(r *nftables.Rule, exprs []expr.Any) bool {
+		return slices.Equal(r.UserData, f.fingerprint(exprs))
+	})
+}
+
+// fingerprint is a comment on a rule that says what it is made of.
+func (f *filter) fingerprint(exprs []expr.Any) []byte {
+	sum := sha256.New()
+	for _, e := range exprs {
+		b, err := expr.Marshal(byte(f.table.Family), e)
+		if err != nil { // which then fails when it is sent, too
+			return nil
+		}
+		sum.Write(b)
+	}
+	return userdata.AppendString(nil, userdata.TypeComment, hex.EncodeToString(sum.Sum(nil)[:8]))
 }
 
 func (f *filter) exists() (bool, error) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -275,9 +276,25 @@ func TestTableIsMadeAgainAtOnce(t *testing.T) {
 	must(t, apply(p, planetest.Everything()...))
 	before := picture(t, h, p)
 	p.filter.conn.DelTable(p.filter.table)
-	must(t, p.filter.flush(nil), apply(p, planetest.Everything()[10]))
+	moved := planetest.Everything()[10].(dataplane.SourceRoute)
+	moved.Path = dataplane.Path{Tunnel: planetest.Everything()[3].(dataplane.Tunnel).ID}
+	must(t, p.filter.flush(nil), apply(p, moved), apply(p, planetest.Everything()[10]))
 	if after := picture(t, h, p); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)
+	}
+}
+
+// Rules that somebody has taken away are noticed, and made again.
+func TestRulesAreMadeAgain(t *testing.T) {
+	_, p := newHost(t)
+	p.filter.conn.FlushChain(&nftables.Chain{Table: p.filter.table, Name: "deliver"})
+	must(t, p.filter.flush(nil))
+	for _, want := range []bool{false, true} {
+		if whole, err := p.filter.intact(); whole != want || err != nil {
+			t.Errorf("rules are whole: %t, %v; want %t", whole, err, want)
+		}
+		_, err := dataplane.Picture(t.Context(), p)
+		must(t, err)
 	}
 }
 

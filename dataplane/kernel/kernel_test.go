@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 
 	"mooring/dataplane"
@@ -41,6 +42,39 @@ func TestForwardsWithoutProcess(t *testing.T) {
 				t.Errorf("found\n%swas\n%s", after, before)
 			}
 			planetest.Transfer(t, d.Node, d.CN, planetest.CNAddr6)
+		})
+	}
+}
+
+// While planes end and others take over, and everything is asked for again, not one packet of running flows is lost.
+func TestRestartIsHitless(t *testing.T) {
+	for _, name := range []string{"gre6-key", "udp4"} {
+		t.Run(name, func(t *testing.T) {
+			b := planetest.Bindings()[name]
+			d := planetest.Bind(t, openIn, b)
+			prefixes := []netip.Prefix{netip.MustParsePrefix(planetest.NodeAddr4 + "/32"), netip.MustParsePrefix("2001:db8:1::/64")}
+			anchor, access := b.Objects(t, d.Node, prefixes...)
+			up, down := planetest.StartFlow(t, d.Node, d.CN, planetest.CNAddr4), planetest.StartFlow(t, d.CN, d.Node, planetest.NodeAddr4)
+			for _, end := range []struct {
+				plane   planetest.Plane
+				ns      *netlink.Namespace
+				objects []dataplane.Object
+			}{{d.Anchor, d.LMA.Namespace, anchor}, {d.Access, d.MAG.Namespace, access}} {
+				must(t, end.plane.Close())
+				p, err := openIn(end.ns)
+				must(t, err)
+				defer p.Close()
+				for _, o := range end.objects {
+					must(t, p.Apply(t.Context(), []dataplane.Op{{Object: o}})...)
+				}
+				_, err = dataplane.Picture(t.Context(), p)
+				must(t, err)
+			}
+			for way, flow := range map[string]*planetest.Flow{"up": up, "down": down} {
+				if sent, got := flow.Stop(t); sent < 50 || got != sent {
+					t.Errorf("%s: %d packets arrived of %d", way, got, sent)
+				}
+			}
 		})
 	}
 }

@@ -42,8 +42,14 @@ type Plane struct {
 	mu      sync.Mutex
 	tunnels map[dataplane.TunnelID]*tunnel
 	routes  map[dataplane.VRFPrefix]dataplane.Path // those into paths
-	sources map[dataplane.SourceRouteKey]dataplane.Path
+	sources map[dataplane.SourceRouteKey]steering
 	links   map[string]dataplane.Link // access interfaces
+}
+
+// steering is where a SourceRoute leads.
+type steering struct {
+	path dataplane.Path // none, when the device that the mark stands for is gone
+	mark uint32
 }
 
 // Open returns a plane that has taken over what an earlier one has left. It makes the namespace forward.
@@ -206,13 +212,17 @@ func (p *Plane) putSourceRoute(o dataplane.SourceRoute) error {
 	}
 	key := o.Key().(dataplane.SourceRouteKey)
 	old, replace := p.sources[key]
-	if err := p.filter.put(source{key, netlink.MarkOf(d.index)}, replace); err != nil {
+	now := steering{o.Path, netlink.MarkOf(d.index)}
+	if old == now { // replacing it is not free: for a moment, the kernel finds neither
+		return nil
+	}
+	if err := p.filter.put(source{key, now.mark}, replace); err != nil {
 		return errors.Join(err, p.release(o.Path))
 	}
-	if old != o.Path {
-		p.sources[key] = o.Path
+	p.sources[key] = now
+	if old.path != o.Path {
 		d.sources++
-		return p.lose(old, func(d *device) { d.sources-- })
+		return p.lose(old.path, func(d *device) { d.sources-- })
 	}
 	return nil
 }
@@ -226,7 +236,7 @@ func (p *Plane) removeSourceRoute(key dataplane.SourceRouteKey) error {
 		return err
 	}
 	delete(p.sources, key)
-	return p.lose(old, func(d *device) { d.sources-- })
+	return p.lose(old.path, func(d *device) { d.sources-- })
 }
 
 func (p *Plane) putLink(o dataplane.Link) error {

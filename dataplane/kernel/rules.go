@@ -64,7 +64,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		f.mark(4, expr.MetaKeyOIFNAME, destinationOf), f.mark(6, expr.MetaKeyOIFNAME, destinationOf),
 		{
 			&expr.Meta{Key: expr.MetaKeyMARK, Register: reg32}, &expr.Meta{Key: expr.MetaKeyIIF, Register: reg32 + 1},
-			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name, SetID: f.paths.ID}, &expr.Verdict{Kind: expr.VerdictAccept},
+			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name}, &expr.Verdict{Kind: expr.VerdictAccept},
 		},
 		drop,
 	}
@@ -84,7 +84,7 @@ func (f *filter) addRules() {
 	}
 	for _, name := range chainNames {
 		for _, r := range f.rules(name) {
-			f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: name, Table: f.table}, Exprs: r})
+			f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: name, Table: f.table}, Exprs: r, UserData: f.fingerprint(r)})
 		}
 	}
 }
@@ -139,7 +139,7 @@ func (f *filter) mark(version int, device expr.MetaKey, which field) []expr.Any 
 		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{family}},
 		&expr.Meta{Key: device, Register: reg32},
 		&expr.Payload{DestRegister: reg32 + nameLen/4, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size},
-		&expr.Lookup{SourceRegister: reg32, DestRegister: reg, IsDestRegSet: true, SetName: set.Name, SetID: set.ID},
+		&expr.Lookup{SourceRegister: reg32, DestRegister: reg, IsDestRegSet: true, SetName: set.Name},
 		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: reg},
 	}
 }
