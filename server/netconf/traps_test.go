@@ -145,7 +145,7 @@ func TestTraps(t *testing.T) {
 			{commit, strings.Join([]string{
 				plain + "data-missing [instance-required] /tr:top/tr:item[tr:id='1']/tr:next",
 				plain + "operation-failed [port-taken] /tr:top/tr:item[tr:id='1']/tr:port",
-				plain + "operation-failed [data-not-unique] /tr:top/tr:item[tr:id='3'] non-unique=/tr:top/tr:item[tr:id='3']/tr:port",
+				plain + "operation-failed [data-not-unique] /tr:top/tr:item[tr:id='3'] non-unique=/tr:top/tr:item[tr:id='2']/tr:port non-unique=/tr:top/tr:item[tr:id='3']/tr:port",
 				plain + "operation-failed [too-many-elements] /tr:top/tr:few",
 				plain + "data-missing /tr:top/tr:strict[tr:id='1']/tr:needed"}, "\n")},
 			{running, ""},

@@ -78,17 +78,19 @@ func (d *doubts) clash(above schema.Path, k clash) bool {
 	return d != nil && slices.ContainsFunc(append(k.leaves(above, k.first), k.leaves(above, k.second)...), d.gap)
 }
 
-// error names both entries and every leaf of the later one (RFC 7950 section 15.1).
+// error blames the later entry, and names every leaf of both (RFC 7950 section 15.1).
 func (k clash) error(above schema.Path) *tree.Error {
 	e := &tree.Error{Tag: tree.OperationFailed, AppTag: "data-not-unique", Path: append(slices.Clip(above), k.second.Step())}
 	var names []string
-	for at, chain := range k.unique.Leaves {
+	for _, chain := range k.unique.Leaves {
 		var local []string
 		for _, n := range chain {
 			local = append(local, n.Name)
 		}
 		names = append(names, strings.Join(local, "/"))
-		e.Info = append(e.Info, tree.Info{Namespace: tree.YANGNamespace, Name: "non-unique", Path: k.leaves(above, k.second)[at]})
+	}
+	for _, leaf := range slices.Concat(k.leaves(above, k.first), k.leaves(above, k.second)) {
+		e.Info = append(e.Info, tree.Info{Namespace: tree.YANGNamespace, Name: "non-unique", Path: leaf})
 	}
 	e.Message = strings.Join(names, " and ") + " must be unique: entry " + append(slices.Clip(above), k.first.Step()).String() + " has the same"
 	return e
