@@ -140,6 +140,8 @@ func TestTraps(t *testing.T) {
 				plain + "bad-attribute [missing-instance] /tr:top/tr:ordered[tr:id='1']"},
 			{edit(top("<name>a</name><name>b</name>")), plain + "bad-element /tr:top/tr:name bad-element=name"},
 			{edit(top("<item><id>1</id></item><item><id>1</id></item>")), plain + "bad-element /tr:top/tr:item[tr:id='1'] bad-element=item"},
+			{"<edit-config><target><candidate/></target><default-operation>none</default-operation><config>" +
+				top("<item><id>7</id><port"+opAttr+"'delete'/></item>") + "</config></edit-config>", plain + "data-missing /tr:top/tr:item[tr:id='7']"},
 			{discard, success},
 			{edit(top(`<item><id>1</id><port>22</port><next>9</next></item><item><id>2</id><port>5</port></item><item><id>3</id><port>5</port></item><strict><id>1</id></strict><few><id>1</id></few><few><id>2</id></few><few><id>3</id></few><few><id>4</id></few>`)), success},
 			{commit, strings.Join([]string{

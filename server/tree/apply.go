@@ -72,6 +72,9 @@ func holds(def *schema.Node) bool { return def.Kind != schema.Container || def.P
 // none checks that what the payload names is there and returns old.
 func (e *editor) none(old, payload *Node) *Node {
 	if old == nil && holds(payload.def) && payload.def.Kind != schema.Root {
+		if e.blamed() {
+			return nil
+		}
 		e.fail(DataMissing, "the node is not there, and the operation none does not create it")
 		return nil
 	}
@@ -88,6 +91,15 @@ func (e *editor) none(old, payload *Node) *Node {
 		e.at(kid.Step(), func() { e.none(old.childOrNil(kid.def), kid) })
 	}
 	return old
+}
+
+// blamed reports whether something is wrong here already: who misses a node in the payload and who has an edit below it
+// come by in turn.
+func (e *editor) blamed() bool {
+	return slices.ContainsFunc(e.errs.list, func(err error) bool {
+		known, ok := err.(*Error)
+		return ok && known.Path.Equal(e.path)
+	})
 }
 
 func (n *Node) childOrNil(def *schema.Node) *Node {
