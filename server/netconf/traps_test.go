@@ -138,6 +138,8 @@ func TestTraps(t *testing.T) {
 			{edit(top("<ordered" + placed + "'before'><id>1</id></ordered>")), plain + "missing-attribute /tr:top/tr:ordered bad-attribute=key bad-element=ordered"},
 			{edit(top("<ordered" + placed + `'before' yang:key="[tr:id='9']" xmlns:tr="urn:example:traps"><id>1</id></ordered>`)),
 				plain + "bad-attribute [missing-instance] /tr:top/tr:ordered[tr:id='1']"},
+			{edit(top("<limit xmlns:wd='urn:ietf:params:xml:ns:netconf:default:1.0' wd:default='x'>1</limit>")),
+				plain + "bad-attribute /tr:top/tr:limit bad-attribute=default bad-element=limit"},
 			{edit(top("<name>a</name><name>b</name>")), plain + "bad-element /tr:top/tr:name bad-element=name"},
 			{edit(top("<item><id>1</id></item><item><id>1</id></item>")), plain + "bad-element /tr:top/tr:item[tr:id='1'] bad-element=item"},
 			{"<edit-config><target><candidate/></target><default-operation>none</default-operation><config>" +

@@ -17,6 +17,8 @@ func (d *xmlDecoder) attributes(def *schema.Node, el *xmlio.Element, op Op) (own
 		case d.edits && a.Name.Space == "": // who forgets the prefix of operation must not see something else done
 			d.attribute(UnknownAttribute, def, a.Name.Local, "attribute "+a.Name.Local+" means nothing here without a prefix; operation is one of namespace "+
 				NetconfNamespace+", insert, key and value are of "+yangNamespace)
+		case d.edits && a.Name.Space == WithDefaultsNamespace && a.Name.Local == "default" && !isBoolean(a.Value):
+			d.attribute(BadAttribute, def, "default", "default "+a.Value+" is neither true nor false")
 		case !d.edits || a.Name.Space != NetconfNamespace && a.Name.Space != yangNamespace:
 			// Attributes of others mean nothing here; XML lets everything carry them.
 		case a.Name.Space == NetconfNamespace && a.Name.Local == "operation":
@@ -93,6 +95,9 @@ func (d *xmlDecoder) anchor(def *schema.Node, text string) ([]string, bool) {
 	keys, err := schema.ParsePredicates(def, text, d.module(def.Keys[0]))
 	return keys, err == nil && len(keys) > 0
 }
+
+// isBoolean reports whether text is an xs:boolean, which the tag is.
+func isBoolean(text string) bool { return slices.Contains([]string{"true", "false", "1", "0"}, text) }
 
 // tagged reports whether an element says that its value is the default one (RFC 6243 section 6).
 func tagged(el *xmlio.Element) bool {
