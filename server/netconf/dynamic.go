@@ -213,7 +213,15 @@ func (r *request) modifySubscription() (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ok, sub.modifyBy(r)
+	if err := sub.modifyBy(r); err != nil {
+		return nil, err
+	}
+	return func(w *replyWriter) error {
+		if r.then != nil {
+			r.then()
+		}
+		return ok(w)
+	}, nil
 }
 
 // deleteSubscription ends a subscription of the session (RFC 8639 section 2.4.4).

@@ -71,7 +71,7 @@ func (s *pushSubscription) modifyBy(r *request) error {
 	if err != nil {
 		return err
 	}
-	s.modify(after, false)
+	r.then = func() { s.modify(after, false) } // updates of the new terms follow the reply
 	return nil
 }
 

@@ -27,6 +27,7 @@ type request struct {
 	filter *filter.Filter
 	edit   tree.Edit  // <config> of edit-config
 	config *tree.Node // any other <config>
+	then   func()     // what happens as the reply is written, before anything else is
 	// wrong is what is wrong with the payload, as opposed to the parameters.
 	wrong error
 }
