@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"slices"
+
 	"mooring/dataplane"
 	"mooring/mobility"
 )
@@ -19,7 +21,8 @@ type Change struct {
 type Mark struct {
 	table *Table
 	shard int
-	round bool // all shards have had their turn
+	seen  [shardCount]uint64 // the last change of each shard that was seen; the shard's lock guards it
+	round bool               // all shards have had their turn
 	ready chan struct{}
 }
 
@@ -32,7 +35,7 @@ func (t *Table) FollowOn(ready chan struct{}) *Mark {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()
-		s.marks[m] = 0
+		s.marks = append(s.marks, m)
 		s.mu.Unlock()
 	}
 	m.wake()
@@ -65,16 +68,16 @@ func (m *Mark) Close() {
 	for i := range m.table.shards {
 		s := &m.table.shards[i]
 		s.mu.Lock()
-		delete(s.marks, m)
+		s.marks = slices.DeleteFunc(s.marks, func(other *Mark) bool { return other == m })
 		s.sweep()
 		s.mu.Unlock()
 	}
 }
 
-// drain appends what changed after the mark and moves the mark to the newest change.
+// drain appends what changed after the mark, whose turn it is to read this shard, and moves the mark to the newest change.
 func (s *shard) drain(m *Mark, buf []Change) []Change {
 	s.mu.RLock()
-	seen, newest := s.marks[m], s.changes
+	seen, newest := m.seen[m.shard], s.changes
 	s.mu.RUnlock()
 	if seen == newest {
 		return buf
@@ -92,8 +95,7 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 			buf = append(buf, Change{e.id, e.row, e.puts})
 		}
 	}
-	s.marks[m] = s.changes
-	s.seen = s.changes
+	m.seen[m.shard], s.seen = s.changes, s.changes
 	s.sweep()
 	return buf
 }
@@ -101,7 +103,7 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 // touch makes e the newest change and wakes the observers. Where none of them has seen the change before, e keeps its place: they will see
 // it as it is then.
 func (s *shard) touch(e *entry) {
-	for m := range s.marks {
+	for _, m := range s.marks {
 		m.wake()
 	}
 	if e.change > s.seen && e.row != nil {
@@ -146,8 +148,8 @@ func (s *shard) unlink(e *entry) {
 // sweep forgets the deleted rows that every mark has seen.
 func (s *shard) sweep() {
 	seen := s.changes
-	for _, at := range s.marks {
-		seen = min(seen, at)
+	for _, m := range s.marks {
+		seen = min(seen, m.seen[s.place])
 	}
 	for len(s.deleted) > 0 && s.deleted[0].change <= seen {
 		e := s.deleted[0].entry

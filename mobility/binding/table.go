@@ -38,10 +38,11 @@ type shard struct {
 	rows    map[dataplane.SessionID]*entry
 	newest  *entry // most recent change; linked by entry.older
 	oldest  *entry
-	changes uint64           // of the newest
-	seen    uint64           // the newest that any mark has seen
-	marks   map[*Mark]uint64 // the last change that each has seen
-	deleted []tombstone      // oldest first
+	changes uint64      // of the newest
+	seen    uint64      // the newest that any mark has seen
+	marks   []*Mark     // all that read from the table
+	place   int         // among the shards
+	deleted []tombstone // oldest first
 }
 
 type tombstone struct {
@@ -64,7 +65,7 @@ func New() *Table {
 	t := &Table{byNode: map[mobility.NodeID]*entry{}, byPrefix: map[netip.Prefix]*entry{}}
 	for i := range t.shards {
 		t.shards[i].rows = map[dataplane.SessionID]*entry{}
-		t.shards[i].marks = map[*Mark]uint64{}
+		t.shards[i].place = i
 	}
 	return t
 }

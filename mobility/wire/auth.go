@@ -64,8 +64,9 @@ var (
 type Authenticator struct {
 	spi     uint32
 	hash    hash.Hash
-	scratch [32 + sha1.Size]byte // the two addresses; the sum
-	option  [1]AuthOption        // what AppendSigned reserves the place with
+	covered []byte // what is hashed, in one piece: that is faster
+	mac     [sha1.Size]byte
+	option  [1]AuthOption // what AppendSigned reserves the place with
 }
 
 // NewAuthenticator makes an Authenticator. RFC 4285 has keys of 16 octets and reserves the SPIs below 256; neither is
@@ -134,20 +135,15 @@ func (a *Authenticator) Verify(mh []byte, careOf, home netip.Addr) error {
 }
 
 // sum is the authenticator over the addresses and the message up to and with the SPI, its checksum taken as 0.
-func (a *Authenticator) sum(covered []byte, careOf, home netip.Addr) []byte {
+func (a *Authenticator) sum(message []byte, careOf, home netip.Addr) []byte {
 	c, h := careOf.As16(), home.As16()
-	addresses, sum := a.scratch[:32], a.scratch[32:32]
-	copy(addresses, c[:])
-	copy(addresses[16:], h[:])
+	b := append(append(a.covered[:0], c[:]...), h[:]...)
+	b = append(append(b, message[:atChecksum]...), 0, 0)
+	a.covered = append(b, message[atData:]...)
 	a.hash.Reset()
-	a.hash.Write(addresses)
-	a.hash.Write(covered[:atChecksum])
-	a.hash.Write(zeroChecksum)
-	a.hash.Write(covered[atData:])
-	return a.hash.Sum(sum)[:authLength-authMAC]
+	a.hash.Write(a.covered)
+	return a.hash.Sum(a.mac[:0])[:authLength-authMAC]
 }
-
-var zeroChecksum = []byte{0, 0}
 
 // findAuth finds the MN-HA option that ends a message.
 func findAuth(mh []byte) (int, error) {

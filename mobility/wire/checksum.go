@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
 )
 
@@ -42,14 +43,16 @@ func VerifyChecksum(src, dst netip.Addr, mh []byte) error {
 
 func overIPv4(a netip.Addr) bool { return a.Is4() || a.Is4In6() }
 
-// add sums up b, four octets at a time: that folds to the same 16 bits (RFC 1071 section 2), and the carries have room.
-func add(b []byte) (sum uint64) {
+// add sums up b, eight octets at a time with the carries: that folds to the same 16 bits (RFC 1071 section 2).
+func add(b []byte) uint64 {
+	var sum, carry uint64
 	for ; len(b) >= 8; b = b[8:] {
-		sum += halves(binary.BigEndian.Uint64(b))
+		sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b), carry)
 	}
 	var tail [8]byte
 	copy(tail[:], b)
-	return sum + halves(binary.BigEndian.Uint64(tail[:]))
+	sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(tail[:]), carry)
+	return halves(sum) + carry
 }
 
 func halves(v uint64) uint64 { return v>>32 + v&0xffffffff }
