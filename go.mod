@@ -31,6 +31,7 @@ require (
 	golang.org/x/text v0.43.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
+	nemith.io/netconf v0.0.4
 )
 
 require (
@@ -75,3 +76,6 @@ tool (
 	golang.org/x/tools/cmd/goimports
 	honnef.co/go/tools/cmd/staticcheck
 )
+
+// The address nemith.io is not one that every module proxy knows (docs/adr/0113).
+replace nemith.io/netconf => github.com/nemith/netconf v0.0.4

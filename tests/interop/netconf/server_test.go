@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"io/fs"
@@ -45,7 +46,8 @@ type element struct {
 	certFile    string         // of the user, for TLS; its key is in certKeyFile
 	certKeyFile string
 	host        ssh.PublicKey
-	folder      string // of what file URLs name
+	certificate *x509.Certificate // of the server
+	folder      string            // of what file URLs name
 	store       *datastore.Store
 	server      *netconf.Server
 }
@@ -109,7 +111,7 @@ func serveWith(t *testing.T, modules []schema.Source, mount func(*state.State)) 
 			{"name": "test", "algorithm": "ssh-ed25519", "key-data": "`+base64.StdEncoding.EncodeToString(key.PublicKey().Marshal())+`"}]}]}}`)
 	keys, err := access.LoadKeys(dir, "interop.example", time.Now())
 	check(t, err)
-	e.host = keys.Host.PublicKey()
+	e.host, e.certificate = keys.Host.PublicKey(), keys.Certificate.Leaf
 	st := state.New(s, 0)
 	actions := &action.Registry{}
 	actions.History(e.store, st)

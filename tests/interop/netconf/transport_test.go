@@ -2,7 +2,6 @@ package netconf
 
 import (
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,15 +14,13 @@ import (
 // openssl carries a session over TLS: its messages go in and come out as they are.
 func TestOpenSSL(t *testing.T) {
 	e := serve(t, model.Sources())
-	e.server.TLS.Prepare(t.Context(), []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}).Apply()
-	bound, err := e.server.TLS.Status()
-	check(t, err)
+	addr := e.listenTLS(t).String()
 	const end = "]]>]]>" // RFC 6242 section 4.3
 	messages := `<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>` + end +
 		`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="7"><lock><target><candidate/></target></lock></rpc>` + end +
 		`<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="8"><close-session/></rpc>` + end
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
-		out, err := run(t, messages, "openssl", "s_client", "-quiet", version, "-connect", bound[0].String(), "-cert", e.certFile, "-key", e.certKeyFile)
+		out, err := run(t, messages, "openssl", "s_client", "-quiet", version, "-connect", addr, "-cert", e.certFile, "-key", e.certKeyFile)
 		check(t, err)
 		for _, id := range []string{"7", "8"} {
 			if want := `<rpc-reply xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="` + id + `"><ok/></rpc-reply>`; !strings.Contains(out, want) {
@@ -31,7 +28,7 @@ func TestOpenSSL(t *testing.T) {
 			}
 		}
 	}
-	if out, err := run(t, messages, "openssl", "s_client", "-quiet", "-tls1_3", "-connect", bound[0].String()); err == nil || !strings.Contains(out, "alert certificate required") {
+	if out, err := run(t, messages, "openssl", "s_client", "-quiet", "-tls1_3", "-connect", addr); err == nil || !strings.Contains(out, "alert certificate required") {
 		t.Errorf("without a certificate: %v\n%s", err, out)
 	}
 }
