@@ -3,6 +3,7 @@ package mobility
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 	"unique"
 
@@ -91,25 +92,31 @@ type Ends struct {
 	Tunnel dataplane.TunnelID // Encap 0: none was agreed yet
 }
 
-// Binding is one mobility session: a row of the binding table of its LMA or MAG. A row is never changed, only replaced, so
-// that whoever holds one may read it at leisure. At a million bindings a word more costs 8 MB.
-type Binding struct {
-	ID        dataplane.SessionID
+// Holding is whom a session is for and what the node holds by it. Most rows of a session share one, because a request to prolong the
+// session changes nothing of it; it is never changed, only replaced (see Binding.Hold).
+type Holding struct {
 	Node      NodeID
 	LinkID    LinkID
-	Prefixes  []netip.Prefix // home network prefixes
-	Home      netip.Prefix   // IPv4 home address with the length of its subnet; invalid: none
-	Router    netip.Addr     // IPv4 default router
-	LinkLocal LinkLocal      // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
+	Prefixes  []netip.Prefix        // home network prefixes
+	Home      netip.Prefix          // IPv4 home address with the length of its subnet; invalid: none
+	Router    netip.Addr            // IPv4 default router
+	LinkLocal LinkLocal             // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
+	Link      unique.Handle[string] // MAG: the access link
+	Network   unique.Handle[string] // LMA: whose pools it draws from
+	Created   Instant
+}
+
+// Binding is one mobility session: a row of the binding table of its LMA or MAG. A row is never changed, only replaced, so
+// that whoever holds one may read it at leisure. At a million bindings a word more costs 8 MB, and a refresh writes a row.
+type Binding struct {
+	*Holding
+	ID        dataplane.SessionID
 	Ends      unique.Handle[Ends]
 	Tx, Rx    dataplane.Key // GRE keys (RFC 5845)
 	Lifetime  time.Duration // granted
 	Expires   Instant
-	Created   Instant
-	Updated   Instant               // by the last accepted PBU or PBA
-	Timestamp wire.Timestamp        // LMA: the newest of the accepted PBUs, MAG: of the last accepted one; 0: none had any
-	Link      unique.Handle[string] // MAG: the access link
-	Network   unique.Handle[string] // LMA: whose pools it draws from
+	Updated   Instant        // by the last accepted PBU or PBA
+	Timestamp wire.Timestamp // LMA: the newest of the accepted PBUs, MAG: of the last accepted one; 0: none had any
 	Profile   unique.Handle[string]
 	Handovers uint32
 	Refresh   uint32 // seconds: on a MAG between the last request and its repetition to prolong it, on an LMA what it advised; 0: none
@@ -122,6 +129,13 @@ type Binding struct {
 	Status    wire.Status // MAG: of the last PBA
 }
 
+// Hold gives a row that is not in a table yet a holding of its own, which differs from the one it had by what change does.
+func (b *Binding) Hold(change func(*Holding)) {
+	h := *b.Holding
+	change(&h)
+	b.Holding = &h
+}
+
 // Path is the binding's way through the tunnel.
 func (b *Binding) Path() dataplane.Path {
 	return dataplane.Path{Tunnel: b.Ends.Value().Tunnel, Tx: b.Tx, Rx: b.Rx}
@@ -130,6 +144,11 @@ func (b *Binding) Path() dataplane.Path {
 // SamePath says whether two rows of a binding have the same way through the same tunnel.
 func (b *Binding) SamePath(as *Binding) bool {
 	return b.Tx == as.Tx && b.Rx == as.Rx && (b.Ends == as.Ends || b.Ends.Value().Tunnel == as.Ends.Value().Tunnel)
+}
+
+// SameAddresses says whether two rows hold the same home network prefixes and the same home address.
+func (b *Binding) SameAddresses(as *Binding) bool {
+	return b.Holding == as.Holding || b.Home == as.Home && slices.Equal(b.Prefixes, as.Prefixes)
 }
 
 // InstallState says what the dataplane made of the binding.

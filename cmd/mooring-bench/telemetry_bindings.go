@@ -42,11 +42,13 @@ var (
 func benchBinding(i int, sequence uint16, now time.Time) *mobility.Binding {
 	const lifetime = 10 * time.Minute
 	return &mobility.Binding{
-		ID: dataplane.SessionID(i + 1), Node: mobility.NAI(nai(i)),
-		LinkID:   mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
-		Prefixes: []netip.Prefix{netip.PrefixFrom(benchAddr(8, i), 64).Masked()},
-		Ends:     benchEnds()[i%1000], Lifetime: lifetime, Expires: mobility.At(now.Add(lifetime)), Created: mobility.At(benchCreated), Updated: mobility.At(now),
-		Network: benchNetwork, Profile: benchProfile, Sequence: sequence, State: mobility.StateActive, Access: wire.Access80211,
+		ID: dataplane.SessionID(i + 1), Ends: benchEnds()[i%1000], Lifetime: lifetime, Expires: mobility.At(now.Add(lifetime)),
+		Updated: mobility.At(now), Profile: benchProfile, Sequence: sequence, State: mobility.StateActive, Access: wire.Access80211,
 		Handoff: wire.HandoffUnchanged, Source: mobility.ProfileRealm, Install: mobility.Installed,
+		Holding: &mobility.Holding{
+			Node: mobility.NAI(nai(i)), LinkID: mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
+			Prefixes: []netip.Prefix{netip.PrefixFrom(benchAddr(8, i), 64).Masked()}, Created: mobility.At(benchCreated),
+			Network: benchNetwork,
+		},
 	}
 }

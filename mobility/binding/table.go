@@ -228,14 +228,14 @@ func (t *Table) reindex(e *entry, old, b *mobility.Binding) {
 			t.byNode[b.Node] = e
 		}
 	}
-	if old != nil && (b == nil || !sameAddresses(old, b)) {
+	if old != nil && (b == nil || !old.SameAddresses(b)) {
 		for p := range addresses(old) {
 			if t.byPrefix[p] == e {
 				delete(t.byPrefix, p)
 			}
 		}
 	}
-	if b != nil && (old == nil || !sameAddresses(old, b)) {
+	if b != nil && (old == nil || !old.SameAddresses(b)) {
 		for p := range addresses(b) {
 			t.byPrefix[p] = e
 		}
@@ -271,16 +271,4 @@ func addresses(b *mobility.Binding) iter.Seq[netip.Prefix] {
 			yield(netip.PrefixFrom(b.Home.Addr(), b.Home.Addr().BitLen()))
 		}
 	}
-}
-
-func sameAddresses(a, b *mobility.Binding) bool {
-	if a.Home != b.Home || len(a.Prefixes) != len(b.Prefixes) {
-		return false
-	}
-	for i := range a.Prefixes {
-		if a.Prefixes[i] != b.Prefixes[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -117,9 +117,9 @@ func TestTableAgreesWithAModel(t *testing.T) {
 		id := dataplane.SessionID(rnd.IntN(ids))
 		switch rnd.IntN(10) {
 		case 0, 1, 2, 3, 4:
-			b := &mobility.Binding{ID: id, Node: node(rnd.IntN(nodes))}
+			b := &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(rnd.IntN(nodes))}}
 			if old := m.rows[id]; old != nil && rnd.IntN(2) == 0 {
-				b.Node, b.Prefixes, b.Home = old.Node, old.Prefixes, old.Home // a refresh
+				b.Holding = old.Holding // a refresh
 			} else {
 				for range rnd.IntN(3) {
 					if p := prefix(rnd.IntN(prefixes)); m.holder(p) == nil && !slices.Contains(b.Prefixes, p) {
@@ -170,7 +170,7 @@ func TestTableAgreesWithAModel(t *testing.T) {
 // A follower pays for what it did not see only once a row, and deleted rows go when everybody has seen them.
 func TestFollowCoalescesAndForgets(t *testing.T) {
 	table := New()
-	table.Put(&mobility.Binding{ID: 5, Node: node(5)})
+	table.Put(&mobility.Binding{ID: 5, Holding: &mobility.Holding{Node: node(5)}})
 	mark := table.Follow()
 	<-mark.Ready()
 	if got := mark.Next(nil); len(got) != 1 || got[0].ID != 5 {
@@ -178,7 +178,7 @@ func TestFollowCoalescesAndForgets(t *testing.T) {
 	}
 	for range 1000 {
 		for id := range dataplane.SessionID(100) {
-			table.Put(&mobility.Binding{ID: id, Node: node(int(id))})
+			table.Put(&mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(int(id))}})
 		}
 	}
 	table.Delete(5)
@@ -222,7 +222,7 @@ func TestOrderOfChanges(t *testing.T) {
 	const first, second = shardCount, 2 * shardCount // of one shard
 	put := func(ids ...dataplane.SessionID) {
 		for _, id := range ids {
-			table.Put(&mobility.Binding{ID: id, Node: node(int(id))})
+			table.Put(&mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(int(id))}})
 		}
 	}
 	for _, step := range []struct{ put, want []dataplane.SessionID }{
@@ -253,7 +253,7 @@ func TestAlarmsAgreeWithAModel(t *testing.T) {
 		id := dataplane.SessionID(rnd.IntN(50))
 		switch rnd.IntN(6) {
 		case 0:
-			b := &mobility.Binding{ID: id, Node: node(int(id))}
+			b := &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(int(id))}}
 			table.Put(b)
 			m.rows[id] = b
 		case 1, 2:
@@ -320,8 +320,7 @@ func fill(table *Table, n int) *Table {
 	expires := time.Unix(1735689600, 0).Add(time.Hour)
 	for i := range n {
 		id := dataplane.SessionID(i + 1)
-		table.Put(&mobility.Binding{ID: id, Node: node(i), LinkID: mobility.LinkID(fmt.Sprintf("\x02\x00%04d", i%10000)),
-			Prefixes: []netip.Prefix{prefix(i)}, Home: home(i), Expires: mobility.At(expires)})
+		table.Put(&mobility.Binding{ID: id, Expires: mobility.At(expires), Holding: &mobility.Holding{Node: node(i), LinkID: mobility.LinkID(fmt.Sprintf("\x02\x00%04d", i%10000)), Prefixes: []netip.Prefix{prefix(i)}, Home: home(i)}})
 		table.SetAlarm(id, expires.Add(time.Duration(i)*time.Millisecond))
 	}
 	return table

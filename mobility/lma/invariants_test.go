@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type world struct {
 	rnd      *rand.Rand
 	now      time.Time
 	sessions map[dataplane.SessionID]*dataplane.Session
+	held     map[*mobility.Holding]mobility.Holding // as it was after the last step
 }
 
 // TestInvariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
@@ -189,8 +191,25 @@ func (w *world) checkAccepted(ack *wire.BindingAck) {
 	w.t.Fatalf("%v announces what no binding has", ack)
 }
 
+// checkHoldings holds when a step has replaced holdings, and has not changed any that readers may have.
+func (w *world) checkHoldings() {
+	w.t.Helper()
+	for h, was := range w.held {
+		if !reflect.DeepEqual(*h, was) {
+			w.t.Fatalf("a holding became %+v in place, and was %+v", *h, was)
+		}
+	}
+	w.held = map[*mobility.Holding]mobility.Holding{}
+	for b := range w.table.All() {
+		was := *b.Holding
+		was.Prefixes = slices.Clone(was.Prefixes)
+		w.held[b.Holding] = was
+	}
+}
+
 func (w *world) check() {
 	w.t.Helper()
+	w.checkHoldings()
 	holders, bindings := map[netip.Prefix]dataplane.SessionID{}, map[netip.Addr]int{}
 	var prefixes, homes uint64
 	for b := range w.table.All() {

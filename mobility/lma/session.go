@@ -21,11 +21,13 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 		return
 	}
 	b := &mobility.Binding{
-		ID:      m.lastID + 1,
-		Node:    mobility.NodeIDOf(r.update.MNID.Value),
-		Created: mobility.At(r.now),
-		Link:    nameless,
-		Network: unique.Make(r.profile.Network),
+		ID: m.lastID + 1,
+		Holding: &mobility.Holding{
+			Node:    mobility.NodeIDOf(r.update.MNID.Value),
+			Created: mobility.At(r.now),
+			Link:    nameless,
+			Network: unique.Make(r.profile.Network),
+		},
 	}
 	if status := m.assign(r, b); status != wire.StatusAccepted {
 		m.release(b)
@@ -45,11 +47,11 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	row := *old
 	b := &row
 	if status := m.assign(r, b); status != wire.StatusAccepted {
-		m.takeBack(old, b)
+		m.takeBack(old.Holding, b.Holding)
 		m.refuse(r, status, out)
 		return
 	}
-	m.takeBack(b, old)
+	m.takeBack(b.Holding, old.Holding)
 	m.meet(r, out)
 	m.follow(r, b)
 	kind, counter := mobility.BindingRefreshed, &r.peer.stats.Refresh
@@ -67,7 +69,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 
 // commit puts the row in place, tells the dataplane what is new to it, and answers.
 func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.EventKind, out *mobility.Effects) {
-	moved := old == nil || old.State != b.State || !old.SamePath(b) || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home
+	moved := old == nil || old.State != b.State || !old.SamePath(b) || !old.SameAddresses(b)
 	if moved {
 		b.Install = mobility.InstallPending
 	}
@@ -96,15 +98,15 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	}
 	share(&b.Ends, ends)
 	if link := r.linkID(); string(b.LinkID) != string(link) {
-		b.LinkID = mobility.LinkID(link)
+		b.Hold(func(h *mobility.Holding) { h.LinkID = mobility.LinkID(link) })
 	}
 	b.Tx, b.Rx = dataplane.Key{}, dataplane.Key{}
 	if r.greKey {
 		// The uplink key is ours to choose and stays for the life of the session (RFC 5845 section 3.3.2).
 		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
 	}
-	if u.LinkLocal.Set {
-		b.LinkLocal = cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b))
+	if address := cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b)); u.LinkLocal.Set && b.LinkLocal != address {
+		b.Hold(func(h *mobility.Holding) { h.LinkLocal = address })
 	}
 	b.State = mobility.StateActive
 	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
@@ -136,19 +138,28 @@ func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
 func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Status {
 	switch {
 	case len(r.update.HNPs) == 0:
-		b.Prefixes = nil
+		dropPrefixes(b)
 		return wire.StatusAccepted
 	case len(b.Prefixes) > 0: // the look-up has compared them
 		return wire.StatusAccepted
 	}
+	var taken []netip.Prefix
+	status := wire.StatusAccepted
 	for _, hnp := range r.update.HNPs {
-		prefix, status := takePrefix(r.now, hnp, pools)
-		if status != wire.StatusAccepted {
-			return status
+		var prefix netip.Prefix
+		if prefix, status = takePrefix(r.now, hnp, pools); status != wire.StatusAccepted {
+			break
 		}
-		b.Prefixes = append(b.Prefixes, prefix)
+		taken = append(taken, prefix)
 	}
-	return wire.StatusAccepted
+	b.Hold(func(h *mobility.Holding) { h.Prefixes = taken })
+	return status
+}
+
+func dropPrefixes(b *mobility.Binding) {
+	if len(b.Prefixes) > 0 {
+		b.Hold(func(h *mobility.Holding) { h.Prefixes = nil })
+	}
 }
 
 func takePrefix(now time.Time, hnp wire.HNP, pools *pool.Set) (netip.Prefix, wire.Status) {
@@ -167,24 +178,35 @@ func takePrefix(now time.Time, hnp wire.HNP, pools *pool.Set) (netip.Prefix, wir
 }
 
 func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.Status) {
+	var home netip.Prefix
+	var router netip.Addr
 	var err error
 	switch {
 	case len(r.update.IPv4HoARequests) == 0:
-		b.Home, b.Router = netip.Prefix{}, netip.Addr{}
+		dropHome(b)
+		return wire.StatusAccepted
 	case b.Home.IsValid() && (!r.namesHome() || r.home() == b.Home.Addr()):
+		return wire.StatusAccepted
 	case b.Home.IsValid():
 		return wire.StatusNotAuthorizedForIPv4HoA
 	case r.namesHome():
-		b.Home, b.Router, err = pools.ReserveHome(r.home())
+		home, router, err = pools.ReserveHome(r.home())
 		status = wire.StatusNotAuthorizedForIPv4HoA
 	default:
-		b.Home, b.Router, err = pools.HomeAddress(r.now)
+		home, router, err = pools.HomeAddress(r.now)
 		status = wire.StatusInsufficientResources
 	}
 	if err != nil {
 		return status
 	}
+	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = home, router })
 	return wire.StatusAccepted
+}
+
+func dropHome(b *mobility.Binding) {
+	if b.Home.IsValid() {
+		b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
+	}
 }
 
 // deregister ends a session, or one IP version of it, when its present MAG says so (RFC 5213 section 5.3.5, RFC 5844
@@ -204,11 +226,11 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 		b.State = mobility.StateDeletePending
 		b.Expires = mobility.At(r.now.Add(m.cfg.DeleteWait))
 	case kept == mobility.ServiceIPv4:
-		b.Prefixes = nil
+		dropPrefixes(b)
 	default:
-		b.Home, b.Router = netip.Prefix{}, netip.Addr{}
+		dropHome(b)
 	}
-	m.takeBack(b, old)
+	m.takeBack(b.Holding, old.Holding)
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
 	out.Sessions = append(out.Sessions, m.session(b))
@@ -247,8 +269,8 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 }
 
 // takeBack gives back what lost has and kept has not.
-func (m *Machine) takeBack(kept, lost *mobility.Binding) {
-	if kept.Home == lost.Home && slices.Equal(kept.Prefixes, lost.Prefixes) {
+func (m *Machine) takeBack(kept, lost *mobility.Holding) {
+	if kept == lost {
 		return
 	}
 	network := m.networks[lost.Network.Value()]
@@ -265,7 +287,7 @@ func (m *Machine) takeBack(kept, lost *mobility.Binding) {
 	}
 }
 
-func (m *Machine) release(b *mobility.Binding) { m.takeBack(new(mobility.Binding), b) }
+func (m *Machine) release(b *mobility.Binding) { m.takeBack(new(mobility.Holding), b.Holding) }
 
 // reserve takes the addresses of a binding from pools that know nothing of it.
 func (m *Machine) reserve(b *mobility.Binding) bool {

@@ -43,8 +43,10 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	s := &session{id: m.lastID, place: at, profile: profile, anchor: way.anchor, encap: way.encap, wanted: way.encap, wants: profile.Service}
 	m.places[at], m.sessions[s.id] = s, s
 	m.table.Put(&mobility.Binding{
-		ID: s.id, Node: node, LinkID: mobility.LinkID(at.mac[:]), Access: link.Access, State: mobility.StateInit, Created: mobility.At(now),
-		Link: unique.Make(at.link), Network: nameless, Profile: unique.Make(profile.Name), Ends: unique.Make(way.ends),
+		ID: s.id, Access: link.Access, State: mobility.StateInit, Profile: unique.Make(profile.Name), Ends: unique.Make(way.ends),
+		Holding: &mobility.Holding{
+			Node: node, LinkID: mobility.LinkID(at.mac[:]), Link: unique.Make(at.link), Network: nameless, Created: mobility.At(now),
+		},
 	})
 	m.request(now, s, wire.HandoffUnknown, out)
 }
@@ -87,7 +89,8 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	delete(m.present, s.place)
 	delete(m.places, s.place)
 	s.place, m.places[at] = at, s
-	b.Link, b.Access = unique.Make(at.link), link.Access
+	b.Access = link.Access
+	b.Hold(func(h *mobility.Holding) { h.Link = unique.Make(at.link) })
 	if b.State == mobility.StateDisconnecting {
 		blank(b)
 	}
@@ -116,7 +119,8 @@ func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) 
 		m.send(now, s, 0, out)
 	}
 	s.wants = kept
-	b.Home, b.Router, b.Install = netip.Prefix{}, netip.Addr{}, mobility.InstallPending
+	b.Install = mobility.InstallPending
+	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
 	m.table.Put(b)
 	out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	out.Grants = append(out.Grants, m.grant(s, b))

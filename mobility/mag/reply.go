@@ -108,20 +108,7 @@ func (m *Machine) repeats(s *session, b *mobility.Binding, ack *wire.BindingAck)
 func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
 	old := m.table.Get(s.id)
 	b := m.row(s)
-	b.Prefixes = given(ack)
-	b.Home, b.Router = netip.Prefix{}, netip.Addr{}
-	if ack.IPv4HoAReply.Set && ack.IPv4HoAReply.Value.Status.Accepted() {
-		b.Home, b.Router = ack.IPv4HoAReply.Value.Prefix, ack.DefaultRouter.Value
-	}
-	if slices.Equal(old.Prefixes, b.Prefixes) {
-		b.Prefixes = old.Prefixes
-	}
-	switch given := mobility.LinkLocalOf(ack.LinkLocal.Value); {
-	case !m.asksForLinkLocal():
-		b.LinkLocal = 0
-	case given != 0:
-		b.LinkLocal = given
-	}
+	b.Hold(func(h *mobility.Holding) { m.hold(h, ack) })
 	m.agree(s, b, ack)
 	b.Lifetime = min(ack.Lifetime, s.sent.Lifetime).Duration()
 	b.Updated, b.Expires = mobility.At(now), mobility.At(s.sentAt.Add(b.Lifetime))
@@ -136,7 +123,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 		kind, counter = mobility.BindingCreated, &s.anchor.stats.Initial
 	}
 	counter.Add(1)
-	if old.State == mobility.StateInit || old.Path() != b.Path() || !slices.Equal(old.Prefixes, b.Prefixes) || old.Home != b.Home {
+	if old.State == mobility.StateInit || old.Path() != b.Path() || !old.SameAddresses(b) {
 		b.Install = mobility.InstallPending
 		out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	}
@@ -145,6 +132,23 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	m.schedule(s)
 	out.Grants = append(out.Grants, m.grant(s, b))
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b})
+}
+
+// hold takes over the addresses that the anchor gave.
+func (m *Machine) hold(h *mobility.Holding, ack *wire.BindingAck) {
+	if prefixes := given(ack); !slices.Equal(h.Prefixes, prefixes) {
+		h.Prefixes = prefixes
+	}
+	h.Home, h.Router = netip.Prefix{}, netip.Addr{}
+	if ack.IPv4HoAReply.Set && ack.IPv4HoAReply.Value.Status.Accepted() {
+		h.Home, h.Router = ack.IPv4HoAReply.Value.Prefix, ack.DefaultRouter.Value
+	}
+	switch given := mobility.LinkLocalOf(ack.LinkLocal.Value); {
+	case !m.asksForLinkLocal():
+		h.LinkLocal = 0
+	case given != 0:
+		h.LinkLocal = given
+	}
 }
 
 func given(ack *wire.BindingAck) (prefixes []netip.Prefix) {

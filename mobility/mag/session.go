@@ -73,7 +73,8 @@ func (m *Machine) row(s *session) *mobility.Binding {
 
 // blank makes b the row of a session of which nothing is agreed, now or any more.
 func blank(b *mobility.Binding) {
-	b.State, b.Prefixes, b.Home, b.Router, b.Expires = mobility.StateInit, nil, netip.Prefix{}, netip.Addr{}, 0
+	b.State, b.Expires = mobility.StateInit, 0
+	b.Hold(func(h *mobility.Holding) { h.Prefixes, h.Home, h.Router = nil, netip.Prefix{}, netip.Addr{} })
 }
 
 // dataplane is what the binding wants of the forwarding plane.

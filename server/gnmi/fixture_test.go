@@ -337,11 +337,16 @@ func session(id int, change func(*mobility.Binding)) *mobility.Binding {
 	now := mobility.At(time.Unix(1_800_000_000, 0))
 	gateway := netip.MustParseAddr("2001:db8::11")
 	b := &mobility.Binding{
-		ID: dataplane.SessionID(id), Node: mobility.NAI(fmt.Sprintf("node%d@example.net", id)), LinkID: mobility.LinkID([]byte{2, 0, 0, 0, byte(id >> 8), byte(id)}),
-		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, byte(id >> 16), byte(id >> 8), byte(id)}), 64)},
+		ID:       dataplane.SessionID(id),
 		Ends:     unique.Make(mobility.Ends{Local: netip.MustParseAddr("2001:db8::1"), Remote: netip.AddrPortFrom(gateway, 0), CareOf: gateway, Peer: "mag1"}),
-		Lifetime: 600 * time.Second, Expires: mobility.At(time.Unix(1_800_000_600, 0)), Created: now, Updated: now,
-		Network: unique.Make("home"), Profile: unique.Make("@example.net"), Sequence: 1, State: mobility.StateActive, Install: mobility.Installed,
+		Lifetime: 600 * time.Second, Expires: mobility.At(time.Unix(1_800_000_600, 0)), Updated: now,
+		Profile: unique.Make("@example.net"), Sequence: 1, State: mobility.StateActive, Install: mobility.Installed,
+		Holding: &mobility.Holding{
+			Node:     mobility.NAI(fmt.Sprintf("node%d@example.net", id)),
+			LinkID:   mobility.LinkID([]byte{2, 0, 0, 0, byte(id >> 8), byte(id)}),
+			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, byte(id >> 16), byte(id >> 8), byte(id)}), 64)},
+			Created:  now, Network: unique.Make("home"),
+		},
 	}
 	if change != nil {
 		change(b)

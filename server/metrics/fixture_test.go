@@ -121,8 +121,11 @@ func table(n int) *binding.Table {
 	ends := unique.Make(mobility.Ends{Local: addr("2001:db8::1"), Remote: netip.AddrPortFrom(addr("2001:db8::11"), 0), CareOf: addr("2001:db8::11"), Peer: "mag1"})
 	for i := range n {
 		t.Put(&mobility.Binding{
-			ID: dataplane.SessionID(i + 1), Node: mobility.NAI(fmt.Sprintf("node%07d@example.net", i)), Ends: ends, State: mobility.StateActive,
-			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)},
+			ID: dataplane.SessionID(i + 1), Ends: ends, State: mobility.StateActive,
+			Holding: &mobility.Holding{
+				Node:     mobility.NAI(fmt.Sprintf("node%07d@example.net", i)),
+				Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)},
+			},
 		})
 	}
 	return t

@@ -44,11 +44,15 @@ var epoch = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 func bound(id int, sequence uint16) *mobility.Binding {
 	care := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(id % 7)})
 	return &mobility.Binding{
-		ID: dataplane.SessionID(id), Node: mobility.NAI(fmt.Sprintf("node%d@example.net", id)),
-		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 4: byte(id >> 24), 5: byte(id >> 16), 6: byte(id >> 8), 7: byte(id)}), 64)},
+		ID:       dataplane.SessionID(id),
 		Ends:     unique.Make(mobility.Ends{CareOf: care, Remote: netip.AddrPortFrom(care, 0), Peer: fmt.Sprint("mag", id%7)}),
-		Lifetime: 600 * time.Second, Expires: mobility.At(epoch.Add(600 * time.Second)), Created: mobility.At(epoch), Updated: mobility.At(epoch),
+		Lifetime: 600 * time.Second, Expires: mobility.At(epoch.Add(600 * time.Second)), Updated: mobility.At(epoch),
 		Sequence: sequence, State: mobility.StateActive, Install: mobility.Installed,
+		Holding: &mobility.Holding{
+			Node:     mobility.NAI(fmt.Sprintf("node%d@example.net", id)),
+			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 4: byte(id >> 24), 5: byte(id >> 16), 6: byte(id >> 8), 7: byte(id)}), 64)},
+			Created:  mobility.At(epoch),
+		},
 	}
 }
 

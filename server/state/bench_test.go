@@ -30,11 +30,15 @@ func (d *domain) fill(n int) {
 func session(id dataplane.SessionID, ends unique.Handle[mobility.Ends]) *mobility.Binding {
 	i := uint32(id)
 	return &mobility.Binding{
-		ID: id, Node: mobility.NAI(fmt.Sprintf("node%07d@example.net", i)), LinkID: mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
-		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)},
-		Ends:     ends, Lifetime: 600 * time.Second, Expires: mobility.At(start.Add(600 * time.Second)), Created: mobility.At(start), Updated: mobility.At(start),
-		Network: unique.Make("home"), Profile: unique.Make("@example.net"), Sequence: uint16(i), State: mobility.StateActive, Access: wire.Access80211,
-		Handoff: wire.HandoffUnchanged, Source: mobility.ProfileRealm, Install: mobility.Installed,
+		ID: id, Ends: ends, Lifetime: 600 * time.Second, Expires: mobility.At(start.Add(600 * time.Second)),
+		Updated: mobility.At(start), Profile: unique.Make("@example.net"), Sequence: uint16(i), State: mobility.StateActive,
+		Access: wire.Access80211, Handoff: wire.HandoffUnchanged, Source: mobility.ProfileRealm, Install: mobility.Installed,
+		Holding: &mobility.Holding{
+			Node:     mobility.NAI(fmt.Sprintf("node%07d@example.net", i)),
+			LinkID:   mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
+			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)},
+			Created:  mobility.At(start), Network: unique.Make("home"),
+		},
 	}
 }
 

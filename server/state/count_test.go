@@ -157,7 +157,10 @@ func TestIdentifiersOfNodes(t *testing.T) {
 // A number that has no name is shown as a number, and what is not known is left out.
 func TestUnusualBinding(t *testing.T) {
 	d := newDomain(t)
-	d.tables.lma.Put(&mobility.Binding{ID: 0xfeed, State: mobility.StateDeletePending, Access: 99, Handoff: 6, Updated: 1, Ends: unique.Make(mobility.Ends{})})
+	d.tables.lma.Put(&mobility.Binding{
+		ID: 0xfeed, State: mobility.StateDeletePending, Access: 99, Handoff: 6, Updated: 1, Ends: unique.Make(mobility.Ends{}),
+		Holding: &mobility.Holding{},
+	})
 	want := `/lma[name='lma1']/bindings/binding[id='feed'] {"id":"feed","access-technology":99,"handoff-indicator":6,"last-registration":"1970-01-01T00:00:00Z",` +
 		`"sequence":0,"handoff-count":0,"forwarding":"pending","state":"delete-pending"}`
 	if got := d.get("/mooring-pmipv6:pmipv6/lma/bindings"); len(got) != 1 || got[0] != want {

@@ -26,10 +26,14 @@ func TestNotificationsOfTheModel(t *testing.T) {
 	n, r := newNotifications(log), log.Read()
 	anchor, gateway := engine.Name{Role: engine.RoleLMA, Name: "l"}, engine.Name{Role: engine.RoleMAG, Name: "m"}
 	node, peer := mobility.NAI("n@example.net"), netip.MustParseAddrPort("192.0.2.1:5436")
-	b := &mobility.Binding{ID: 255, Node: node, Home: netip.MustParsePrefix("10.0.0.2/8"),
-		Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("2001:db8:1::/64")},
-		Ends:     unique.Make(mobility.Ends{Peer: "mag1", Remote: peer})}
-	nameless := &mobility.Binding{ID: 1, Node: node, Ends: unique.Make(mobility.Ends{Remote: peer})}
+	b := &mobility.Binding{
+		ID: 255, Ends: unique.Make(mobility.Ends{Peer: "mag1", Remote: peer}),
+		Holding: &mobility.Holding{
+			Node: node, Home: netip.MustParsePrefix("10.0.0.2/8"),
+			Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("2001:db8:1::/64")},
+		},
+	}
+	nameless := &mobility.Binding{ID: 1, Ends: unique.Make(mobility.Ends{Remote: peer}), Holding: &mobility.Holding{Node: node}}
 	start := time.Unix(0, 0)
 	at := start
 	add := func(machine engine.Name, ev mobility.Event) { n.add(engine.Event{At: at, Machine: machine, Event: ev}) }

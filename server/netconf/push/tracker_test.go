@@ -70,7 +70,10 @@ func (x *told) configure(nais string) {
 }
 
 func (x *told) bind(id, sequence int) {
-	x.table.Put(&mobility.Binding{ID: dataplane.SessionID(id), Node: mobility.NAI("n@d"), Sequence: uint16(sequence), State: mobility.StateActive, Updated: mobility.At(now), Ends: unique.Make(mobility.Ends{})})
+	x.table.Put(&mobility.Binding{
+		ID: dataplane.SessionID(id), Sequence: uint16(sequence), State: mobility.StateActive, Updated: mobility.At(now),
+		Ends: unique.Make(mobility.Ends{}), Holding: &mobility.Holding{Node: mobility.NAI("n@d")},
+	})
 }
 
 // tells checks what is told by now.

@@ -135,10 +135,14 @@ func (e *element) put(id int, sequence uint16) {
 	gateway := netip.MustParseAddr("2001:db8::11")
 	now := time.Now()
 	e.bindings.Put(&mobility.Binding{
-		ID: dataplane.SessionID(id), Node: mobility.NAI(fmt.Sprintf("node%d@example.net", id)), Sequence: sequence, State: mobility.StateActive, Install: mobility.Installed,
-		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, 0, byte(id >> 8), byte(id)}), 64)},
+		ID: dataplane.SessionID(id), Sequence: sequence, State: mobility.StateActive, Install: mobility.Installed,
 		Ends:     unique.Make(mobility.Ends{Local: netip.MustParseAddr("2001:db8::1"), Remote: netip.AddrPortFrom(gateway, 0), CareOf: gateway, Peer: "mag1"}),
-		Lifetime: time.Hour, Expires: mobility.At(now.Add(time.Hour)), Created: mobility.At(now), Updated: mobility.At(now),
+		Lifetime: time.Hour, Expires: mobility.At(now.Add(time.Hour)), Updated: mobility.At(now),
+		Holding: &mobility.Holding{
+			Node:     mobility.NAI(fmt.Sprintf("node%d@example.net", id)),
+			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, 0, byte(id >> 8), byte(id)}), 64)},
+			Created:  mobility.At(now),
+		},
 	})
 }
 

@@ -52,10 +52,15 @@ func TestNcclientPush(t *testing.T) {
 
 func registered(id dataplane.SessionID, sequence uint16) *mobility.Binding {
 	care := netip.MustParseAddr("2001:db8::11")
-	return &mobility.Binding{ID: id, Node: mobility.NAI("camera@example.net"), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")},
-		Ends:     unique.Make(mobility.Ends{CareOf: care, Remote: netip.AddrPortFrom(care, 0), Peer: "mag1"}),
-		Lifetime: 600 * time.Second, Expires: mobility.At(time.Now().Add(600 * time.Second)), Created: mobility.At(time.Now()), Updated: mobility.At(time.Now()),
-		Sequence: sequence, State: mobility.StateActive, Install: mobility.Installed}
+	return &mobility.Binding{
+		ID: id, Ends: unique.Make(mobility.Ends{CareOf: care, Remote: netip.AddrPortFrom(care, 0), Peer: "mag1"}),
+		Lifetime: 600 * time.Second, Expires: mobility.At(time.Now().Add(600 * time.Second)), Updated: mobility.At(time.Now()),
+		Sequence: sequence, State: mobility.StateActive, Install: mobility.Installed,
+		Holding: &mobility.Holding{
+			Node: mobility.NAI("camera@example.net"), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")},
+			Created: mobility.At(time.Now()),
+		},
+	}
 }
 
 // validateNotifications has yanglint check every message in a folder against the modules that are served.
