@@ -16,7 +16,8 @@ import (
 var compiled = sync.OnceValues(func() (*schema.Schema, error) {
 	return schema.Compile(os.DirFS("../tree/schema/testdata"),
 		schema.Source{Name: "example-types", Implement: true},
-		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}})
+		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}},
+		schema.Source{Name: "example-any", Implement: true})
 })
 
 func example(t testing.TB) *schema.Schema {

@@ -98,7 +98,7 @@ type valueEncoder struct {
 
 // append appends the TypedValue of a leaf or leaf-list: see typedValue, which makes the same.
 func (e *valueEncoder) append(b []byte, def *schema.Node, texts [][]byte) []byte {
-	switch e.encoding {
+	switch encodingOf(e.encoding, def) {
 	case gpb.Encoding_PROTO:
 		return e.appendProto(b, def, texts)
 	case gpb.Encoding_ASCII:
@@ -160,9 +160,6 @@ func appendScalar(b []byte, def *schema.Node, text []byte) []byte {
 
 // baseOf is the base of the type that a value is told as.
 func baseOf(def *schema.Node, text []byte) schema.Base {
-	if def.Kind == schema.AnyData {
-		return schema.String
-	}
 	if t := def.Type.UniformEncoding(); t != nil {
 		return t.Base
 	}

@@ -31,7 +31,7 @@ func appendJSON(b []byte, def *schema.Node, texts []string, value appendValue) [
 // that is not the leaf's.
 func appendPlainJSON(b []byte, def *schema.Node, text string) []byte {
 	if def.Kind == schema.AnyData {
-		return append(b, text...)
+		return tree.AppendJSONValue(b, def, text)
 	}
 	switch t := def.Type.Encoding(text); t.Base {
 	case schema.Int64, schema.Uint64, schema.Decimal64:

@@ -16,7 +16,7 @@ const asciiSeparator = "\n"
 
 // typedValue encodes the values of a leaf or leaf-list, which are canonical.
 func typedValue(encoding gpb.Encoding, def *schema.Node, texts []string) *gpb.TypedValue {
-	switch encoding {
+	switch encodingOf(encoding, def) {
 	case gpb.Encoding_PROTO:
 		return protoValue(def, texts)
 	case gpb.Encoding_ASCII:
@@ -25,6 +25,14 @@ func typedValue(encoding gpb.Encoding, def *schema.Node, texts []string) *gpb.Ty
 		return &gpb.TypedValue{Value: &gpb.TypedValue_JsonIetfVal{JsonIetfVal: appendJSON(nil, def, texts, tree.AppendJSONValue)}}
 	}
 	return &gpb.TypedValue{Value: &gpb.TypedValue_JsonVal{JsonVal: appendJSON(nil, def, texts, appendPlainJSON)}}
+}
+
+// encodingOf is the encoding of the values of a leaf: an anydata has no scalar, and no text that means anything by itself.
+func encodingOf(asked gpb.Encoding, def *schema.Node) gpb.Encoding {
+	if def.Kind == schema.AnyData && asked != gpb.Encoding_JSON {
+		return gpb.Encoding_JSON_IETF
+	}
+	return asked
 }
 
 func protoValue(def *schema.Node, texts []string) *gpb.TypedValue {
@@ -41,11 +49,7 @@ func protoValue(def *schema.Node, texts []string) *gpb.TypedValue {
 // scalar encodes one value in the field that section 2.2.3 of the specification gives its type. Canonical text cannot fail to be
 // read; what has no field of its own is text.
 func scalar(def *schema.Node, text string) *gpb.TypedValue {
-	base := schema.String
-	if def.Kind != schema.AnyData {
-		base = def.Type.Encoding(text).Base
-	}
-	switch base {
+	switch def.Type.Encoding(text).Base {
 	case schema.Int8, schema.Int16, schema.Int32, schema.Int64:
 		if v, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return &gpb.TypedValue{Value: &gpb.TypedValue_IntVal{IntVal: v}}

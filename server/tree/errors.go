@@ -182,6 +182,15 @@ func (p *problems) take(err error) error {
 
 func (p *problems) err() error { return errors.Join(p.list...) }
 
+// anyError says what is wrong with the content of an anydata or anyxml.
+func anyError(path schema.Path, err error) *Error {
+	e := &Error{Tag: InvalidValue, Path: path, Message: err.Error()}
+	if errors.Is(err, errAnyTooBig) {
+		e.Tag = TooBig
+	}
+	return e
+}
+
 // badElement is the error-info that names an element (RFC 6241 appendix A).
 func badElement(name string) []Info { return []Info{{Name: "bad-element", Value: name}} }
 

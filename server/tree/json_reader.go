@@ -23,7 +23,7 @@ type DecodeOptions struct {
 	Loose bool
 	// Any reads the content of an anydata or anyxml of an rpc from the XML reader, whose open element it is, and closes the element.
 	// before holds what has been read of the parameters so far. A *Error that it returns is a problem like others; any other error
-	// ends the reading. nil refuses anydata.
+	// ends the reading. nil reads it as it is.
 	Any func(def *schema.Node, before *Builder) error
 	// Alias names the child of def that an element stands for which names none: what clients in use send. nil refuses them all.
 	Alias func(def *schema.Node, el *xmlio.Element) *schema.Node
@@ -243,12 +243,7 @@ func (d *jsonDecoder) value(def *schema.Node) error {
 	case schema.Leaf:
 		return d.leaf(def)
 	case schema.AnyData:
-		v, err := d.dec.ReadValue()
-		if err == nil && !v.IsValid() {
-			d.fail(InvalidValue, "an object in it has a member twice")
-		}
-		d.build.Leaf(def, string(v))
-		return err
+		return d.any(def)
 	}
 	if ok, err := d.begins('{', anObject); !ok {
 		return err
@@ -258,6 +253,22 @@ func (d *jsonDecoder) value(def *schema.Node) error {
 		return err
 	}
 	d.build.Close()
+	return nil
+}
+
+// any reads the content of an anydata or anyxml.
+func (d *jsonDecoder) any(def *schema.Node) error {
+	v, err := d.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	value, err := parseAnyJSON(def, v)
+	if err != nil {
+		d.errs.add(anyError(d.where(), err))
+		d.gap()
+		return nil
+	}
+	d.build.Leaf(def, value)
 	return nil
 }
 

@@ -167,7 +167,7 @@ func (w *JSONWriter) quote(s string) {
 // empty as [null], all else quoted.
 func AppendJSONValue(b []byte, def *schema.Node, value string) []byte {
 	if def.Kind == schema.AnyData {
-		return append(b, value...)
+		return appendAnyJSON(b, def, value)
 	}
 	switch def.Type.Encoding(value).JSONToken() {
 	case schema.JSONNumber, schema.JSONBoolean:

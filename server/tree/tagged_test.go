@@ -2,7 +2,6 @@ package tree
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -91,7 +90,7 @@ func TestAnydataOfAnRPC(t *testing.T) {
 	if errs := Errors(err); reads != 1 || len(errs) != 1 || errs[0].Tag != BadElement {
 		t.Errorf("given twice: read %d times, %v", reads, err)
 	}
-	if _, err := DecodeXML(opened(t, text), rpc.Input, DecodeOptions{State: true}); !slices.ContainsFunc(Errors(err), func(e *Error) bool { return e.Tag == NotSupported }) {
+	if n, err := DecodeXML(opened(t, text), rpc.Input, DecodeOptions{State: true}); err != nil || n.ChildNamed("config").Value() != "<x/><y/>" {
 		t.Errorf("without a reader of anydata: %v", err)
 	}
 }

@@ -89,7 +89,7 @@ func (d *xmlDecoder) place(def *schema.Node, own *Edit, insert, anchor, anchorIs
 // anchor reads the entry that a place refers to: predicates for every key, or the value of a leaf-list.
 func (d *xmlDecoder) anchor(def *schema.Node, text string) ([]string, bool) {
 	if def.Kind == schema.LeafList {
-		value, err := def.Type.Parse(text, schema.Lexical{Module: d.module(def)})
+		value, err := def.Type.Parse(text, schema.Lexical{XML: true, Module: d.module(def)})
 		return []string{value}, err == nil
 	}
 	keys, err := schema.ParsePredicates(def, text, d.module(def.Keys[0]))

@@ -228,9 +228,11 @@ func (d *xmlDecoder) specialLeaf(def *schema.Node, own Edit) ([]Edit, error) {
 // value reads the text of the open element as a value of def. When it is none, which is then noted, ok is false and value the text.
 func (d *xmlDecoder) value(def *schema.Node) (value string, ok bool, err error) {
 	if def.Kind == schema.AnyData {
-		d.fail(NotSupported, nil, "%s cannot be configured here: the content of an anydata has no schema", def.Name)
-		d.gap()
-		return "", false, d.r.Skip()
+		value, wrong, err := readAny(d.r, def)
+		if wrong != nil {
+			d.errs.add(anyError(slices.Clone(d.path), wrong))
+		}
+		return value, wrong == nil && err == nil, err
 	}
 	text, ok, err := d.r.Value()
 	if err != nil {
@@ -240,7 +242,7 @@ func (d *xmlDecoder) value(def *schema.Node) (value string, ok bool, err error) 
 		d.fail(BadElement, badElement(def.Name), "a value is expected here, not elements")
 		return "", false, nil
 	}
-	value, err = def.Type.Parse(text, schema.Lexical{Module: d.module(def)})
+	value, err = def.Type.Parse(text, schema.Lexical{XML: true, Module: d.module(def)})
 	if err != nil {
 		d.errs.add(valueError(slices.Clone(d.path), err))
 		return text, false, nil

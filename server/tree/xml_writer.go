@@ -68,8 +68,13 @@ func (w *XMLWriter) Leaf(def *schema.Node, value string, isDefault bool) {
 		w.out.b = append(w.out.b, ` xmlns:wd="`+WithDefaultsNamespace+`" wd:default="true"`...)
 	}
 	if def.Kind == schema.AnyData {
-		w.out.b = append(append(w.out.b, '>'), value...)
+		if value == "" {
+			w.out.b = append(w.out.b, "/>"...)
+			return
+		}
+		w.out.b = appendAnyXML(append(w.out.b, '>'), value)
 		w.end(def)
+		w.out.flush(false)
 		return
 	}
 	text := value

@@ -141,7 +141,7 @@ func (c *compiler) choice(owner *Node, d *definition, in inherited) {
 
 func (c *compiler) node(parent *Node, d *definition, in inherited) {
 	n := &Node{Kind: kinds[d.keyword], Name: d.name, Module: d.module, Parent: parent, Case: in.in, Config: in.config,
-		byName: map[name]*Node{}, unsupported: map[name]string{}, schema: c.schema}
+		AnyXML: d.keyword == "anyxml", byName: map[name]*Node{}, unsupported: map[name]string{}, schema: c.schema}
 	c.sources[n] = d
 	n.path = joinPath(parent, n)
 	n.Whens = slices.Concat(in.whens, c.whens(d))

@@ -27,9 +27,9 @@ func Rename(text string, to func(prefix string) (string, bool)) (renamed string,
 			}
 			b.WriteString(text[i : i+end+2])
 			i += end + 2
-		case isNameByte(ch):
+		case IsNameByte(ch):
 			end := i
-			for end < len(text) && isNameByte(text[end]) {
+			for end < len(text) && IsNameByte(text[end]) {
 				end++
 			}
 			word := text[i:end]
@@ -48,6 +48,7 @@ func Rename(text string, to func(prefix string) (string, bool)) (renamed string,
 	return b.String(), true
 }
 
-func isNameByte(ch byte) bool {
+// IsNameByte reports whether a byte can be part of a name without its prefix.
+func IsNameByte(ch byte) bool {
 	return ch == '_' || ch == '-' || ch == '.' || ch >= '0' && ch <= '9' || ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= 0x80
 }

@@ -92,6 +92,7 @@ type Node struct {
 	Config      bool // true: configuration; false: state (config false), or content of an rpc, action or notification
 	Mandatory   bool // a leaf or anydata that must exist when its parent does
 	Presence    bool // a container with a meaning of its own
+	AnyXML      bool // anyxml, of the kind AnyData
 	UserOrdered bool // ordered-by user
 	Keys        []*Node
 	Unique      []Unique

@@ -24,6 +24,8 @@ const (
 type Lexical struct {
 	Token  Token
 	Schema bool // a default in a YANG module, where integers may be hexadecimal or octal
+	// XML: prefixes are those of an XML document, in which every name of an instance-identifier has one (RFC 7950 section 9.13.2).
+	XML bool
 	// Module resolves the prefix of an identity or of a name in an instance-identifier; "" stands for no prefix. In JSON
 	// prefixes are module names.
 	Module func(prefix string) *Module

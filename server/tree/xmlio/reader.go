@@ -62,7 +62,8 @@ type Reader struct {
 
 type binding struct{ prefix, space string }
 
-const xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+// XMLNamespace is that of the prefix xml, which need not be declared.
+const XMLNamespace = "http://www.w3.org/XML/1998/namespace"
 
 // SyntaxError says that the document is not well-formed, or not allowed, and where.
 type SyntaxError struct {
@@ -256,6 +257,32 @@ func (r *Reader) Value() (text string, ok bool, err error) {
 	}
 }
 
+// Mixed moves on inside the open element, where text and elements may stand beside each other: it opens the next child element, or
+// returns the text before it, or closes the open element when that has ended and returns neither.
+func (r *Reader) Mixed() (el *Element, text string, err error) {
+	if text = r.lead; text != "" {
+		r.lead = ""
+		return nil, text, nil
+	}
+	for {
+		t, err := r.token()
+		if err != nil {
+			return nil, "", err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			el, err = r.start(t)
+			return el, "", err
+		case xml.EndElement:
+			return nil, "", r.end(t)
+		case xml.CharData:
+			if len(t) > 0 {
+				return nil, string(t), nil
+			}
+		}
+	}
+}
+
 // Skip reads the rest of the open element and closes it.
 func (r *Reader) Skip() error {
 	for depth := len(r.bounds); len(r.bounds) >= depth; {
@@ -378,7 +405,7 @@ func (r *Reader) Namespace(prefix string) (space string, ok bool) {
 		}
 	}
 	if prefix == "xml" {
-		return xmlNamespace, true
+		return XMLNamespace, true
 	}
 	return "", prefix == ""
 }

@@ -25,6 +25,9 @@ type Eval struct {
 	Visible func(parent *Item, def *schema.Node) bool
 	// Readable decides whether a node may be seen: the filters of clients select among what they may read. nil says yes.
 	Readable func(*Item) bool
+	// Operation is the input of an rpc or action that is looked at, a child of its Parent that no data tree holds (RFC 7950 section
+	// 6.4.1); nil for none.
+	Operation *Item
 	// Plain leaves out what exists by default.
 	Plain bool
 	// Budget bounds the nodes that Select may meet, 0 does not: clients send expressions that nest walks of everything.
@@ -305,7 +308,9 @@ func formatNumber(f float64) string {
 
 // stringValue is the string-value of a node (XPath 1.0 section 5): of anything but a leaf, the values of all leaves in it.
 func (i *Item) stringValue() string {
-	if !i.Node.Schema().HasChildren() {
+	if def := i.Node.Schema(); def.Kind == schema.AnyData {
+		return tree.AnyText(i.Node.Value())
+	} else if !def.HasChildren() {
 		return i.Node.Value()
 	}
 	var b strings.Builder
@@ -321,6 +326,8 @@ func gather(b *strings.Builder, n *tree.Node) {
 				b.WriteString(e.Value())
 				gather(b, e)
 			}
+		case kid.Schema().Kind == schema.AnyData:
+			b.WriteString(tree.AnyText(kid.Value()))
 		default:
 			b.WriteString(kid.Value())
 			gather(b, kid)
