@@ -13,7 +13,6 @@ import (
 	"mooring/server/datastore"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/server/tree/validate"
 )
 
 // Call is what somebody wants to have done.
@@ -55,22 +54,18 @@ func (r *Registry) Handle(def *schema.Node, h Handler) {
 func (r *Registry) Knows(def *schema.Node) bool { return r != nil && r.handlers[def] != nil }
 
 // Run carries out an operation and returns its output, which is nil when it says nothing. running is the configuration that the
-// path is looked up in. The error joins *tree.Error values unless something is wrong with the element.
+// path is looked up in. Whether there is a handler is asked last. The error joins *tree.Error values unless something is wrong with
+// the element.
 func (r *Registry) Run(ctx context.Context, c *Call, running *tree.Node) (output *tree.Node, err error) {
-	if err := c.permit(); err != nil {
+	if err := c.Admit(running); err != nil {
 		return nil, err
 	}
-	if !exists(running, c.Path) {
-		return nil, &tree.Error{Tag: tree.DataMissing, Path: c.Path, Message: c.Path.String() + " does not exist"}
-	}
-	if err := validate.Input(c.Def.Input, c.Input); err != nil {
-		for _, e := range tree.Errors(err) {
-			e.Path = append(c.Path.Append(c.Def), e.Path...)
-		}
+	if err := c.Session.CheckInput(c.Path, c.Def, c.Input, running); err != nil {
 		return nil, err
 	}
 	if !r.Knows(c.Def) {
-		return nil, &tree.Error{Tag: tree.NotSupported, Path: c.Path, Message: c.Def.Name + " is not supported"}
+		return nil, &tree.Error{Tag: tree.NotSupported, Protocol: true, Path: c.Path, Message: c.Def.Name + " of module " + c.Def.Module.Name + " is not supported",
+			Info: []tree.Info{{Name: "bad-element", Value: c.Def.Name}}}
 	}
 	var b tree.Builder
 	b.Open(c.Def.Output)
@@ -79,6 +74,18 @@ func (r *Registry) Run(ctx context.Context, c *Call, running *tree.Node) (output
 	}
 	output, _ = b.Close()
 	return output, nil
+}
+
+// Admit decides whether the caller may run the operation, and whether what it is run on exists: what is asked before anybody looks at
+// the parameters. Run asks it, too. The errors are those of Run.
+func (c *Call) Admit(running *tree.Node) error {
+	if err := c.permit(); err != nil {
+		return err
+	}
+	if !exists(running, c.Path) {
+		return &tree.Error{Tag: tree.DataMissing, Path: c.Path, Message: c.Path.String() + " does not exist"}
+	}
+	return nil
 }
 
 // permit asks access control. An action needs the right to read the way to it, too (RFC 8341 section 3.1.3): who has not must

@@ -8,6 +8,7 @@ import (
 
 	"mooring/server/access"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // Session is somebody who edits: it holds locks and, without persist, an unconfirmed commit. Close it when the client goes.
@@ -21,6 +22,11 @@ type Session struct {
 // candidate.
 func (s *Store) NewSession(user access.User, id uint32) *Session {
 	return &Session{User: user, ID: id, store: s}
+}
+
+// CheckInput checks the parameters of an rpc, or of an action at a node, beside a configuration; see validate.Rules.Input.
+func (s *Session) CheckInput(at schema.Path, def *schema.Node, input, running *tree.Node) error {
+	return s.store.rules.Input(at, def, input, running)
 }
 
 // Close gives back the locks of the session, discards the candidate if it held that lock (RFC 6241 section 8.3.5.2), and

@@ -27,6 +27,9 @@ func (r *request) readAction() (operation, error) {
 	if len(a.errs) > 0 {
 		return nil, protocolLayer(errors.Join(a.errs...))
 	}
+	if a.refused != nil {
+		return nil, a.refused
+	}
 	r.def = a.call.Def
 	return func(r *request) (answer, error) { return r.run(&a.call) }, nil
 }
@@ -34,8 +37,9 @@ func (r *request) readAction() (operation, error) {
 // actionReader reads the way to an action.
 type actionReader struct {
 	*request
-	call action.Call
-	errs []error
+	call    action.Call
+	errs    []error
+	refused error // why the action is not run, whatever its parameters are
 }
 
 func (a *actionReader) fail(tag tree.Tag, element, message string) {
@@ -134,15 +138,21 @@ func (a *actionReader) placed(def *schema.Node, keys []string) bool {
 	return true
 }
 
-// read reads the parameters of the action.
+// read reads the parameters of the action, unless it is not run anyway (RFC 8341 section 3.4.4).
 func (a *actionReader) read(def *schema.Node) (err error) {
-	a.call.Def = def
+	a.call.Def, a.call.Session, a.call.Access = def, a.session.store, a.access
+	if a.refused = a.call.Admit(a.server.store.Running().Root); a.refused != nil {
+		return a.skip()
+	}
 	a.call.Input, err = tree.DecodeXML(a.xml, def.Input, tree.DecodeOptions{State: true})
 	if err != nil && !isProblem(err) {
 		return a.malformed(err)
 	}
 	if err != nil {
 		a.errs = append(a.errs, err)
+	}
+	for _, e := range tree.Errors(err) { // the decoder knows definitions, and not which entry this is about
+		e.Path = append(a.call.Path.Append(def), e.Path[len(def.Input.Ancestors()):]...)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestActions(t *testing.T) {
 		{paint("a", "water"), success},
 		{paint("a", "air"), plain + "resource-denied " + at},
 		{paint("z", "red"), plain + "data-missing /tr:top/tr:item[tr:id='z']"},
-		{act(`<item><id>a</id><paint/></item>`), plain + "missing-element " + at + "/tr:paint/tr:colour bad-element=colour"},
+		{act(`<item><id>a</id><paint/></item>`), protocol + "missing-element " + at + "/tr:paint/tr:colour bad-element=colour"},
 		{act(`<item><paint><colour>red</colour></paint><id>a</id></item>`), protocol + "missing-element /tr:top/tr:item bad-element=item"},
 		{act(`<item><id>a</id><paint><colour>red</colour></paint><paint><colour>blue</colour></paint></item>`), protocol + "bad-element " + at + " bad-element=paint"},
 		{act(`<item><id>a</id><dye/></item>`), protocol + "unknown-element /tr:top/tr:item bad-element=dye"},

@@ -44,7 +44,8 @@ var compiled = sync.OnceValues(func() (*schema.Schema, *validate.Rules) {
 			panic(err)
 		}
 	}
-	sources := append(model.Sources(), schema.Source{Name: "example-traps", Implement: true}, schema.Source{Name: "example-oracle", Implement: true})
+	sources := append(model.Sources(), schema.Source{Name: "example-traps", Implement: true}, schema.Source{Name: "example-oracle", Implement: true},
+		schema.Source{Name: "example-calls", Implement: true})
 	s, err := schema.Compile(files, sources...)
 	if err != nil {
 		panic(err)

@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -9,7 +10,6 @@ import (
 	"mooring/server/netconf/filter"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/server/tree/validate"
 	"mooring/server/tree/xmlio"
 )
 
@@ -105,12 +105,8 @@ func (r *request) operation(el *xmlio.Element) (operation, error) {
 	if err != nil && !isProblem(err) {
 		return nil, r.malformed(err)
 	}
-	if err == nil {
-		if err = validate.Input(def.Input, r.input); err != nil {
-			for _, e := range tree.Errors(err) {
-				e.Path = append(schema.Path{{Node: def}, {Node: def.Input}}, e.Path...)
-			}
-		}
+	if err == nil && r.server.known[def] != nil { // others are checked where they are run
+		err = r.incomplete()
 	}
 	if err == nil {
 		err = r.refuseURL()
@@ -119,6 +115,18 @@ func (r *request) operation(el *xmlio.Element) (operation, error) {
 		return nil, protocolLayer(err)
 	}
 	return perform, r.wrong
+}
+
+// incomplete says what the parameters of an operation of the protocol lack. Where else they break a rule of its module the operation
+// says so by itself, in the terms that its RFC asks for.
+func (r *request) incomplete() error {
+	var missing []error
+	for _, e := range tree.Errors(r.session.store.CheckInput(nil, r.def, r.input, r.server.store.Running().Root)) {
+		if e.Tag == tree.MissingElement || e.AppTag == "too-many-elements" {
+			missing = append(missing, e)
+		}
+	}
+	return errors.Join(missing...)
 }
 
 // find says which operation an element asks for.
@@ -134,7 +142,7 @@ func (r *request) find(el *xmlio.Element) (*schema.Node, operation, error) {
 	if perform := s.known[def]; perform != nil {
 		return def, perform, nil
 	}
-	if s.actions.Knows(def) {
+	if def != nil {
 		return def, (*request).own, nil
 	}
 	return nil, nil, protocolError(tree.NotSupported, el.Name.Local, "operation "+el.Name.Local+" of module "+m.Name+" is not supported")

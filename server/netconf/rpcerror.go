@@ -15,10 +15,10 @@ func (f *failure) Error() string { return f.problem.Error() }
 
 func rpcLayer(e *tree.Error) error { return &failure{e} }
 
-// protocolLayer marks problems as those of a parameter and not of data.
+// protocolLayer marks problems as those of a parameter and not of data; data-missing is one of data only (RFC 6241 appendix A).
 func protocolLayer(err error) error {
 	for _, e := range tree.Errors(err) {
-		e.Protocol = true
+		e.Protocol = e.Tag != tree.DataMissing
 	}
 	return err
 }
@@ -104,7 +104,7 @@ func (w *replyWriter) rpcError(e *tree.Error, layer string, hints *refusal) {
 func (w *replyWriter) info(i tree.Info) {
 	value, modules := i.Value, []*schema.Module(nil)
 	if i.Path != nil {
-		value, modules = formatPath(i.Path, nil)
+		value, modules = formatPath(i.Path, w.base)
 	}
 	if i.Namespace == "" {
 		w.start(i.Name)

@@ -173,9 +173,13 @@ func (c *compiler) bindPath(p *leafrefText, n *Node) (*LeafrefPath, error) {
 	return bound, nil
 }
 
+// ascend goes up as data does: in data the parameters of an rpc or action stand in the element that invokes it, which input and
+// output stand for here.
 func ascend(n *Node, levels int) *Node {
 	for ; levels > 0 && n != nil; levels-- {
-		n = n.Parent
+		if n = n.Parent; n != nil && (n.Kind == RPC || n.Kind == Action) {
+			n = n.Parent
+		}
 	}
 	return n
 }

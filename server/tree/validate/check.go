@@ -15,7 +15,9 @@ import (
 type checker struct {
 	*Rules
 	root *xpath.Item
-	errs []objection
+	// operation is the input of an rpc or action whose parameters are checked; nil when it is configuration.
+	operation *xpath.Item
+	errs      []objection
 	// full: the whole tree is walked, so every list is looked at once and needs no index.
 	full bool
 	// unique is asked instead of comparing all entries when the walk is not full.
@@ -53,12 +55,16 @@ func (c *checker) err() error {
 }
 
 func (c *checker) eval(i *xpath.Item) xpath.Eval {
-	return xpath.Eval{From: i, Visible: func(parent *xpath.Item, def *schema.Node) bool { return c.holds(parent, def) }}
+	return xpath.Eval{From: i, Operation: c.operation, Visible: func(parent *xpath.Item, def *schema.Node) bool { return c.holds(parent, def) }}
 }
 
 // holds reports whether all conditions of a node in parent are true.
 func (c *checker) holds(parent *xpath.Item, def *schema.Node) bool {
-	for _, w := range c.nodes[def].whens {
+	nr := c.nodes[def]
+	if nr == nil {
+		return true // state
+	}
+	for _, w := range nr.whens {
 		if !c.when(w, parent, def) {
 			return false
 		}
@@ -181,10 +187,10 @@ func (c *checker) refers(i *xpath.Item, t *schema.Type, value string) bool {
 		if _, err := t.ParseCanonical(value); err != nil {
 			return false
 		}
-		return !t.RequireInstance || len(xpath.Targets(i, t.Leafref, value)) > 0
+		return !t.RequireInstance || c.unseen(t.Target) || len(xpath.Targets(i, t.Leafref, value)) > 0
 	case schema.InstanceID:
 		p, err := t.ParsePath(value)
-		return err == nil && (!t.RequireInstance || c.exists(p))
+		return err == nil && (!t.RequireInstance || c.unseen(p.Last().Node) || c.exists(p))
 	case schema.Union: // the first member that the value fits and whose target exists (RFC 7950 section 9.12)
 		return slices.ContainsFunc(t.Members, func(m *schema.Type) bool {
 			got, err := m.ParseCanonical(value)
@@ -225,7 +231,7 @@ func (c *checker) demands(i *xpath.Item, nr *nodeRules) {
 		kid := i.Node.Child(def)
 		switch {
 		case def.Mandatory && kid == nil && !c.unsure(i, def):
-			c.fail(i, partDemands, &tree.Error{Tag: tree.DataMissing, Path: i.Path().Append(def), Message: "is mandatory and missing"})
+			c.fail(i, partDemands, c.missing(i, def))
 		case def.Kind == schema.List || def.Kind == schema.LeafList:
 			c.numbers(i, def, kid)
 		}
@@ -240,7 +246,11 @@ func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
 	if list != nil {
 		n = uint64(list.Len())
 	}
-	if n < def.MinElements && !c.unsure(i, def) {
+	switch {
+	case n >= def.MinElements || c.unsure(i, def):
+	case n == 0 && c.operation != nil:
+		c.fail(i, partDemands, c.missing(i, def))
+	default:
 		c.fail(i, partDemands, &tree.Error{Tag: tree.OperationFailed, AppTag: "too-few-elements", Path: i.Path().Append(def),
 			Message: fmt.Sprintf("has %d entries, needs at least %d", n, def.MinElements)})
 	}
@@ -260,6 +270,15 @@ func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
 			c.fail(i, partDemands, k.error(i.Path()))
 		}
 	}
+}
+
+// missing is the error of what is mandatory: of a parameter it is the request that lacks it (RFC 6241 appendix A).
+func (c *checker) missing(i *xpath.Item, def *schema.Node) *tree.Error {
+	if c.operation == nil {
+		return &tree.Error{Tag: tree.DataMissing, Path: i.Path().Append(def), Message: "is mandatory and missing"}
+	}
+	return &tree.Error{Tag: tree.MissingElement, Path: i.Path().Append(def), Info: []tree.Info{{Name: "bad-element", Value: def.Name}},
+		Message: "parameter " + def.Name + " is missing"}
 }
 
 // unsure reports whether it cannot be known if an instance lacks a child.
@@ -287,6 +306,10 @@ func (c *checker) choice(i *xpath.Item, ch *schema.Choice) {
 	if slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool {
 		return c.due(i, k) || slices.ContainsFunc(k.All(), func(def *schema.Node) bool { return c.unsure(i, def) })
 	}) {
+		return
+	}
+	if c.operation != nil {
+		c.fail(i, partDemands, noCase(i, ch))
 		return
 	}
 	names := make([]string, len(ch.Cases))

@@ -2,86 +2,83 @@ package validate
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
+	"mooring/server/tree/xpath"
 )
 
-// Input checks that the parameters of an rpc or action are complete: mandatory nodes and choices, numbers of elements. The
-// tree is what DecodeXML made of the input; nil stands for an empty one. What is missing is a missing-element (RFC 6241
-// appendix A), since it is the request that lacks it.
-func Input(def *schema.Node, input *tree.Node) error {
-	var p parameters
-	p.check(schema.Path{}, def, input)
-	return errors.Join(p.errs...)
-}
-
-type parameters struct{ errs []error }
-
-func (p *parameters) check(path schema.Path, def *schema.Node, n *tree.Node) {
-	for _, child := range def.Children {
-		if child.Case != nil && !held(n, child.Case.All()) {
-			continue
-		}
-		kid := childOf(n, child)
-		count := uint64(0)
-		if kid != nil && kid.IsList() {
-			count = uint64(kid.Len())
-		}
-		switch {
-		case child.Mandatory && kid == nil || count < child.MinElements:
-			p.errs = append(p.errs, &tree.Error{Tag: tree.MissingElement, Path: path.Append(child), Node: child,
-				Info: []tree.Info{{Name: "bad-element", Value: child.Name}}, Message: fmt.Sprintf("parameter %s is missing", child.Name)})
-		case child.MaxElements > 0 && count > child.MaxElements:
-			p.errs = append(p.errs, &tree.Error{Tag: tree.OperationFailed, AppTag: "too-many-elements", Path: path.Append(child), Node: child,
-				Message: fmt.Sprintf("is given %d times, at most %d are taken", count, child.MaxElements)})
-		case child.Kind == schema.Container && (kid != nil || !child.Presence):
-			p.check(path.Append(child), child, kid)
-		case child.Kind == schema.List:
-			for e := range kid.Entries() {
-				p.check(append(path[:len(path):len(path)], e.Step()), child, e)
+// Input checks the parameters of def, an rpc, or an action at the node that the path leads to, by what the schema asks of them. The
+// tree is what DecodeXML made of the input; nil stands for an empty one. Expressions see running beside the parameters (RFC 7950
+// section 6.4.1), but no state; whether a reference to state leads anywhere is for whoever carries out the operation to say.
+//
+// What is missing is a missing-element (RFC 6241 appendix A), since it is the request that lacks it; what else is wrong may be a
+// consequence of that, and is not reported then. Paths lead through the rpc or action to the parameter.
+func (r *Rules) Input(at schema.Path, def *schema.Node, input, running *tree.Node) error {
+	if input == nil {
+		input = tree.Stub(schema.Step{Node: def.Input})
+	}
+	c := &checker{Rules: r, root: xpath.Root(running), full: true}
+	c.operation = c.way(at).Child(input)
+	c.subtree(c.operation)
+	var missing, errs []error
+	for _, o := range c.errs {
+		o.Path[len(at)].Node = def
+		for _, info := range o.Info {
+			if info.Path != nil {
+				info.Path[len(at)].Node = def
 			}
 		}
-	}
-	for _, ch := range mandatoryChoices(def.Choices) {
-		if (ch.Parent == nil || held(n, ch.Parent.All())) && !slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool { return held(n, k.All()) }) {
-			names := alternatives(ch)
-			missing := names[0]
-			if n == nil && def.Kind == schema.Container {
-				missing = def.Name // it may be there, and empty
-			}
-			p.errs = append(p.errs, &tree.Error{Tag: tree.MissingElement, AppTag: "missing-choice", Path: path, Node: def,
-				Info:    []tree.Info{{Name: "bad-element", Value: missing}, {Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
-				Message: "one of these parameters is needed: " + strings.Join(names, ", ")})
+		o.Protocol = o.Tag != tree.DataMissing // which is one of the application only
+		errs = append(errs, o.Error)
+		if o.Tag == tree.MissingElement {
+			missing = append(missing, o.Error)
 		}
 	}
+	if len(missing) > 0 {
+		return errors.Join(missing...)
+	}
+	return errors.Join(errs...)
 }
 
-// alternatives names the nodes of a choice; those of features that are lacking are not there.
-func alternatives(ch *schema.Choice) (names []string) {
+// way makes the items on the way to a node, which need not be there when it is state or exists by default.
+func (c *checker) way(path schema.Path) *xpath.Item {
+	at := c.root
+	for i, step := range path {
+		n := c.root.Node.Get(path[:i+1])
+		if n == nil {
+			n = tree.Stub(step)
+		}
+		at = at.Child(n)
+	}
+	return at
+}
+
+// unseen reports whether def is state, of which a check of parameters knows nothing.
+func (c *checker) unseen(def *schema.Node) bool {
+	return c.operation != nil && !def.Config && !slices.Contains(def.Ancestors(), c.operation.Node.Schema())
+}
+
+// noCase is the error of a choice that has to be made. Nodes of features that are lacking are not there.
+func noCase(i *xpath.Item, ch *schema.Choice) *tree.Error {
+	var names []string
 	for _, c := range ch.Cases {
 		for _, n := range c.All() {
 			names = append(names, n.Name)
 		}
 	}
-	if len(names) == 0 {
-		return []string{ch.Name}
+	missing := ch.Name
+	switch def := i.Node.Schema(); {
+	case i.Node.Len() == 0 && def.Kind == schema.Container:
+		missing = def.Name // it may be there, and empty
+	case len(names) > 0:
+		missing = names[0]
 	}
-	return names
-}
-
-func childOf(n *tree.Node, def *schema.Node) *tree.Node {
-	if n == nil {
-		return nil
-	}
-	return n.Child(def)
-}
-
-func held(n *tree.Node, nodes []*schema.Node) bool {
-	return slices.ContainsFunc(nodes, func(def *schema.Node) bool { return childOf(n, def) != nil })
+	return &tree.Error{Tag: tree.MissingElement, AppTag: "missing-choice", Path: i.Path(),
+		Info:    []tree.Info{{Name: "bad-element", Value: missing}, {Namespace: tree.YANGNamespace, Name: "missing-choice", Value: ch.Name}},
+		Message: "one of these parameters is needed: " + strings.Join(names, ", ")}
 }
 
 // mandatoryChoices collects the choices that must be made, those inside cases included.

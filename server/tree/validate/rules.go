@@ -81,15 +81,30 @@ func Compile(s *schema.Schema) (*Rules, error) {
 	r := &Rules{schema: s, nodes: map[*schema.Node]*nodeRules{}, readers: map[*schema.Node][]reader{}}
 	var errs []error
 	r.compile(s.Root, &errs)
+	for _, def := range s.RPCs {
+		r.compile(def.Input, &errs)
+	}
+	r.actions(s.Root, &errs)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// compile compiles the rules of n and everything below. State has no rules here: what the element reports of itself is not
-// refused.
+// actions compiles the rules of the parameters of all actions at n and below.
+func (r *Rules) actions(n *schema.Node, errs *[]error) {
+	for _, def := range n.Actions {
+		r.compile(def.Input, errs)
+	}
+	for _, c := range n.Children {
+		r.actions(c, errs)
+	}
+}
+
+// compile compiles the rules of n and everything below: of configuration, or of the input of an rpc or action. State has no rules here:
+// what the element reports of itself is not refused.
 func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
+	parameters := !n.Config
 	nr := &nodeRules{def: n}
 	r.nodes[n] = nr
 	for i := range n.Musts {
@@ -113,7 +128,7 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 		nr.refs = r.references(n, n.Type)
 	}
 	for _, c := range n.Children {
-		if !c.Config {
+		if !c.Config && !parameters {
 			continue
 		}
 		below := r.compile(c, errs)
@@ -126,7 +141,7 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 		nr.ruled = nr.ruled || below.ruled
 		nr.conditional = nr.conditional || below.conditional
 	}
-	nr.choices = slices.DeleteFunc(mandatoryChoices(n.Choices), func(ch *schema.Choice) bool { return !ch.Config })
+	nr.choices = slices.DeleteFunc(mandatoryChoices(n.Choices), func(ch *schema.Choice) bool { return !ch.Config && !parameters })
 	nr.ruled = nr.ruled || len(nr.musts)+len(nr.whens)+len(nr.demands)+len(nr.choices) > 0 || nr.refs
 	nr.conditional = nr.conditional || len(nr.whens) > 0
 	return nr
@@ -153,6 +168,9 @@ func demanding(c *schema.Node) bool {
 
 // reads registers a rule with everything that its expression looks at when it is evaluated at from.
 func (r *Rules) reads(e *xpath.Expr, from *schema.Node, rule reader) {
+	if !rule.def.Config {
+		return // parameters, of which all are looked at
+	}
 	reads, all := e.Reads(from)
 	if all {
 		rule.anchor = r.schema.Root
@@ -166,7 +184,7 @@ func (r *Rules) reads(e *xpath.Expr, from *schema.Node, rule reader) {
 }
 
 func (r *Rules) register(n *schema.Node, rule reader) {
-	if !slices.Contains(r.readers[n], rule) {
+	if rule.def.Config && !slices.Contains(r.readers[n], rule) {
 		r.readers[n] = append(r.readers[n], rule)
 	}
 }
@@ -184,7 +202,7 @@ func (r *Rules) references(n *schema.Node, t *schema.Type) bool {
 		}
 		return true
 	case schema.InstanceID:
-		if t.RequireInstance {
+		if t.RequireInstance && n.Config {
 			r.anything = append(r.anything, reader{def: n, anchor: r.schema.Root, part: partRef, target: true})
 		}
 		return t.RequireInstance

@@ -86,6 +86,9 @@ func (t test) matches(i *Item) bool {
 		return false
 	}
 	def := i.Node.Schema()
+	if def.Kind == schema.Input {
+		def = def.Parent
+	}
 	return (t.module == nil || def.Module == t.module) && (t.kind == testAny || def.Name == t.local)
 }
 
@@ -99,7 +102,7 @@ func (c *context) named(i *Item, s *step) (NodeSet, []predicate) {
 		if child := def.Child(s.test.module.Name, s.test.local); child != nil {
 			return c.ofDefinition(i, child, s.predicates)
 		}
-		return c.notifications(i, s), s.predicates
+		return c.undefined(i, s), s.predicates
 	}
 	matches := 0
 	for _, child := range def.Children {
@@ -114,14 +117,14 @@ func (c *context) named(i *Item, s *step) (NodeSet, []predicate) {
 	case matches > 1: // of several modules: apply all predicates to all
 		return c.along(i, s), s.predicates
 	case matches == 0:
-		return c.notifications(i, s), s.predicates
+		return c.undefined(i, s), s.predicates
 	}
 	return out, left
 }
 
-// notifications is the child axis where it leads to a notification: those are no children by definition.
-func (c *context) notifications(i *Item, s *step) NodeSet {
-	if def := i.Node.Schema(); def.Kind != schema.Root && len(def.Notifications) == 0 {
+// undefined is the child axis where it leads to a notification, rpc or action: those are no children by definition.
+func (c *context) undefined(i *Item, s *step) NodeSet {
+	if def := i.Node.Schema(); def.Kind != schema.Root && len(def.Notifications)+len(def.Actions) == 0 {
 		return nil
 	}
 	return c.along(i, s)
@@ -230,7 +233,10 @@ func (c *context) children(i *Item) (out NodeSet) {
 			return nil
 		}
 		return NodeSet{{Node: i.Node, Parent: i, text: true}}
-	case c.Plain:
+	case c.Operation != nil && same(i, c.Operation.Parent):
+		out = append(out, c.Operation)
+	}
+	if c.Plain {
 		for kid := range i.Node.Children() {
 			out = c.expand(i, kid, out)
 		}
