@@ -1,0 +1,268 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+	"unique"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// kind is the first octet of a record. Version has to be raised with every change of meaning here or below.
+type kind byte
+
+const (
+	kindMachine kind = iota + 1 // the following records are of this machine: name, highest identifier so far
+	kindRow                     // a binding, whole
+	kindRenewal                 // what a refresh changes in a binding
+	kindDelete                  // a binding is no more
+	kindForget                  // none of the machine's bindings is any more
+	kindEnd                     // of a snapshot: how many bindings it has
+)
+
+// errRecord says that a frame has a good checksum and makes no sense nevertheless.
+var errRecord = errors.New("a record cannot be read")
+
+// renews says whether two versions of a binding differ in no more than a renewal carries. Whether the dataplane has the binding is not
+// kept: it is asked again.
+func renews(old, now *mobility.Binding) bool {
+	return old.State == now.State && old.Ends == now.Ends && old.Tx == now.Tx && old.Rx == now.Rx &&
+		old.Access == now.Access && old.Source == now.Source && old.Status == now.Status && old.Profile == now.Profile &&
+		old.Handovers == now.Handovers && old.Refresh == now.Refresh && sameHolding(old.Holding, now.Holding)
+}
+
+func sameHolding(a, b *mobility.Holding) bool {
+	return a == b || a.Node == b.Node && a.LinkID == b.LinkID && slices.Equal(a.Prefixes, b.Prefixes) && a.Home == b.Home && a.Router == b.Router &&
+		a.LinkLocal == b.LinkLocal && a.Link == b.Link && a.Network == b.Network && a.Created == b.Created
+}
+
+// appendRenewal appends what renews leaves to be different.
+func appendRenewal(b []byte, r *mobility.Binding) []byte {
+	b = binary.AppendUvarint(append(b, byte(kindRenewal)), uint64(r.ID))
+	b = binary.AppendUvarint(b, uint64(r.Lifetime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Expires))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Updated))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Timestamp))
+	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
+	return append(b, byte(r.Handoff))
+}
+
+func (o *octets) renew(r *mobility.Binding) {
+	r.Lifetime = time.Duration(o.uvarint())
+	r.Expires, r.Updated = mobility.Instant(o.uint64()), mobility.Instant(o.uint64())
+	r.Timestamp, r.Sequence = wire.Timestamp(o.uint64()), o.uint16()
+	r.Handoff = wire.Handoff(o.byte())
+}
+
+func appendRow(b []byte, r *mobility.Binding) []byte {
+	b = binary.AppendUvarint(append(b, byte(kindRow)), uint64(r.ID))
+	b = appendText(b, r.Node)
+	b = appendText(b, r.LinkID)
+	b = binary.AppendUvarint(b, uint64(len(r.Prefixes)))
+	for _, p := range r.Prefixes {
+		b = appendPrefix(b, p)
+	}
+	b = appendAddr(appendPrefix(b, r.Home), r.Router)
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.LinkLocal))
+	b = appendEnds(b, r.Ends)
+	b = appendKey(appendKey(b, r.Tx), r.Rx)
+	b = binary.AppendUvarint(b, uint64(r.Lifetime))
+	for _, instant := range [...]mobility.Instant{r.Expires, r.Created, r.Updated} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(instant))
+	}
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.Timestamp))
+	for _, name := range [...]unique.Handle[string]{r.Link, r.Network, r.Profile} {
+		b = appendText(b, value(name))
+	}
+	b = binary.AppendUvarint(b, uint64(r.Handovers))
+	b = binary.AppendUvarint(b, uint64(r.Refresh))
+	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
+	return append(b, byte(r.State), byte(r.Access), byte(r.Handoff), byte(r.Source), byte(r.Status))
+}
+
+func (o *octets) row(id dataplane.SessionID, known *names) *mobility.Binding {
+	h := &mobility.Holding{Node: mobility.NodeID(o.text()), LinkID: mobility.LinkID(o.text())}
+	if n := o.uvarint(); n > 0 && n <= uint64(len(o.rest)) {
+		h.Prefixes = make([]netip.Prefix, n)
+		for i := range h.Prefixes {
+			h.Prefixes[i] = o.prefix()
+		}
+	}
+	h.Home, h.Router = o.prefix(), o.addr()
+	h.LinkLocal = mobility.LinkLocal(o.uint64())
+	r := &mobility.Binding{ID: id, Holding: h}
+	r.Ends = known.ends(o)
+	r.Tx, r.Rx = o.key(), o.key()
+	r.Lifetime = time.Duration(o.uvarint())
+	r.Expires, h.Created, r.Updated = mobility.Instant(o.uint64()), mobility.Instant(o.uint64()), mobility.Instant(o.uint64())
+	r.Timestamp = wire.Timestamp(o.uint64())
+	h.Link, h.Network, r.Profile = known.name(o), known.name(o), known.name(o)
+	r.Handovers, r.Refresh = uint32(o.uvarint()), uint32(o.uvarint())
+	r.Sequence = o.uint16()
+	r.State, r.Access, r.Handoff = mobility.State(o.byte()), wire.AccessType(o.byte()), wire.Handoff(o.byte())
+	r.Source, r.Status = mobility.ProfileSource(o.byte()), wire.Status(o.byte())
+	return r
+}
+
+func appendEnds(b []byte, h unique.Handle[mobility.Ends]) []byte {
+	e := value(h)
+	var room [256]byte
+	ends := appendAddr(room[:0], e.Local)
+	ends = binary.LittleEndian.AppendUint16(appendAddr(ends, e.Remote.Addr()), e.Remote.Port())
+	ends = appendText(appendAddr(ends, e.CareOf), e.Peer)
+	t := e.Tunnel
+	ends = appendAddr(appendAddr(appendText(ends, t.VRF), t.Local), t.Peer)
+	ends = append(binary.LittleEndian.AppendUint16(ends, t.Port), byte(t.Encap))
+	return appendText(b, ends)
+}
+
+func (o *octets) endsOf() (e mobility.Ends) {
+	e.Local = o.addr()
+	remote := o.addr()
+	e.Remote = netip.AddrPortFrom(remote, o.uint16())
+	e.CareOf, e.Peer = o.addr(), string(o.text())
+	e.Tunnel.VRF = string(o.text())
+	e.Tunnel.Local, e.Tunnel.Peer = o.addr(), o.addr()
+	e.Tunnel.Port, e.Tunnel.Encap = o.uint16(), dataplane.Encap(o.byte())
+	return e
+}
+
+// names makes one value of what many bindings share, and finds it again by its octets.
+type names struct {
+	texts map[string]unique.Handle[string]
+	pairs map[string]unique.Handle[mobility.Ends]
+}
+
+func newNames() *names {
+	return &names{map[string]unique.Handle[string]{}, map[string]unique.Handle[mobility.Ends]{}}
+}
+
+func (n *names) name(o *octets) unique.Handle[string] {
+	text := o.text()
+	h, ok := n.texts[string(text)]
+	if !ok {
+		h = unique.Make(string(text))
+		n.texts[string(text)] = h
+	}
+	return h
+}
+
+func (n *names) ends(o *octets) unique.Handle[mobility.Ends] {
+	text := o.text()
+	h, ok := n.pairs[string(text)]
+	if !ok {
+		within := octets{rest: text}
+		h = unique.Make(within.endsOf())
+		o.bad = o.bad || within.bad || len(within.rest) > 0
+		n.pairs[string(text)] = h
+	}
+	return h
+}
+
+// value is that of a handle; the zero handle has the zero value.
+func value[T comparable](h unique.Handle[T]) (v T) {
+	if h != (unique.Handle[T]{}) {
+		v = h.Value()
+	}
+	return v
+}
+
+func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// An address is its length and its octets; the invalid one has length 0.
+func appendAddr(b []byte, a netip.Addr) []byte {
+	switch {
+	case a.Is4():
+		octets := a.As4()
+		return append(append(b, 4), octets[:]...)
+	case a.Is6():
+		octets := a.As16()
+		return append(append(b, 16), octets[:]...)
+	}
+	return append(b, 0)
+}
+
+func appendPrefix(b []byte, p netip.Prefix) []byte {
+	return append(appendAddr(b, p.Addr()), byte(max(0, p.Bits())))
+}
+
+func appendKey(b []byte, k dataplane.Key) []byte {
+	set := byte(0)
+	if k.Set {
+		set = 1
+	}
+	return binary.LittleEndian.AppendUint32(append(b, set), k.Value)
+}
+
+// octets is what is still to be read of a frame. Reading past the end gives zeros and sets bad.
+type octets struct {
+	rest []byte
+	bad  bool
+}
+
+var zeros [16]byte
+
+// take returns the next n octets.
+func (o *octets) take(n int) []byte {
+	if n > len(o.rest) || n < 0 {
+		o.rest, o.bad = nil, true
+		return zeros[:min(max(n, 0), len(zeros))]
+	}
+	taken := o.rest[:n]
+	o.rest = o.rest[n:]
+	return taken
+}
+
+func (o *octets) byte() byte     { return o.take(1)[0] }
+func (o *octets) uint16() uint16 { return binary.LittleEndian.Uint16(o.take(2)) }
+func (o *octets) uint32() uint32 { return binary.LittleEndian.Uint32(o.take(4)) }
+func (o *octets) uint64() uint64 { return binary.LittleEndian.Uint64(o.take(8)) }
+
+func (o *octets) uvarint() uint64 {
+	v, n := binary.Uvarint(o.rest)
+	if n <= 0 {
+		o.rest, o.bad = nil, true
+		return 0
+	}
+	o.rest = o.rest[n:]
+	return v
+}
+
+// text returns octets that come with their number; they belong to the frame.
+func (o *octets) text() []byte {
+	n := o.uvarint()
+	if n > uint64(len(o.rest)) {
+		o.rest, o.bad = nil, true
+		return nil
+	}
+	return o.take(int(n))
+}
+
+func (o *octets) addr() netip.Addr {
+	switch n := o.byte(); n {
+	case 0:
+		return netip.Addr{}
+	case 4:
+		return netip.AddrFrom4([4]byte(o.take(4)))
+	case 16:
+		return netip.AddrFrom16([16]byte(o.take(16)))
+	}
+	o.rest, o.bad = nil, true
+	return netip.Addr{}
+}
+
+func (o *octets) prefix() netip.Prefix {
+	a := o.addr()
+	return netip.PrefixFrom(a, int(o.byte()))
+}
+
+func (o *octets) key() dataplane.Key {
+	return dataplane.Key{Set: o.byte() == 1, Value: o.uint32()}
+}
