@@ -78,24 +78,30 @@ type Grant struct {
 	Expires   time.Time
 }
 
+// Change is what became of a binding that has to survive a restart. A nil Old is a new one, a nil New one that has ended.
+type Change struct{ Old, New *Binding }
+
 // Effects is what a step of a machine asks for. The order of the fields is the order in which it is done, and that order is
-// a contract: traffic is forwarded before anybody is told that it is. The caller of a machine owns the Effects, and resets
-// and reuses it from step to step.
+// a contract: nobody is told of what a restart would undo, and traffic is forwarded before anybody is told that it is. The caller of a
+// machine owns the Effects, and resets and reuses it from step to step.
 type Effects struct {
-	Sessions []dataplane.Change // 1 handed to the dataplane, not awaited
-	Grants   []Grant            // 2 told to the access side
-	Send     []Datagram         // 3 answers and requests
-	Events   []Event            // 4 notifications
+	Store    []Change           // 1 kept over restarts
+	Sessions []dataplane.Change // 2 handed to the dataplane, not awaited
+	Grants   []Grant            // 3 told to the access side
+	Send     []Datagram         // 4 answers and requests
+	Events   []Event            // 5 notifications
 
 	octets []byte // memory of Send
 }
 
 // Reset empties e and keeps its memory. Nothing of an earlier step may be used after it.
 func (e *Effects) Reset() {
+	clear(e.Store)
 	clear(e.Sessions)
 	clear(e.Grants)
 	clear(e.Events)
-	e.Sessions, e.Grants, e.Send, e.Events, e.octets = e.Sessions[:0], e.Grants[:0], e.Send[:0], e.Events[:0], e.octets[:0]
+	e.Store, e.Sessions, e.Grants, e.Send, e.Events = e.Store[:0], e.Sessions[:0], e.Grants[:0], e.Send[:0], e.Events[:0]
+	e.octets = e.octets[:0]
 }
 
 // EventKind says what happened.
