@@ -124,6 +124,20 @@ func TestGetShowsConfigurationAndState(t *testing.T) {
 	}
 }
 
+// A rule that was configured in JSON, where names inherit modules, is read in XML, where each has a prefix, and means the same when it
+// is written back.
+func TestPathsOfRulesHavePrefixes(t *testing.T) {
+	f := start(t, `{"ietf-netconf-acm:nacm": {"rule-list": [{"name": "1", "group": ["*"], "rule": [
+		{"name": "1", "path": "/example-traps:top/item[id='a/b:c']/name", "action": "deny"},
+		{"name": "2", "path": "/example-traps:top/example-oracle:more[. = 'x'][user=$USER]/last", "action": "deny"}]}]}}`, Limits{})
+	got := f.dial(admin).rpc(`<get-config><source><running/></source><filter><nacm xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-acm"/></filter></get-config>`)
+	for _, want := range []string{">/tr:top/tr:item[tr:id='a/b:c']/tr:name<", ">/tr:top/o:more[. = 'x'][o:user=$USER]/o:last<"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
+	}
+}
+
 // State that cannot be read is no reply without it: an error, or where part of the data has left already, an error behind it.
 func TestStateThatFails(t *testing.T) {
 	f := start(t, "", Limits{})

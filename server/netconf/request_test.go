@@ -52,6 +52,7 @@ func TestBadMessages(t *testing.T) {
 		"text in rpc":           {`<rpc ` + baseSpace + ` message-id="1">now ` + change + `</rpc>`, "rpc malformed-message"},
 		"not UTF-8":             {`<rpc ` + baseSpace + ` message-id="1">` + edit(top("<name>\xff</name>")) + `</rpc>`, "rpc malformed-message"},
 		"other encoding":        {`<?xml version="1.0" encoding="UTF-16"?>` + rpc(1, change), "rpc malformed-message"},
+		"Latin 1":               {`<?xml version="1.0" encoding="ISO-8859-1"?>` + rpc(1, edit(top("<name>\xe4</name>"))), "rpc malformed-message"},
 		"document type":         {`<!DOCTYPE rpc [<!ENTITY a "x">]>` + rpc(1, change), "rpc malformed-message"},
 		"entity":                {rpc(1, edit(top("<name>&a;</name>"))), "rpc malformed-message"},
 		"undeclared prefix":     {rpc(1, `<x:get/>`), "rpc malformed-message"},

@@ -140,6 +140,9 @@ func XMLValue(t *schema.Type, canonical string) (text string, modules []*schema.
 		}
 		return m.Prefix
 	}
+	if t.InheritsNames {
+		canonical = schema.Qualify(canonical)
+	}
 	if t.HoldsNames {
 		text, _ = schema.Rename(canonical, func(name string) (string, bool) {
 			if m := t.SchemaModule(name); m != nil {

@@ -63,6 +63,8 @@ type Type struct {
 	RequireInstance bool // of leafref and instance-identifier
 	// HoldsNames: values are XPath text, in which names carry the names of modules for prefixes.
 	HoldsNames bool
+	// InheritsNames: besides, a name without a prefix may be of the module of the name before it, as RFC 7951 section 6.11 has it.
+	InheritsNames bool
 
 	path           *leafrefText
 	normalise      func(string) string // canonical form that a standard typedef adds (RFC 6991)
@@ -158,6 +160,7 @@ func (c *compiler) typedef(def *statement) (*Type, error) {
 		t.normalise = f
 	}
 	t.HoldsNames = t.HoldsNames || holdsNames[name{t.Module.Name, t.Typedef}]
+	t.InheritsNames = t.InheritsNames || (name{t.Module.Name, t.Typedef}) == nodeInstance
 	c.typedefs[def] = t
 	return t, nil
 }

@@ -5,6 +5,7 @@
 package xmlio
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -86,8 +87,28 @@ func NewReader(r io.Reader, limits Limits) *Reader {
 		limits.Total = 1 << 30
 	}
 	in := &limited{r: r, total: limits.Total, piece: int64(limits.Text) + pieceSpace}
-	return &Reader{in: in, dec: xml.NewDecoder(in), limits: limits, ended: -1}
+	dec := xml.NewDecoder(in)
+	dec.CharsetReader = onlyUTF8
+	return &Reader{in: in, dec: dec, limits: limits, ended: -1}
 }
+
+// encodingError says that a document declares an encoding that is none of ours.
+type encodingError string
+
+func (e encodingError) Error() string {
+	return fmt.Sprintf("the document declares the encoding %s; send it in UTF-8 (RFC 6241 section 3)", string(e))
+}
+
+// onlyUTF8 reads documents that declare another encoding: ASCII is a part of UTF-8.
+func onlyUTF8(label string, in io.Reader) (io.Reader, error) {
+	if strings.EqualFold(label, "us-ascii") {
+		return in, nil
+	}
+	return nil, encodingError(label)
+}
+
+// byteOrderMark may stand before a document in UTF-8 (XML 1.0 section 4.3.3).
+const byteOrderMark = "\ufeff"
 
 // limited fails, other than io.LimitReader, when there is more than total octets, or more in one piece than piece: the parser
 // holds each piece of text, comment or tag as a whole.
@@ -164,6 +185,9 @@ func (r *Reader) token() (xml.Token, error) {
 			if len(t) > r.limits.Text {
 				return nil, r.tooBig("a value is longer than %d octets", r.limits.Text)
 			}
+			if r.dec.InputOffset() == int64(len(t)) { // the document begins with it
+				t = bytes.TrimPrefix(t, []byte(byteOrderMark))
+			}
 			return t, nil
 		}
 	}
@@ -172,7 +196,10 @@ func (r *Reader) token() (xml.Token, error) {
 // broken tells errors of the document from those of the input.
 func (r *Reader) broken(err error) error {
 	syntax, ok := errors.AsType[*xml.SyntaxError](err)
+	encoding, foreign := errors.AsType[encodingError](err)
 	switch {
+	case foreign:
+		return r.fail("%v", encoding)
 	case r.in.err == errTooLarge:
 		return r.tooBig("%v", errTooLarge)
 	case err == io.EOF && len(r.bounds) > 0:

@@ -168,3 +168,28 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+func TestEncodings(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xef\xbb\xbf<a/>": "",
+		"\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a/>": "",
+		"<?xml version=\"1.0\" encoding=\"us-ascii\"?><a/>":            "",
+		"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xe4</a>":   "line 1: the document declares the encoding ISO-8859-1; send it in UTF-8 (RFC 6241 section 3)",
+		"<a>\xe4</a>":      "line 1: invalid UTF-8",
+		"<a/>\xef\xbb\xbf": `line 1: text "\ufeff" stands where elements are expected`,
+	} {
+		r := NewReader(strings.NewReader(text), Limits{})
+		got := ""
+		for {
+			if _, err := r.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				got = err.Error()
+				break
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
