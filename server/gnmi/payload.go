@@ -292,7 +292,7 @@ func wide(t *schema.Type, text string) bool {
 			if m.Base == schema.Union && wide(m, text) {
 				return true
 			}
-			if _, err := m.Parse(text, schema.Lexical{}); err == nil && m.Base <= schema.Decimal64 {
+			if _, err := m.ParseCanonical(text); err == nil && m.Base <= schema.Decimal64 {
 				return wide(m, text)
 			}
 		}

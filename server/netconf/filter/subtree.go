@@ -135,7 +135,7 @@ func (e *element) match(parent *schema.Node) (m match) {
 		if !e.names(def) || def.Kind != schema.Leaf && def.Kind != schema.LeafList {
 			continue
 		}
-		if value, err := def.Type.Parse(e.text, schema.Lexical{Module: e.module(def)}); err == nil {
+		if value, err := def.Type.Parse(e.text, schema.Lexical{XML: true, Module: e.module(def)}); err == nil {
 			m = append(m, equal{def, value})
 		}
 	}

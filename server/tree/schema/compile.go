@@ -353,7 +353,7 @@ func (c *compiler) unique(n *Node, p *statement) {
 
 func (c *compiler) defaults(n *Node, d *definition) {
 	stated := withKeyword(d.props, "default")
-	lex := Lexical{Module: func(prefix string) *Module { return n.Module }}
+	lex := Lexical{Schema: true, Module: func(prefix string) *Module { return n.Module }}
 	values := make([]string, 0, len(stated))
 	for _, s := range stated {
 		values = append(values, s.arg)

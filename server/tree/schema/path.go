@@ -14,7 +14,8 @@ type Path []Step
 type Step struct {
 	Node *Node
 	// Keys are canonical: of a list entry its key values in the order of Node.Keys, of a leaf-list entry its one value. nil
-	// stands for a node that needs none, or for the list as a whole.
+	// stands for a node that needs none, or for the list as a whole. In an instance-identifier, the entry of a list of state
+	// without keys has its position.
 	Keys []string
 }
 
@@ -79,17 +80,41 @@ func (p Path) format(prefix func(*Module) string, always bool) string {
 		module = s.Node.Module
 		for i, k := range s.Keys {
 			b.WriteByte('[')
-			if s.Node.Kind == List {
+			t := s.Node.Type
+			switch {
+			case s.Node.Kind == LeafList:
+				b.WriteString(".=")
+			case len(s.Node.Keys) == 0:
+				b.WriteString(k + "]") // a position
+				continue
+			default:
 				name(s.Node.Keys[i])
-			} else {
-				b.WriteByte('.')
+				b.WriteByte('=')
+				t = s.Node.Keys[i].Type
 			}
-			b.WriteByte('=')
+			if always {
+				k = t.prefixed(k, prefix)
+			}
 			b.WriteString(Quote(k))
 			b.WriteByte(']')
 		}
 	}
 	return b.String()
+}
+
+// prefixed writes a canonical value that holds names with prefixes in place of modules.
+func (t *Type) prefixed(canonical string, prefix func(*Module) string) string {
+	switch t = t.Encoding(canonical); t.Base {
+	case IdentityRef:
+		if id := t.Identity(canonical); id != nil {
+			return prefix(id.Module) + ":" + id.Name
+		}
+	case InstanceID:
+		if p, err := t.ParsePath(canonical); err == nil {
+			return p.Format(prefix)
+		}
+	}
+	return canonical
 }
 
 // Quote writes a value as an XPath string literal. XPath 1.0 has no escapes, so a value with both kinds of quotes cannot be
@@ -110,15 +135,27 @@ func ParsePath(s *Schema, text string, resolve func(prefix string) *Module) (Pat
 		return Path{}, nil
 	}
 	r := pathReader{schema: s, text: text, resolve: resolve, at: s.Root}
-	for r.space(); r.pos < len(text); r.space() {
-		if err := r.step(); err != nil {
-			return nil, fmt.Errorf("at %d: %w", r.pos, err)
+	return r.read()
+}
+
+// parseInstance reads an instance-identifier (RFC 7950 section 9.13), which leads to one instance: every entry is named. In XML all
+// names have a prefix; elsewhere one without is in the module of the name before it, which the first must have (RFC 7951 section 6.11).
+func (t *Type) parseInstance(text string, lex Lexical) (Path, error) {
+	r := pathReader{schema: t.schema, text: text, resolve: lex.Module, at: t.schema.Root, instance: true}
+	switch {
+	case lex.XML:
+		r.bare = func(local string, _ *Node) (*Module, error) {
+			return nil, fmt.Errorf("%q has no prefix: in XML every name of an instance-identifier, those in its predicates included, has one", local)
+		}
+	case !lex.Schema:
+		r.bare = func(local string, parent *Node) (*Module, error) {
+			if parent.Module == nil {
+				return nil, fmt.Errorf("the first name of an instance-identifier needs the name of its module, as in /module:%s", local)
+			}
+			return parent.Module, nil
 		}
 	}
-	if len(r.path) == 0 {
-		return nil, errors.New("empty path")
-	}
-	return r.path, nil
+	return r.read()
 }
 
 // ParsePredicates reads the keys of an entry of list as predicates, [k1='a'][k2='b'], and returns the canonical values in
@@ -144,6 +181,22 @@ type pathReader struct {
 	resolve func(string) *Module
 	at      *Node
 	path    Path
+	// instance: the path leads to one instance, so that no list is meant as a whole.
+	instance bool
+	// bare gives the module of a name without prefix below parent; nil asks resolve, and takes that of the name before it.
+	bare func(local string, parent *Node) (*Module, error)
+}
+
+func (r *pathReader) read() (Path, error) {
+	for r.space(); r.pos < len(r.text); r.space() {
+		if err := r.step(); err != nil {
+			return nil, fmt.Errorf("at %d: %w", r.pos, err)
+		}
+	}
+	if len(r.path) == 0 {
+		return nil, errors.New("empty path")
+	}
+	return r.path, nil
 }
 
 func (r *pathReader) space() {
@@ -178,8 +231,26 @@ func (r *pathReader) step() error {
 	if missing := slices.Index(step.Keys, unset); missing >= 0 {
 		return fmt.Errorf("%s: key %q is missing", n.path, n.Keys[missing].Name)
 	}
+	if r.instance && step.Keys == nil && (n.Kind == List || n.Kind == LeafList) {
+		return fmt.Errorf("%s %s stands for all its entries; one of them is named by %s", n.Kind, n.path, n.predicates())
+	}
 	r.path, r.at = append(r.path, step), n
 	return nil
+}
+
+// predicates shows how an entry of n is named.
+func (n *Node) predicates() string {
+	switch {
+	case n.Kind == LeafList:
+		return "its value, as in [.='...']"
+	case len(n.Keys) == 0:
+		return "its position, as in [1]"
+	}
+	var b strings.Builder
+	for _, k := range n.Keys {
+		b.WriteString("[" + k.Name + "='...']")
+	}
+	return "its keys, as in " + b.String()
 }
 
 // child reads a name and finds its node below parent.
@@ -190,10 +261,13 @@ func (r *pathReader) child(parent *Node) (*Node, error) {
 		r.pos++
 	}
 	qualified := r.text[start:r.pos]
+	if qualified == "" {
+		return nil, errors.New("a name is expected")
+	}
 	prefix, local := cutName(qualified)
-	m := r.resolve(prefix)
-	if m == nil && prefix == "" {
-		m = parent.Module
+	m, err := r.module(prefix, local, parent)
+	if err != nil {
+		return nil, err
 	}
 	if m == nil {
 		return nil, fmt.Errorf("%q: prefix %q names no module", qualified, prefix)
@@ -207,6 +281,39 @@ func (r *pathReader) child(parent *Node) (*Node, error) {
 	return nil, fmt.Errorf("no node %q of module %s below %s", local, m.Name, parent.path)
 }
 
+func (r *pathReader) module(prefix, local string, parent *Node) (*Module, error) {
+	if prefix == "" && r.bare != nil {
+		return r.bare(local, parent)
+	}
+	m := r.resolve(prefix)
+	if m == nil && prefix == "" {
+		m = parent.Module
+	}
+	return m, nil
+}
+
+// position reads the position of an entry of a list without keys.
+func (r *pathReader) position(step *Step) error {
+	begin := r.pos
+	for r.pos < len(r.text) && r.text[r.pos] >= '0' && r.text[r.pos] <= '9' {
+		r.pos++
+	}
+	digits := r.text[begin:r.pos]
+	switch n := step.Node; {
+	case n.Kind != List || len(n.Keys) > 0:
+		return fmt.Errorf("[%s]: an entry of %s %s is not named by its position but by %s", digits, n.Kind, n.path, n.predicates())
+	case digits[0] == '0' || len(digits) > 18:
+		return fmt.Errorf("[%s]: positions begin with 1, and have no leading zeros", digits)
+	case step.Keys != nil:
+		return fmt.Errorf("two positions are given")
+	}
+	step.Keys = []string{digits}
+	if !r.accept(']') {
+		return fmt.Errorf("expected ]")
+	}
+	return nil
+}
+
 // unset marks a key that no predicate has given yet; no YANG string can hold it.
 const unset = "\x00"
 
@@ -215,7 +322,10 @@ func (r *pathReader) predicate(step *Step) error {
 	r.space()
 	var i int
 	var t *Type
+	what := "the value"
 	switch {
+	case r.instance && r.pos < len(r.text) && r.text[r.pos] >= '0' && r.text[r.pos] <= '9':
+		return r.position(step)
 	case strings.HasPrefix(r.text[r.pos:], ".") && n.Kind == LeafList:
 		r.pos++
 		t = n.Type
@@ -230,7 +340,7 @@ func (r *pathReader) predicate(step *Step) error {
 		if i = slices.Index(n.Keys, key); i < 0 {
 			return fmt.Errorf("%q is no key of list %s", key.Name, n.path)
 		}
-		t = key.Type
+		t, what = key.Type, fmt.Sprintf("key %q", key.Name)
 		if step.Keys == nil {
 			step.Keys = slices.Repeat([]string{unset}, len(n.Keys))
 		}
@@ -245,7 +355,7 @@ func (r *pathReader) predicate(step *Step) error {
 		return err
 	}
 	if step.Keys[i] != unset {
-		return fmt.Errorf("key %q is given twice", n.Name)
+		return fmt.Errorf("%s is given twice", what)
 	}
 	if step.Keys[i], err = t.Parse(value, Lexical{Module: r.keyModule(n)}); err != nil {
 		return err
@@ -293,7 +403,7 @@ func (r *pathReader) literal() (string, error) {
 
 // ParsePath reads a canonical value of an instance-identifier type.
 func (t *Type) ParsePath(canonical string) (Path, error) {
-	return ParsePath(t.schema, canonical, t.schema.Module)
+	return t.parseInstance(canonical, Lexical{Module: t.schema.Module})
 }
 
 // JoinedKeys gives the keys as one text that no other keys give.

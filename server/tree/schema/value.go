@@ -95,7 +95,7 @@ func (t *Type) parse(text string, lex Lexical) (string, error) {
 	case IdentityRef:
 		return t.parseIdentity(text, lex)
 	case InstanceID:
-		p, err := ParsePath(t.schema, text, lex.Module)
+		p, err := t.parseInstance(text, lex)
 		if err != nil {
 			return "", invalid("%q is no instance-identifier: %v", text, err)
 		}

@@ -24,6 +24,7 @@ var functions = table(
 	function{name: "last", result: aNumber, contextual: true, do: func(c *context, f call) Value { return float64(c.size) }},
 	function{name: "position", result: aNumber, contextual: true, do: func(c *context, f call) Value { return float64(c.position) }},
 	function{name: "count", min: 1, max: 1, nodeSets: "n", result: aNumber, do: func(c *context, f call) Value { return float64(len(f.nodes(c, 0))) }},
+	function{name: "id", min: 1, max: 1, result: aNodeSet, do: func(*context, call) Value { return NodeSet(nil) }}, // no attribute declares one
 	function{name: "local-name", max: 1, nodeSets: "n", result: aString, contextual: true, do: func(c *context, f call) Value { return nameOf(f.orContext(c), false) }},
 	function{name: "name", max: 1, nodeSets: "n", result: aString, contextual: true, do: func(c *context, f call) Value { return nameOf(f.orContext(c), true) }},
 	function{name: "namespace-uri", max: 1, nodeSets: "n", result: aString, contextual: true, do: namespaceURI},
@@ -190,13 +191,31 @@ func deref(c *context, f call) Value {
 		if err != nil {
 			return NodeSet(nil)
 		}
-		if target := i.top().Locate(p); target != nil {
+		if target := c.locate(i.top(), p); target != nil {
 			return c.readable(NodeSet{target})
 		}
 	case t.Base == schema.Leafref:
 		return c.readable(Targets(i, t.Leafref, i.Node.Value()))
 	}
 	return NodeSet(nil)
+}
+
+// locate follows a path from at down, through what exists by default as well; nil when it leads nowhere.
+func (c *context) locate(at *Item, path schema.Path) *Item {
+	for _, s := range path {
+		n := at.Node.Child(s.Node)
+		if n == nil {
+			n = c.byDefault(at, s.Node)
+		}
+		if n != nil && s.Keys != nil {
+			n = n.Entry(s.Keys...)
+		}
+		if n == nil {
+			return nil
+		}
+		at = at.Child(n)
+	}
+	return at
 }
 
 func reMatch(c *context, f call) Value {

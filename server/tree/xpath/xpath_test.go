@@ -20,7 +20,7 @@ const data = `{
 	"example-rules:ref": [
 		{"id": 9, "group": "g1", "where": "/example-rules:group[name='g2']"},
 		{"id": 4, "group": "g2"},
-		{"id": 7}]}`
+		{"id": 7, "where": "/example-rules:top/limit"}]}`
 
 func fixture(t testing.TB) (*schema.Schema, *Item) {
 	t.Helper()
@@ -100,7 +100,7 @@ func TestExpressions(t *testing.T) {
 		{"/group[low = 1]/name", "/group[name='g1']/name /group[name='g2']/name"},
 		// YANG
 		{"current()/group", "/ref[id='4']/group"}, {"deref(group)", "/group[name='g2']/name"}, {"deref(group)/../member", "/group[name='g2']/member[id='1']"},
-		{"deref(/ref[1]/where)", "/group[name='g2']"}, {"deref(/group/member/friend)/../level", "/group[name='g1']/member[id='1']/level"},
+		{"deref(/ref[1]/where)", "/group[name='g2']"}, {"deref(/ref[3]/where)", "/top/limit"}, {"id('g1')", ""}, {"deref(/group/member/friend)/../level", "/group[name='g1']/member[id='1']/level"},
 		{"re-match('aab', '[ab]+')", "true"}, {"re-match('aabc', '[ab]+')", "false"}, {"re-match(/top/word, concat('a', '.*'))", "true"},
 		{"derived-from(/top/link, 'r:radio')", "true"}, {"derived-from(/top/link, 'lte')", "false"}, {"derived-from-or-self(/top/link, 'lte')", "true"},
 		{"derived-from(/top/link, 'r:nowhere')", "false"}, {"/top/link = 'r:lte'", "true"}, {"/top/link = 'lte'", "true"}, {"/top/link != 'r:wire'", "true"},
