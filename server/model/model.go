@@ -19,3 +19,17 @@ func Sources() []schema.Source {
 
 // Schema compiles the modules, the first time that it is called.
 var Schema = sync.OnceValues(func() (*schema.Schema, error) { return schema.Compile(yang.FS, Sources()...) })
+
+// Whole compiles everything that the modules describe, the first time that it is called: with all features, whether or not an element
+// carries them out yet.
+var Whole = sync.OnceValues(func() (*schema.Schema, error) {
+	sources := Sources()
+	for i := range sources {
+		sources[i].Implement = sources[i].Implement || wholly[sources[i].Name]
+		sources[i].Features = []string{"*"}
+	}
+	return schema.Compile(yang.FS, sources...)
+})
+
+// wholly are the modules that are part of an element as soon as a feature that needs them is.
+var wholly = map[string]bool{"ietf-access-control-list": true, "ietf-network-instance": true, "mooring-deviations": true, "ietf-interfaces": true, "ietf-ip": true}

@@ -1,0 +1,119 @@
+package ios
+
+import (
+	"slices"
+	"strconv"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// draft is a configuration under construction. Copies of it may be kept.
+type draft struct {
+	schema  *schema.Schema
+	root    *tree.Node
+	removed []schema.Path // of what there may be where the configuration goes
+	origin  map[string]*line
+}
+
+func newDraft(s *schema.Schema) *draft {
+	return &draft{schema: s, root: tree.NewRoot(s), origin: map[string]*line{}}
+}
+
+// apply makes an edit, which cannot fail: values have been checked, and nothing that it needs is missing.
+func (d *draft) apply(e tree.Edit) {
+	root, err := tree.Apply(d.root, e)
+	if err != nil {
+		panic("an edit of our own: " + err.Error())
+	}
+	d.root = root
+}
+
+// ensure makes a list entry or a container with presence.
+func (d *draft) ensure(path schema.Path, by *line) {
+	d.note(path, by)
+	if d.root.Get(path) == nil {
+		d.apply(tree.Through(d.schema, path, tree.Merge, d.placed(path, tree.Stub(path.Last()))))
+	}
+}
+
+// placed is the edit that adds a node: an entry of an access list behind all that have lower numbers.
+func (d *draft) placed(path schema.Path, n *tree.Node) tree.Edit {
+	e := tree.Edit{Op: tree.Merge, Node: n}
+	if def := path.Last().Node; def.Kind != schema.List || def.Name != "ace" {
+		return e
+	}
+	number, _ := strconv.Atoi(path.Last().Keys[0])
+	for other := range d.entries(path) {
+		if n, err := strconv.Atoi(other); err == nil && n > number {
+			e.Where, e.Anchor = tree.Before, []string{other}
+			return e
+		}
+	}
+	return e
+}
+
+// entries yields the first keys of all entries of the list that path leads to one of.
+func (d *draft) entries(path schema.Path) func(func(string) bool) {
+	list := d.root.Get(append(slices.Clip(path.Parent()), schema.Step{Node: path.Last().Node}))
+	return func(yield func(string) bool) {
+		if list == nil {
+			return
+		}
+		for e := range list.Entries() {
+			if !yield(e.Keys()[0]) {
+				return
+			}
+		}
+	}
+}
+
+// set gives a leaf a value, or adds one to a leaf-list.
+func (d *draft) set(path schema.Path, value string, by *line) {
+	if def := path.Last().Node; def.Kind == schema.LeafList {
+		path = path.Parent().Append(def, value)
+		d.apply(tree.At(d.schema, path, tree.Merge, nil))
+	} else {
+		d.apply(tree.At(d.schema, path, tree.Merge, tree.NewLeaf(def, value)))
+	}
+	d.note(path, by)
+}
+
+// clear takes something out that a command replaces.
+func (d *draft) clear(path schema.Path) { d.apply(tree.At(d.schema, path, tree.Remove, nil)) }
+
+// remove takes something out, here and where the configuration goes.
+func (d *draft) remove(path schema.Path) {
+	d.clear(path)
+	if !slices.ContainsFunc(d.removed, path.Equal) {
+		d.removed = append(d.removed, path)
+	}
+}
+
+func (d *draft) note(path schema.Path, by *line) {
+	if _, known := d.origin[path.String()]; !known || len(path) > 0 && path.Last().Node.Kind == schema.Leaf {
+		d.origin[path.String()] = by
+	}
+}
+
+// lineOf is the line that set what is at path or, where none did, above or below it.
+func (d *draft) lineOf(path schema.Path) *line {
+	for p := path; len(p) > 0; p = p.Parent() {
+		if l := d.origin[p.String()]; l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// onto is the configuration that comes out where base was. base may be nil.
+func (d *draft) onto(base *tree.Node) (*tree.Node, error) {
+	if base == nil {
+		return d.root, nil
+	}
+	var edits []tree.Edit
+	for _, path := range d.removed {
+		edits = append(edits, tree.At(d.schema, path, tree.Remove, nil))
+	}
+	return tree.Apply(base, append(edits, tree.At(d.schema, nil, tree.Merge, d.root))...)
+}

@@ -1,0 +1,362 @@
+package ios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Options say how a text is read.
+type Options struct {
+	Dialect Dialect
+	// Base is the configuration that the text changes, of the same schema; nil: not known. Then what the text needs and does not bring
+	// is a warning.
+	Base *tree.Node
+	// Served is the schema of the element that is to carry it out. Commands that it does not know are a warning or, with Strict, refused.
+	Served *schema.Schema
+	Strict bool
+	// Partial leaves out what is refused. Otherwise nothing is taken when something is.
+	Partial bool
+}
+
+// Result is what a text says.
+type Result struct {
+	Report
+	// Tree holds what the text sets. Where something was refused, it is what the rest says; see Report.
+	Tree *tree.Node
+	// Removed leads to what it takes out of the configuration that it changes, before Tree is merged into it.
+	Removed []schema.Path
+}
+
+// Import reads a text. It never fails: what is wrong stands in the report of the result.
+func (g *Grammar) Import(text string, o Options) *Result {
+	im := &importer{Grammar: g, Options: o, lines: splitLines(text), draft: newDraft(g.schema)}
+	im.frames = []frame{{mode: g.modes["global"], indent: -1}}
+	im.committed = *im.draft
+	for im.next = 0; im.next < len(im.lines); {
+		l := im.lines[im.next]
+		im.next++
+		im.line(l)
+	}
+	im.judge()
+	slices.SortStableFunc(im.report.Items, func(a, b *Item) int { return (a.Line+maxLine-1)%maxLine - (b.Line+maxLine-1)%maxLine })
+	return &Result{Report: im.report, Tree: im.draft.root, Removed: im.draft.removed}
+}
+
+const maxLine = 1 << 30 // items without a line come last
+
+// importer reads one text.
+type importer struct {
+	*Grammar
+	Options
+	lines []*line
+	next  int // line to be read
+
+	frames    []frame // the modes that are open, the outermost first
+	draft     *draft
+	committed draft // what abort goes back to
+	report    Report
+	refused   *line // whose body is skipped, as far as it is indented
+}
+
+// frame is a mode that is open, and the node that it is about.
+type frame struct {
+	mode   *mode
+	path   schema.Path
+	opened *line
+	indent int
+	body   bodyShape
+	dead   bool // below a line that was refused
+	closed bool // by an exclamation mark, which counts where a mode further out knows what follows
+}
+
+// bodyShape says whether the lines of a mode are indented.
+type bodyShape uint8
+
+const (
+	unknownBody bodyShape = iota
+	flatBody
+	indentedBody
+)
+
+// line carries a line out.
+func (im *importer) line(l *line) {
+	words := l.words
+	if l.bang {
+		im.bang(l)
+		return
+	}
+	if im.session(l) {
+		return
+	}
+	if im.refused != nil {
+		if !l.prompted && l.indent > im.refused.indent {
+			im.skip(l, im.refused)
+			return
+		}
+		im.refused = nil
+	}
+	negative := words[0].text == "no"
+	if negative {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		im.refuse(&l.words[0], Unreadable, "incomplete: no what?", "")
+		return
+	}
+	if negative {
+		im.negate(l, words)
+		return
+	}
+	i, f, m := im.choose(l, words)
+	for m != nil && m.at == len(words) && im.continues(l) {
+		words = append(slices.Clip(words), im.lines[im.next].words...)
+		im.next++
+		i, f, m = im.choose(l, words)
+	}
+	switch {
+	case f != nil:
+		im.enter(l, i)
+		im.carryOut(l, f)
+	case m == nil:
+		im.enter(l, i) // an open mode, which leaves everything out
+	default:
+		im.misread(l, words, i, m)
+	}
+}
+
+// bang closes the innermost mode that is open and not further out than an exclamation mark.
+func (im *importer) bang(l *line) {
+	for i := len(im.frames) - 1; i > 0; i-- {
+		if fr := &im.frames[i]; !fr.closed && fr.indent >= l.indent {
+			fr.closed = true
+			return
+		}
+	}
+}
+
+// continues reports whether the next line is the rest of one that a narrow page has broken: in a session, what has no prompt.
+func (im *importer) continues(l *line) bool {
+	return l.prompted && im.next < len(im.lines) && !im.lines[im.next].prompted && !im.lines[im.next].bang
+}
+
+// verbs are the words of a session that are no configuration.
+var verbs = map[string][]string{
+	"enable": {""}, "configure": {"", "terminal", "exclusive"}, "configuration": {"terminal"}, "conf": {"t"}, "config": {"t"},
+	"exit": {""}, "quit": {""}, "end": {""}, "root": {""}, "commit": {"", "replace"}, "abort": {""},
+}
+
+// session carries out what a line says about the session, and reports whether it did.
+func (im *importer) session(l *line) bool {
+	verb := strings.ToLower(l.words[0].text)
+	rest := ""
+	if len(l.words) > 1 {
+		rest = strings.ToLower(l.words[1].text)
+	}
+	if len(l.words) > 2 || !slices.Contains(verbs[verb], rest) {
+		return false
+	}
+	im.refused = nil
+	switch verb {
+	case "exit", "quit":
+		im.frames = im.frames[:max(len(im.frames)-1, 1)]
+	case "commit":
+		im.committed = *im.draft
+		im.committed.removed = slices.Clip(im.committed.removed)
+	case "abort":
+		im.draft.root, im.draft.removed = im.committed.root, im.committed.removed
+		im.frames = im.frames[:1]
+	default:
+		im.frames = im.frames[:1]
+	}
+	return true
+}
+
+// choose finds the frame that a line stands in: the innermost whose mode knows it. A mode whose lines are indented ends with the first one
+// that is not, when a mode further out knows that. Where no mode knows the line, the miss is that of the one which understood most.
+func (im *importer) choose(l *line, words []word) (at int, f *found, m *miss) {
+	for _, ended := range []bool{false, true} {
+		for i := len(im.frames) - 1; i >= 0; i-- {
+			fr := &im.frames[i]
+			if fr.ended(l, i) != ended {
+				continue
+			}
+			if fr.mode.open && l.indent > fr.indent && !l.prompted {
+				return i, nil, nil
+			}
+			found, missed := fr.mode.match(words, im.Dialect)
+			if missed == nil {
+				return i, found, nil
+			}
+			if m == nil || missed.at > m.at {
+				at, m = i, missed
+			}
+		}
+	}
+	if last := len(im.frames) - 1; im.frames[last].mode.open && m.at == 0 {
+		return last, nil, nil
+	}
+	return at, nil, m
+}
+
+// ended reports whether a prompt, an exclamation mark or the indentation says that the frame, the i-th, ended before a line.
+func (fr *frame) ended(l *line, i int) bool {
+	if l.prompted {
+		return l.mode == "config" && i > 0
+	}
+	if fr.closed {
+		return true
+	}
+	return fr.body == indentedBody && l.indent <= fr.indent
+}
+
+// enter leaves the modes within the i-th, which a line stands in.
+func (im *importer) enter(l *line, i int) {
+	im.frames = im.frames[:i+1]
+	fr := &im.frames[i]
+	if fr.closed = false; fr.body == unknownBody {
+		fr.body = flatBody
+		if l.indent > fr.indent {
+			fr.body = indentedBody
+		}
+	}
+}
+
+// carryOut does what a command says in the innermost frame.
+func (im *importer) carryOut(l *line, f *found) {
+	fr := im.frames[len(im.frames)-1]
+	if fr.dead {
+		im.skip(l, fr.opened)
+		im.push(f.enters, fr.path, l, true)
+		return
+	}
+	if f.row.refuse != "" {
+		im.refuse(&f.words[0], OutOfRange, f.row.refuse, "")
+		return
+	}
+	x := &execution{importer: im, found: f, line: l, path: slices.Clip(fr.path)}
+	if !x.readValues() {
+		im.push(f.enters, fr.path, l, true)
+		return
+	}
+	x.write()
+	x.hideSecrets()
+	item := im.item(&f.words[0], Taken, "", "", "")
+	item.Column, item.Paths = 0, x.paths
+	im.warn(f.row.warn, item)
+	for _, text := range x.advice {
+		im.warn(text, im.item(&f.words[0], Warned, "", "", ""))
+	}
+	im.push(f.enters, x.path, l, false)
+}
+
+// warn completes an item that a warning may belong to, and keeps it.
+func (im *importer) warn(text string, item *Item) {
+	if code, message, ok := strings.Cut(text, " "); ok {
+		item.Outcome, item.Code, item.Message = Warned, code, message
+	}
+	im.report.Items = append(im.report.Items, item)
+}
+
+func (im *importer) push(m *mode, path schema.Path, l *line, dead bool) {
+	if m != nil {
+		im.frames = append(im.frames, frame{mode: m, path: path, opened: l, indent: l.indent, dead: dead})
+	}
+}
+
+// item describes what became of the line of a word.
+func (im *importer) item(w *word, outcome Outcome, code, message, hint string) *Item {
+	return &Item{Line: w.line.number, Column: w.column, Text: w.line.text, Outcome: outcome, Code: code, Message: message, Hint: hint}
+}
+
+func (im *importer) refuse(w *word, code, message, hint string) {
+	im.report.Items = append(im.report.Items, im.item(w, Refused, code, message, hint))
+}
+
+func (im *importer) skip(l, below *line) {
+	item := im.item(&l.words[0], Skipped, "", fmt.Sprintf("skipped, because line %d was refused", below.number), "")
+	item.Column = 0
+	im.report.Items = append(im.report.Items, item)
+}
+
+// misread says why a line is no command, and what was probably meant: then the lines that follow are read as if it were.
+func (im *importer) misread(l *line, words []word, at int, m *miss) {
+	fr := im.frames[at]
+	if fr.dead {
+		im.skip(l, fr.opened)
+		return
+	}
+	code, message, hint := im.explain(words, m)
+	w := words[len(words)-1]
+	if m.at < len(words) {
+		w = words[m.at]
+	} else {
+		w.column = w.end() + 1
+	}
+	im.refuse(&w, code, message, hint)
+	if hint != "" && m.at < len(words) {
+		meant := slices.Clone(words)
+		meant[m.at].text = hint
+		if f, _ := fr.mode.match(meant, im.Dialect); f != nil {
+			im.enter(l, at)
+			im.push(f.enters, fr.path, l, true)
+			return
+		}
+	}
+	im.refused = l
+}
+
+// explain puts a miss into words.
+func (im *importer) explain(words []word, m *miss) (code, message, hint string) {
+	var wanted []string
+	for _, e := range m.wanted {
+		wanted = append(wanted, e.what())
+	}
+	slices.Sort(wanted)
+	list := strings.Join(wanted, ", ")
+	mind := ""
+	if m.mind != "" {
+		mind = " (" + m.mind + ")"
+	}
+	if m.at == len(words) {
+		return Missing, "incomplete command: " + list + " is missing" + mind, ""
+	}
+	text := words[m.at].text
+	switch {
+	case len(m.ambiguous) > 0:
+		return Unreadable, fmt.Sprintf("%q is short for %s", text, strings.Join(m.ambiguous, " and for ")), ""
+	case len(m.wanted) == 0:
+		return Unreadable, fmt.Sprintf("%q is too much: the command ends before it%s", text, mind), ""
+	}
+	hint = m.suggest(text)
+	if m.at > 0 {
+		return Unreadable, fmt.Sprintf("%q cannot stand here, but %s%s", text, list, mind), hint
+	}
+	if where := im.whereElse(words); where != "" {
+		return Unreadable, fmt.Sprintf("%q is no command here; %s", text, where), ""
+	}
+	return Unreadable, fmt.Sprintf("%q is no command that concerns Proxy Mobile IPv6", text), hint
+}
+
+// whereElse tells of the modes, or the dialect, that know a command.
+func (im *importer) whereElse(words []word) string {
+	var modes, others []string
+	for name, m := range im.modes {
+		if _, missed := m.match(words, im.Dialect); missed == nil {
+			modes = append(modes, name)
+		} else if _, missed := m.match(words, ^im.Dialect); missed == nil {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(modes)
+	switch {
+	case len(modes) > 0:
+		return "it belongs to the mode " + strings.Join(modes, " or ")
+	case len(others) > 0:
+		return "it is one of the other dialect, see --from"
+	}
+	return ""
+}

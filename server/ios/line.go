@@ -1,0 +1,135 @@
+package ios
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// line is a line of the text that may hold a command.
+type line struct {
+	number   int
+	text     string // as it stands
+	words    []word // without the prompt
+	indent   int    // columns before the first word; 0 after a prompt
+	prompted bool
+	bang     bool   // nothing but an exclamation mark, with which routers end a mode
+	mode     string // what the prompt says in parentheses
+}
+
+// word is a word, and where it begins: the column counts characters from 1.
+type word struct {
+	text   string
+	line   *line
+	column int
+}
+
+// end is the column behind the word.
+func (w *word) end() int { return w.column + utf8.RuneCountInString(w.text) }
+
+var (
+	// configPrompt is a prompt of a configuration mode: "RP/0/RSP0/CPU0:router(config-pmipv6-lma)# ". The sign at its end is missing
+	// in published sessions, and blanks stand in it.
+	configPrompt = regexp.MustCompile(`^\s*[\w./:-]*\s?\((config[^)]*)\)\s*[#>]?`)
+	execPrompt   = regexp.MustCompile(`^\s*[A-Za-z][\w./:-]*[#>]`)
+	// noise is what a router says around its configuration.
+	noise = regexp.MustCompile(`^(Building configuration|Current configuration|Enter configuration commands|Last configuration change|NVRAM config|` +
+		`(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d)`)
+)
+
+// tabStop is how wide a tab is at most.
+const tabStop = 8
+
+// splitLines takes a text apart; comments and what a router says by itself are left out.
+func splitLines(text string) []*line {
+	var lines []*line
+	comment := false // within /* */
+	for i, raw := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		raw = strings.TrimRight(raw, "\r \t")
+		if !utf8.ValidString(raw) {
+			raw = strings.ToValidUTF8(raw, "\uFFFD")
+		}
+		l := &line{number: i + 1, text: raw}
+		start := l.skipPrompt()
+		start, comment = skipComments(raw, start, comment)
+		if l.bang = raw[min(start, len(raw)):] == "!"; l.bang {
+			l.indent = start
+			lines = append(lines, l)
+			continue
+		}
+		if start >= len(raw) || raw[start] == '!' || noise.MatchString(raw[start:]) {
+			continue
+		}
+		l.split(start)
+		if len(l.words) > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// skipPrompt returns where the text after the prompt begins.
+func (l *line) skipPrompt() int {
+	if m := configPrompt.FindStringSubmatchIndex(l.text); m != nil {
+		l.prompted, l.mode = true, strings.Join(strings.Fields(l.text[m[2]:m[3]]), "")
+		return m[1]
+	}
+	if m := execPrompt.FindStringIndex(l.text); m != nil {
+		l.prompted = true
+		return m[1]
+	}
+	return 0
+}
+
+// skipComments returns where something else than blanks and comments begins, and whether a comment goes on behind the end of the line.
+func skipComments(text string, at int, inside bool) (int, bool) {
+	for {
+		if inside {
+			end := strings.Index(text[at:], "*/")
+			if end < 0 {
+				return len(text), true
+			}
+			at += end + 2
+		}
+		for at < len(text) && (text[at] == ' ' || text[at] == '\t') {
+			at++
+		}
+		if inside = strings.HasPrefix(text[at:], "/*"); !inside {
+			return at, false
+		}
+		at += 2
+	}
+}
+
+func (l *line) split(start int) {
+	at, column := 0, 0 // the column is one of the screen for the indentation, and a count of characters for words
+	for i, r := range l.text {
+		column++
+		blank := r == ' ' || r == '\t'
+		switch {
+		case i < start && r == '\t':
+			at += tabStop - at%tabStop
+		case i < start:
+			at++
+		case blank:
+			continue
+		case i == start || l.text[i-1] == ' ' || l.text[i-1] == '\t':
+			l.words = append(l.words, word{line: l, column: column})
+			fallthrough
+		default:
+			l.words[len(l.words)-1].text += string(r)
+		}
+	}
+	if !l.prompted {
+		l.indent = at
+	}
+}
+
+// hide puts asterisks in the place of the word in its line.
+func (w *word) hide() {
+	text := []rune(w.line.text)
+	for i := w.column - 1; i < w.end()-1; i++ {
+		text[i] = '*'
+	}
+	w.line.text = string(text)
+}

@@ -1,0 +1,303 @@
+package ios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// Print writes a configuration as text of a dialect. left names what that has no commands for; it stands at the end of the text as
+// comments. Reading the text gives the rest of the configuration again. root is a tree of the schema that the grammar was made of.
+func (g *Grammar) Print(root *tree.Node, d Dialect) (text string, left []string) {
+	p := &printer{dialect: d, done: map[string]bool{}}
+	p.mode(g.modes["global"], root, nil)
+	p.leftovers(root, nil)
+	for _, what := range p.left {
+		fmt.Fprintf(&p.text, "! there is no command for %s\n", what)
+	}
+	return p.text.String(), p.left
+}
+
+// printer writes one text.
+type printer struct {
+	dialect Dialect
+	text    strings.Builder
+	depth   int
+	done    map[string]bool // paths of what stands in the text
+	left    []string
+}
+
+func (p *printer) line(words string) {
+	fmt.Fprintf(&p.text, "%s%s\n", strings.Repeat(" ", p.depth), words)
+}
+
+// mode writes what the commands of a mode say of the node n.
+func (p *printer) mode(m *mode, n *tree.Node, path schema.Path) {
+	for _, c := range m.commands {
+		if c.in(p.dialect) && !c.readOnly {
+			p.instances(c, c.at, instance{node: n, path: path})
+		}
+	}
+}
+
+// instance is a node that a command is about.
+type instance struct {
+	node *tree.Node
+	path schema.Path
+	keys map[string]string
+	seen map[string]looked // leaves that were looked for already
+}
+
+// looked is a leaf, or that there is none.
+type looked struct {
+	value, path string
+	ok          bool
+}
+
+// instances writes a command for each node that chain leads to.
+func (p *printer) instances(c *command, chain []*schema.Node, i instance) {
+	if len(chain) == 0 {
+		i.seen = map[string]looked{}
+		for p.command(c, i) {
+			continue // once for each value of a leaf-list
+		}
+		return
+	}
+	kid := i.node.Child(chain[0])
+	switch {
+	case kid == nil:
+	case kid.IsList():
+		for e := range kid.Entries() {
+			keys := map[string]string{}
+			for k, v := range i.keys {
+				keys[k] = v
+			}
+			for n, k := range chain[0].Keys {
+				keys[k.Name] = e.Keys()[n]
+			}
+			p.instances(c, chain[1:], instance{node: e, path: append(slices.Clip(i.path), e.Step()), keys: keys})
+		}
+	default:
+		p.instances(c, chain[1:], instance{node: kid, path: i.path.Append(chain[0]), keys: i.keys})
+	}
+}
+
+// written is a command in words, and what it stands for.
+type written struct {
+	words []string
+	paths []string
+	args  int
+}
+
+// command writes one, if it says something that is not in the text already, and then what its mode holds. It reports whether it may have
+// more to say.
+func (p *printer) command(c *command, i instance) bool {
+	var best *written
+	for _, pattern := range c.patterns {
+		w := p.render(c, pattern, i)
+		if w != nil && (best == nil || w.args > best.args || w.args == best.args && len(w.words) < len(best.words)) {
+			best = w
+		}
+	}
+	if best == nil || !slices.ContainsFunc(best.paths, func(path string) bool { return !p.done[path] }) {
+		return p.negated(c, i)
+	}
+	for _, path := range best.paths {
+		p.done[path] = true
+	}
+	p.line(strings.Join(best.words, " "))
+	if c.enters != nil && !c.enters.open {
+		p.depth++
+		p.mode(c.enters, i.node, i.path)
+		p.depth--
+		p.line("!")
+	}
+	return true
+}
+
+// negated writes a command with no in front where that says something.
+func (p *printer) negated(c *command, i instance) bool {
+	if len(c.unset) == 0 {
+		return false
+	}
+	w := (&written{}).with(c.unset, i)
+	if w == nil || p.done[w.paths[0]] {
+		return false
+	}
+	for _, path := range w.paths {
+		p.done[path] = true
+	}
+	words := []string{"no"}
+	for _, e := range c.patterns[0] {
+		words = append(words, e.keyword)
+	}
+	p.line(strings.Join(words, " "))
+	return true
+}
+
+// render writes a pattern with the values of an instance; nil: it does not have them.
+func (p *printer) render(c *command, pattern pattern, i instance) *written {
+	w := &written{}
+	if last := len(c.at) - 1; last >= 0 && (c.at[last].Kind == schema.List || c.at[last].Presence) {
+		w.paths = append(w.paths, i.path.String())
+	}
+	values := map[string][]string{} // words that are still to be written
+	for _, e := range pattern {
+		if e.arg == nil {
+			w.words = append(w.words, e.keyword)
+			continue
+		}
+		leaf := e.arg.leaf
+		if values[leaf] == nil {
+			w.args++
+			texts, ok := p.values(e.arg, pattern, i, w)
+			if !ok {
+				return nil
+			}
+			values[leaf] = texts
+		}
+		w.words = append(w.words, values[leaf][0])
+		values[leaf] = values[leaf][1:]
+	}
+	for key := range i.keys {
+		if values[key] == nil && !slices.ContainsFunc(c.set, func(s setting) bool { return s.leaf == key }) && c.key(key) != nil {
+			return nil
+		}
+	}
+	return w.with(c.set, i)
+}
+
+// with adds what the command sets apart from its arguments.
+func (w *written) with(set []setting, i instance) *written {
+	for _, s := range set {
+		want := s.value
+		if s.from != "" {
+			want, _, _ = i.leaf(s.from)
+		}
+		value, path, ok := i.leaf(s.leaf)
+		if !ok || value != want {
+			return nil
+		}
+		w.paths = append(w.paths, path)
+	}
+	return w
+}
+
+// leaf returns a key or a leaf below an instance, and where it is.
+func (i instance) leaf(name string) (value, path string, ok bool) {
+	if key, isKey := i.keys[name]; isKey {
+		return key, i.path.String(), true
+	}
+	l, known := i.seen[name]
+	if !known {
+		if n, at := i.descend(name); n != nil && !n.IsList() {
+			l = looked{n.Value(), at.String(), true}
+		}
+		i.seen[name] = l
+	}
+	return l.value, l.path, l.ok
+}
+
+// descend follows names from an instance down.
+func (i instance) descend(names string) (*tree.Node, schema.Path) {
+	n, path := i.node, i.path
+	chain, _ := descend(n.Schema(), names)
+	for _, def := range chain {
+		if n = n.Child(def); n == nil {
+			return nil, nil
+		}
+		path = path.Append(def)
+	}
+	return n, path
+}
+
+// values are the words of an argument, as many as the pattern has places for it.
+func (p *printer) values(a *argument, in pattern, i instance, w *written) (texts []string, ok bool) {
+	places := 0
+	for _, e := range in {
+		if e.arg != nil && e.arg.leaf == a.leaf {
+			places++
+		}
+	}
+	switch {
+	case a.kind.ignored:
+		return nil, false
+	case a.each:
+		texts, ok = p.nextValue(a, i, w)
+	case a.all:
+		texts, ok = allValues(a, places, i, w)
+	default:
+		value, path, known := i.leaf(a.leaf)
+		if !known {
+			return nil, false
+		}
+		w.paths = append(w.paths, path)
+		texts, ok = a.kind.text(value)
+	}
+	return texts, ok && len(texts) == places
+}
+
+// nextValue is the first value of a leaf-list that is not in the text.
+func (p *printer) nextValue(a *argument, i instance, w *written) ([]string, bool) {
+	list, path := i.descend(a.leaf)
+	if list == nil {
+		return nil, false
+	}
+	for e := range list.Entries() {
+		at := path.Parent().Append(path.Last().Node, e.Value()).String()
+		if !p.done[at] {
+			w.paths = append(w.paths, at)
+			return a.kind.text(e.Value())
+		}
+	}
+	return nil, false
+}
+
+// allValues are those of a leaf-list that has as many as there are places.
+func allValues(a *argument, places int, i instance, w *written) (texts []string, ok bool) {
+	list, path := i.descend(a.leaf)
+	if list == nil || list.Len() != places {
+		return nil, false
+	}
+	for e := range list.Entries() {
+		text, ok := a.kind.text(e.Value())
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text...)
+		w.paths = append(w.paths, path.Parent().Append(path.Last().Node, e.Value()).String())
+	}
+	return texts, true
+}
+
+// leftovers collects what is not in the text. It reports whether anything below n is.
+func (p *printer) leftovers(n *tree.Node, path schema.Path) (some bool) {
+	var left []string
+	for kid := range n.Children() {
+		def := kid.Schema()
+		nodes := []*tree.Node{kid}
+		if kid.IsList() {
+			nodes = slices.Collect(kid.Entries())
+		}
+		for _, k := range nodes {
+			at := append(path[:len(path):len(path)], k.Step())
+			known := p.done[at.String()] || def.IsKey()
+			before := len(p.left)
+			if def.HasChildren() && p.leftovers(k, at) || known {
+				some = some || !def.IsKey()
+				continue
+			}
+			p.left = p.left[:before]
+			if def.HasChildren() {
+				left = append(left, at.String())
+			} else {
+				left = append(left, at.String()+" = "+shown(def, k.Value()))
+			}
+		}
+	}
+	p.left = append(p.left, left...)
+	return some
+}
