@@ -118,6 +118,7 @@ type limited struct {
 	piece       int64
 	read, begun int64 // octets so far, and at the beginning of the piece
 	err         error // of r
+	references  references
 }
 
 var errTooLarge = errors.New("the document is too large")
@@ -132,6 +133,7 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, l.err
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), left)])
+	l.references.scan(l.read, p[:n])
 	l.read += int64(n)
 	l.err = err
 	return n, err
@@ -171,6 +173,9 @@ func (r *Reader) token() (xml.Token, error) {
 		t, err := r.dec.RawToken()
 		if err != nil {
 			return nil, r.broken(err)
+		}
+		if r.in.references.passed(r.dec.InputOffset()) && replaced(t) {
+			return nil, r.fail("a reference to a surrogate (U+D800 to U+DFFF) stands for no character")
 		}
 		switch t := t.(type) {
 		case xml.Directive:
