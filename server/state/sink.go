@@ -93,9 +93,9 @@ func (s *Sink) Open(def *schema.Node) { s.ops = append(s.ops, op{def: def}) }
 // Close ends what was opened last.
 func (s *Sink) Close() { s.ops = append(s.ops, op{}) }
 
-// Text writes a leaf or an entry of a leaf-list.
+// Text writes a leaf or an entry of a leaf-list. An empty text is no value, except of a key: without one an entry would have no name.
 func (s *Sink) Text(def *schema.Node, text string) {
-	if text != "" && s.wants(def) {
+	if s.wants(def) && (text != "" || def.IsKey()) {
 		s.ops = append(s.ops, op{def: def, leaf: true, fixed: text})
 	}
 }
