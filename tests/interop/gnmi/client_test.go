@@ -71,6 +71,16 @@ func (c *conformer) load(bindings uint64, extensions ...*extpb.Extension) error 
 	return err
 }
 
+// leaf gets the value of a leaf as text.
+func (c *conformer) leaf(at string) string {
+	c.t.Helper()
+	answer, err := c.Get(c.t.Context(), &gpb.GetRequest{Path: []*gpb.Path{path(c.t, at)}, Encoding: gpb.Encoding_PROTO})
+	check(c.t, err)
+	v, err := value.ToScalar(answer.GetNotification()[0].GetUpdate()[0].GetVal())
+	check(c.t, err)
+	return fmt.Sprint(v)
+}
+
 func (c *conformer) refuses(err error, code codes.Code) {
 	c.t.Helper()
 	if status.Code(err) != code {

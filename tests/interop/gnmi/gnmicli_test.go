@@ -18,7 +18,7 @@ const patience = 30 * time.Second
 // command is a run of gnmi_cli over TLS, with a name and a password from its surroundings.
 func (e *element) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append([]string{"-a", e.addr.String(), "-ca_crt", e.dir + "/ca.crt", "-server_name", "localhost", "-with_user_pass", "-timeout", "20s"}, args...)
-	cmd := exec.CommandContext(ctx, client, args...)
+	cmd := exec.CommandContext(ctx, gnmiCLI, args...)
 	cmd.Env = append(os.Environ(), "GNMI_USER="+user, "GNMI_PASS="+password)
 	return cmd
 }
@@ -128,19 +128,29 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func (l *lines) until(t *testing.T, ctx context.Context, word string) {
 	t.Helper()
+	l.count(t, ctx, word, 1)
+}
+
+// count waits until something was printed so often.
+func (l *lines) count(t *testing.T, ctx context.Context, word string, times int) {
+	t.Helper()
 	for {
-		l.mu.Lock()
-		text := l.text.String()
-		l.mu.Unlock()
-		if strings.Contains(text, word) {
+		text := l.String()
+		if strings.Count(text, word) >= times {
 			return
 		}
 		select {
 		case <-l.more:
 		case <-ctx.Done():
-			t.Fatalf("there is no %q in: %s", word, text)
+			t.Fatalf("there is not %d times %q in: %s", times, word, text)
 		}
 	}
 }
@@ -193,15 +203,15 @@ func TestWhoComesIn(t *testing.T) {
 		t.Error("a wrong password comes in")
 	}
 	tlsOnly := []string{"-a", e.addr.String(), "-ca_crt", e.dir + "/ca.crt", "-server_name", "localhost", "-timeout", "20s", "-capabilities"}
-	out, ok = run(exec.CommandContext(ctx, client, append(tlsOnly, "-client_crt", e.dir+"/client.crt", "-client_key", e.dir+"/client.key")...))
+	out, ok = run(exec.CommandContext(ctx, gnmiCLI, append(tlsOnly, "-client_crt", e.dir+"/client.crt", "-client_key", e.dir+"/client.key")...))
 	if contains(t, out, "mooring-pmipv6"); !ok {
 		t.Error("a client certificate does not come in")
 	}
-	out, ok = run(exec.CommandContext(ctx, client, tlsOnly...))
+	out, ok = run(exec.CommandContext(ctx, gnmiCLI, tlsOnly...))
 	if contains(t, out, "Unauthenticated"); ok {
 		t.Error("nobody comes in")
 	}
-	out, ok = run(exec.CommandContext(ctx, client, "-a", "unix:"+e.socket, "-insecure", "-timeout", "20s", "-capabilities"))
+	out, ok = run(exec.CommandContext(ctx, gnmiCLI, "-a", "unix:"+e.socket, "-insecure", "-timeout", "20s", "-capabilities"))
 	if contains(t, out, "mooring-pmipv6"); !ok {
 		t.Error("the owner of the process does not come in at the local socket")
 	}

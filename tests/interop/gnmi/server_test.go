@@ -1,5 +1,5 @@
-// Package gnmi speaks to the gNMI server with a client that others wrote, gnmi_cli of OpenConfig, over TLS on loopback and over the local
-// socket, and with one of our own (client_test.go) that does what gnmi_cli cannot.
+// Package gnmi speaks to the gNMI server with clients that others wrote, gnmic and gnmi_cli of OpenConfig, over TLS on loopback and over the
+// local socket, and with one of our own (client_test.go) that does what these cannot.
 package gnmi
 
 import (
@@ -11,13 +11,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +36,7 @@ import (
 	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
+	"mooring/tests/tool"
 )
 
 const (
@@ -43,25 +44,18 @@ const (
 	password = "correct horse"
 )
 
-// client is the program gnmi_cli, which TestMain builds.
-var client string
+// The clients that others wrote.
+var gnmiCLI, gnmic string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "gnmi-interop")
-	if err != nil {
-		panic(err)
+	var err, errGnmic error
+	gnmiCLI, err = tool.Path("gnmi_cli")
+	gnmic, errGnmic = tool.Path("gnmic")
+	if err := errors.Join(err, errGnmic); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	client = filepath.Join(dir, "gnmi_cli")
-	build := exec.Command("go", "build", "-o", client, "github.com/openconfig/gnmi/cmd/gnmi_cli")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	code := 1
-	if err := build.Run(); err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, "build gnmi_cli:", err)
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // element is a server with the schema of an element, an LMA with bindings, and a user who may do everything.
@@ -125,7 +119,9 @@ func (e *element) state(t *testing.T, s *schema.Schema) *state.State {
 				Networks: func(context.Context) (map[string][]pool.Usage, error) { return nil, nil },
 				Session:  func(id dataplane.SessionID) dataplane.SessionID { return id }}}
 		},
-		Configured: func() *mobility.Config { return &mobility.Config{} }, Version: "0.1.0", Started: time.Now(),
+		Configured: func() *mobility.Config {
+			return &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": {Name: "lma1"}}}
+		}, Version: "0.1.0", Started: time.Now(),
 	}))
 	return st
 }
