@@ -73,9 +73,11 @@ func (c *Commit) handle(e *Engine, now time.Time) {
 	c.addresses.Open()
 	e.closeMissing(now, c.config)
 	e.reconfigure(now, c.config)
+	e.forgetOthers()
 	e.element.index()
 	e.registry.Store(e.newRegistry())
 	e.carryOut(now) // from the old addresses too
+	e.flush(patience)
 	c.addresses.Retire()
 	close(c.done)
 }
@@ -103,7 +105,9 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		case a == nil:
 			table := binding.New()
 			m := lma.New(now, cfg, table)
-			e.element.anchors[name] = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
+			a = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
+			e.element.anchors[name] = a
+			e.restore(now, &a.unit, m)
 		case a.cfg != cfg:
 			a.cfg = cfg
 			a.lma.Reconfigure(now, cfg, e.element.mark(&a.unit))
@@ -114,7 +118,9 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		case g == nil:
 			table := binding.New()
 			m := mag.New(now, cfg, table)
-			e.element.gateways[name] = &gateway{unit: e.element.newUnit(Name{RoleMAG, name}, m, table), mag: m, cfg: cfg}
+			g = &gateway{unit: e.element.newUnit(Name{RoleMAG, name}, m, table), mag: m, cfg: cfg}
+			e.element.gateways[name] = g
+			e.restore(now, &g.unit, m)
 		case g.cfg != cfg:
 			g.cfg = cfg
 			g.mag.Reconfigure(now, cfg, e.element.mark(&g.unit))
@@ -124,7 +130,7 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 
 func (e *element) newUnit(name Name, m machine, table *binding.Table) unit {
 	e.last++
-	return unit{machine: m, Name: name, table: table, number: e.last}
+	return unit{machine: m, Name: name, table: table, key: name.String(), number: e.last}
 }
 
 // index finds the machines by what messages name.

@@ -6,13 +6,27 @@ import (
 	"mooring/mobility"
 )
 
-// carryOut does what the machines asked for in a step: first everything of one kind, then everything of the next.
+// carryOut does what the machines asked for in a step, as soon as it is stored.
 func (e *Engine) carryOut(now time.Time) {
-	busy := e.element.busy
-	for _, u := range busy {
-		if changes := u.out.Sessions; len(changes) > 0 {
+	for again := true; again; again = len(e.element.busy) > 0 { // what cannot be stored is undone
+		t := e.take(now)
+		if e.store(&t) {
+			e.perform(now, &t)
+		}
+	}
+}
+
+// perform carries out a turn: first everything of one kind, then everything of the next.
+func (e *Engine) perform(now time.Time, t *turn) {
+	if t.failed {
+		for i := range t.parts {
+			t.parts[i].withhold()
+		}
+	}
+	for _, p := range t.parts {
+		if changes := p.out.Sessions; len(changes) > 0 {
 			for i := range changes {
-				changes[i].ID = u.session(changes[i].ID)
+				changes[i].ID = p.session(changes[i].ID)
 				if s := changes[i].Session; s != nil {
 					s.ID = changes[i].ID
 				}
@@ -20,34 +34,48 @@ func (e *Engine) carryOut(now time.Time) {
 			e.Dataplane.Want(changes)
 		}
 	}
-	for _, u := range busy {
-		if len(u.out.Grants) > 0 {
-			e.Grants(u.out.Grants)
+	for _, p := range t.parts {
+		if len(p.out.Grants) > 0 {
+			e.Grants(p.out.Grants)
 		}
 	}
-	for _, u := range busy {
-		if len(u.out.Send) > 0 {
-			e.Transport.Send(u.out.Send)
+	for _, p := range t.parts {
+		if len(p.out.Send) > 0 {
+			e.Transport.Send(p.out.Send)
 		}
 	}
-	for i, u := range busy {
+	for i := range t.parts {
+		p := &t.parts[i]
 		if e.Events != nil {
-			e.events.put(now, u.Name, u.out.Events)
+			e.events.put(t.at, p.Name, p.out.Events)
 		}
-		u.reset()
-		busy[i] = nil
+		if t.failed {
+			e.undo(now, p)
+		}
+		e.element.reuse(p.out)
+		*p = part{}
 	}
-	e.element.busy = busy[:0]
 }
 
 // muchMemory is more than an ordinary step needs, in effects of one kind. What a commit or a mass expiry took is not kept.
 const muchMemory = 4096
 
-func (u *unit) reset() {
-	u.busy = false
-	if max(cap(u.out.Sessions), cap(u.out.Grants), cap(u.out.Send), cap(u.out.Events)) > muchMemory {
-		u.out = mobility.Effects{}
+// reuse keeps the memory of effects that are carried out.
+func (e *element) reuse(out *mobility.Effects) {
+	if max(cap(out.Store), cap(out.Sessions), cap(out.Grants), cap(out.Send), cap(out.Events)) > muchMemory || len(e.spare) >= mostHeld {
 		return
 	}
-	u.out.Reset()
+	out.Reset()
+	e.spare = append(e.spare, out)
+}
+
+// effects returns empty ones.
+func (e *element) effects() *mobility.Effects {
+	last := len(e.spare) - 1
+	if last < 0 {
+		return new(mobility.Effects)
+	}
+	out := e.spare[last]
+	e.spare = e.spare[:last]
+	return out
 }

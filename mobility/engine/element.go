@@ -48,6 +48,7 @@ type machine interface {
 	Advance(now time.Time, out *mobility.Effects)
 	Deadline() (time.Time, bool)
 	Close(now time.Time, out *mobility.Effects)
+	LastID() dataplane.SessionID
 	Statistics() *mobility.Statistics
 }
 
@@ -56,9 +57,9 @@ type unit struct {
 	machine
 	Name
 	table  *binding.Table
+	key    string              // what it is called in the store
 	number dataplane.SessionID // distinguishes its sessions in the dataplane
-	out    mobility.Effects
-	busy   bool // out is to be carried out
+	out    *mobility.Effects   // to be carried out; nil: nothing
 }
 
 type anchor struct {
@@ -83,6 +84,7 @@ type element struct {
 	numbers  map[dataplane.SessionID]*unit
 	last     dataplane.SessionID // number
 	busy     []*unit
+	spare    []*mobility.Effects
 }
 
 // owner is who has an address. The two roles may share one.
@@ -131,11 +133,11 @@ func (e *element) deadline() (first time.Time, ok bool) {
 
 // mark notes that u has Effects to be carried out, and returns them.
 func (e *element) mark(u *unit) *mobility.Effects {
-	if !u.busy {
-		u.busy = true
+	if u.out == nil {
+		u.out = e.effects()
 		e.busy = append(e.busy, u)
 	}
-	return &u.out
+	return u.out
 }
 
 // The identifier of a session in the dataplane is that of the binding, which is unique in its table, with the number of the

@@ -9,6 +9,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/journal"
 	"mooring/mobility/transport"
 )
 
@@ -30,6 +31,7 @@ type Options struct {
 	Log       *slog.Logger
 	Transport Transport
 	Dataplane Dataplane
+	Store     *journal.Journal       // what survives a restart; nil: nothing. The engine is its owner
 	Grants    func([]mobility.Grant) // called from the loop, which it may not wait for; the slice is valid during the call
 	Events    func([]Event)          // called from a goroutine of its own, and may take its time; the slice is valid during the call
 	Backlog   int                    // events that may wait for Events; 0 means 65536
@@ -48,6 +50,11 @@ type Engine struct {
 	element element
 	tracing bool // the present step
 	stalled bool // nothing is read, because the dataplane is full
+
+	news       <-chan struct{} // of the store
+	held       []turn          // oldest first: they wait for the disk
+	parts      []part          // memory of the present turn
+	unstorable bool            // nothing can be stored
 }
 
 // message is what the inbox takes.
@@ -55,6 +62,9 @@ type message interface {
 	// handle tells the machines concerned.
 	handle(e *Engine, now time.Time)
 }
+
+// patience is how long a disk may take before a commit, or the end of Run, goes on without it.
+const patience = 5 * time.Second
 
 // inboxSize bounds what may wait beside the batches of the transport. Whoever comes later waits himself.
 const inboxSize = 64
@@ -71,6 +81,9 @@ func New(o Options) *Engine {
 		o.Backlog = 65536
 	}
 	e := &Engine{Options: o, inbox: make(chan message, inboxSize), stopped: make(chan struct{}), element: newElement()}
+	if o.Store != nil {
+		e.news = o.Store.News()
+	}
 	e.events.init(o.Backlog)
 	e.registry.Store(new(registry))
 	return e
@@ -92,6 +105,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		alarm.set(e.element.deadline())
 		e.wait(ctx, alarm)
 	}
+	e.flush(patience)
 	return nil
 }
 
@@ -107,9 +121,14 @@ func (e *Engine) wait(ctx context.Context, alarm *alarm) {
 		}
 		batches, e.stalled = nil, true
 	}
+	if len(e.held) >= mostHeld {
+		batches = nil
+	}
 	select {
 	case <-ctx.Done():
 	case <-room:
+	case <-e.news:
+		e.step(stored{})
 	case b := <-batches:
 		e.step(arrival{b})
 	case m := <-e.inbox:

@@ -47,7 +47,7 @@ func (s State) String() string { return [...]string{"ok", "failing", "recovering
 // Status is how a store is doing, for operators.
 type Status struct {
 	State     State
-	Err       error  // why it is not Healthy
+	Err       error // why it is not Healthy
 	Since     time.Time
 	Failures  uint64 // times that it became Failing
 	Restarts  uint32 // restart counter

@@ -176,7 +176,9 @@ func (f *memFile) Truncate(size int64) error {
 }
 
 // killed is what the next process finds after the end of the process alone.
-func (m *memory) killed() *memory { return m.after(m.files, func(f *memFile) int { return len(f.data) }) }
+func (m *memory) killed() *memory {
+	return m.after(m.files, func(f *memFile) int { return len(f.data) })
+}
 
 // unplugged is what the next process finds after the host lost power: what was synced, and by chance more.
 func (m *memory) unplugged() *memory {

@@ -44,9 +44,9 @@ type restored struct {
 	torn     []Damage
 	empty    bool // there was no file
 
-	names  *names
-	rows   uint64 // in the snapshot that is being read
-	ended  bool   // that snapshot is complete
+	names *names
+	rows  uint64 // in the snapshot that is being read
+	ended bool   // that snapshot is complete
 }
 
 const (

@@ -29,6 +29,8 @@ type Machine struct {
 	request request
 	decoder wire.Decoder // of requests that waited
 	ack     wire.BindingAck
+
+	unstorable bool // nothing can be stored
 }
 
 type network struct {

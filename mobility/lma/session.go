@@ -16,6 +16,9 @@ import (
 
 // register makes a new mobility session (RFC 5213 section 5.3.2).
 func (m *Machine) register(r *request, out *mobility.Effects) {
+	if m.turnsAway(r, nil, out) {
+		return
+	}
 	if uint32(m.table.Len()) >= m.cfg.MaxBindings {
 		m.refuse(r, wire.StatusInsufficientResources, out)
 		return
@@ -44,6 +47,9 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 
 // extend prolongs a session, and moves it when the request comes from another MAG (RFC 5213 sections 5.3.3 and 5.3.4).
 func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effects) {
+	if m.turnsAway(r, old, out) {
+		return
+	}
 	row := *old
 	b := &row
 	if status := m.assign(r, b); status != wire.StatusAccepted {
@@ -75,6 +81,7 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	}
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
+	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
 	if moved {
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
@@ -216,6 +223,9 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 		m.drop(r.peer, mobility.DropStale)
 		return
 	}
+	if m.turnsAway(r, old, out) {
+		return
+	}
 	row := *old
 	b := &row
 	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.update.Timestamp.Value)
@@ -233,6 +243,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	m.takeBack(b.Holding, old.Holding)
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
+	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
 	out.Sessions = append(out.Sessions, m.session(b))
 	delete(m.unsent, b.ID) // the registration that it answers is overtaken
 	m.answer(r, wire.StatusAccepted, old, 0, out)
@@ -248,6 +259,7 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	m.table.Delete(b.ID)
 	m.count(now, b.Ends.Value(), -1)
 	delete(m.unsent, b.ID)
+	out.Store = append(out.Store, mobility.Change{Old: b})
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
 }

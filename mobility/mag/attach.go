@@ -55,6 +55,7 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 // away, or one that may have been at another MAG meanwhile.
 func (m *Machine) welcomeBack(now time.Time, s *session, out *mobility.Effects) {
 	b := m.row(s)
+	m.recognise(s, b, out)
 	switch {
 	case b.State == mobility.StateDisconnecting:
 		blank(b)
@@ -88,12 +89,13 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	}
 	delete(m.present, s.place)
 	delete(m.places, s.place)
-	s.place, m.places[at] = at, s
+	s.place, m.places[at], s.unseen = at, s, false
 	b.Access = link.Access
 	b.Hold(func(h *mobility.Holding) { h.Link = unique.Make(at.link) })
 	if b.State == mobility.StateDisconnecting {
 		blank(b)
 	}
+	keep(m.table.Get(s.id), b, out)
 	m.table.Put(b)
 	if b.State != mobility.StateInit {
 		out.Sessions = append(out.Sessions, m.dataplane(s, b))
@@ -121,6 +123,7 @@ func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) 
 	s.wants = kept
 	b.Install = mobility.InstallPending
 	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
+	keep(m.table.Get(s.id), b, out)
 	m.table.Put(b)
 	out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	out.Grants = append(out.Grants, m.grant(s, b))

@@ -115,6 +115,10 @@ func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobi
 		m.end(now, s, mobility.Deregistered, out)
 		return
 	}
+	if s.unseen {
+		m.wane(now, s, b, out)
+		return
+	}
 	if b.State != mobility.StateInit && !b.Expires.Time().After(now) {
 		m.lapse(now, s, mobility.Expired, out)
 	}

@@ -128,6 +128,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 		out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	}
 	m.table.Put(b)
+	keep(old, b, out)
 	m.setRegistered(now, s, true)
 	m.schedule(s)
 	out.Grants = append(out.Grants, m.grant(s, b))
@@ -285,6 +286,7 @@ func (m *Machine) lapse(now time.Time, s *session, why mobility.DeleteReason, ou
 		return
 	}
 	m.withdraw(s, out)
+	keep(m.table.Get(s.id), nil, out)
 	s.handoff = wire.HandoffUnknown
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: m.table.Get(s.id)})
 	blank(b)

@@ -54,6 +54,7 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	default:
 		m.withdraw(s, out)
 	}
+	keep(m.table.Get(s.id), nil, out)
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
 	m.setRegistered(now, s, false)

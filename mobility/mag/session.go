@@ -45,6 +45,7 @@ type session struct {
 	refreshAt  time.Time
 	denied     bool // no request until the configuration changes
 	registered bool // its row is active or being refreshed
+	unseen     bool // it is from before a restart, and its node has not shown itself since
 }
 
 // maxUpdateRate is how many Binding Updates may be sent within a second, MAX_UPDATE_RATE (RFC 6275 sections 11.8 and 12). We count those of a
@@ -123,6 +124,7 @@ func (m *Machine) end(now time.Time, s *session, why mobility.DeleteReason, out 
 	if b.State != mobility.StateInit && b.State != mobility.StateDisconnecting {
 		m.withdraw(s, out)
 	}
+	keep(b, nil, out)
 	m.setRegistered(now, s, false)
 	m.table.Delete(s.id)
 	delete(m.sessions, s.id)

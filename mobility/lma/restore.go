@@ -1,0 +1,116 @@
+package lma
+
+import (
+	"slices"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// Restore takes over the bindings of an earlier process: rows that are the machine's from now on, in the order in which they came to be, and
+// the highest identifier that any ever had. What has expired meanwhile, and what the configuration has no room for any more, ends. It is called
+// before anything else happens.
+func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplane.SessionID, out *mobility.Effects) {
+	m.lastID = max(m.lastID, last)
+	for _, b := range rows {
+		m.lastID = max(m.lastID, b.ID)
+		if why := m.unfit(now, b); why != 0 {
+			out.Store = append(out.Store, mobility.Change{Old: b})
+			out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
+			continue
+		}
+		b.Install = mobility.InstallPending
+		m.meetAgain(now, b)
+		m.table.Put(b)
+		m.table.SetAlarm(b.ID, b.Expires.Time())
+		m.count(now, b.Ends.Value(), +1)
+		out.Sessions = append(out.Sessions, m.session(b))
+	}
+}
+
+// unfit says why a restored binding ends; 0: it does not, and has its addresses from the pools.
+func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReason {
+	profile, _ := m.profileOf(b.Node.MNID())
+	switch {
+	case !b.Expires.Time().After(now) && b.State == mobility.StateDeletePending:
+		return mobility.Deregistered
+	case !b.Expires.Time().After(now):
+		return mobility.Expired
+	case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
+		return mobility.Unconfigured
+	case !m.claim(b):
+		return mobility.Unconfigured
+	}
+	return 0
+}
+
+// claim takes all addresses of a binding from the pools, or none.
+func (m *Machine) claim(b *mobility.Binding) bool {
+	network := m.networks[b.Network.Value()]
+	if network == nil {
+		return false
+	}
+	for i, p := range b.Prefixes {
+		if network.pools.ReservePrefix(p) != nil {
+			m.takeBack(new(mobility.Holding), &mobility.Holding{Network: b.Network, Prefixes: b.Prefixes[:i]})
+			return false
+		}
+	}
+	if !b.Home.IsValid() {
+		return true
+	}
+	if _, _, err := network.pools.ReserveHome(b.Home.Addr()); err != nil {
+		m.takeBack(new(mobility.Holding), &mobility.Holding{Network: b.Network, Prefixes: b.Prefixes})
+		return false
+	}
+	return true
+}
+
+// meetAgain makes the MAG of a restored binding known, where it is not configured.
+func (m *Machine) meetAgain(now time.Time, b *mobility.Binding) {
+	ends := b.Ends.Value()
+	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	if p == nil {
+		p = &peer{addr: ends.Remote.Addr(), usable: true, stats: m.stats.Part(now)}
+		m.peers[p.addr] = p
+	}
+	if created := b.Created.Time(); p.since.IsZero() || created.Before(p.since) {
+		p.since = created
+	}
+	if updated := b.Updated.Time(); updated.After(p.last) {
+		p.remote, p.last = ends.Remote, updated
+	}
+}
+
+// SetStorable says whether what is accepted can be stored. While it cannot, nothing is.
+func (m *Machine) SetStorable(can bool) { m.unstorable = !can }
+
+// turnsAway deals with a request that cannot be stored, if it cannot. A refresh gets no answer: a refusal would have the MAG take back what the
+// node has, which is good for the rest of the lifetime (RFC 5213 section 6.9.1.2); it asks again.
+func (m *Machine) turnsAway(r *request, b *mobility.Binding, out *mobility.Effects) bool {
+	switch {
+	case !m.unstorable:
+		return false
+	case b != nil && b.State == mobility.StateActive && b.Ends.Value().CareOf == r.careOf && r.update.Lifetime > 0:
+		m.drop(r.peer, mobility.DropOverload)
+	default:
+		m.refuse(r, wire.StatusInsufficientResources, out)
+	}
+	return true
+}
+
+// Unstored undoes a registration of which nobody was told, because it could not be stored.
+func (m *Machine) Unstored(now time.Time, id dataplane.SessionID, out *mobility.Effects) {
+	b := m.table.Get(id)
+	if b == nil {
+		return
+	}
+	before := len(out.Events)
+	m.end(now, b, mobility.Replaced, out)
+	out.Events = out.Events[:before] // nobody was told of its beginning
+}
+
+// LastID returns the highest identifier that any binding ever had.
+func (m *Machine) LastID() dataplane.SessionID { return m.lastID }
