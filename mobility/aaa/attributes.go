@@ -1,0 +1,243 @@
+package aaa
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
+	"layeh.com/radius/rfc2866"
+	"layeh.com/radius/rfc2867"
+	"layeh.com/radius/rfc2868"
+	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc3162"
+	"layeh.com/radius/rfc4818"
+	"layeh.com/radius/rfc5447"
+	"layeh.com/radius/rfc6572"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// NodeIdentity is what the records of a node say of it (RFC 6572 section 7.3).
+type NodeIdentity struct {
+	Node           mobility.NodeID
+	Link           mobility.LinkID
+	Home           netip.Prefix   // IPv4 home address with the length of its subnet
+	Prefixes       []netip.Prefix // home network prefixes
+	MobileNetworks []netip.Prefix // delegated to a mobile router
+	Access         wire.AccessType
+	Service        mobility.Service
+	APN            string // of the Service Selection option
+	Anchor         string
+	Address        netip.Addr // of the anchor
+	Customer, VRF  string     // of the Mobile Local Loop
+}
+
+// attributes is a list in the making.
+type attributes struct{ list radius.Attributes }
+
+func (a *attributes) octets(t radius.Type, value []byte) {
+	if len(value) > 0 {
+		a.list.Add(t, value[:min(len(value), maxValue)])
+	}
+}
+
+func (a *attributes) text(t radius.Type, value string) { a.octets(t, []byte(value)) }
+
+func (a *attributes) integer(t radius.Type, value uint32) { a.list.Add(t, radius.NewInteger(value)) }
+
+// address adds an address under the type of its family.
+func (a *attributes) address(v4, v6 radius.Type, addr netip.Addr) {
+	switch {
+	case !addr.IsValid():
+	case addr.Is4():
+		a.octets(v4, addr.AsSlice())
+	default:
+		a.octets(v6, addr.AsSlice())
+	}
+}
+
+// prefix adds a prefix in the form that IPv6 and IPv4 prefixes share: a reserved octet, the length, and the address (RFC 3162 section 2.3,
+// RFC 6572 section 4.12).
+func (a *attributes) prefix(t radius.Type, p netip.Prefix) {
+	a.octets(t, append([]byte{0, byte(p.Bits())}, p.Addr().AsSlice()...))
+}
+
+// ciscoAVPair is the vendor and the vendor's type of a text "name=value" (RFC 2865 section 5.26).
+const (
+	ciscoVendor = 9
+	ciscoAVPair = 1
+)
+
+func (a *attributes) avPair(name, value string) {
+	if value == "" {
+		return
+	}
+	text := []byte(name + "=" + value)
+	text = text[:min(len(text), maxValue-6)]
+	if pair, err := radius.NewVendorSpecific(ciscoVendor, append([]byte{ciscoAVPair, byte(2 + len(text))}, text...)); err == nil {
+		a.octets(rfc2865.VendorSpecific_Type, pair)
+	}
+}
+
+// nas adds which anchor speaks (RFC 2865 section 5.4 and 5.32, RFC 3162 section 2.1).
+func (a *attributes) nas(name string, addr netip.Addr) {
+	a.text(rfc2865.NASIdentifier_Type, name)
+	a.address(rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, addr)
+}
+
+// Attributes returns what every record of the node's session has.
+func (n *NodeIdentity) Attributes() radius.Attributes {
+	var a attributes
+	a.text(rfc2865.UserName_Type, n.Node.String())
+	a.nas(n.Anchor, n.Address)
+	a.octets(rfc6572.MobileNodeIdentifier_Type, n.Node.MNID().ID)
+	a.text(rfc2865.CallingStationID_Type, stationID(n.Link))
+	a.integer(rfc2865.NASPortType_Type, portType(n.Access))
+	a.address(rfc6572.PMIP6HomeLMAIPv4Address_Type, rfc6572.PMIP6HomeLMAIPv6Address_Type, n.Address)
+	if n.Home.IsValid() {
+		a.octets(rfc2865.FramedIPAddress_Type, n.Home.Addr().AsSlice())
+		a.prefix(homeIPv4HoA, n.Home)
+	}
+	for _, p := range n.Prefixes {
+		a.prefix(rfc6572.PMIP6HomeHNPrefix_Type, p)
+		a.prefix(rfc3162.FramedIPv6Prefix_Type, p)
+	}
+	for _, p := range n.MobileNetworks {
+		a.network(p)
+	}
+	a.octets(rfc5447.MIP6FeatureVector_Type, radius.NewInteger64(features(n)))
+	a.text(rfc6572.ServiceSelection_Type, n.APN)
+	a.avPair("customer", n.Customer)
+	a.avPair("vrf-id", n.VRF)
+	return a.list
+}
+
+// homeIPv4HoA is PMIP6-Home-IPv4-HoA (RFC 6572 section 4.12).
+const homeIPv4HoA = 155
+
+// network adds a mobile network. The gateway 0.0.0.0 or :: stands for the node itself (RFC 2865 section 5.22).
+func (a *attributes) network(p netip.Prefix) {
+	if p.Addr().Is4() {
+		a.text(rfc2865.FramedRoute_Type, p.String()+" 0.0.0.0 1")
+		return
+	}
+	a.prefix(rfc4818.DelegatedIPv6Prefix_Type, p)
+	a.text(rfc3162.FramedIPv6Route_Type, p.String()+" :: 1")
+}
+
+// The bits of the MIP6-Feature-Vector (RFC 6572 section 4.1).
+const (
+	featurePMIP6         = 0x0000010000000000
+	featureIPv4Home      = 0x0000020000000000
+	featureIPv4Transport = 0x0000800000000000
+	featureIPv4HomeOnly  = 0x0001000000000000
+)
+
+func features(n *NodeIdentity) uint64 {
+	v := uint64(featurePMIP6)
+	switch n.Service {
+	case mobility.ServiceDual:
+		v |= featureIPv4Home
+	case mobility.ServiceIPv4:
+		v |= featureIPv4HomeOnly
+	}
+	if n.Address.Is4() {
+		v |= featureIPv4Transport
+	}
+	return v
+}
+
+// stationID writes a link-layer identifier: an Ethernet address as RFC 3580 section 3.21 has it, others as hexadecimal digits.
+func stationID(id mobility.LinkID) string {
+	digits := strings.ToUpper(hex.EncodeToString([]byte(id)))
+	if len(id) != 6 {
+		return digits
+	}
+	var pairs [6]string
+	for i := range pairs {
+		pairs[i] = digits[2*i : 2*i+2]
+	}
+	return strings.Join(pairs[:], "-")
+}
+
+// portType is the NAS-Port-Type (IANA, RADIUS types) of an access technology (RFC 5213 section 8.5).
+func portType(a wire.AccessType) uint32 {
+	const (
+		virtual, ethernet, wirelessOther, wlan, cdma2000, umts, hrpd, wimax = 5, 15, 18, 19, 22, 23, 24, 27
+	)
+	switch a {
+	case wire.AccessVirtual, wire.AccessPPP:
+		return virtual
+	case wire.Access8023:
+		return ethernet
+	case wire.Access80211:
+		return wlan
+	case wire.Access80216e:
+		return wimax
+	case wire.AccessUTRAN:
+		return umts
+	case wire.AccessEHRPD, wire.AccessHRPD:
+		return hrpd
+	case wire.Access1xRTT:
+		return cdma2000
+	}
+	return wirelessOther
+}
+
+// tunnelAttributes is what every record of a tunnel's session has (RFC 2867, RFC 2868).
+func tunnelAttributes(anchor string, id dataplane.TunnelID) radius.Attributes {
+	var a attributes
+	a.nas(anchor, id.Local)
+	a.integer(rfc2868.TunnelType_Type, tunnelType(id.Encap))
+	medium := uint32(rfc2868.TunnelMediumType_Value_IPv4)
+	if id.Local.Is6() {
+		medium = uint32(rfc2868.TunnelMediumType_Value_IPv6)
+	}
+	a.integer(rfc2868.TunnelMediumType_Type, medium)
+	a.text(rfc2868.TunnelClientEndpoint_Type, id.Peer.String())
+	a.text(rfc2868.TunnelServerEndpoint_Type, id.Local.String())
+	a.text(rfc2867.AcctTunnelConnection_Type, tunnelName(id))
+	a.avPair("vrf-id", id.VRF)
+	return a.list
+}
+
+// tunnelName identifies a tunnel among all of its anchor (RFC 2867 section 4.1).
+func tunnelName(id dataplane.TunnelID) string {
+	name := fmt.Sprintf("%s-%s-%s", id.Encap, id.Local, id.Peer)
+	if id.Port != 0 {
+		name += fmt.Sprintf("-%d", id.Port)
+	}
+	return name
+}
+
+// tunnelType is the Tunnel-Type (RFC 2868 section 3.1, with tag 0). There is none of a tunnel over UDP: what it carries is IP in IP all the same.
+func tunnelType(e dataplane.Encap) uint32 {
+	if e == dataplane.EncapGRE {
+		return uint32(rfc2868.TunnelType_Value_GRE)
+	}
+	return ipInIP
+}
+
+const ipInIP = 7 // IP-IP
+
+// event adds what happened, and when (RFC 2866 section 5.1, RFC 2869 section 5.3).
+func (a *attributes) event(status rfc2866.AcctStatusType, at time.Time) {
+	a.integer(rfc2866.AcctStatusType_Type, uint32(status))
+	a.integer(rfc2869.EventTimestamp_Type, uint32(at.Unix()))
+}
+
+// usage adds counters; what exceeds 32 bits of octets stands in Gigawords (RFC 2869 section 5.1 and 5.2). Packets have no second word.
+func (a *attributes) usage(u Usage) {
+	a.integer(rfc2866.AcctInputOctets_Type, uint32(u.RxOctets))
+	a.integer(rfc2866.AcctOutputOctets_Type, uint32(u.TxOctets))
+	a.integer(rfc2866.AcctInputPackets_Type, uint32(u.RxPackets))
+	a.integer(rfc2866.AcctOutputPackets_Type, uint32(u.TxPackets))
+	a.integer(rfc2869.AcctInputGigawords_Type, uint32(u.RxOctets>>32))
+	a.integer(rfc2869.AcctOutputGigawords_Type, uint32(u.TxOctets>>32))
+}

@@ -1,0 +1,41 @@
+package aaa
+
+import (
+	"mooring/mobility"
+
+	"layeh.com/radius/rfc2866"
+)
+
+// Changes is what a step of a Ledger wants on disk. It takes effect as a whole or not at all: a session that ends is gone when its Stop is
+// there. The caller owns it, and resets and reuses it.
+type Changes struct {
+	Open    []*Session // new or changed; they belong to the ledger, which changes them in its next step
+	Closed  []string   // by Acct-Session-Id; also what is among Open, for it was closed later
+	Records []Record
+	Last    uint64 // number of the newest session
+}
+
+// Reset empties c and keeps its memory.
+func (c *Changes) Reset() {
+	clear(c.Open)
+	clear(c.Records)
+	c.Open, c.Closed, c.Records = c.Open[:0], c.Closed[:0], c.Records[:0]
+}
+
+// Empty reports whether there is nothing to be kept.
+func (c *Changes) Empty() bool { return len(c.Open)+len(c.Closed)+len(c.Records) == 0 }
+
+// Cause is the Acct-Terminate-Cause of a binding that ended (RFC 2866 section 5.10).
+func Cause(why mobility.DeleteReason) rfc2866.AcctTerminateCause {
+	switch why {
+	case mobility.Deregistered:
+		return rfc2866.AcctTerminateCause_Value_UserRequest
+	case mobility.Expired:
+		return rfc2866.AcctTerminateCause_Value_SessionTimeout
+	case mobility.Cleared, mobility.Unconfigured:
+		return rfc2866.AcctTerminateCause_Value_AdminReset
+	case mobility.Replaced:
+		return rfc2866.AcctTerminateCause_Value_NASRequest
+	}
+	return rfc2866.AcctTerminateCause_Value_NASError
+}

@@ -1,0 +1,156 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"layeh.com/radius"
+	"layeh.com/radius/rfc2866"
+
+	"mooring/mobility/aaa"
+)
+
+// exchange is a socket to one server. Its methods may be called concurrently.
+type exchange struct {
+	conn   net.Conn
+	secret []byte
+	count  *counters
+	free   chan byte // identifiers that no request has
+	reader sync.WaitGroup
+
+	mu      sync.Mutex
+	pending [256]*pending // by identifier
+}
+
+// pending is a request that waits for its answer.
+type pending struct {
+	request []byte
+	answer  chan struct{} // closed when it comes
+}
+
+// newExchange begins to read from conn, which it closes at its end.
+func newExchange(conn net.Conn, secret string, count *counters) *exchange {
+	x := &exchange{conn: conn, secret: []byte(secret), count: count, free: make(chan byte, 256)}
+	for i := range 256 {
+		x.free <- byte(i) // the one that was used the longest time ago comes next
+	}
+	x.reader.Go(x.read)
+	return x
+}
+
+func (x *exchange) close() {
+	x.conn.Close()
+	x.reader.Wait()
+}
+
+// errUnanswered says that a server answered none of the repetitions of a request.
+var errUnanswered = errors.New("no answer")
+
+// send sends a record and waits for the answer. now is when it is sent for the first time, again counts repetitions.
+func (x *exchange) send(ctx context.Context, now time.Time, r *aaa.Record, t *aaa.Target, again func()) error {
+	var id byte
+	select {
+	case id = <-x.free:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { x.free <- id }()
+	octets, err := request(id, now, r, x.secret)
+	if err != nil {
+		return err
+	}
+	p := &pending{request: octets, answer: make(chan struct{})}
+	x.expect(id, p)
+	defer x.expect(id, nil)
+	x.count.requests.Add(1)
+	for try := range 1 + t.Retransmit {
+		if try > 0 {
+			x.count.retransmissions.Add(1)
+			again()
+		}
+		if _, err := x.conn.Write(octets); err != nil && !refused(err) {
+			return fmt.Errorf("send to %v: %w", t.Addr, err)
+		}
+		if err := p.wait(ctx, t.Timeout); err != errUnanswered {
+			return err
+		}
+	}
+	x.count.timeouts.Add(1)
+	return errUnanswered
+}
+
+// request makes an Accounting-Request (RFC 2866 section 4.1).
+func request(id byte, now time.Time, r *aaa.Record, secret []byte) ([]byte, error) {
+	p := radius.Packet{Code: radius.CodeAccountingRequest, Identifier: id, Secret: secret}
+	p.Attributes = make(radius.Attributes, 0, len(r.Attributes)+1)
+	p.Attributes = append(p.Attributes, r.Attributes...)
+	p.Add(rfc2866.AcctDelayTime_Type, radius.NewInteger(uint32(max(0, now.Sub(r.At)/time.Second))))
+	octets, err := p.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("accounting record %s: %w", r.Session(), err)
+	}
+	return octets, nil
+}
+
+func (x *exchange) expect(id byte, p *pending) {
+	x.mu.Lock()
+	x.pending[id] = p
+	x.mu.Unlock()
+}
+
+func (p *pending) wait(ctx context.Context, timeout time.Duration) error {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-p.answer:
+		return nil
+	case <-timer.C:
+		return errUnanswered
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// read takes answers in until the socket is closed.
+func (x *exchange) read() {
+	buffer := make([]byte, radius.MaxPacketLength)
+	for {
+		n, err := x.conn.Read(buffer)
+		switch {
+		case err == nil:
+			x.answer(buffer[:n])
+		case !refused(err):
+			return
+		}
+	}
+}
+
+// refused says that a host told that nobody listens. The server may be starting: it is like no answer.
+func refused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
+// answer matches an answer with its request. What follows the length of the packet is padding (RFC 2865 section 3).
+func (x *exchange) answer(b []byte) {
+	p, err := radius.Parse(b, x.secret)
+	if err != nil || p.Code != radius.CodeAccountingResponse {
+		x.count.bad.Add(1)
+		return
+	}
+	length := int(b[2])<<8 | int(b[3])
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	waits := x.pending[p.Identifier]
+	if waits == nil || !radius.IsAuthenticResponse(b[:length], waits.request, x.secret) {
+		x.count.bad.Add(1)
+		return
+	}
+	x.pending[p.Identifier] = nil // a second answer, to a repetition, has no request
+	x.count.responses.Add(1)
+	close(waits.answer)
+}

@@ -1,0 +1,232 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"mooring/mobility/aaa"
+	"mooring/mobility/aaa/spool"
+)
+
+const (
+	travellers = 64   // records of a lane under way at once
+	inWindow   = 1024 // records of a lane in memory
+	diskRetry  = time.Second
+)
+
+// lane sends what waits in one lane.
+type lane struct {
+	client  *Client
+	cfg     aaa.Lane
+	dead    time.Duration
+	servers []*server // of cfg.Targets
+	wake    chan struct{}
+	results chan result
+
+	// The loop's own.
+	window  *window
+	more    bool // there may be more in the spool than in the window
+	travel  int
+	resume  time.Time // nothing is sent before
+	running sync.WaitGroup
+
+	mu        sync.Mutex
+	exchanges []*exchange // of cfg.Targets; nil: there is none at the moment
+}
+
+// result is what became of a record.
+type result struct {
+	entry spool.Entry
+	taken bool
+	retry time.Time // of one that was not taken
+}
+
+// run sends until ctx ends.
+func (l *lane) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer l.closeExchanges()
+	defer l.running.Wait()
+	for ctx.Err() == nil {
+		l.fill()
+		l.launch(ctx)
+		timer.Reset(l.sleep())
+		select {
+		case <-ctx.Done():
+		case <-l.wake:
+			l.more = true
+		case r := <-l.results:
+			l.conclude(r)
+		case <-timer.C:
+		}
+	}
+}
+
+// sleep is how long there is nothing to do if nothing happens.
+func (l *lane) sleep() time.Duration {
+	if wait := time.Until(l.resume); wait > 0 {
+		return wait
+	}
+	return time.Hour
+}
+
+// fill reads on in the spool.
+func (l *lane) fill() {
+	if room := inWindow - len(l.window.slots); l.more && room >= inWindow/2 {
+		entries, err := l.client.Queue.Next(l.cfg.Name, l.window.last, room, nil)
+		if err != nil {
+			l.client.Log.Error("accounting records cannot be read, will try again", "lane", l.cfg.Name, "error", err)
+			l.resume = time.Now().Add(diskRetry)
+			return
+		}
+		l.more = len(entries) == room
+		l.window.add(entries)
+	}
+}
+
+// launch sends what may be sent.
+func (l *lane) launch(ctx context.Context) {
+	if time.Now().Before(l.resume) {
+		return
+	}
+	for l.travel < travellers {
+		e, ok := l.window.take()
+		if !ok {
+			return
+		}
+		l.travel++
+		l.running.Go(func() {
+			r := l.deliver(ctx, e)
+			select {
+			case l.results <- r:
+			case <-ctx.Done():
+			}
+		})
+	}
+}
+
+// conclude takes in a result, and whatever others there are: to take records out of the spool together costs as much as one.
+func (l *lane) conclude(r result) {
+	var taken []spool.Entry
+	for more := true; more; {
+		l.travel--
+		if r.taken {
+			taken = append(taken, r.entry)
+		} else {
+			l.window.back(r.entry.Number)
+			l.resume = r.retry
+		}
+		select {
+		case r = <-l.results:
+		default:
+			more = false
+		}
+	}
+	if len(taken) == 0 {
+		return
+	}
+	l.resume = time.Time{} // a server answers
+	if err := l.client.Queue.Remove(l.cfg.Name, taken); err != nil {
+		l.client.Log.Error("accounting records that were sent will be sent again after a restart", "error", err)
+	}
+	l.window.done(taken)
+	l.client.taken(taken)
+}
+
+// deliver offers a record to one server after another.
+func (l *lane) deliver(ctx context.Context, e spool.Entry) result {
+	retry := time.Time{}
+	if len(l.cfg.Targets) == 0 {
+		retry = time.Now().Add(time.Hour) // until the configuration names some
+	}
+	for i := range l.cfg.Targets {
+		if ctx.Err() != nil {
+			break
+		}
+		if l.offer(ctx, i, &e) {
+			return result{entry: e, taken: true}
+		}
+		s, now := l.servers[i], time.Now()
+		s.mu.Lock()
+		at := s.health.retry(now, l.cfg.Targets[i].Timeout)
+		s.mu.Unlock()
+		if retry.IsZero() || at.Before(retry) {
+			retry = at
+		}
+	}
+	if ctx.Err() == nil {
+		l.client.failed(e.Anchor())
+	}
+	return result{entry: e, retry: retry}
+}
+
+// offer sends a record to a server, unless that is passed over, and reports whether it was taken.
+func (l *lane) offer(ctx context.Context, i int, e *spool.Entry) bool {
+	s, t, now := l.servers[i], &l.cfg.Targets[i], time.Now()
+	s.mu.Lock()
+	admitted := s.health.admit(now)
+	s.mu.Unlock()
+	if !admitted {
+		return false
+	}
+	err := l.send(ctx, i, now, e)
+	if ctx.Err() != nil {
+		s.mu.Lock()
+		s.health.probing = false
+		s.mu.Unlock()
+		return err == nil
+	}
+	s.mu.Lock()
+	changed := s.health.heard(time.Now(), err == nil, l.dead)
+	s.mu.Unlock()
+	if changed {
+		l.client.changed(t, err)
+	}
+	return err == nil
+}
+
+func (l *lane) send(ctx context.Context, i int, now time.Time, e *spool.Entry) error {
+	x, err := l.exchange(ctx, i)
+	if err != nil {
+		return err
+	}
+	err = x.send(ctx, now, &e.Record, &l.cfg.Targets[i], func() { l.client.repeated(e.Anchor()) })
+	if err != nil && !errors.Is(err, errUnanswered) && ctx.Err() == nil {
+		l.drop(i, x) // the next one may have another address to come from
+	}
+	return err
+}
+
+// exchange returns the socket to a server, which it opens where there is none.
+func (l *lane) exchange(ctx context.Context, i int) (*exchange, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if x := l.exchanges[i]; x != nil {
+		return x, nil
+	}
+	conn, err := l.client.Dial(ctx, &l.cfg.Targets[i])
+	if err != nil {
+		return nil, err
+	}
+	l.exchanges[i] = newExchange(conn, l.cfg.Targets[i].Secret, &l.servers[i].counters)
+	return l.exchanges[i], nil
+}
+
+func (l *lane) drop(i int, x *exchange) {
+	l.mu.Lock()
+	if l.exchanges[i] == x {
+		l.exchanges[i] = nil
+	}
+	l.mu.Unlock()
+	x.close()
+}
+
+func (l *lane) closeExchanges() {
+	for _, x := range l.exchanges {
+		if x != nil {
+			x.close()
+		}
+	}
+}

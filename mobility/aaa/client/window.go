@@ -1,0 +1,86 @@
+package client
+
+import (
+	"layeh.com/radius/rfc2866"
+
+	"mooring/mobility/aaa/spool"
+)
+
+// window is the front of a lane: which of its records may travel. It is pure.
+type window struct {
+	slots []slot // in the order of arrival
+	last  uint64 // number of the newest that was ever in it
+
+	// Memory of take.
+	sessions map[string]bool // that have a record in front
+	anchors  map[string]bool // that have any record in front
+	barred   map[string]bool // anchors that have an On or Off in front
+}
+
+type slot struct {
+	spool.Entry
+	travels bool
+}
+
+func newWindow() *window {
+	return &window{sessions: map[string]bool{}, anchors: map[string]bool{}, barred: map[string]bool{}}
+}
+
+// add takes in entries with numbers that only grow.
+func (w *window) add(entries []spool.Entry) {
+	for _, e := range entries {
+		w.slots = append(w.slots, slot{Entry: e})
+		w.last = e.Number
+	}
+}
+
+// take returns the first record that may travel now, and marks it.
+func (w *window) take() (spool.Entry, bool) {
+	clear(w.sessions)
+	clear(w.anchors)
+	clear(w.barred)
+	for i := range w.slots {
+		s := &w.slots[i]
+		session, anchor := s.Session(), s.Anchor()
+		alone := announces(s.Status())
+		if !s.travels && !w.barred[anchor] && !w.sessions[session] && !(alone && w.anchors[anchor]) {
+			s.travels = true
+			return s.Entry, true
+		}
+		w.sessions[session], w.anchors[anchor] = true, true
+		if alone {
+			w.barred[anchor] = true
+		}
+	}
+	return spool.Entry{}, false
+}
+
+// announces reports whether a record is about an anchor and all of its sessions.
+func announces(status rfc2866.AcctStatusType) bool {
+	return status == rfc2866.AcctStatusType_Value_AccountingOn || status == rfc2866.AcctStatusType_Value_AccountingOff
+}
+
+// back says that a record has to travel again.
+func (w *window) back(number uint64) {
+	for i := range w.slots {
+		if w.slots[i].Number == number {
+			w.slots[i].travels = false
+		}
+	}
+}
+
+// done takes records out.
+func (w *window) done(entries []spool.Entry) {
+	gone := make(map[uint64]bool, len(entries))
+	for _, e := range entries {
+		gone[e.Number] = true
+	}
+	kept := w.slots[:0]
+	for _, s := range w.slots {
+		if !gone[s.Number] {
+			kept = append(kept, s)
+		}
+	}
+	clear(w.slots[len(kept):])
+	w.slots = kept
+}

@@ -1,0 +1,269 @@
+// Package spool keeps accounting on disk: the sessions that are open, and the records that no server has taken yet.
+//
+// It is one file, a bbolt database: what a step of the ledger wants is one transaction, which is on disk when Commit returns and is there as a
+// whole or not at all, whenever the process is killed (docs/adr/0211).
+//
+//	meta      birth, last (number of the newest session), closed (the last process ended in order)
+//	sessions  Acct-Session-Id -> session, as JSON
+//	lanes     one bucket for each: number in the order of arrival -> record (aaa.Record.AppendBinary)
+package spool
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"mooring/mobility/aaa"
+)
+
+// Spool is the file. Its methods may be called concurrently.
+type Spool struct {
+	Open   []*aaa.Session // that an earlier process left; the caller's
+	Birth  time.Time      // when the file was made
+	Last   uint64         // number of the newest session when it was opened
+	Closed bool           // the process before ended in order
+
+	db *bbolt.DB
+
+	mu    sync.Mutex
+	lanes []string
+	limit int
+	tally tally
+}
+
+// Tally counts records that were let go and those that wait.
+type tally struct {
+	queued map[string]map[string]int // by lane and anchor
+	total  map[string]int            // by lane
+	left   Left
+}
+
+// Left counts records that were not queued for lack of room.
+type Left struct{ Interims, Starts, Stops uint64 }
+
+var (
+	metaBucket, sessionsBucket, lanesBucket = []byte("meta"), []byte("sessions"), []byte("lanes")
+
+	birthKey, lastKey, closedKey = []byte("birth"), []byte("last"), []byte("closed")
+)
+
+// lockWait bounds the wait for another process that has the file; the state folder's own lock has kept others out before.
+const lockWait = time.Second
+
+// Open opens the file, or makes it. now is when it is made.
+func Open(root *os.Root, name string, now time.Time) (*Spool, error) {
+	db, err := bbolt.Open(name, 0o600, &bbolt.Options{
+		Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, // the list is made anew when the file is opened
+		OpenFile: func(name string, flag int, perm fs.FileMode) (*os.File, error) {
+			return root.OpenFile(name, flag, perm)
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("accounting records in %s: %w; move the file away to begin anew, which loses what it holds", name, err)
+	}
+	s := &Spool{db: db, tally: tally{queued: map[string]map[string]int{}, total: map[string]int{}}}
+	if err := s.load(now); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Close closes the file. closed says that the process ends in order.
+func (s *Spool) Close(closed bool) error {
+	var err error
+	if closed {
+		err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(closedKey, []byte{1}) })
+	}
+	return errors.Join(err, s.db.Close())
+}
+
+func (s *Spool) load(now time.Time) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, sessionsBucket, lanesBucket} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		if err := s.loadMeta(tx.Bucket(metaBucket), now); err != nil {
+			return err
+		}
+		if err := s.loadSessions(tx.Bucket(sessionsBucket)); err != nil {
+			return err
+		}
+		lanes := tx.Bucket(lanesBucket)
+		return lanes.ForEachBucket(func(name []byte) error {
+			s.lanes = append(s.lanes, string(name))
+			return s.count(string(name), lanes.Bucket(name), +1)
+		})
+	})
+}
+
+func (s *Spool) loadMeta(meta *bbolt.Bucket, now time.Time) error {
+	s.Closed = meta.Get(closedKey) != nil
+	if err := meta.Delete(closedKey); err != nil {
+		return err
+	}
+	if birth := meta.Get(birthKey); birth != nil {
+		s.Birth = time.Unix(int64(number(birth)), 0)
+	} else {
+		s.Birth = now
+		if err := meta.Put(birthKey, octets(uint64(now.Unix()))); err != nil {
+			return err
+		}
+	}
+	s.Last = number(meta.Get(lastKey))
+	return nil
+}
+
+func (s *Spool) loadSessions(sessions *bbolt.Bucket) error {
+	return sessions.ForEach(func(id, text []byte) error {
+		open := &aaa.Session{}
+		if err := json.Unmarshal(text, open); err != nil {
+			return fmt.Errorf("accounting session %s: %w", id, err)
+		}
+		s.Open = append(s.Open, open)
+		return nil
+	})
+}
+
+// count adds n to what is known to wait, for each record of a lane.
+func (s *Spool) count(lane string, b *bbolt.Bucket, n int) error {
+	return b.ForEach(func(_, octets []byte) error {
+		var r aaa.Record
+		if err := r.UnmarshalBinary(octets); err != nil {
+			return err
+		}
+		s.tally.add(lane, r.Anchor(), n)
+		return nil
+	})
+}
+
+func (t *tally) add(lane, anchor string, n int) {
+	if t.queued[lane] == nil {
+		t.queued[lane] = map[string]int{}
+	}
+	t.queued[lane][anchor] += n
+	t.total[lane] += n
+}
+
+// Commit makes changes durable. Records for which there is no room are left out (see aaa.Room.Admits) and counted; room tells how much there is
+// afterwards. When it fails, nothing has happened.
+func (s *Spool) Commit(c *aaa.Changes) (room aaa.Room, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var added tally
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		added = tally{queued: map[string]map[string]int{}, total: map[string]int{}}
+		if c.Last > 0 {
+			if err := tx.Bucket(metaBucket).Put(lastKey, octets(c.Last)); err != nil {
+				return err
+			}
+		}
+		if err := commitSessions(tx.Bucket(sessionsBucket), c); err != nil {
+			return err
+		}
+		for _, lane := range s.lanes {
+			if err := s.append(tx.Bucket(lanesBucket).Bucket([]byte(lane)), lane, c.Records, &added); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return s.room(), fmt.Errorf("accounting records cannot be written: %w", err)
+	}
+	for lane, anchors := range added.queued {
+		for anchor, n := range anchors {
+			s.tally.add(lane, anchor, n)
+		}
+	}
+	s.tally.left.Interims += added.left.Interims
+	s.tally.left.Starts += added.left.Starts
+	s.tally.left.Stops += added.left.Stops
+	return s.room(), nil
+}
+
+func commitSessions(sessions *bbolt.Bucket, c *aaa.Changes) error {
+	for _, open := range c.Open {
+		text, err := json.Marshal(open)
+		if err != nil {
+			return err
+		}
+		if err := sessions.Put([]byte(open.ID), text); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Closed {
+		if err := sessions.Delete([]byte(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Spool) append(b *bbolt.Bucket, lane string, records []aaa.Record, added *tally) error {
+	b.FillPercent = 1 // numbers only grow
+	for i := range records {
+		r := &records[i]
+		if room := aaa.RoomOf(s.tally.total[lane]+added.total[lane], s.limit); s.limit > 0 && !room.Admits(r.Status()) {
+			added.left.count(r)
+			continue
+		}
+		n, err := b.NextSequence()
+		if err != nil {
+			return err
+		}
+		octetsOf, err := r.AppendBinary(nil)
+		if err != nil {
+			return err
+		}
+		if err := b.Put(octets(n), octetsOf); err != nil {
+			return err
+		}
+		added.add(lane, r.Anchor(), 1)
+	}
+	return nil
+}
+
+// room is that of the fullest lane; mu is held.
+func (s *Spool) room() (worst aaa.Room) {
+	if s.limit == 0 {
+		return aaa.Ample
+	}
+	for _, n := range s.tally.total {
+		worst = max(worst, aaa.RoomOf(n, s.limit))
+	}
+	return worst
+}
+
+func octets(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// number is the inverse of octets; that of none is 0.
+func number(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
+}
+
+// Lanes returns the lanes, sorted.
+func (s *Spool) Lanes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(slices.Values(s.lanes))
+}
+
+// Room tells how much room there is in the fullest lane.
+func (s *Spool) Room() aaa.Room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.room()
+}
