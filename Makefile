@@ -11,7 +11,7 @@ FUZZ_EACH  ?= 300
 GO ?= go
 
 # What has tests for the virtual machine.
-VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel
+VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend
 
 .PHONY: check deps format vet staticcheck generate test rootless vm-test fuzz-smoke bench-smoke fuzz bench build
 

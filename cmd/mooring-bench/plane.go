@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"mooring/dataplane"
-	"mooring/dataplane/usertun"
+	"mooring/dataplane/backend"
+	"mooring/dataplane/netlink"
 )
 
 // planeCommand is one end of the tunnel, in the namespace that it is started in, until its standard input ends.
@@ -39,7 +40,7 @@ func planeCommand() *cobra.Command {
 }
 
 func runPlane(ctx context.Context, v variant, anchor bool) error {
-	p, err := usertun.Open(usertun.Options{UserSpaceOnly: v.slow})
+	p, err := backend.Open(backend.Options{UserSpaceOnly: v.slow})
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func runPlane(ctx context.Context, v variant, anchor bool) error {
 }
 
 // settled reports whether every tunnel has the fast path that it can have.
-func settled(p *usertun.Plane) bool {
+func settled(p *backend.Plane) bool {
 	tunnels, _ := p.Tunnels()
 	for id, state := range tunnels {
 		if !state.Fast && id.Encap != dataplane.EncapUDP && p.FastPath() == nil {
@@ -93,7 +94,7 @@ func operations(v variant, anchor bool) []dataplane.Op {
 		id.Local, id.Peer = id.Peer, id.Local
 	}
 	if v.encap == dataplane.EncapUDP {
-		id.Port = usertun.PortData
+		id.Port = netlink.PortData
 	}
 	objects := []dataplane.Object{dataplane.Tunnel{ID: id}}
 	if !anchor {

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -9,35 +8,88 @@ import (
 	"mooring/dataplane/netlink"
 )
 
-// Check finds out, in a namespace that it makes for that, what this host lacks for the plane; nil if nothing. Each error names a
-// kernel module or a privilege. A host without tunnels over UDP passes: they are refused one by one.
-func Check() error {
+// Kind is a kind of tunnel: what is in the outer header, and which family that is of.
+type Kind struct {
+	Encap dataplane.Encap
+	V6    bool
+}
+
+// KindOf returns the kind of a tunnel.
+func KindOf(id dataplane.TunnelID) Kind { return Kind{id.Encap, id.Peer.Is6()} }
+
+// String returns the words of people: "gre over IPv6".
+func (k Kind) String() string {
+	if k.V6 {
+		return k.Encap.String() + " over IPv6"
+	}
+	return k.Encap.String() + " over IPv4"
+}
+
+// Kinds are all kinds of tunnels, but those over UDP: they are these over a port that the process would have to give away.
+func Kinds() (all []Kind) {
+	for _, encap := range []dataplane.Encap{dataplane.EncapIP, dataplane.EncapGRE} {
+		all = append(all, Kind{encap, false}, Kind{encap, true})
+	}
+	return all
+}
+
+// Probe finds out which kinds of tunnels this host lacks, and why: a kernel module, or a privilege. What the kernel has to load for that
+// stays loaded.
+func Probe() map[Kind]error {
+	lacks := map[Kind]error{}
+	all := func(err error) map[Kind]error {
+		for _, k := range Kinds() {
+			lacks[k] = err
+		}
+		return lacks
+	}
 	ns, err := netlink.NewNamespace()
-	if err != nil {
-		return err
+	if err != nil { // then here, where nobody has these addresses
+		ns = nil
 	}
 	defer ns.Close()
 	host, err := netlink.Open(ns)
 	if err != nil {
-		return err
+		return all(err)
 	}
 	defer host.Close()
-	var errs []error
-	for _, ends := range [][2]string{{"192.0.2.1", "192.0.2.2"}, {"2001:db8::1", "2001:db8::2"}} {
-		for _, encap := range []dataplane.Encap{dataplane.EncapIP, dataplane.EncapGRE} {
-			path := dataplane.Path{Tunnel: dataplane.TunnelID{
-				Local: netip.MustParseAddr(ends[0]), Peer: netip.MustParseAddr(ends[1]), Encap: encap,
-			}}
-			errs = append(errs, host.AddTunnel(nameOf(path), path))
+	if err := probeRules(ns); err != nil {
+		return all(err)
+	}
+	for _, k := range Kinds() {
+		if err := probeKind(host, k); err != nil {
+			lacks[k] = err
 		}
 	}
+	return lacks
+}
+
+// probeRules makes our rules in a namespace for that. Elsewhere it only finds out whether there may be rules.
+func probeRules(ns *netlink.Namespace) error {
 	f, err := openFilter(ns)
 	if err != nil {
-		return errors.Join(append(errs, err)...)
+		return err
 	}
 	defer f.close()
-	if err := f.rebuild(nil, nil); err != nil {
-		errs = append(errs, fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err))
+	if ns == nil {
+		_, err = f.exists()
+	} else {
+		err = f.rebuild(nil, nil)
 	}
-	return errors.Join(errs...)
+	if err != nil {
+		return fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err)
+	}
+	return nil
+}
+
+func probeKind(host *netlink.Host, k Kind) error {
+	id := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: k.Encap}
+	if k.V6 {
+		id.Local, id.Peer = netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+	}
+	path := dataplane.Path{Tunnel: id}
+	if err := host.AddTunnel(nameOf(path), path); err != nil {
+		return err
+	}
+	return host.DeleteTunnel(nameOf(path))
 }

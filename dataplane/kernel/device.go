@@ -82,23 +82,38 @@ func (t *tunnel) inUse() bool {
 	return false
 }
 
-func (p *Plane) putTunnel(o dataplane.Tunnel) error {
+// PutTunnel implements plane.Carrier.
+func (c *Carrier) PutTunnel(o dataplane.Tunnel) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lacks != nil {
+		return c.lacks
+	}
+	return c.withTable(func() error { return c.putTunnel(o) })
+}
+
+func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 	if o.ID.VRF != "" {
 		return fmt.Errorf("vrf %s: %w", o.ID.VRF, errVRF)
 	}
-	t := p.tunnels[o.ID]
+	t := c.tunnels[o.ID]
 	made := t == nil
 	if made {
 		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{{Tunnel: o.ID}: nil}}
 	}
+	if len(c.tunnels) == 0 {
+		if err := c.ensureTable(); err != nil {
+			return err
+		}
+	}
 	t.configured = o.MTU
 	if o.ID.Encap == dataplane.EncapUDP {
-		if err := p.host.ReceiveUDP(o.ID.Peer.Is6()); err != nil {
+		if err := c.host.ReceiveUDP(o.ID.Peer.Is6()); err != nil {
 			return err
 		}
 	}
 	for path, old := range t.devices {
-		d, err := p.setDevice(path, o.MTU)
+		d, err := c.setDevice(path, o.MTU)
 		if err != nil {
 			return err
 		}
@@ -107,17 +122,20 @@ func (p *Plane) putTunnel(o dataplane.Tunnel) error {
 		}
 		t.devices[path] = d
 		if d.sources > 0 {
-			if err := p.steer(d); err != nil {
+			if err := c.steer(d); err != nil {
 				return err
 			}
 		}
 	}
-	p.tunnels[o.ID] = t
+	c.tunnels[o.ID] = t
 	return nil
 }
 
-func (p *Plane) removeTunnel(id dataplane.TunnelID) error {
-	t := p.tunnels[id]
+// RemoveTunnel implements plane.Carrier.
+func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tunnels[id]
 	if t == nil {
 		return nil
 	}
@@ -125,39 +143,44 @@ func (p *Plane) removeTunnel(id dataplane.TunnelID) error {
 		return errors.New("routes still lead into it")
 	}
 	for path, d := range t.devices {
-		if err := p.deleteDevice(d); err != nil {
+		if err := c.deleteDevice(d); err != nil {
 			return err
 		}
 		delete(t.devices, path)
 	}
-	delete(p.tunnels, id)
-	return p.stopUDP(id)
+	delete(c.tunnels, id)
+	if len(c.tunnels) == 0 {
+		if err := c.dropTable(); err != nil {
+			return err
+		}
+	}
+	return c.stopUDP(id)
 }
 
 // stopUDP gives the port back after the last tunnel over UDP of a family.
-func (p *Plane) stopUDP(last dataplane.TunnelID) error {
+func (c *Carrier) stopUDP(last dataplane.TunnelID) error {
 	if last.Encap != dataplane.EncapUDP {
 		return nil
 	}
-	for id := range p.tunnels {
+	for id := range c.tunnels {
 		if id.Encap == dataplane.EncapUDP && id.Peer.Is6() == last.Peer.Is6() {
 			return nil
 		}
 	}
-	return p.host.IgnoreUDP(last.Peer.Is6())
+	return c.host.IgnoreUDP(last.Peer.Is6())
 }
 
 // device returns the interface of a path through a tunnel that there is. It makes that of a path with keys when it is first asked for;
 // release removes it after its last route.
-func (p *Plane) device(path dataplane.Path) (*device, error) {
-	t := p.tunnels[path.Tunnel]
+func (c *Carrier) device(path dataplane.Path) (*device, error) {
+	t := c.tunnels[path.Tunnel]
 	if t == nil {
 		return nil, fmt.Errorf("there is no tunnel %s", path.Tunnel)
 	}
 	if d := t.devices[path]; d != nil {
 		return d, nil
 	}
-	d, err := p.setDevice(path, max(t.configured, 0))
+	d, err := c.setDevice(path, max(t.configured, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -166,24 +189,24 @@ func (p *Plane) device(path dataplane.Path) (*device, error) {
 }
 
 // lose counts a route less into the path, which may be none.
-func (p *Plane) lose(path dataplane.Path, count func(*device)) error {
-	t := p.tunnels[path.Tunnel]
+func (c *Carrier) lose(path dataplane.Path, count func(*device)) error {
+	t := c.tunnels[path.Tunnel]
 	if t == nil || t.devices[path] == nil {
 		return nil
 	}
 	count(t.devices[path])
-	return p.release(path)
+	return c.release(path)
 }
 
 // release removes what the path does not need any more.
-func (p *Plane) release(path dataplane.Path) error {
-	t := p.tunnels[path.Tunnel]
+func (c *Carrier) release(path dataplane.Path) error {
+	t := c.tunnels[path.Tunnel]
 	if t == nil || t.devices[path] == nil {
 		return nil
 	}
 	d := t.devices[path]
 	if d.sources == 0 && d.steered {
-		if err := p.unsteer(d); err != nil {
+		if err := c.unsteer(d); err != nil {
 			return err
 		}
 	}
@@ -191,31 +214,31 @@ func (p *Plane) release(path dataplane.Path) error {
 		return nil
 	}
 	delete(t.devices, path)
-	return p.deleteDevice(d)
+	return c.deleteDevice(d)
 }
 
 // setDevice makes the interface of a path exist, with an MTU in octets or, of 0, what the way to the peer leaves.
-func (p *Plane) setDevice(path dataplane.Path, configured int) (*device, error) {
+func (c *Carrier) setDevice(path dataplane.Path, configured int) (*device, error) {
 	mtu := configured
 	if mtu == 0 {
-		link, err := p.host.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
+		link, err := c.host.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
 		if err != nil {
 			return nil, err
 		}
 		mtu = link - overhead(path)
 	}
 	name := nameOf(path)
-	err := p.host.AddTunnel(name, path)
+	err := c.host.AddTunnel(name, path)
 	if errors.Is(err, unix.EEXIST) {
-		err = p.checkDevice(name, path, err)
+		err = c.checkDevice(name, path, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := p.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
+	if err := c.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
 		return nil, err
 	}
-	index, err := p.host.LinkIndex(name)
+	index, err := c.host.LinkIndex(name)
 	if err != nil {
 		return nil, err
 	}
@@ -225,8 +248,8 @@ func (p *Plane) setDevice(path dataplane.Path, configured int) (*device, error) 
 const deviceQueue = 1000 // packets; the kernel's usual
 
 // checkDevice finds out whose interface is in the way; nil if it is ours.
-func (p *Plane) checkDevice(name string, path dataplane.Path, exists error) error {
-	found, err := p.host.Tunnels()
+func (c *Carrier) checkDevice(name string, path dataplane.Path, exists error) error {
+	found, err := c.host.Tunnels()
 	if err != nil {
 		return err
 	}
@@ -243,36 +266,36 @@ func (p *Plane) checkDevice(name string, path dataplane.Path, exists error) erro
 	return exists
 }
 
-func (p *Plane) deleteDevice(d *device) error {
+func (c *Carrier) deleteDevice(d *device) error {
 	if d.steered {
-		if err := p.unsteer(d); err != nil {
+		if err := c.unsteer(d); err != nil {
 			return err
 		}
 	}
-	return p.host.DeleteTunnel(d.name)
+	return c.host.DeleteTunnel(d.name)
 }
 
 // steer has packets with the device's mark leave by it.
-func (p *Plane) steer(d *device) error {
+func (c *Carrier) steer(d *device) error {
 	if d.steered {
 		return nil
 	}
-	if err := errors.Join(p.host.SteerMark(d.name, d.index), p.filter.addPath(d.index)); err != nil {
+	if err := errors.Join(c.host.SteerMark(d.name, d.index), c.filter.addPath(d.index)); err != nil {
 		return err
 	}
 	d.steered = true
 	return nil
 }
 
-func (p *Plane) unsteer(d *device) error {
-	err := errors.Join(p.host.UnsteerMark(d.index), p.filter.removePath(d.index))
+func (c *Carrier) unsteer(d *device) error {
+	err := errors.Join(c.host.UnsteerMark(d.index), c.filter.removePath(d.index))
 	d.steered = err != nil
 	return err
 }
 
 // steered lists the devices that marks stand for.
-func (p *Plane) steered() (indexes []int) {
-	for _, t := range p.tunnels {
+func (c *Carrier) steered() (indexes []int) {
+	for _, t := range c.tunnels {
 		for _, d := range t.devices {
 			if d.steered {
 				indexes = append(indexes, d.index)

@@ -82,6 +82,12 @@ func (f *filter) rebuild(sources []source, paths []int) error {
 	return f.flush(err)
 }
 
+// drop removes the table.
+func (f *filter) drop() error {
+	f.conn.DelTable(f.table)
+	return f.flush(nil)
+}
+
 // intact reports whether the rules of the table are those that rebuild makes.
 func (f *filter) intact() (bool, error) {
 	if there, err := f.exists(); !there || err != nil {

@@ -46,7 +46,7 @@ func newHost(t *testing.T) (*netns.Host, *Plane) {
 		must(t, netns.Connect(h, name, other, name))
 	}
 	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
-	p, err := Open(Options{Namespace: h.Namespace})
+	p, err := openPlane(h.Namespace)
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
 	return h, p
@@ -196,10 +196,8 @@ func TestRefused(t *testing.T) {
 	ip := pathOver(dataplane.EncapIP, "192.0.2.1", "192.0.2.2", 0).Tunnel
 	mixed, far := ip, ip
 	mixed.Peer, far.Peer = pathOver(dataplane.EncapIP, "2001:db8::1", "2001:db8::2", 0).Tunnel.Peer, pathOver(dataplane.EncapIP, "192.0.2.1", "198.51.100.1", 0).Tunnel.Peer
-	inVRF := ip
-	inVRF.VRF = "red"
 	for want, id := range map[string]dataplane.TunnelID{
-		"learn the peer's port": udp, "not of one family": mixed, "way to 198.51.100.1": far, "no VRFs": inVRF,
+		"learn the peer's port": udp, "not of one family": mixed, "way to 198.51.100.1": far,
 	} {
 		if err := apply(p, dataplane.Tunnel{ID: id}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", id, err, want)
@@ -251,9 +249,9 @@ func TestDamageIsMended(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	if err := Check(); err != nil {
-		t.Fatalf("this host has everything, but: %v", err)
+func TestProbe(t *testing.T) {
+	if lacks := Probe(); len(lacks) > 0 {
+		t.Fatalf("this host has everything, but: %v", lacks)
 	}
 	runtime.LockOSThread() // privileges are a thread's
 	defer runtime.UnlockOSThread()
@@ -263,10 +261,12 @@ func TestCheck(t *testing.T) {
 	some = all
 	some[0].Effective &^= 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_SYS_ADMIN
 	must(t, unix.Capset(&header, &some[0]))
-	_, err := Open(Options{})
+	lacks := Probe()
 	must(t, unix.Capset(&header, &all[0]))
-	if !errors.Is(err, unix.EPERM) {
-		t.Errorf("without privileges: %v", err)
+	for _, k := range Kinds() {
+		if err := lacks[k]; err == nil || !strings.Contains(err.Error(), unix.EPERM.Error()) {
+			t.Errorf("%s without privileges: %v", k, lacks[k])
+		}
 	}
 }
 
@@ -287,6 +287,7 @@ func TestTableIsMadeAgainAtOnce(t *testing.T) {
 // Rules that somebody has taken away are noticed, and made again.
 func TestRulesAreMadeAgain(t *testing.T) {
 	_, p := newHost(t)
+	must(t, apply(p, planetest.Everything()...))
 	p.filter.conn.FlushChain(&nftables.Chain{Table: p.filter.table, Name: "deliver"})
 	must(t, p.filter.flush(nil))
 	for _, want := range []bool{false, true} {

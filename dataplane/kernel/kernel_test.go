@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { planetest.Main(m, openIn) }
 
-func openIn(ns *netlink.Namespace) (planetest.Plane, error) { return Open(Options{Namespace: ns}) }
+func openIn(ns *netlink.Namespace) (planetest.Plane, error) { return openPlane(ns) }
 
 func TestPlane(t *testing.T) {
 	planetest.Test(t, func(t *testing.T) *planetest.Host { return planetest.InNamespace(t, openIn) })

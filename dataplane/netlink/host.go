@@ -54,6 +54,9 @@ func (h *Host) Close() {
 	}
 }
 
+// Namespace returns the namespace; nil is that of the process. It stays whose it was.
+func (h *Host) Namespace() *Namespace { return h.ns }
+
 // Do runs f with the calling thread inside the namespace; see Namespace.Do.
 func (h *Host) Do(f func() error) error { return h.ns.Do(f) }
 

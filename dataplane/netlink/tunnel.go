@@ -35,6 +35,9 @@ const (
 	etherAny       uint8 = 0 // protocol of the inner packet: IPv4 and IPv6
 )
 
+// modules are what the kinds of interfaces need.
+var modules = map[string]string{"gre": "ip_gre", "ip6gre": "ip6_gre", "sit": "sit", "ip6tnl": "ip6_tunnel"}
+
 // AddTunnel makes a tunnel interface, which is down. The error wraps unix.EEXIST when there is one of the name, or one for this path.
 func (h *Host) AddTunnel(name string, path dataplane.Path) error {
 	kind, data, err := tunnelData(path)
@@ -51,7 +54,7 @@ func (h *Host) AddTunnel(name string, path dataplane.Path) error {
 	request.AddData(info)
 	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
 		if errors.Is(err, unix.EOPNOTSUPP) {
-			err = fmt.Errorf("%w; the kernel has no module %q", err, kind)
+			err = fmt.Errorf("%w; the kernel has no module for it: modprobe %s", err, modules[kind])
 		}
 		return fmt.Errorf("make %s interface %s: %w", kind, name, explain(err))
 	}

@@ -109,21 +109,28 @@ func (d *BoundDomain) dropsSpoofed(t *testing.T) {
 }
 
 func (d *BoundDomain) dropsNested(t *testing.T) {
-	for _, c := range []struct{ network, part, to string }{{"10.9.0.0/24", "10.9.0.7", CNAddr4}, {"2001:db8:9::/48", "2001:db8:9::7", CNAddr6}} {
+	elsewhere, _ := d.Paths()
+	elsewhere.Tunnel.Peer = elsewhere.Tunnel.Peer.Next() // another gateway
+	apply(t, d.Anchor, put(dataplane.Tunnel{ID: elsewhere.Tunnel}))
+	for _, c := range []struct {
+		network, part, to string
+		via               dataplane.Target
+	}{
+		{"10.9.0.0/24", "10.9.0.7", CNAddr4, dataplane.Target{Path: elsewhere}},
+		{"2001:db8:9::/48", "2001:db8:9::7", CNAddr6, dataplane.Target{Path: elsewhere}},
+		{"10.9.1.0/24", "10.9.1.7", CNAddr4, dataplane.Target{Blackhole: true}},
+	} {
 		part := netip.PrefixFrom(addr(c.part), addr(c.part).BitLen())
 		must(t, d.Node.Address("eth0", part.String()))
 		anchor, access := d.Objects(t, d.Node, prefix(c.network))
-		elsewhere, _ := d.Paths()
-		elsewhere.Tunnel.Peer = elsewhere.Tunnel.Peer.Next() // another gateway
-		other := dataplane.Tunnel{ID: elsewhere.Tunnel}
-		others := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: part}, Via: dataplane.Target{Path: elsewhere}}
+		other := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: part}, Via: c.via}
 		apply(t, d.Access, put(access[:4]...)) // no neighbour: it is not one address
-		apply(t, d.Anchor, put(append(anchor, other, others)...))
+		apply(t, d.Anchor, put(append(anchor, other)...))
 		sink, source := listen(t, d.CN, c.to), listen(t, d.Node, c.part)
 		before := dropped(d.Anchor)
 		send(t, source, sink)
 		eventually(t, "the anchor counts the packet from the part", func() bool { return dropped(d.Anchor) == before+1 })
-		apply(t, d.Anchor, toRemove(other, others))
+		apply(t, d.Anchor, toRemove(other))
 		send(t, source, sink)
 		if !arrives(t, sink, 5*time.Second) {
 			t.Errorf("nothing arrives from %s, which is all the node's", c.network)
@@ -131,6 +138,7 @@ func (d *BoundDomain) dropsNested(t *testing.T) {
 		apply(t, d.Access, toRemove(access[2:4]...))
 		apply(t, d.Anchor, toRemove(anchor[1:]...))
 	}
+	apply(t, d.Anchor, toRemove(dataplane.Tunnel{ID: elsewhere.Tunnel}))
 }
 
 func (d *BoundDomain) dropsStranger(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 )
 
 // accelerator has the kernel itself carry the plain packets of a namespace where the host allows that. It is told of
-// devices, tunnels and routes as they come and go; Plane.mu is held. What it is not told of, or is told too late, still
+// devices, tunnels and routes as they come and go; Carrier.mu is held. What it is not told of, or is told too late, still
 // goes the slow way. A nil accelerator is off.
 type accelerator struct {
 	log   *slog.Logger
@@ -100,7 +100,7 @@ func (a *accelerator) putRoute(d *device, prefix netip.Prefix, r *route) {
 		return
 	}
 	fast := fastpath.Route{Device: d.index, Tx: r.tx, Rx: r.rx}
-	if r.tunnel.id.VRF == d.vrf && !hasOwnTraffic(prefix) {
+	if r != nowhere && r.tunnel.id.VRF == d.vrf && !hasOwnTraffic(prefix) {
 		fast.Tunnel = r.tunnel.number
 	}
 	for _, table := range tables(d) {
@@ -172,21 +172,21 @@ func (a *accelerator) carries(t *tunnel) bool {
 
 // attachUnderlays takes what arrives on the interfaces that tunnels have been found to lead over since. The host makes
 // every change of its network wait meanwhile, so bindings that are being made do not ask for it: it comes a little later.
-func (p *Plane) attachUnderlays() {
-	p.mu.Lock()
-	fast := slices.Collect(maps.Values(p.fast))
-	p.mu.Unlock()
+func (c *Carrier) attachUnderlays() {
+	c.mu.Lock()
+	fast := slices.Collect(maps.Values(c.fast))
+	c.mu.Unlock()
 	for _, a := range fast {
-		p.mu.Lock()
+		c.mu.Lock()
 		found := slices.Collect(maps.Keys(a.underlays))
 		clear(a.underlays)
-		p.mu.Unlock()
+		c.mu.Unlock()
 		for _, index := range found {
 			err := a.host.Do(func() error { return a.path.AttachUnderlay(index) })
-			p.mu.Lock()
+			c.mu.Lock()
 			a.checkAttached(err)
-			p.mu.Unlock()
-			p.lookAgain()
+			c.mu.Unlock()
+			c.lookAgain()
 		}
 	}
 }

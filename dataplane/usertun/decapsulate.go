@@ -66,7 +66,7 @@ func (d *decapsulator) run() error {
 		}
 		if d.err != nil { // about an earlier packet, such as an ICMP message
 			d.socket.drainErrors()
-			d.endpoint.plane.lookAgain()
+			d.endpoint.carrier.lookAgain()
 			continue
 		}
 		for i := range d.n {
@@ -94,7 +94,7 @@ func (d *decapsulator) message(i int) {
 	}
 	t := d.endpoint.find(from)
 	if t == nil {
-		d.endpoint.plane.drops.noSession.Add(1)
+		d.endpoint.carrier.drops.noSession.Add(1)
 		return
 	}
 	for len(b) > 0 {

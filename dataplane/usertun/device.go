@@ -32,7 +32,8 @@ type device struct {
 }
 
 const (
-	devicePattern = "mooring%d"
+	devicePrefix  = "mooring"
+	devicePattern = devicePrefix + "%d"
 	deviceMTU     = maxSize // what is too big for a tunnel is for us to say
 	deviceQueue   = 1024    // packets that wait for us
 )
@@ -59,7 +60,7 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 		d.close()
 		return nil, err
 	}
-	if _, err := fmt.Sscanf(strings.TrimPrefix(d.name, strings.TrimSuffix(devicePattern, "%d")), "%d", &d.number); err != nil {
+	if _, err := fmt.Sscanf(strings.TrimPrefix(d.name, devicePrefix), "%d", &d.number); err != nil {
 		d.close()
 		return nil, fmt.Errorf("device %s: %w", d.name, err)
 	}
@@ -83,10 +84,10 @@ func (d *device) close() {
 func (d *device) insert(prefix netip.Prefix, r *route) {
 	table := d.routes.Load()
 	old, replaced := table.Get(prefix)
-	r.tunnel.use(d, 1) // before packets can find the route
+	r.use(d, 1) // before packets can find the route
 	d.routes.Store(table.InsertPersist(prefix, r))
 	if replaced {
-		old.tunnel.use(d, -1)
+		old.use(d, -1)
 	}
 	d.fast.putRoute(d, prefix, r)
 }
@@ -96,14 +97,14 @@ func (d *device) remove(prefix netip.Prefix) {
 	if old, ok := table.Get(prefix); ok {
 		d.fast.removeRoute(d, prefix)
 		d.routes.Store(table.DeletePersist(prefix))
-		old.tunnel.use(d, -1)
+		old.use(d, -1)
 	}
 }
 
 func (d *device) empty() {
 	for prefix, r := range d.routes.Swap(new(bart.Table[*route])).All() {
 		d.fast.removeRoute(d, prefix)
-		r.tunnel.use(d, -1)
+		r.use(d, -1)
 	}
 }
 

@@ -58,12 +58,12 @@ func newHost(t testing.TB, name string) *netns.Host {
 
 func openPlane(t testing.TB, h *netns.Host, userSpaceOnly bool) *Plane {
 	t.Helper()
-	p, err := Open(Options{UserSpaceOnly: userSpaceOnly, Namespace: func(vrf string) (*netlink.Namespace, error) {
+	p, err := openPlaneOf(Options{UserSpaceOnly: userSpaceOnly}, func(vrf string) (*netlink.Namespace, error) {
 		if vrf != "" {
 			return nil, fmt.Errorf("no VRF %s", vrf)
 		}
 		return h.Namespace, nil
-	}})
+	})
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
 	expectFastPath(t, p, !userSpaceOnly)

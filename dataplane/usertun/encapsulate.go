@@ -88,7 +88,7 @@ func (e *encapsulator) forward(v virtioHeader, b []byte) {
 		return
 	}
 	r, ok := e.device.routes.Load().Lookup(node)
-	if !ok {
+	if !ok || r == nowhere {
 		e.device.drops.noSession.Add(1)
 		return
 	}

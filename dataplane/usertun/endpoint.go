@@ -12,7 +12,7 @@ import (
 
 // endpoint is a local address of one encapsulation, with the sockets that all tunnels from there share.
 type endpoint struct {
-	plane   *Plane
+	carrier *Carrier
 	fast    *accelerator
 	inner4  *socket // for IPv4 inside
 	inner6  *socket // for IPv6 inside; the same one where the encapsulation says itself what is inside
@@ -30,8 +30,8 @@ type endpointKey struct {
 func keyOf(id dataplane.TunnelID) endpointKey { return endpointKey{id.VRF, id.Local, id.Encap} }
 
 // openEndpoint opens the sockets in the namespace of the calling thread.
-func openEndpoint(p *Plane, local netip.Addr, encap dataplane.Encap) (_ *endpoint, err error) {
-	e := &endpoint{plane: p}
+func openEndpoint(c *Carrier, local netip.Addr, encap dataplane.Encap) (_ *endpoint, err error) {
+	e := &endpoint{carrier: c}
 	e.peers.Store(new(bart.Table[[]*tunnel]))
 	defer func() {
 		if err != nil {

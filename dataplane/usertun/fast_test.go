@@ -179,7 +179,7 @@ func TestIPsecEndsFastPath(t *testing.T) {
 	if err := d.anchor.FastPath(); !strings.Contains(err.Error(), "IPsec") {
 		t.Error(err)
 	}
-	if n, err := d.access.hosts[""].IPsecPolicies(); n != 0 || err != nil {
+	if n, err := d.access.host("").IPsecPolicies(); n != 0 || err != nil {
 		t.Errorf("%d policies at the gateway, %v", n, err)
 	}
 	sink, source := listen(t, d.node, nodeAddr4, 2000), listen(t, d.cn, cnAddr4, 0)

@@ -51,36 +51,36 @@ func (p *prober) mtu(peer netip.Addr) (int, error) {
 func (p *prober) close() { unix.Close(p.fd) }
 
 // lookAgain has the paths of all tunnels looked up soon.
-func (p *Plane) lookAgain() {
+func (c *Carrier) lookAgain() {
 	select {
-	case p.narrowed <- struct{}{}:
+	case c.narrowed <- struct{}{}:
 	default:
 	}
 }
 
 // watchPaths keeps the path MTUs of tunnels in use up to date until the plane is closed.
-func (p *Plane) watchPaths() {
+func (c *Carrier) watchPaths() {
 	ticker := time.NewTicker(pathInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-p.closing:
+		case <-c.closing:
 			return
-		case <-p.narrowed:
+		case <-c.narrowed:
 		case <-ticker.C:
 		}
-		p.mu.Lock()
-		for _, a := range p.fast {
+		c.mu.Lock()
+		for _, a := range c.fast {
 			a.checkIPsec()
 		}
-		for _, t := range p.tunnels {
+		for _, t := range c.tunnels {
 			if sent := t.counters().TxPackets; sent != t.sent || t.segmentLimit.Load() == 0 || t.endpoint.fast.waits(t) {
 				t.sent = sent
 				t.lookUpPath()
 			}
 		}
-		p.mu.Unlock()
-		p.attachUnderlays()
+		c.mu.Unlock()
+		c.attachUnderlays()
 	}
 }
 

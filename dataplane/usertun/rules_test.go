@@ -215,12 +215,12 @@ func TestKeysSeparateOverlappingAddresses(t *testing.T) {
 	lma, mag := newHost(t, "lma"), newHost(t, "mag")
 	must(t, netns.Connect(lma, "eth0", mag, "eth0"), lma.Address("eth0", "192.0.2.1/24"), mag.Address("eth0", "192.0.2.2/24"))
 	vrfs := map[string]*netns.Host{"red": newHost(t, "red"), "blue": newHost(t, "blue")}
-	p, err := Open(Options{Namespace: func(vrf string) (*netlink.Namespace, error) {
+	p, err := openPlaneOf(Options{}, func(vrf string) (*netlink.Namespace, error) {
 		if h := vrfs[vrf]; h != nil {
 			return h.Namespace, nil
 		}
 		return lma.Namespace, nil
-	}})
+	})
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
 	id := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: dataplane.EncapGRE}

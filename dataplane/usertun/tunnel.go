@@ -13,7 +13,7 @@ import (
 	"mooring/dataplane/fastpath"
 )
 
-// tunnel is one end of a tunnel. Packets use it without a lock; only Plane.Apply and the path watcher change it.
+// tunnel is one end of a tunnel. Packets use it without a lock; only the methods of Carrier and the path watcher change it.
 type tunnel struct {
 	id       dataplane.TunnelID
 	number   uint32 // never used twice
@@ -38,6 +38,10 @@ type route struct {
 	tx, rx dataplane.Key
 	head   int // length of the header in front of the inner packet
 }
+
+// nowhere stands for prefixes that are led to others than this carrier, or are discarded: nothing comes from there, or goes there. Without
+// it they would be part of a wider prefix that is led here.
+var nowhere = &route{}
 
 func newTunnel(id dataplane.TunnelID, e *endpoint) *tunnel {
 	t := &tunnel{id: id, endpoint: e, uses: map[*device]int{}}
@@ -65,7 +69,7 @@ func (t *tunnel) mtu(key dataplane.Key) int {
 	return (&route{tunnel: t, head: headerLen(t.id.Encap, key)}).mtu()
 }
 
-// counters adds up what went either way. Plane.mu is held.
+// counters adds up what went either way. Carrier.mu is held.
 func (t *tunnel) counters() dataplane.Counters {
 	c := t.endpoint.fast.traffic(t)
 	c.RxPackets += t.rx.packets.Load()
@@ -82,7 +86,7 @@ func (t *tunnel) segmentable(size int) bool { return size <= int(t.segmentLimit.
 // pathChanged has the MTU of the path looked up again. Until then nothing is sent in segments.
 func (t *tunnel) pathChanged() {
 	t.segmentLimit.Store(0)
-	t.endpoint.plane.lookAgain()
+	t.endpoint.carrier.lookAgain()
 }
 
 // fits reports whether a packet of this size should go through the path as it was when last looked up.
@@ -91,6 +95,13 @@ func (t *tunnel) fits(size int) bool { return size+outerLen(t.id) <= int(t.path.
 func (t *tunnel) setPath(mtu int) {
 	t.path.Store(int32(mtu))
 	t.segmentLimit.Store(int32(mtu - outerLen(t.id)))
+}
+
+// use counts a route of the device.
+func (r *route) use(d *device, n int) {
+	if r != nowhere {
+		r.tunnel.use(d, n)
+	}
 }
 
 // use counts a route of the device into the tunnel.

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mooring/dataplane"
+	"mooring/dataplane/backend"
 	"mooring/dataplane/reconcile"
-	"mooring/dataplane/usertun"
 	"mooring/mobility"
 	"mooring/mobility/attach"
 	"mooring/mobility/engine"
@@ -56,7 +56,7 @@ type Element struct {
 	keys        *access.Keys
 	certificate *access.Certificate
 
-	plane      *usertun.Plane
+	plane      *backend.Plane
 	reconciler *reconcile.Reconciler
 	sockets    *transport.Sockets
 	engine     *engine.Engine
@@ -130,7 +130,7 @@ func (e *Element) startParts() (err error) {
 	}
 	e.events = notify.NewLog(s, notify.Limits{})
 	e.notifications = newNotifications(e.events)
-	if e.plane, err = usertun.Open(usertun.Options{Log: e.Log}); err != nil {
+	if e.plane, err = backend.Open(backend.Options{Log: e.Log}); err != nil {
 		return err
 	}
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{

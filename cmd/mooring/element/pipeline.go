@@ -3,10 +3,13 @@ package element
 import (
 	"context"
 
+	"mooring/dataplane/backend"
 	"mooring/server/access"
 	"mooring/server/apply"
 	"mooring/server/datastore"
+	"mooring/server/model"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // consumer is a part of the element that follows the configuration.
@@ -35,7 +38,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			return t.Objections(old, change.New, gaps)
 		},
 		List: []datastore.Consumer[*apply.Config]{
-			guard(e.bound), consumer(e.signal), consumer(e.forward), consumer(e.attend),
+			guard(e.bound), consumer(e.choose), consumer(e.signal), consumer(e.forward), consumer(e.attend),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
 			consumer(e.measure), consumer(e.callHome), consumer(e.reach), consumer(e.obeyed),
 		},
@@ -48,6 +51,35 @@ func (e *Element) signal(ctx context.Context, config *apply.Config) (datastore.P
 		return nil, err
 	}
 	return commit, nil
+}
+
+// choose comes before whatever makes tunnels. A change that may not be refused is obeyed as far as the host can.
+func (e *Element) choose(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
+	wish := wishes[config.Manage.Backend]
+	if err := e.plane.Check(wish); err != nil && !e.forced && wish != e.plane.Wish() {
+		return nil, backendLacking(err)
+	}
+	return applied(func() {
+		if err := e.plane.Use(wish); err != nil {
+			e.Log.Warn("not everything has moved to the dataplane backend yet", "backend", wish, "error", err)
+		}
+	}), nil
+}
+
+func backendLacking(why error) error {
+	s, err := model.Schema()
+	if err != nil {
+		return err
+	}
+	path, err := schema.ParsePath(s, "/mooring-system:system/dataplane/backend", s.Module)
+	if err != nil {
+		return err
+	}
+	return &tree.Error{Tag: tree.NotSupported, AppTag: "missing-in-kernel", Path: path, Message: why.Error()}
+}
+
+var wishes = map[apply.Backend]backend.Wish{
+	apply.AnyBackend: backend.Auto, apply.KernelBackend: backend.Kernel, apply.UserspaceBackend: backend.Userspace,
 }
 
 func (e *Element) forward(_ context.Context, config *apply.Config) (datastore.Prepared, error) {

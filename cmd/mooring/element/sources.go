@@ -47,18 +47,15 @@ func (e *Element) sources() state.Sources {
 }
 
 func (e *Element) backend() state.Backend {
-	fast := "the kernel carries plain packets of IP-in-IP and GRE"
-	if off := e.plane.FastPath(); off != nil {
-		fast = "the kernel does not carry plain packets: " + off.Error()
-	}
-	return state.Backend{InUse: "userspace", Reason: "this version has no other; " + fast}
+	inUse, reason := e.plane.State()
+	return state.Backend{InUse: inUse.String(), Reason: reason}
 }
 
 func certificate(shown *tls.Certificate) state.Certificate {
 	leaf := shown.Leaf
 	return state.Certificate{
 		Fingerprint: access.Fingerprint(leaf.Raw),
-		SelfSigned:  leaf.CheckSignatureFrom(leaf) == nil,
+		SelfSigned:  leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil, // also where it is no authority
 		NotAfter:    leaf.NotAfter,
 	}
 }

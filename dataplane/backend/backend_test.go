@@ -1,0 +1,48 @@
+package backend
+
+import (
+	"testing"
+
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/planetest"
+)
+
+func TestMain(m *testing.M) { planetest.Main(m, openAuto) }
+
+func openIn(ns *netlink.Namespace) (*Plane, error) {
+	return Open(Options{Namespace: func(string) (*netlink.Namespace, error) { return ns, nil }})
+}
+
+func openAuto(ns *netlink.Namespace) (planetest.Plane, error) {
+	p, err := openIn(ns)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Use(Auto)
+}
+
+func TestPlane(t *testing.T) {
+	planetest.Test(t, func(t *testing.T) *planetest.Host { return planetest.InNamespace(t, openAuto) })
+}
+
+func TestForward(t *testing.T) { planetest.Forward(t, openAuto) }
+
+func TestNames(t *testing.T) {
+	for _, w := range []Wish{Auto, Kernel, Userspace} {
+		if got, err := Parse(w.String()); got != w || err != nil {
+			t.Errorf("%s is %s, %v", w, got, err)
+		}
+	}
+	if _, err := Parse("ebpf"); err == nil {
+		t.Error("there is a backend ebpf")
+	}
+}
+
+func must(t testing.TB, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+// Package kernel has the Linux kernel carry tunnels (plane.Carrier): its tunnel interfaces, policy rules, and one table of nftables.
+// Nothing that it makes needs the process: after SIGKILL traffic goes on, and the next process takes over what it finds.
+//
+//	a path (a tunnel, and keys in it)   a tunnel interface, named after the path (device.go)
+//	Route into a path                   a route into its interface
+//	SourceRoute                         an element of an nftables map that marks packets, and one rule for each path and
+//	                                    family that leads marked packets into its interface
+//	the check of sources                constant rules of nftables that ask the routing table (rules.go)
+//
+// Tunnels over UDP have neither keys nor learnt ports here, and exclude one of IP in IP between the same addresses: the kernel forgets
+// what a packet came in before it looks for its tunnel.
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// Carrier is a plane.Carrier. What it remembers is what the host has; every Look looks again.
+type Carrier struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	host    *netlink.Host
+	filter  *filter
+	lacks   error // why there can be no tunnels on this host
+	tunnels map[dataplane.TunnelID]*tunnel
+	routes  map[dataplane.VRFPrefix]dataplane.Path // those into paths
+	sources map[dataplane.SourceRouteKey]steering
+	names   map[string]dataplane.Path // of interfaces, from Look to the next
+}
+
+// steering is where a SourceRoute leads.
+type steering struct {
+	path dataplane.Path // none, when the device that the mark stands for is gone
+	mark uint32
+}
+
+// New returns a carrier. log may be nil.
+func New(log *slog.Logger) *Carrier {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Carrier{log: log, tunnels: map[dataplane.TunnelID]*tunnel{}}
+}
+
+// Close lets go of the host. Everything stays there, and forwards.
+func (c *Carrier) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.filter != nil {
+		c.filter.close()
+	}
+	return nil
+}
+
+// Attach implements plane.Carrier.
+func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if vrf != "" {
+		return nil // whoever uses it is refused
+	}
+	c.host = host
+	c.filter, c.lacks = openFilter(host.Namespace())
+	return nil
+}
+
+var errVRF = errors.New("the kernel's tunnels have no VRFs yet")
+
+// Lead implements plane.Carrier.
+func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if vrf != "" {
+		return "", fmt.Errorf("vrf %s: %w", vrf, errVRF)
+	}
+	d, err := c.device(path)
+	if err != nil {
+		return "", err
+	}
+	return d.name, nil
+}
+
+// Enter implements plane.Carrier.
+func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.routes[at]
+	if old == path {
+		return nil
+	}
+	d, err := c.device(path)
+	if err != nil {
+		return err
+	}
+	c.routes[at] = path
+	d.routes++
+	return c.lose(old, func(d *device) { d.routes-- })
+}
+
+// Leave implements plane.Carrier.
+func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.routes[at]
+	delete(c.routes, at)
+	return c.lose(old, func(d *device) { d.routes-- })
+}
+
+// PutSource implements plane.Carrier.
+func (c *Carrier) PutSource(o dataplane.SourceRoute) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.withTable(func() error { return c.putSource(o) })
+}
+
+// withTable does something with our table of nftables, and once more when somebody had taken the table away.
+func (c *Carrier) withTable(do func() error) error {
+	err := do()
+	if !isAbsent(err) {
+		return err
+	}
+	if there, e := c.filter.exists(); there || e != nil {
+		return err
+	}
+	if e := c.rebuild(); e != nil {
+		return errors.Join(err, e)
+	}
+	return do()
+}
+
+func (c *Carrier) putSource(o dataplane.SourceRoute) error {
+	d, err := c.device(o.Path)
+	if err != nil {
+		return err
+	}
+	if err := c.steer(d); err != nil {
+		return errors.Join(err, c.release(o.Path))
+	}
+	key := o.Key().(dataplane.SourceRouteKey)
+	old, replace := c.sources[key]
+	now := steering{o.Path, netlink.MarkOf(d.index)}
+	if old == now { // replacing it is not free: for a moment, the kernel finds neither
+		return nil
+	}
+	if err := c.filter.put(source{key, now.mark}, replace); err != nil {
+		return errors.Join(err, c.release(o.Path))
+	}
+	c.sources[key] = now
+	if old.path != o.Path {
+		d.sources++
+		return c.lose(old.path, func(d *device) { d.sources-- })
+	}
+	return nil
+}
+
+// RemoveSource implements plane.Carrier.
+func (c *Carrier) RemoveSource(key dataplane.SourceRouteKey) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.withTable(func() error { return c.removeSource(key) })
+}
+
+func (c *Carrier) removeSource(key dataplane.SourceRouteKey) error {
+	old, ok := c.sources[key]
+	if !ok {
+		return nil
+	}
+	if err := c.filter.remove(key); err != nil && !isAbsent(err) {
+		return err
+	}
+	delete(c.sources, key)
+	return c.lose(old.path, func(d *device) { d.sources-- })
+}
+
+// Uplink implements plane.Carrier: what is not marked is discarded.
+func (c *Carrier) Uplink(dataplane.Link) (string, error) { return "", nil }
+
+// ReleaseUplink implements plane.Carrier.
+func (c *Carrier) ReleaseUplink(string) error { return nil }
+
+// RemoveLink implements plane.Carrier.
+func (c *Carrier) RemoveLink(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for key := range c.sources {
+		if key.Link == name {
+			errs = append(errs, c.removeSource(key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Owns implements plane.Carrier.
+func (c *Carrier) Owns(device string) bool { return strings.HasPrefix(device, namePrefix) }
+
+// Lost implements plane.Carrier.
+func (c *Carrier) Lost(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.tunnels {
+		for _, d := range t.devices {
+			if d.name == name {
+				up, err := c.host.Devices()
+				return err != nil || up[name] == nil
+			}
+		}
+	}
+	return false
+}
+
+// Tunnels implements plane.Carrier. The kernel counts per interface; packets dropped for their source are counted together.
+func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	states := make(map[dataplane.TunnelID]dataplane.TunnelState, len(c.tunnels))
+	if len(c.tunnels) == 0 {
+		return states, dataplane.Drops{}
+	}
+	found, err := c.host.Tunnels()
+	if err != nil {
+		c.log.Warn("counters of tunnels are not to be had", "error", err)
+	}
+	for _, f := range found {
+		if t := c.tunnels[f.Path.Tunnel]; t != nil && t.devices[f.Path] != nil && f.Name == nameOf(f.Path) {
+			states[t.id] = addDevice(states[t.id], f)
+		}
+	}
+	return states, dataplane.Drops{Spoofed: c.filter.spoofed()}
+}
+
+func addDevice(s dataplane.TunnelState, f netlink.TunnelDevice) dataplane.TunnelState {
+	if s.Device != "" {
+		s.Device += ","
+	}
+	s.Device += f.Name
+	if s.MTU == 0 || f.MTU < s.MTU {
+		s.MTU = f.MTU
+	}
+	s.Fast = true
+	s.RxPackets += f.Counters.RxPackets
+	s.RxOctets += f.Counters.RxOctets
+	s.TxPackets += f.Counters.TxPackets
+	s.TxOctets += f.Counters.TxOctets
+	s.Drops.Add(f.Counters.Drops)
+	return s
+}

@@ -1,0 +1,51 @@
+package plane
+
+import (
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// Carrier makes tunnels of one kind, and knows what leads into them. Its methods are called one at a time, and are idempotent; Tunnels
+// and Lost may be called at any time.
+type Carrier interface {
+	// Attach tells of the network of a VRF, before anything else that names the VRF. The host stays open until the carrier is closed.
+	Attach(vrf string, host *netlink.Host) error
+
+	PutTunnel(dataplane.Tunnel) error
+	// RemoveTunnel fails while something leads into the tunnel.
+	RemoveTunnel(dataplane.TunnelID) error
+
+	// Lead returns the device that packets of a VRF are to be routed to, so that they go into the path.
+	Lead(vrf string, path dataplane.Path) (device string, err error)
+	// Enter says that a route for the prefix leads to the device of the path: what the peer sends from there may pass.
+	Enter(at dataplane.VRFPrefix, path dataplane.Path) error
+	// Leave says that no route for the prefix leads to a device of the carrier any more: there is none, or it leads elsewhere.
+	Leave(at dataplane.VRFPrefix, elsewhere bool) error
+
+	// PutSource is told of sources on access links alone.
+	PutSource(dataplane.SourceRoute) error
+	RemoveSource(dataplane.SourceRouteKey) error
+	// Uplink returns the device for what arrives on an access link and is not led into a tunnel otherwise; none where that is discarded.
+	Uplink(dataplane.Link) (device string, err error)
+	// ReleaseUplink says that the device of Uplink is not needed any more.
+	ReleaseUplink(link string) error
+	// RemoveLink forgets an access link with all its sources.
+	RemoveLink(name string) error
+
+	// Look reads off the host what is there, mends what no object stands for, and returns tunnels and sources. After it, Found is called
+	// for every route of ours that leads to a device, and then Tidy.
+	Look() ([]dataplane.Object, error)
+	Found(at dataplane.VRFPrefix, device string) (path dataplane.Path, ok bool)
+	// Tidy removes what has turned out not to be needed.
+	Tidy() error
+
+	// Owns reports whether a device of this name is the carrier's, or was.
+	Owns(device string) bool
+	// Lost reports whether the carrier misses a device of its own that is not up.
+	Lost(device string) bool
+
+	// Tunnels is as in dataplane.Plane.
+	Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops)
+	// Close ends what depends on the process.
+	Close() error
+}

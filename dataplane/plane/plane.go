@@ -1,0 +1,309 @@
+// Package plane is the forwarding plane of a host. It makes what any host can: routes, neighbours and access interfaces. Tunnels are the
+// business of carriers: which carrier has a tunnel is chosen by the tunnel's identifier, and may change while traffic flows.
+package plane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"sync"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// Options of a Plane. The zero value works, for the process's own namespace.
+type Options struct {
+	Log *slog.Logger
+	// Namespace returns the namespace of a VRF, which must stay open as long as the plane. Nil means that there is only
+	// the default VRF, in the namespace of the process.
+	Namespace func(vrf string) (*netlink.Namespace, error)
+}
+
+// Choice says which carriers do what.
+type Choice struct {
+	Of func(dataplane.TunnelID) Carrier // who has a tunnel; one of the plane's
+	// Rest takes what nodes send that no source route covers, to count it. Nil: the host discards it.
+	Rest Carrier
+}
+
+// Plane is a dataplane.Plane.
+type Plane struct {
+	Options
+	carriers []Carrier
+	closing  context.Context
+	close    context.CancelFunc
+	watchers watchers
+
+	mu     sync.Mutex
+	choice Choice
+	hosts  map[string]*netlink.Host  // by VRF
+	links  map[string]dataplane.Link // access interfaces
+}
+
+// Open returns a plane of these carriers, which it closes when it is closed. The first has every tunnel until Use says otherwise. It makes
+// the default namespace forward, and takes over what an earlier process has left.
+func Open(o Options, carriers ...Carrier) (*Plane, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Plane{
+		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, links: map[string]dataplane.Link{},
+		choice: Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
+	}
+	p.closing, p.close = context.WithCancel(context.Background())
+	_, err := p.host("")
+	if err == nil {
+		_, err = p.collect()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Close lets go of the host. What does not depend on the process stays there. The plane is of no use afterwards.
+func (p *Plane) Close() error {
+	p.mu.Lock()
+	if p.closing.Err() != nil {
+		p.mu.Unlock()
+		return nil
+	}
+	p.close()
+	p.mu.Unlock()
+	var errs []error
+	for _, c := range p.carriers { // not under the lock: they wait for goroutines that may notify
+		errs = append(errs, c.Close())
+	}
+	p.watchers.running.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.hosts {
+		h.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// Apply implements dataplane.Plane.
+func (p *Plane) Apply(ctx context.Context, batch []dataplane.Op) []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	errs := make([]error, len(batch))
+	for i, op := range batch {
+		switch {
+		case ctx.Err() != nil:
+			errs[i] = ctx.Err()
+		case p.closing.Err() != nil:
+			errs[i] = os.ErrClosed
+		case op.Delete:
+			errs[i] = p.remove(op.Object)
+		default:
+			errs[i] = p.put(op.Object)
+		}
+	}
+	return errs
+}
+
+func (p *Plane) put(o dataplane.Object) error {
+	switch o := o.(type) {
+	case dataplane.Tunnel:
+		if _, err := p.host(o.ID.VRF); err != nil {
+			return err
+		}
+		return p.choice.Of(o.ID).PutTunnel(o)
+	case dataplane.Route:
+		return p.putRoute(o)
+	case dataplane.SourceRoute:
+		return p.putSource(o)
+	case dataplane.Neighbour:
+		host, err := p.hostOf(o.Link)
+		if err != nil {
+			return err
+		}
+		return host.SetNeighbour(o)
+	case dataplane.Link:
+		return p.putLink(o)
+	}
+	return fmt.Errorf("no such object: %T", o)
+}
+
+func (p *Plane) remove(o dataplane.Object) error {
+	switch o := o.(type) {
+	case dataplane.Tunnel:
+		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
+	case dataplane.Route:
+		return p.removeRoute(o.VRFPrefix)
+	case dataplane.SourceRoute:
+		return p.each(func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
+	case dataplane.Neighbour:
+		host, err := p.hostOf(o.Link)
+		if err != nil {
+			return err
+		}
+		return host.DeleteNeighbour(o.Link, o.Addr)
+	case dataplane.Link:
+		return p.removeLink(o)
+	}
+	return fmt.Errorf("no such object: %T", o)
+}
+
+// each asks every carrier.
+func (p *Plane) each(f func(Carrier) error) error {
+	var errs []error
+	for _, c := range p.carriers {
+		errs = append(errs, f(c))
+	}
+	return errors.Join(errs...)
+}
+
+// others asks every carrier but one, which may be nil.
+func (p *Plane) others(but Carrier, f func(Carrier) error) error {
+	return p.each(func(c Carrier) error {
+		if c == but {
+			return nil
+		}
+		return f(c)
+	})
+}
+
+// host returns the host of a VRF.
+func (p *Plane) host(vrf string) (*netlink.Host, error) {
+	if h := p.hosts[vrf]; h != nil {
+		return h, nil
+	}
+	var ns *netlink.Namespace
+	var err error
+	switch {
+	case p.Namespace != nil:
+		ns, err = p.Namespace(vrf)
+	case vrf != "":
+		err = errors.New("this element has no VRFs")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vrf %s: %w", vrf, err)
+	}
+	h, err := netlink.Open(ns)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.each(func(c Carrier) error { return c.Attach(vrf, h) }); err != nil {
+		h.Close()
+		return nil, err
+	}
+	p.hosts[vrf] = h
+	p.watchers.follow(vrf, h)
+	return h, nil
+}
+
+// hostOf returns the host that an access interface is on.
+func (p *Plane) hostOf(link string) (*netlink.Host, error) { return p.host(p.links[link].VRF) }
+
+func (p *Plane) putRoute(o dataplane.Route) error {
+	host, err := p.host(o.VRF)
+	if err != nil {
+		return err
+	}
+	path, tunnelled := dataplane.PathOf(o)
+	if !tunnelled {
+		if err := host.SetRoute(netlink.Route{Prefix: o.Prefix, Device: o.Via.Link}); err != nil {
+			return err
+		}
+		return p.each(func(c Carrier) error { return c.Leave(o.VRFPrefix, true) })
+	}
+	if path.Tunnel.VRF == o.VRF && o.Prefix.Contains(path.Tunnel.Peer) {
+		return fmt.Errorf("the tunnel's own packets to %s would be led into it", path.Tunnel.Peer)
+	}
+	carrier := p.choice.Of(path.Tunnel)
+	device, err := carrier.Lead(o.VRF, path)
+	if err != nil {
+		return err
+	}
+	if err := host.SetRoute(netlink.Route{Prefix: o.Prefix, Device: device}); err != nil {
+		return err
+	}
+	if err := carrier.Enter(o.VRFPrefix, path); err != nil {
+		return err
+	}
+	return p.others(carrier, func(c Carrier) error { return c.Leave(o.VRFPrefix, true) })
+}
+
+func (p *Plane) removeRoute(o dataplane.VRFPrefix) error {
+	host, err := p.host(o.VRF)
+	if err != nil {
+		return err
+	}
+	if err := host.DeleteRoute(o.Prefix, 0); err != nil {
+		return err
+	}
+	return p.each(func(c Carrier) error { return c.Leave(o, false) })
+}
+
+func (p *Plane) putSource(o dataplane.SourceRoute) error {
+	if _, ok := p.links[o.Link]; !ok {
+		return fmt.Errorf("%s is not an access interface", o.Link)
+	}
+	carrier := p.choice.Of(o.Path.Tunnel)
+	if err := carrier.PutSource(o); err != nil {
+		return err
+	}
+	return p.others(carrier, func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
+}
+
+func (p *Plane) putLink(o dataplane.Link) error {
+	host, err := p.host(o.VRF)
+	if err != nil {
+		return err
+	}
+	if _, err := host.LinkIndex(o.Name); err != nil {
+		return err
+	}
+	if old, known := p.links[o.Name]; known && old.VRF != o.VRF {
+		if err := p.removeLink(old); err != nil {
+			return err
+		}
+	}
+	uplink, err := p.uplink(o)
+	if err != nil {
+		return err
+	}
+	p.links[o.Name] = o
+	return host.SetLink(o, uplink)
+}
+
+func (p *Plane) uplink(o dataplane.Link) (string, error) {
+	if p.choice.Rest == nil {
+		return "", nil
+	}
+	return p.choice.Rest.Uplink(o)
+}
+
+func (p *Plane) removeLink(o dataplane.Link) error {
+	host, err := p.host(o.VRF)
+	if err != nil {
+		return err
+	}
+	if err := host.DeleteLink(o.Name); err != nil {
+		return err
+	}
+	delete(p.links, o.Name)
+	return p.each(func(c Carrier) error { return c.RemoveLink(o.Name) })
+}
+
+// Tunnels implements dataplane.Plane.
+func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	states, drops := map[dataplane.TunnelID]dataplane.TunnelState{}, dataplane.Drops{}
+	if p.closing.Err() != nil {
+		return states, drops
+	}
+	for _, c := range p.carriers {
+		s, d := c.Tunnels()
+		maps.Copy(states, s)
+		drops.Add(d)
+	}
+	return states, drops
+}

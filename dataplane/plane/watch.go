@@ -1,0 +1,144 @@
+package plane
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// Watch implements dataplane.Plane.
+func (p *Plane) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
+	return func(yield func(dataplane.Event, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		defer context.AfterFunc(p.closing, stop)()
+		w := &watcher{ctx: ctx, plane: p, events: make(chan event, 256)}
+		p.mu.Lock()
+		if p.closing.Err() != nil {
+			p.mu.Unlock()
+			return
+		}
+		p.watchers.add(w)
+		for vrf, host := range p.hosts {
+			p.watchers.running.Go(func() { w.follow(vrf, host) })
+		}
+		p.mu.Unlock()
+		defer p.watchers.remove(w)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e := <-w.events:
+				if !yield(e.Event, e.err) || e.err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Notify passes an event on to whoever watches. It does not wait for them.
+func (p *Plane) Notify(e dataplane.Event) { p.watchers.notify(e) }
+
+// watchers are the callers of Watch.
+type watchers struct {
+	running sync.WaitGroup
+	mu      sync.Mutex
+	all     []*watcher
+}
+
+func (ws *watchers) add(w *watcher) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.all = append(ws.all, w)
+}
+
+func (ws *watchers) remove(w *watcher) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.all = slices.DeleteFunc(ws.all, func(other *watcher) bool { return other == w })
+}
+
+// follow has all watch a host that has come.
+func (ws *watchers) follow(vrf string, host *netlink.Host) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.all {
+		ws.running.Go(func() { w.follow(vrf, host) })
+	}
+}
+
+func (ws *watchers) notify(events ...dataplane.Event) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.all {
+		ws.running.Go(func() {
+			for _, e := range events {
+				w.send(event{Event: e})
+			}
+		})
+	}
+}
+
+// lost says that objects have been taken away.
+func (ws *watchers) lost(objects []dataplane.Object) {
+	var events []dataplane.Event
+	for _, o := range objects {
+		events = append(events, dataplane.Event{Kind: dataplane.ObjectLost, Key: o.Key()})
+	}
+	ws.notify(events...)
+}
+
+// watcher gathers the events of all hosts for one caller of Watch.
+type watcher struct {
+	ctx    context.Context
+	plane  *Plane
+	events chan event
+}
+
+type event struct {
+	dataplane.Event
+	err error
+}
+
+func (w *watcher) follow(vrf string, host *netlink.Host) {
+	blind := true
+	for e, err := range host.Watch(w.ctx, vrf) {
+		if blind {
+			blind = false
+			w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) // who knows what happened before
+		}
+		w.send(event{e, err})
+	}
+}
+
+// send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, much is lost with it.
+func (w *watcher) send(e event) {
+	if e.Link != "" {
+		owned, lost := w.plane.owned(e.Link)
+		switch {
+		case lost && e.Kind == dataplane.LinkDown:
+			e.Event = dataplane.Event{Kind: dataplane.Overrun}
+		case owned:
+			return
+		}
+	}
+	select {
+	case w.events <- e:
+	case <-w.ctx.Done():
+	}
+}
+
+// owned reports whether a device is, or was, a carrier's, and whether the carrier misses it.
+func (p *Plane) owned(device string) (owned, lost bool) {
+	for _, c := range p.carriers {
+		if c.Owns(device) {
+			owned, lost = true, lost || c.Lost(device)
+		}
+	}
+	return owned, lost
+}

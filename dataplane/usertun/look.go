@@ -1,0 +1,90 @@
+package usertun
+
+import (
+	"fmt"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// mend makes devices again that somebody deleted, and brings up those that somebody took down. The host then shows what they lost.
+func (c *Carrier) mend() error {
+	for _, a := range c.fast {
+		up, err := a.host.Devices()
+		if err != nil {
+			return err
+		}
+		for _, d := range c.devices() {
+			if d.fast != a || up[d.name] != nil && !d.dead.Load() {
+				continue
+			}
+			if err := c.mendDevice(d); err != nil {
+				return fmt.Errorf("make device %s again: %w", d.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Carrier) mendDevice(d *device) error {
+	if !d.dead.Load() {
+		if err := d.up(); !netlink.IsGone(err) { // who reads it may not know yet that it is
+			return err
+		}
+	}
+	again, err := c.openDevice(d.side, d.vrf, d.alias)
+	if err != nil {
+		return err
+	}
+	for prefix, r := range d.routes.Load().All() {
+		again.insert(prefix, r)
+	}
+	d.empty()
+	d.close()
+	if d.side == dataplane.Anchor {
+		c.anchors[d.vrf] = again
+		return nil
+	}
+	for link, old := range c.access {
+		if old == d {
+			c.access[link] = again
+		}
+	}
+	return nil
+}
+
+// Look implements plane.Carrier.
+func (c *Carrier) Look() (objects []dataplane.Object, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.mend(); err != nil {
+		return nil, err
+	}
+	for id, t := range c.tunnels {
+		objects = append(objects, dataplane.Tunnel{ID: id, MTU: int(t.configured.Load())})
+	}
+	for name, d := range c.access {
+		for prefix, r := range d.routes.Load().All() {
+			objects = append(objects, dataplane.SourceRoute{Link: name, Source: prefix, Path: r.path()})
+		}
+	}
+	return objects, nil
+}
+
+// Found implements plane.Carrier.
+func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (path dataplane.Path, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.anchors[at.VRF]
+	if d == nil || d.name != device {
+		return path, false
+	}
+	r, ok := d.routes.Load().Get(at.Prefix)
+	if !ok || r == nowhere {
+		return path, false
+	}
+	return r.path(), true
+}
+
+// Tidy implements plane.Carrier.
+func (c *Carrier) Tidy() error { return nil }
