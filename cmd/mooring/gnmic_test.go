@@ -1,148 +1,209 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"net"
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"github.com/openconfig/ygot/ygot"
 	"go.yaml.in/yaml/v3"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
+	"mooring/dataplane/netns"
 	"mooring/server/access"
+	"mooring/tests/tool"
 )
 
-// gnmicFile is what the example uses of gnmic's configuration file; other members are refused.
-type gnmicFile struct {
-	Username, Encoding string
-	Timeout, Retry     time.Duration
-	Log                bool
-	Targets            map[string]struct {
-		Address       string
-		TLSCA         string `yaml:"tls-ca"`
-		Subscriptions []string
-	}
-	Subscriptions map[string]*gnmicSubscription
-	Outputs       map[string]struct {
-		Type, Filename, Format string
-		SplitEvents            bool `yaml:"split-events"`
-	}
+// collector is where gnmic runs: a host, a folder, and names of elements.
+type collector struct {
+	t    *testing.T
+	host *netns.Host
+	dir  string
 }
 
-type gnmicSubscription struct {
-	gnmicStream `yaml:",inline"`
-	Streams     []*gnmicStream `yaml:"stream-subscriptions"`
-}
-
-type gnmicStream struct {
-	Paths     []string
-	Mode      string        `yaml:"stream-mode"`
-	Sample    time.Duration `yaml:"sample-interval"`
-	Heartbeat time.Duration `yaml:"heartbeat-interval"`
-	Suppress  bool          `yaml:"suppress-redundant"`
-}
-
-// request is what gnmic sends for a subscription.
-func (s *gnmicSubscription) request(t *testing.T) *gpb.SubscribeRequest {
+// newCollector lets a host know others by names, which the lines of hosts are (hosts(5)).
+func newCollector(t *testing.T, host *netns.Host, hosts ...string) *collector {
 	t.Helper()
-	list := &gpb.SubscriptionList{Mode: gpb.SubscriptionList_STREAM, Encoding: gpb.Encoding_JSON_IETF}
-	for _, stream := range append(s.Streams, &s.gnmicStream) {
-		for _, text := range stream.Paths {
-			path, err := ygot.StringToStructuredPath(text)
-			must(t, err)
-			mode := gpb.SubscriptionMode(gpb.SubscriptionMode_value[strings.ToUpper(strings.ReplaceAll(stream.Mode, "-", "_"))])
-			if mode == gpb.SubscriptionMode_TARGET_DEFINED {
-				t.Errorf("%s has the stream mode %q", text, stream.Mode)
-			}
-			list.Subscription = append(list.Subscription, &gpb.Subscription{Path: path, Mode: mode, SampleInterval: uint64(stream.Sample),
-				HeartbeatInterval: uint64(stream.Heartbeat), SuppressRedundant: stream.Suppress})
-		}
-	}
-	return &gpb.SubscribeRequest{Request: &gpb.SubscribeRequest_Subscribe{Subscribe: list}}
+	c := &collector{t, host, t.TempDir()}
+	c.write("hosts", strings.Join(hosts, "\n")+"\n")
+	return c
 }
 
-// TestGnmicExample makes the user of the example on an element, and subscribes over TLS to what gnmic would subscribe to. Every subscription
-// is complete in the end, and each is used by a target.
+func (c *collector) write(name, content string) {
+	c.t.Helper()
+	must(c.t, os.WriteFile(filepath.Join(c.dir, name), []byte(content), 0o600))
+}
+
+// shell runs lines of a shell, as the user of an element whose state folder is where the README has it. Nobody is there to type a password.
+func (c *collector) shell(ctx context.Context, stateDir, lines string, env ...string) (out *output, wait func() error) {
+	c.t.Helper()
+	gnmic, err := tool.Path("gnmic")
+	must(c.t, err)
+	const surroundings = `mount --bind hosts /etc/hosts
+		mount -t tmpfs tmpfs /var/lib && mkdir /var/lib/mooring && mount --bind "$STATE" /var/lib/mooring
+		sudo() { "$@"; }
+		openssl() { command openssl "$@" -stdin <password; }
+		`
+	cmd := exec.CommandContext(ctx, "unshare", "--mount", "sh", "-ec", surroundings+lines)
+	cmd.Dir, cmd.WaitDelay = c.dir, patience
+	cmd.Env = append(os.Environ(), append(env, "STATE="+stateDir, "HOME="+c.dir, "PATH="+filepath.Dir(gnmic)+":"+os.Getenv("PATH"))...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out = &output{}
+	cmd.Stdout, cmd.Stderr = out, out
+	must(c.t, c.host.Start(cmd))
+	return out, cmd.Wait
+}
+
+// run runs lines that succeed, and returns what they print.
+func (c *collector) run(stateDir, lines string, env ...string) string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	out, wait := c.shell(ctx, stateDir, lines, env...)
+	if err := wait(); err != nil {
+		c.t.Fatalf("%s: %v: %s", lines, err, out)
+	}
+	return out.String()
+}
+
+// indented gives the lines of a file that are indented, which are those that people copy, up to the first and the last with these words.
+func indented(t *testing.T, file, first, last string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return !strings.HasPrefix(line, "    ") })
+	has := func(words string) func(string) bool {
+		return func(line string) bool { return strings.Contains(line, words) }
+	}
+	from := slices.IndexFunc(lines, has(first))
+	if from < 0 {
+		t.Fatalf("%s: no line has %q", file, first)
+	}
+	lines = lines[from:]
+	to := slices.IndexFunc(lines, has(last))
+	if to < 0 {
+		t.Fatalf("%s: no line has %q after %q", file, last, first)
+	}
+	for i := range lines {
+		lines[i] = lines[i][len("    "):]
+	}
+	return strings.Join(lines[:to+1], "\n") + "\n"
+}
+
+// TestReadmeOfGnmic runs the lines of the README that make a user and that speak gnmic, word for word: alice is made by the first, and asks the others.
+func TestReadmeOfGnmic(t *testing.T) {
+	const readme = "../../README.md"
+	d := newDomain(t)
+	c := newCollector(t, d.lma, "127.0.0.1 lma1")
+	c.write("password", "correct horse\n")
+	made := c.run(d.lmaDir, indented(t, readme, "cat > alice.json", "sudo gnmic"))
+	if !strings.Contains(made, `"operation": "UPDATE"`) {
+		t.Errorf("alice is not made: %s", made)
+	}
+	login := strings.ReplaceAll(indented(t, readme, "export GNMIC_PASSWORD=", "export GNMIC_PASSWORD="), "…", "'correct horse'")
+	if got := c.run(d.lmaDir, login+indented(t, readme, "gnmic -a lma1:9339 -u alice --skip-verify get", " get ")); !strings.Contains(got, `"domain": "lab.example"`) {
+		t.Errorf("get: %s", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told, wait := c.shell(ctx, d.lmaDir, login+indented(t, readme, "gnmic -a lma1:9339 -u alice --skip-verify subscribe", " subscribe "))
+	eventually(t, func() string {
+		if !strings.Contains(told.String(), `"mn-id": "mn1@lab.example"`) {
+			return "subscribe: " + told.String()
+		}
+		return ""
+	})
+	cancel()
+	wait()
+}
+
+// TestGnmicExample does with an anchor and a gateway what the README of the example says: a user who only reads is made on both, and gnmic
+// runs with the file as it is. Every target is told of by every subscription it has, and nothing is refused.
 func TestGnmicExample(t *testing.T) {
-	var file gnmicFile
-	text, err := os.Open("../../examples/gnmic/gnmic.yaml")
+	const folder = "../../examples/gnmic/"
+	file, err := os.ReadFile(folder + "gnmic.yaml")
 	must(t, err)
-	defer text.Close()
-	decoder := yaml.NewDecoder(text)
-	decoder.KnownFields(true)
-	must(t, decoder.Decode(&file))
+	var example struct {
+		Targets map[string]struct{ Subscriptions []string }
+	}
+	must(t, yaml.Unmarshal(file, &example))
 
-	h, dir := newHost(t, "h"), t.TempDir()
-	p := run(t, h, dir, "--startup", write(t, "user.json", gnmicUser(t)), "--netconf", "off")
-	at, _, _ := strings.Cut(p.said("gNMI"), " ")
-	_, port, err := net.SplitHostPort(at)
-	must(t, err)
-	trust, err := credentials.NewClientTLSFromFile(filepath.Join(dir, "keys/certificate.pem"), "localhost")
-	must(t, err)
-	conn, err := grpc.NewClient("passthrough:///"+at, grpc.WithTransportCredentials(trust), grpc.WithContextDialer(func(context.Context, string) (conn net.Conn, err error) {
-		err = h.Do(func() error {
-			conn, err = net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
-			return err
-		})
-		return conn, err
-	}))
-	must(t, err)
-	defer conn.Close()
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "username", file.Username, "password", "collect")
-	element := gpb.NewGNMIClient(conn)
-	for name, s := range file.Subscriptions {
-		stream, err := element.Subscribe(ctx)
-		must(t, err, stream.Send(s.request(t)))
-		for synced := false; !synced; {
-			response, err := stream.Recv()
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				break
-			}
-			synced = response.GetSyncResponse()
-		}
-	}
-	used := map[string]bool{}
-	for name, target := range file.Targets {
-		for _, s := range target.Subscriptions {
-			if used[s] = true; file.Subscriptions[s] == nil {
-				t.Errorf("%s subscribes to %s, which there is not", name, s)
-			}
-		}
-	}
-	if len(used) != len(file.Subscriptions) {
-		t.Errorf("only %v are used", used)
-	}
-	rename := &gpb.Update{Path: &gpb.Path{Elem: []*gpb.PathElem{elem("system"), elem("host-name")}}, Val: &gpb.TypedValue{Value: &gpb.TypedValue_StringVal{StringVal: "x"}}}
-	if _, err := element.Set(ctx, &gpb.SetRequest{Update: []*gpb.Update{rename}}); status.Code(err) != codes.PermissionDenied {
-		t.Errorf("the collector writes: %v", err)
-	}
-	answer, err := element.Get(ctx, &gpb.GetRequest{Path: []*gpb.Path{{Elem: []*gpb.PathElem{elem("system")}}}, Encoding: gpb.Encoding_JSON_IETF})
-	must(t, err)
-	if strings.Contains(answer.String(), "$6$") {
-		t.Error("the collector may read the passwords")
-	}
-}
-
-// gnmicUser is the configuration in the README of the example, with a password.
-func gnmicUser(t *testing.T) string {
-	t.Helper()
-	readme, err := os.ReadFile("../../examples/gnmic/README.md")
-	must(t, err)
-	lines := slices.DeleteFunc(strings.Split(string(readme), "\n"), func(line string) bool { return !strings.HasPrefix(line, "    ") })
-	block := regexp.MustCompile(`(?s)\{\n.*\n    \}`).FindString(strings.Join(lines, "\n"))
+	d := newDomain(t)
+	c := newCollector(t, d.lma, "127.0.0.1 lma1.example.net", "2001:db8:0:11::2 mag1.example.net")
+	c.write("gnmic.yaml", string(file))
 	hash, err := access.HashPassword("collect")
 	must(t, err)
-	return strings.ReplaceAll(block, "$6$…", hash)
+	users, _, _ := strings.Cut(indented(t, folder+"README.md", "{", "gnmic --config"), "\n}\n")
+	users = strings.ReplaceAll(users, "$6$…", hash) + "}"
+	for name, p := range map[string]*process{"lma1": d.anchor, "mag1": d.gateway} {
+		p.set(users)
+		must(t, os.Remove(filepath.Join(p.dir, "keys/certificate.pem")), os.Remove(filepath.Join(p.dir, "keys/certificate-key.pem")))
+		root, err := os.OpenRoot(p.dir)
+		must(t, err)
+		defer root.Close()
+		_, err = access.LoadKeys(root, name+".example.net", time.Now()) // as on a host of that name
+		must(t, err)
+		certificate, err := os.ReadFile(filepath.Join(p.dir, "keys/certificate.pem"))
+		must(t, err)
+		c.write(name+".pem", string(certificate))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	command := strings.ReplaceAll(indented(t, folder+"README.md", "gnmic --config", "gnmic --config"), "…", "collect")
+	log, wait := c.shell(ctx, d.lmaDir, command)
+	eventually(t, func() string {
+		told, err := c.told()
+		if err != nil {
+			return err.Error()
+		}
+		for target, x := range example.Targets {
+			for _, s := range x.Subscriptions {
+				if told[target+" "+s] == 0 {
+					return fmt.Sprintf("%s tells nothing of %s; told is %v, log:\n%s", target, s, told, log)
+				}
+			}
+		}
+		return ""
+	})
+	cancel()
+	wait()
+	if regexp.MustCompile(`(?i)rpc error|failed`).MatchString(log.String()) {
+		t.Errorf("log: %s", log)
+	}
+	const gnmic = "gnmic -a lma1.example.net:9339 --tls-ca lma1.pem -u collector -p collect "
+	if out := c.run(d.lmaDir, gnmic+"set --update /system/host-name:::string:::x && exit 1 || true"); !strings.Contains(out, "PermissionDenied") {
+		t.Errorf("the collector writes: %s", out)
+	}
+	if out := c.run(d.lmaDir, gnmic+"get --path /system"); strings.Contains(out, "$6$") || !strings.Contains(out, `"version"`) {
+		t.Errorf("the collector reads: %s", out)
+	}
+}
+
+// told counts by target and subscription the events that gnmic wrote.
+func (c *collector) told() (map[string]int, error) {
+	text, err := os.ReadFile(filepath.Join(c.dir, "telemetry.json"))
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]int{}
+	for decoder := json.NewDecoder(bytes.NewReader(text)); decoder.More(); {
+		var event struct {
+			Name string
+			Tags map[string]string
+		}
+		if err := decoder.Decode(&event); err != nil {
+			return told, nil // the last one is being written
+		}
+		told[event.Tags["source"]+" "+event.Name]++
+	}
+	return told, nil
 }
