@@ -203,6 +203,11 @@ func (s *Store) warn(warnings []*tree.Error) {
 // Schema returns the schema that the store was opened with.
 func (s *Store) Schema() *schema.Schema { return s.schema }
 
+// ConditionsHold is tree.Conditions for the store's configurations.
+func (s *Store) ConditionsHold(above []*tree.Node, def *schema.Node) bool {
+	return s.rules.ConditionsHold(above, def)
+}
+
 // Running returns the committed configuration.
 func (s *Store) Running() *Snapshot { return s.running.Load() }
 

@@ -133,7 +133,7 @@ func (r *request) store(root *tree.Node) error {
 				return err
 			}
 			x := tree.NewXMLWriter(w, tree.NetconfNamespace, "  ")
-			(&tree.Walk{Writer: x, Defaults: r.defaults(), Content: tree.ConfigOnly}).Children(root)
+			(&tree.Walk{Writer: x, Defaults: r.defaults(), Content: tree.ConfigOnly, Conditions: r.server.store.ConditionsHold}).Children(root)
 			if err := x.Flush(); err != nil {
 				return err
 			}

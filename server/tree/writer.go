@@ -61,7 +61,15 @@ type Walk struct {
 	Filter   Filter // nil shows everything
 	// Depth bounds the levels below the node that the walk starts at; 0 is no bound. Keys are shown with their entries.
 	Depth int
+	// Conditions decide whether what exists by default does exist; nil says yes. Above are the nodes from the root down to the one above
+	// the start of the walk, with which they are asked.
+	Conditions Conditions
+	Above      []*Node
 }
+
+// Conditions reports whether the conditions (when) of a definition hold in a node that has it by default. above are the nodes from the
+// root down to that one. See validate.Rules.
+type Conditions func(above []*Node, def *schema.Node) bool
 
 // Node shows n itself: a container, list entry or leaf, or all entries of a list. Of the root it shows the children.
 func (w *Walk) Node(n *Node) { w.node(n, 1, false) }
@@ -108,9 +116,13 @@ func (w *Walk) children(n *Node, level int) {
 		}
 		return
 	}
+	w.Above = append(w.Above, n)
 	for kid, isDefault := range n.Effective() {
-		w.node(kid, level, isDefault)
+		if len(kid.def.Whens) == 0 || w.Conditions == nil || n.Child(kid.def) != nil || w.Conditions(w.Above, kid.def) {
+			w.node(kid, level, isDefault)
+		}
 	}
+	w.Above = w.Above[:len(w.Above)-1]
 }
 
 // wanted applies Content. Keys lead to state, so they are always shown.

@@ -13,12 +13,13 @@ import (
 
 // Read is something that a client reads.
 type Read struct {
-	Config   *tree.Node     // the root of a configuration
-	State    *state.State   // nil: only the configuration is read
-	Filter   *Filter        // nil: all of it
-	Access   *access.Access // what the client may see; the filter sees no more (RFC 8341 section 3.2.4)
-	Defaults tree.DefaultsMode
-	Content  tree.Content // of what is selected
+	Config     *tree.Node     // the root of a configuration
+	State      *state.State   // nil: only the configuration is read
+	Filter     *Filter        // nil: all of it
+	Access     *access.Access // what the client may see; the filter sees no more (RFC 8341 section 3.2.4)
+	Defaults   tree.DefaultsMode
+	Conditions tree.Conditions // decide which of the defaults exist; nil: all
+	Content    tree.Content    // of what is selected
 	// Without are nodes that are left out, whoever reads.
 	Without map[*schema.Node]bool
 	// Depth bounds the levels shown of each node that the filter selects, itself the first of them; 0 is no bound. Keys are
@@ -55,7 +56,8 @@ func (r Read) walker(ctx context.Context, w tree.Writer) *walker {
 	if len(r.Without) > 0 {
 		k.access = &without{k.access, r.Without}
 	}
-	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Content: r.Content, Filter: k.access, Depth: r.Depth}
+	k.subtree = tree.Walk{Writer: k.out, Defaults: r.Defaults, Content: r.Content, Filter: k.access, Depth: r.Depth, Conditions: r.Conditions}
+	k.chain = append(k.chain, r.Config)
 	return k
 }
 
@@ -82,9 +84,10 @@ type walker struct {
 	Read
 	ctx     context.Context
 	out     *writer
-	access  tree.Filter // nil: nothing is refused
-	subtree tree.Walk   // for what is wanted whole and has no state; its depth is what is left of the bound
-	path    schema.Path // to the instance that is walked
+	access  tree.Filter  // nil: nothing is refused
+	subtree tree.Walk    // for what is wanted whole and has no state; its depth is what is left of the bound
+	path    schema.Path  // to the instance that is walked
+	chain   []*tree.Node // the root, and the nodes that were entered
 	mounted map[*schema.Node]bool
 	above   map[*schema.Node]bool // definitions with tables at or below them
 	idle    []*state.Renderer
@@ -107,9 +110,16 @@ func (i instance) node() *tree.Node {
 }
 
 // enter asks access control for a node; when it says yes, leave has to follow.
-func (k *walker) enter(n *tree.Node) bool { return k.access == nil || k.access.Enter(n) }
+func (k *walker) enter(n *tree.Node) bool {
+	if k.access != nil && !k.access.Enter(n) {
+		return false
+	}
+	k.chain = append(k.chain, n)
+	return true
+}
 
 func (k *walker) leave() {
+	k.chain = k.chain[:len(k.chain)-1]
 	if k.access != nil {
 		k.access.Leave()
 	}
@@ -119,6 +129,7 @@ func (k *walker) leave() {
 func (k *walker) inside(i instance, wanted wants) {
 	cut := wanted == nil && k.Depth > 0 && k.subtree.Depth == 0
 	if wanted == nil && !cut && len(i.rows) == 0 && !k.above[i.def] && k.Content != tree.StateOnly {
+		k.subtree.Above = k.chain[:len(k.chain)-1]
 		k.subtree.Children(i.config)
 		return
 	}
@@ -225,6 +236,9 @@ func (k *walker) configured(i instance, def *schema.Node) *tree.Node {
 	}
 	if k.Defaults.ReportsDefaults() && def.Config {
 		n, _ := i.config.EffectiveChild(def)
+		if n != nil && len(def.Whens) > 0 && k.Conditions != nil && i.config.Child(def) == nil && !k.Conditions(k.chain, def) {
+			return nil
+		}
 		return n
 	}
 	return i.config.Child(def)

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"context"
+	"slices"
 
 	"mooring/server/access"
 	"mooring/server/tree"
@@ -101,6 +102,19 @@ func (s *selection) along(path []xpath.PathStep) *selection {
 	return s
 }
 
+// visible reports whether what exists by default in parent is in use.
+func (r Read) visible(parent *xpath.Item, def *schema.Node) bool {
+	if r.Conditions == nil {
+		return true
+	}
+	var above []*tree.Node
+	for at := parent; at != nil; at = at.Parent {
+		above = append(above, at.Node)
+	}
+	slices.Reverse(above)
+	return r.Conditions(above, def)
+}
+
 // selections gives what is wanted of the root.
 func (r Read) selections(ctx context.Context) (roots []*selection, whole bool, err error) {
 	switch {
@@ -109,7 +123,7 @@ func (r Read) selections(ctx context.Context) (roots []*selection, whole bool, e
 	case r.Filter.expr == nil:
 		return r.Filter.roots, false, nil
 	}
-	eval := xpath.Eval{Plain: !r.Defaults.ReportsDefaults(), Budget: budget}
+	eval := xpath.Eval{Plain: !r.Defaults.ReportsDefaults(), Budget: budget, Visible: r.visible}
 	if r.State == nil {
 		eval.From, eval.Readable = xpath.Root(r.Config), r.readable()
 	} else {
