@@ -5,6 +5,7 @@ import (
 
 	"mooring/cmd/mooring/client"
 	"mooring/cmd/mooring/element"
+	"mooring/cmd/mooring/importer"
 	"mooring/cmd/mooring/lab"
 )
 
@@ -20,11 +21,13 @@ func (e *usageError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	_, badConfig := errors.AsType[*element.ConfigError](err)
 	_, badUsage := errors.AsType[*usageError](err)
+	_, refused := errors.AsType[*importer.RefusedError](err)
+	_, badInput := errors.AsType[*importer.InputError](err)
 	_, unfit := errors.AsType[*lab.Unfit](err)
 	switch {
 	case err == nil:
 		return 0
-	case badConfig, badUsage, unfit:
+	case badConfig, badUsage, refused, badInput, unfit:
 		return 2
 	case errors.Is(err, element.ErrPrivilege):
 		return 3

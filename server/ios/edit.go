@@ -3,6 +3,7 @@ package ios
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -96,14 +97,21 @@ func (d *draft) note(path schema.Path, by *line) {
 	}
 }
 
-// lineOf is the line that set what is at path or, where none did, above or below it.
+// lineOf is the line that set what is at path or, where none did, the first below it, or else the one that made what is above it.
 func (d *draft) lineOf(path schema.Path) *line {
-	for p := path; len(p) > 0; p = p.Parent() {
-		if l := d.origin[p.String()]; l != nil {
-			return l
+	if l := d.origin[path.String()]; l != nil {
+		return l
+	}
+	var first *line
+	for at, l := range d.origin {
+		if l != nil && strings.HasPrefix(at, path.String()+"/") && (first == nil || l.number < first.number) {
+			first = l
 		}
 	}
-	return nil
+	for p := path; first == nil && len(p) > 0; p = p.Parent() {
+		first = d.origin[p.String()]
+	}
+	return first
 }
 
 // onto is the configuration that comes out where base was. base may be nil.

@@ -30,7 +30,7 @@ func (w *word) end() int { return w.column + utf8.RuneCountInString(w.text) }
 var (
 	// configPrompt is a prompt of a configuration mode: "RP/0/RSP0/CPU0:router(config-pmipv6-lma)# ". The sign at its end is missing
 	// in published sessions, and blanks stand in it.
-	configPrompt = regexp.MustCompile(`^\s*[\w./:-]*\s?\((config[^)]*)\)\s*[#>]?`)
+	configPrompt = regexp.MustCompile(`^\s*[\w./:-]*\s?\((c?onfig[^)]*)\)\s*[#>]?`)
 	execPrompt   = regexp.MustCompile(`^\s*[A-Za-z][\w./:-]*[#>]`)
 	// noise is what a router says around its configuration.
 	noise = regexp.MustCompile(`^(Building configuration|Current configuration|Enter configuration commands|Last configuration change|NVRAM config|` +

@@ -167,12 +167,16 @@ func (f *found) values() map[string][]word {
 // suggest gives the keyword that somebody probably meant, or "".
 func (m *miss) suggest(text string) string {
 	best, least := "", 0
+	text = strings.ToLower(text)
 	for _, e := range m.wanted {
 		if e.arg != nil {
 			continue
 		}
-		d := distance(strings.ToLower(text), e.keyword)
-		if d <= max(1, min(len(text), len(e.keyword))/3) && (best == "" || d < least) {
+		d := 2 * distance(text, e.keyword)
+		if !strings.HasPrefix(e.keyword, text) && !strings.HasPrefix(text, e.keyword) {
+			d++ // what was broken off, or goes on, is likelier
+		}
+		if d <= 2*max(1, min(len(text), len(e.keyword))/3)+1 && (best == "" || d < least) {
 			best, least = e.keyword, d
 		}
 	}

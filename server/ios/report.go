@@ -95,9 +95,9 @@ func (r *Report) Write(w io.Writer) error {
 
 // Summary is the report in one line.
 func (r *Report) Summary() string {
-	text := fmt.Sprintf("%d lines taken, %d warnings, %d refused", r.lines(Taken, Warned), r.Count(Warned), r.Count(Refused))
+	text := fmt.Sprintf("lines taken: %d, warnings: %d, refused: %d", r.lines(Taken, Warned), r.Count(Warned), r.Count(Refused))
 	if n := r.Count(Skipped); n > 0 {
-		text += fmt.Sprintf(", %d skipped below what was refused", n)
+		text += fmt.Sprintf(", skipped below what was refused: %d", n)
 	}
 	return text
 }

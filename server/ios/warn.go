@@ -68,7 +68,10 @@ func (w *warner) reference(n *tree.Node, path schema.Path) {
 
 // target names what a reference leads to.
 func target(leaf *schema.Node) string {
-	if leaf.Name == "name" || leaf.Name == "id" {
+	switch {
+	case leaf.Parent.Name == "acl":
+		return "access list"
+	case leaf.Name == "name" || leaf.Name == "id":
 		return leaf.Parent.Name
 	}
 	return leaf.Name
@@ -221,7 +224,7 @@ func (w *warner) unserved(n *tree.Node, path schema.Path) {
 }
 
 func (w *warner) tellUnserved(at schema.Path) {
-	item := w.itemAt(at, Warned, LaterWarning, at.Last().Node.QualifiedName()+" is not yet carried out by this version, whose elements refuse it")
+	item := w.itemAt(at, Warned, LaterWarning, at.Last().Node.Name+" is not yet carried out by this version, whose elements refuse it")
 	if w.Strict {
 		item.Outcome, item.Code = Refused, NotYet
 		if w.Partial {

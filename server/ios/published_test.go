@@ -1,0 +1,135 @@
+package ios
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mooring/server/tree"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// What is there already where a block goes that refers to others.
+const (
+	domainAndEncap = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "D1", "encap": "udptunnel", "lma": [{"id": "LMA1", "ipv4-address": "9.9.9.1"}]},
+		{"name": "dn1"}]}}`
+	domainOnly  = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "D1"}, {"name": "dn1"}]}}`
+	ciscoOnly   = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "cisco.com"}]}}`
+	mapInDomain = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "dn1", "encap": "udptunnel", "mobile-map": [{"name": "mobilemap1"}]}],
+		"lma": [{"name": "lmal", "domain": "dn1", "multipath": true}]}}`
+)
+
+// TestPublishedBlocks imports the configurations that the two documents publish, letter by letter. What is said of them is all that is
+// said: line, kind, and a part of the text.
+func TestPublishedBlocks(t *testing.T) {
+	for _, c := range []struct {
+		file, base string
+		want       []string
+	}{
+		{"xr-domain", "", []string{"3 W-MIX SPI 103 (0x67)", "5 W-REF network network2", "8 W-REF network network3", "10 W-REF customer CUST1"}},
+		{"xr-peer-mag", ciscoOnly, []string{"8 W-REF profile profile1", "11 W-REF domain dn1", "14 W-MIX gre-ipv6", "15 W-REF tunnel-ip97"}},
+		{"xr-peer-mag", "", []string{"1 W-NEED domain", "8 W-REF profile profile1", "11 W-REF domain dn1", "14 W-MIX gre-ipv6", "15 W-REF tunnel-ip97"}},
+		{"xr-dynamic-mag", ciscoOnly, []string{"9 W-REF profile profile1"}},
+		{"xr-mobile-local-loop", "", []string{"7 W-REF network CUST1"}},
+		{"ios-udp-encapsulation", "", []string{"4 E-PARSE did you mean encap?"}},
+		{"ios-udp-encapsulation-task", "", nil},
+		{"ios-roaming-interface", "", []string{"3 E-PARSE did you mean pmipv6-mag?"}},
+		{"ios-roaming-interface-task", domainOnly, nil},
+		{"ios-multipath-lma", domainAndEncap, nil},
+		{"ios-multipath-lma", domainOnly, []string{"4 E-MUST multipath needs the encap udptunnel in the domain"}},
+		{"ios-access-lists", "", nil},
+		{"ios-tunnel-acl", domainOnly, nil},
+		{"ios-mobile-maps", "", []string{"5 W-REF access list LB010ACL", "6 W-REF label lte_intf_3g_intf", "9 W-REF access list icmp",
+			"10 W-REF label lte_intf_3g_intf", "10 W-REF label wifi_intf"}},
+		{"ios-mobile-map-lma", mapInDomain, []string{"4 W-MIX sequence number is ignored"}},
+		{"ios-tunnel-mtu", domainOnly, nil},
+		{"ios-pools", domainOnly, nil},
+		{"ios-pools-task", domainOnly, []string{"6 E-PARSE pool-prefix", "7 E-MUST overlaps", "8 E-PARSE pool-prefix"}},
+		{"ios-heartbeat", domainOnly, nil},
+		{"ios-multipath-management-lma", domainAndEncap, []string{"5 W-REF access list voice", "11 W-REF profile RegularMn", "18 W-REF local-pool v4pool",
+			"26 W-REF local-pool rv4pool", "28 W-REF local-pool netpool2"}},
+		{"ios-multipath-management-lma", "", []string{"5 W-REF access list voice", "11 W-REF profile RegularMn", "13 W-NEED multipath needs the encap udptunnel",
+			"18 W-REF local-pool v4pool", "26 W-REF local-pool rv4pool", "28 W-REF local-pool netpool2"}},
+		{"ios-multipath-management-mag", domainAndEncap, []string{"5 W-REF access list voice"}},
+		{"ios-multipath-management-mag", "", []string{"5 W-REF access list voice", "16 W-NEED encap udptunnel", "20 W-NEED an LMA needs an address"}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			text := read(t, filepath.Join("testdata/published", c.file+".txt"))
+			dialect := IOS
+			if strings.HasPrefix(c.file, "xr-") {
+				dialect = XR
+			}
+			r := grammar().Import(text, Options{Dialect: dialect, Base: decode(t, c.base)})
+			compareItems(t, &r.Report, c.want)
+			var out bytes.Buffer
+			if err := tree.WriteJSON(&out, r.Tree, "  "); err != nil {
+				t.Fatal(err)
+			}
+			compareFile(t, filepath.Join("testdata/published", c.file+".json"), out.String())
+		})
+	}
+}
+
+// compareItems compares everything that is said of a text with what is expected: "line code part of the text".
+func compareItems(t *testing.T, r *Report, want []string) {
+	t.Helper()
+	var got []string
+	for _, i := range r.Items {
+		if i.Message == "" || i.Outcome == Skipped {
+			continue
+		}
+		text := fmt.Sprintf("%d %s %s", i.Line, i.Code, i.Message)
+		if i.Hint != "" {
+			text += "; did you mean " + i.Hint + "?"
+		}
+		got = append(got, text)
+	}
+	same := slices.EqualFunc(got, want, func(got, want string) bool {
+		words := strings.SplitN(want, " ", 3)
+		return strings.HasPrefix(got, words[0]+" "+words[1]+" ") && strings.Contains(got, words[2])
+	})
+	if !same {
+		t.Errorf("it says\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// decode reads a configuration; "" is none.
+func decode(t *testing.T, text string) *tree.Node {
+	t.Helper()
+	if text == "" {
+		return nil
+	}
+	root, err := tree.DecodeJSON(strings.NewReader(text), grammar().schema.Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func compareFile(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if want := read(t, name); got != want {
+		t.Errorf("%s differs; got\n%s", name, got)
+	}
+}
