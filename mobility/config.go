@@ -114,6 +114,16 @@ type Peer struct {
 	Hash      HomeAddressHash
 	Encap     dataplane.Encap // 0: the domain's
 	Transport Transport       // that Encap is for
+	Heartbeat *Heartbeat      // nil: that of the machine
+}
+
+// Heartbeat says how the path to a peer is watched (RFC 5847). The zero value sends no requests; those that come are always answered.
+type Heartbeat struct {
+	Interval  time.Duration // between two requests; 0: none are sent
+	Timeout   time.Duration // for an answer; where it is longer than Interval, that
+	Retries   int           // unanswered requests in a row that are borne: with one more the path is down
+	Idle      bool          // peers without bindings are watched, too
+	NATReboot bool          // a translator may forget the path: a gateway registers anew when the path goes down (feature HB-03)
 }
 
 // For returns the encapsulation to use with the peer over IPv4 or IPv6: its own, or that of the domain; 0 where neither is for
@@ -160,6 +170,8 @@ type LMA struct {
 	AwaitInstall    bool // answer only after the dataplane has installed the session
 	TunnelMTU       int  // octets; 0 derives it from the path
 
+	Heartbeat Heartbeat
+
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
 }
@@ -197,7 +209,8 @@ type MAG struct {
 	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
 	TunnelMTU int  // octets; 0 derives it from the path
 
-	Poll Poll // of attached nodes
+	Poll      Poll // of attached nodes
+	Heartbeat Heartbeat
 }
 
 // Poll says how nodes are asked whether they are still there (feature row EXT-28).

@@ -117,6 +117,9 @@ const (
 	RegistrationRefused  // LMA: a PBU was answered with Status; MAG: a PBA said so
 	RegistrationTimedOut // MAG: no PBA came, another PBU was sent
 	PeerLearned          // LMA: a MAG that is not configured
+	PathUp               // heartbeats are answered again
+	PathDown             // heartbeats are not answered any more
+	PeerRestarted        // the peer has lost its bindings
 )
 
 func (k EventKind) String() string {
@@ -137,6 +140,12 @@ func (k EventKind) String() string {
 		return "registration-timed-out"
 	case PeerLearned:
 		return "peer-learned"
+	case PathUp:
+		return "path-up"
+	case PathDown:
+		return "path-down"
+	case PeerRestarted:
+		return "peer-restart"
 	}
 	return "unknown"
 }
@@ -152,6 +161,7 @@ const (
 	Refused      // MAG: the LMA does not have the node
 	Replaced     // another binding took its place
 	Cleared      // an operator asked for it
+	PeerLost     // the peer restarted without its bindings
 )
 
 func (r DeleteReason) String() string {
@@ -168,6 +178,8 @@ func (r DeleteReason) String() string {
 		return "replaced"
 	case Cleared:
 		return "cleared"
+	case PeerLost:
+		return "peer-restarted"
 	}
 	return "unknown"
 }
@@ -180,6 +192,14 @@ type Event struct {
 	Status  wire.Status
 	Reason  DeleteReason // of BindingDeleted
 	Binding *Binding     // may be nil
+	Path    *PathEvent   // of PathUp, PathDown and PeerRestarted
+}
+
+// PathEvent is what an event of a path tells beside the address of the peer.
+type PathEvent struct {
+	Peer     string // its name; empty: learned
+	Local    netip.Addr
+	Bindings int // that use it, or that the peer lost
 }
 
 // Signature is how a message is authenticated: by whom, and over which addresses (RFC 4285). The zero value does not sign.

@@ -132,12 +132,13 @@ const (
 	DropMismatch                          // a PBA that does not repeat what the PBU said (RFC 5213 section 6.9.1.2)
 	DropUnexpected                        // a message for the other role
 	DropOverload                          // more requests wait for a decision than are kept
+	DropHeartbeat                         // a heartbeat that is not authentic, or an answer that nobody waits for (RFC 5847)
 	dropReasons
 )
 
 func (r DropReason) String() string {
 	return [dropReasons]string{"malformed", "checksum", "unknown-type", "not-proxy", "unauthenticated", "no-key", "no-session",
-		"stale", "mismatch", "unexpected", "overload"}[r]
+		"stale", "mismatch", "unexpected", "overload", "heartbeat"}[r]
 }
 
 // DropReasons lists every reason.

@@ -104,10 +104,13 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		switch a := e.element.anchors[name]; {
 		case a == nil:
 			table := binding.New()
-			m := lma.New(now, cfg, table)
+			m := lma.New(now, cfg, table, e.RestartCounter)
 			a = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
 			e.element.anchors[name] = a
 			e.restore(now, &a.unit, m)
+			if e.Forgetful {
+				m.AnnounceRestart(e.element.mark(&a.unit))
+			}
 		case a.cfg != cfg:
 			a.cfg = cfg
 			a.lma.Reconfigure(now, cfg, e.element.mark(&a.unit))
@@ -117,10 +120,13 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 		switch g := e.element.gateways[name]; {
 		case g == nil:
 			table := binding.New()
-			m := mag.New(now, cfg, table)
+			m := mag.New(now, cfg, table, e.RestartCounter)
 			g = &gateway{unit: e.element.newUnit(Name{RoleMAG, name}, m, table), mag: m, cfg: cfg}
 			e.element.gateways[name] = g
 			e.restore(now, &g.unit, m)
+			if e.Forgetful {
+				m.AnnounceRestart(e.element.mark(&g.unit))
+			}
 		case g.cfg != cfg:
 			g.cfg = cfg
 			g.mag.Reconfigure(now, cfg, e.element.mark(&g.unit))

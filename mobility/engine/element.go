@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,18 +104,20 @@ func (e *element) at(in *mobility.Inbound) *unit {
 	switch {
 	case o.anchor == nil && o.gateway == nil:
 		return nil
-	case o.gateway == nil || o.anchor != nil && !forGateway(in):
+	case o.gateway == nil || o.anchor != nil && !o.gateway.isFor(in):
 		return &o.anchor.unit
 	}
 	return &o.gateway.unit
 }
 
-// forGateway says which of two machines with one address a message is for. What neither knows is counted by the anchor. A
-// gateway may revoke bindings too (RFC 5846 section 5.1), but its anchor is then not at its own address.
-func forGateway(in *mobility.Inbound) bool {
+// isFor says whether a message is for a gateway that has its address in common with an anchor. What both may get is for the gateway when an anchor
+// of its sent it; what neither knows is counted by the anchor.
+func (g *gateway) isFor(in *mobility.Inbound) bool {
 	switch in.Message.(type) {
-	case *wire.BindingAck, *wire.BindingRefreshRequest, *wire.Revocation, *wire.UpdateNotification:
+	case *wire.BindingAck, *wire.BindingRefreshRequest, *wire.UpdateNotification:
 		return true
+	case *wire.Heartbeat, *wire.Revocation, *wire.RevocationAck, *wire.BindingError:
+		return slices.ContainsFunc(g.cfg.Anchors, func(p mobility.Peer) bool { return slices.Contains(p.Addresses, in.From.Addr.Addr()) })
 	}
 	bad, ok := errors.AsType[*wire.DecodeError](in.Err)
 	return ok && bad.Type == wire.TypeBindingAck

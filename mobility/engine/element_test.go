@@ -11,8 +11,8 @@ import (
 
 // Where both roles have one address, the kind of a message says which is meant; else whoever has the address gets everything.
 func TestWhoIsMeant(t *testing.T) {
-	shared, onlyLMA, onlyMAG := lma6, lma4, mag16
-	anchors, gateways := anchorConfig("lma1", shared, onlyLMA), gatewayConfig("mag1", nil, nil, shared, onlyMAG)
+	shared, onlyLMA, onlyMAG, elsewhere := lma6, lma4, mag16, endpoint("2001:db8:eeee::1")
+	anchors, gateways := anchorConfig("lma1", shared, onlyLMA), gatewayConfig("mag1", []string{"2001:db8:eeee::1"}, nil, shared, onlyMAG)
 	e := newElement()
 	e.anchors["lma1"] = &anchor{unit: unit{Name: Name{RoleLMA, "lma1"}}, cfg: anchors}
 	e.gateways["mag1"] = &gateway{unit: unit{Name: Name{RoleMAG, "mag1"}}, cfg: gateways}
@@ -25,8 +25,12 @@ func TestWhoIsMeant(t *testing.T) {
 	}{
 		{shared, mobility.Inbound{Message: new(wire.BindingUpdate)}, "lma lma1"},
 		{shared, mobility.Inbound{Message: new(wire.BindingAck)}, "mag mag1"},
-		{shared, mobility.Inbound{Message: new(wire.Revocation)}, "mag mag1"},
+		{shared, mobility.Inbound{Message: new(wire.Revocation)}, "lma lma1"},
 		{shared, mobility.Inbound{Message: new(wire.RevocationAck)}, "lma lma1"},
+		{shared, mobility.Inbound{Message: new(wire.Revocation), From: elsewhere}, "mag mag1"},
+		{shared, mobility.Inbound{Message: new(wire.RevocationAck), From: elsewhere}, "mag mag1"},
+		{shared, mobility.Inbound{Message: new(wire.Heartbeat), From: elsewhere}, "mag mag1"},
+		{shared, mobility.Inbound{Message: new(wire.BindingError), From: elsewhere}, "mag mag1"},
 		{shared, mobility.Inbound{Message: new(wire.UpdateNotification)}, "mag mag1"},
 		{shared, mobility.Inbound{Message: new(wire.UpdateAck)}, "lma lma1"},
 		{shared, mobility.Inbound{Message: new(wire.BindingRefreshRequest)}, "mag mag1"},

@@ -35,6 +35,10 @@ type Options struct {
 	Grants    func([]mobility.Grant) // called from the loop, which it may not wait for; the slice is valid during the call
 	Events    func([]Event)          // called from a goroutine of its own, and may take its time; the slice is valid during the call
 	Backlog   int                    // events that may wait for Events; 0 means 65536
+
+	// With a Store, these are what it says.
+	RestartCounter uint32 // one more with each start that lost bindings (RFC 5847 section 3.2)
+	Forgetful      bool   // this start lost bindings: the peers are told
 }
 
 // Engine runs the machines of an element. Its methods may be called concurrently.
@@ -83,6 +87,8 @@ func New(o Options) *Engine {
 	e := &Engine{Options: o, inbox: make(chan message, inboxSize), stopped: make(chan struct{}), element: newElement()}
 	if o.Store != nil {
 		e.news = o.Store.News()
+		status := o.Store.Status()
+		e.RestartCounter, e.Forgetful = status.Restarts, len(status.Damage) > 0
 	}
 	e.events.init(o.Backlog)
 	e.registry.Store(new(registry))

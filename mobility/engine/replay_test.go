@@ -59,8 +59,8 @@ func TestRecordedRunReplays(t *testing.T) {
 		s.stop()
 
 		again := map[string]*player{
-			"lma lma1": {m: lma.New(time.Now(), anchor, binding.New())},
-			"mag mag1": {m: mag.New(time.Now(), gateway, binding.New())},
+			"lma lma1": {m: lma.New(time.Now(), anchor, binding.New(), 0)},
+			"mag mag1": {m: mag.New(time.Now(), gateway, binding.New(), 0)},
 		}
 		steps := map[string]int{}
 		for line := range strings.Lines(record.String()) {

@@ -9,6 +9,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/pool"
 	"mooring/mobility/wire"
 )
@@ -20,10 +21,14 @@ type Machine struct {
 	stats    mobility.Statistics
 	networks map[string]*network
 	peers    map[netip.Addr]*peer
-	keys     map[*mobility.Key]*wire.Authenticator
-	waiting  waiting
-	unsent   map[dataplane.SessionID]withheld
-	lastID   dataplane.SessionID
+	// translated are the MAGs that sent from an address that is not theirs, by that.
+	translated map[netip.AddrPort]*peer
+	beats      heartbeat.Monitor[*peer]
+	restarts   uint32 // our restart counter (RFC 5847 section 3.2)
+	keys       map[*mobility.Key]*wire.Authenticator
+	waiting    waiting
+	unsent     map[dataplane.SessionID]withheld
+	lastID     dataplane.SessionID
 
 	// Memory that is used again from step to step.
 	request request
@@ -40,15 +45,19 @@ type network struct {
 
 var nameless = unique.Make("")
 
-// New returns the anchor that cfg describes, without bindings. The machine is the owner of table.
-func New(now time.Time, cfg *mobility.LMA, table *binding.Table) *Machine {
+// New returns the anchor that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart counter
+// (RFC 5847 section 3.2).
+func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32) *Machine {
 	m := &Machine{
 		cfg:      cfg,
 		table:    table,
 		stats:    mobility.Statistics{Began: now},
 		networks: map[string]*network{},
 		peers:    map[netip.Addr]*peer{},
+		restarts: restarts,
 		unsent:   map[dataplane.SessionID]withheld{},
+
+		translated: map[netip.AddrPort]*peer{},
 	}
 	m.configureNetworks()
 	m.configurePeers(now, &mobility.LMA{Domain: cfg.Domain})
@@ -67,7 +76,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	}
 	update, ok := in.Message.(*wire.BindingUpdate)
 	if !ok {
-		m.drop(sender, mobility.DropUnexpected)
+		m.receiveOther(now, in, out)
 		return
 	}
 	r := &m.request
@@ -81,6 +90,18 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		m.decide(r, out)
 	}
 	m.countedFor(r.peer).PBUReceived.Add(1) // now it is known who sent it
+}
+
+// receiveOther takes in what is no Binding Update.
+func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+	switch msg := in.Message.(type) {
+	case *wire.Heartbeat:
+		m.heartbeat(now, in, msg, out)
+	case *wire.BindingError:
+		m.bindingError(now, in, msg)
+	default:
+		m.drop(m.speaker(in.From.Addr), mobility.DropUnexpected)
+	}
 }
 
 // decide acts upon a request that was found good.
@@ -125,12 +146,11 @@ func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobilit
 
 // Deadline returns when Advance has something to do, at the latest.
 func (m *Machine) Deadline() (at time.Time, ok bool) {
-	alarm, haveAlarm := m.table.NextAlarm()
-	wait, haveWait := m.waiting.next()
-	if haveWait && (!haveAlarm || wait.Before(alarm)) {
-		return wait, true
-	}
-	return alarm, haveAlarm
+	var first mobility.Deadline
+	first.Include(m.table.NextAlarm())
+	first.Include(m.waiting.next())
+	first.Include(m.beats.Deadline())
+	return first.Get()
 }
 
 // Advance does what is due: bindings expire, de-registered ones are forgotten, and who waited long enough gets a session of
@@ -147,6 +167,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	for held := m.waiting.due(now); held != nil; held = m.waiting.due(now) {
 		m.replay(now, held, out)
 	}
+	m.beat(now, out)
 }
 
 // Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings, or the MAGs, only where

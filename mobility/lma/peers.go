@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/trie"
 	"mooring/mobility/wire"
 )
@@ -15,12 +16,23 @@ type peer struct {
 	cfg      *mobility.Peer // nil: learned
 	addr     netip.Addr
 	remote   netip.AddrPort // where the last accepted PBU came from: behind a translator, the translator's
-	usable   bool           // the encapsulation that is configured can be used with addr
+	local    netip.Addr     // where it was sent to
+	stated   netip.Addr     // the care-of address that it named; invalid: there was none yet
+	beat     heartbeat.Path[*peer]
+	usable   bool // the encapsulation that is configured can be used with addr
 	bindings int
 	since    time.Time            // of the first accepted PBU
 	last     time.Time            // of the last one
 	changed  time.Time            // when usable changed, or the first binding came or the last one went
 	stats    *mobility.Statistics // shared by all addresses of a configured MAG
+}
+
+// careOf is the Proxy-CoA that the MAG states, as far as is known.
+func (p *peer) careOf() netip.Addr {
+	if p.stated.IsValid() {
+		return p.stated
+	}
+	return p.addr
 }
 
 func (p *peer) name() string {
@@ -48,12 +60,13 @@ type PeerState struct {
 	Last       time.Time
 	Changed    time.Time            // when it was found to be usable or not, or to have bindings or none
 	Statistics *mobility.Statistics // of the MAG, whatever its address; a learned MAG's end with its last binding
+	Heartbeat  heartbeat.State
 }
 
 // Peers yields the MAGs: the configured ones and those that were learned.
 func (m *Machine) Peers(yield func(PeerState) bool) {
 	for _, p := range m.peers {
-		if !yield(PeerState{p.addr, p.name(), p.remote, p.bindings, p.since, p.last, p.changed, p.stats}) {
+		if !yield(PeerState{p.addr, p.name(), p.remote, p.bindings, p.since, p.last, p.changed, p.stats, p.beat.State}) {
 			return
 		}
 	}
@@ -75,9 +88,10 @@ func (m *Machine) configurePeers(now time.Time, was *mobility.LMA) {
 			m.abandon(now, p)
 		}
 	}
-	if m.cfg.Domain.Transport != was.Domain.Transport {
+	if m.cfg.Domain.Transport != was.Domain.Transport || m.cfg.Heartbeat != was.Heartbeat {
 		for _, p := range m.peers {
 			p.setUsable(now, p.cfg == nil || p.cfg.Usable(m.cfg.Domain))
+			m.watch(now, p)
 		}
 	}
 }
@@ -113,17 +127,19 @@ func (m *Machine) configurePeer(now time.Time, cfg *mobility.Peer, stats *mobili
 		}
 		p.cfg, p.stats = cfg, stats
 		p.setUsable(now, usable)
+		m.watch(now, p)
 	}
 }
 
 // abandon treats what was a configured MAG as a learned one while there are bindings.
 func (m *Machine) abandon(now time.Time, p *peer) {
 	if p.bindings == 0 {
-		delete(m.peers, p.addr)
+		m.forget(now, p)
 		return
 	}
 	p.stats = m.stats.Part(now)
 	p.setUsable(now, true)
+	m.watch(now, p)
 }
 
 func (p *peer) setUsable(now time.Time, usable bool) {
@@ -155,7 +171,19 @@ func (m *Machine) meet(r *request, out *mobility.Effects) {
 	if r.peer.since.IsZero() {
 		r.peer.since = r.now
 	}
-	r.peer.remote, r.peer.last = r.in.From.Addr, r.now
+	if r.peer.remote != r.in.From.Addr {
+		m.translate(r.peer, r.in.From.Addr)
+	}
+	r.peer.local, r.peer.stated, r.peer.last = r.in.To.Addr.Addr(), r.careOf, r.now
+}
+
+// translate notes where a MAG sends from.
+func (m *Machine) translate(p *peer, remote netip.AddrPort) {
+	delete(m.translated, p.remote)
+	p.remote = remote
+	if remote.Addr() != p.addr {
+		m.translated[remote] = p
+	}
 }
 
 // count adds n to the bindings of a MAG; a learned MAG is forgotten with its last one.
@@ -169,7 +197,10 @@ func (m *Machine) count(now time.Time, ends mobility.Ends, n int) {
 	if p.usable && had != (p.bindings > 0) {
 		p.changed = now
 	}
-	if p.bindings == 0 && p.cfg == nil {
-		delete(m.peers, p.addr)
+	switch {
+	case p.bindings == 0 && p.cfg == nil:
+		m.forget(now, p)
+	case had != (p.bindings > 0):
+		m.watch(now, p)
 	}
 }

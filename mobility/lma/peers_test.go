@@ -88,7 +88,9 @@ func (w *world) edited() *mobility.LMA {
 func (w *world) known() map[netip.Addr]peer {
 	all := map[netip.Addr]peer{}
 	for addr, p := range w.peers {
-		all[addr] = *p
+		is := *p
+		is.beat.Owner = nil // it would differ, and tell nothing
+		all[addr] = is
 	}
 	return all
 }
@@ -120,7 +122,7 @@ func (w *world) rebuilt(before map[netip.Addr]peer) (want map[netip.Addr]peer, k
 		} else if was.cfg != nil {
 			kept++
 		}
-		is.remote, is.bindings, is.since, is.last = was.remote, was.bindings, was.since, was.last
+		is.remote, is.local, is.stated, is.bindings, is.since, is.last = was.remote, was.local, was.stated, was.bindings, was.since, was.last
 		if is.usable == was.usable {
 			is.changed = was.changed
 		}
@@ -137,8 +139,8 @@ func (w *world) compare(want, before map[netip.Addr]peer) {
 		used[was.stats] = true
 	}
 	begun := map[string]*mobility.Statistics{}
-	for addr, p := range w.peers {
-		is, expected := *p, want[addr]
+	for addr, is := range w.known() {
+		expected := want[addr]
 		if expected.stats == nil {
 			if used[is.stats] {
 				w.t.Fatalf("%v goes on with the counters of another", addr)
@@ -156,7 +158,7 @@ func (w *world) compare(want, before map[netip.Addr]peer) {
 	if len(w.peers) != len(want) {
 		w.t.Fatalf("%d addresses are known, want %d", len(w.peers), len(want))
 	}
-	for addr, p := range New(w.now, w.cfg, binding.New()).peers {
+	for addr, p := range New(w.now, w.cfg, binding.New(), 0).peers {
 		if is := w.peers[addr]; is == nil || is.cfg != p.cfg || is.usable != p.usable {
 			w.t.Fatalf("%v is %+v, at a fresh anchor %+v", addr, is, p)
 		}
@@ -182,7 +184,7 @@ func TestOneMAGOfManyAllocatesLittle(t *testing.T) {
 	const limit = 8 // it takes 4
 	for _, n := range []int{100, 10_000} {
 		cfg, other, differs := crowd(n)
-		m := New(time.Time{}, cfg, binding.New())
+		m := New(time.Time{}, cfg, binding.New(), 0)
 		var out mobility.Effects
 		if got := testing.AllocsPerRun(20, func() {
 			m.Reconfigure(time.Time{}, other, &out)
@@ -202,7 +204,7 @@ func BenchmarkOneMAG(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			cfg, other, _ := crowd(n)
-			m := New(time.Time{}, cfg, binding.New())
+			m := New(time.Time{}, cfg, binding.New(), 0)
 			var out mobility.Effects
 			b.ReportAllocs()
 			for b.Loop() {

@@ -52,7 +52,7 @@ func newRefresherOf(t testing.TB, bindings, mags int) *refresher {
 		r.mags = append(r.mags, netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, 14: byte(i >> 8), 15: byte(i + 1)}))
 	}
 	cfg.MaxBindings = uint32(bindings)
-	r.Machine = New(r.now, cfg, binding.New())
+	r.Machine = New(r.now, cfg, binding.New(), 0)
 	for i := range bindings {
 		r.register(t, i)
 	}

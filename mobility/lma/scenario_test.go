@@ -40,7 +40,7 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 			return "", err
 		}
 		if p.Machine == nil {
-			p.Machine = New(step.Now, cfg, binding.New())
+			p.Machine = New(step.Now, cfg, binding.New(), 7)
 		} else {
 			p.Reconfigure(step.Now, cfg, out)
 		}
@@ -68,6 +68,8 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		return "", err
 	case "close":
 		p.Close(step.Now, out)
+	case "restarted":
+		p.AnnounceRestart(out)
 	case "show":
 		return p.show(step.Args[0])
 	default:
@@ -99,6 +101,7 @@ func (p *player) show(what string) (string, error) {
 			if peer.Remote.IsValid() && peer.Remote != netip.AddrPortFrom(peer.Address, 0) {
 				line += " from " + peer.Remote.String()
 			}
+			line += scenario.Heartbeat(peer.Heartbeat)
 			lines = append(lines, line)
 		}
 	case "statistics":
@@ -183,6 +186,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap, err = parseEncap(value)
+	case "heartbeat":
+		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
 	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix]
 		return addPeer(cfg, words[1:])
 	case "learn":

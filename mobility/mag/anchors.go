@@ -2,10 +2,10 @@ package mag
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 )
 
 // anchor is an LMA of the configuration.
@@ -20,23 +20,27 @@ type anchor struct {
 type path struct {
 	registered int       // sessions
 	changed    time.Time // when the first of them came or the last one went, or the LMA turned out to be usable or not
+	anchor     *anchor
+	local      netip.Addr
+	beat       heartbeat.Path[*path]
 }
 
 // AnchorState describes an LMA to an operator.
 type AnchorState struct {
 	Name       string
-	Changed    map[netip.Addr]time.Time // when the path from an address was found to be usable or not, or to have sessions or none
+	Changed    map[netip.Addr]time.Time       // when the path from an address was found to be usable or not, or to have sessions or none
+	Heartbeats map[netip.Addr]heartbeat.State // on the path from an address
 	Statistics *mobility.Statistics
 }
 
 // Anchors yields the LMAs, in the order of the configuration.
 func (m *Machine) Anchors(yield func(AnchorState) bool) {
 	for _, a := range m.anchors {
-		changed := map[netip.Addr]time.Time{}
+		changed, heartbeats := map[netip.Addr]time.Time{}, map[netip.Addr]heartbeat.State{}
 		for addr, p := range a.paths {
-			changed[addr] = p.changed
+			changed[addr], heartbeats[addr] = p.changed, p.beat.State
 		}
-		if !yield(AnchorState{a.Name, changed, a.stats}) {
+		if !yield(AnchorState{a.Name, changed, heartbeats, a.stats}) {
 			return
 		}
 	}
@@ -64,8 +68,24 @@ func (m *Machine) configureAnchors(now time.Time) {
 			if was.paths[addr] == nil || a.usable != was.usable {
 				a.paths[addr].changed = now
 			}
+			a.paths[addr].anchor, a.paths[addr].local = a, addr
 		}
 		m.anchors[i] = a
+	}
+	m.watchAll(now, old)
+}
+
+// watchAll watches the paths, and those of before no more that nobody took over.
+func (m *Machine) watchAll(now time.Time, old map[string]*anchor) {
+	for _, was := range old {
+		for _, p := range was.paths {
+			m.watch(now, p)
+		}
+	}
+	for _, a := range m.anchors {
+		for _, addr := range m.cfg.Addresses {
+			m.watch(now, a.paths[addr])
+		}
 	}
 }
 
@@ -85,15 +105,14 @@ func (m *Machine) setRegistered(now time.Time, s *session, registered bool) {
 	if s.anchor.usable && had != (p.registered > 0) {
 		p.changed = now
 	}
+	m.watch(now, p)
 }
 
 // countedFor returns what counts the signalling of the LMA that has an address, and of the gateway as a whole; where none has it, the
 // latter.
 func (m *Machine) countedFor(address netip.Addr) *mobility.Statistics {
-	for _, a := range m.anchors {
-		if slices.Contains(a.Addresses, address) {
-			return a.stats
-		}
+	if a := m.anchorAt(address); a != nil {
+		return a.stats
 	}
 	return &m.stats
 }

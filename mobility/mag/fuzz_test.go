@@ -34,7 +34,7 @@ func FuzzReceive(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		m, now := New(scenario.Start, cfg, binding.New()), scenario.Start
+		m, now := New(scenario.Start, cfg, binding.New(), 0), scenario.Start
 		told := &listener{}
 		var out mobility.Effects
 		m.Attached(now, mobility.Attachment{Kind: mobility.NodeAttached, Link: "access0", MAC: dataplane.MAC{2, 0, 0, 0, 0, 1}}, &out)

@@ -7,6 +7,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/wire"
 )
 
@@ -20,13 +21,16 @@ type Machine struct {
 	places   map[place]*session
 	sessions map[dataplane.SessionID]*session
 	keys     map[*mobility.Key]*wire.Authenticator
+	beats    heartbeat.Monitor[*path]
+	restarts uint32 // our restart counter (RFC 5847 section 3.2)
 	lastID   dataplane.SessionID
 	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
 	update   wire.BindingUpdate // memory of the request being built
 }
 
-// New returns the gateway that cfg describes, without bindings. The machine is the owner of table.
-func New(now time.Time, cfg *mobility.MAG, table *binding.Table) *Machine {
+// New returns the gateway that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart
+// counter (RFC 5847 section 3.2).
+func New(now time.Time, cfg *mobility.MAG, table *binding.Table, restarts uint32) *Machine {
 	m := &Machine{
 		cfg:      cfg,
 		table:    table,
@@ -35,6 +39,7 @@ func New(now time.Time, cfg *mobility.MAG, table *binding.Table) *Machine {
 		places:   map[place]*session{},
 		sessions: map[dataplane.SessionID]*session{},
 		keys:     map[*mobility.Key]*wire.Authenticator{},
+		restarts: restarts,
 	}
 	m.configureAnchors(now)
 	return m
@@ -51,7 +56,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	}
 	ack, ok := in.Message.(*wire.BindingAck)
 	if !ok {
-		m.drop(in, mobility.DropUnexpected)
+		m.receiveOther(now, in, out)
 		return
 	}
 	if ack.Flags&wire.AckP == 0 {
@@ -61,6 +66,18 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	if s := m.expects(in, ack); s != nil {
 		s.anchor.stats.PBAReceived.Add(ack.Status)
 		m.reply(now, s, ack, out)
+	}
+}
+
+// receiveOther takes in what is no Binding Acknowledgement.
+func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+	switch msg := in.Message.(type) {
+	case *wire.Heartbeat:
+		m.heartbeat(now, in, msg, out)
+	case *wire.BindingError:
+		m.bindingError(now, in, msg)
+	default:
+		m.drop(in, mobility.DropUnexpected)
 	}
 }
 
@@ -101,13 +118,19 @@ func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobilit
 }
 
 // Deadline returns when Advance has something to do, at the latest.
-func (m *Machine) Deadline() (at time.Time, ok bool) { return m.table.NextAlarm() }
+func (m *Machine) Deadline() (at time.Time, ok bool) {
+	var first mobility.Deadline
+	first.Include(m.table.NextAlarm())
+	first.Include(m.beats.Deadline())
+	return first.Get()
+}
 
 // Advance does what is due: requests are repeated, bindings refreshed, those that nobody confirmed end.
 func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	for b := m.table.PopAlarm(now); b != nil; b = m.table.PopAlarm(now) {
 		m.ring(now, m.sessions[b.ID], b, out)
 	}
+	m.beat(now, out)
 }
 
 func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobility.Effects) {

@@ -179,10 +179,14 @@ func (m *Machine) signature(s *session, ends mobility.Ends) mobility.Signature {
 	if key == nil {
 		return mobility.Signature{}
 	}
+	return mobility.Signature{By: m.authenticator(key), CareOf: ends.CareOf}
+}
+
+func (m *Machine) authenticator(key *mobility.Key) *wire.Authenticator {
 	by := m.keys[key]
 	if by == nil {
 		by = wire.NewAuthenticator(key.SPI, key.Secret)
 		m.keys[key] = by
 	}
-	return mobility.Signature{By: by, CareOf: ends.CareOf}
+	return by
 }

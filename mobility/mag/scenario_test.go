@@ -67,7 +67,7 @@ func (p *player) do(step scenario.Step, out *mobility.Effects) (string, error) {
 			return "", err
 		}
 		if p.Machine == nil {
-			p.Machine = New(step.Now, cfg, binding.New())
+			p.Machine = New(step.Now, cfg, binding.New(), 7)
 		} else {
 			p.Reconfigure(step.Now, cfg, out)
 		}
@@ -90,6 +90,9 @@ func (p *player) do(step scenario.Step, out *mobility.Effects) (string, error) {
 		return "", err
 	case "close":
 		p.Close(step.Now, out)
+		return "", nil
+	case "restarted":
+		p.AnnounceRestart(out)
 		return "", nil
 	case "show":
 		return p.show(step.Args[0])
@@ -154,7 +157,7 @@ func (p *player) show(what string) (string, error) {
 	case "paths":
 		for a := range p.Anchors {
 			for addr, changed := range a.Changed {
-				lines = append(lines, fmt.Sprintf("path %s %s changed +%s", a.Name, addr, changed.Sub(scenario.Start)))
+				lines = append(lines, fmt.Sprintf("path %s %s changed +%s", a.Name, addr, changed.Sub(scenario.Start))+scenario.Heartbeat(a.Heartbeats[addr]))
 			}
 		}
 	case "counters":
@@ -211,9 +214,13 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap = map[string]dataplane.Encap{"ip": dataplane.EncapIP, "gre": dataplane.EncapGRE, "udp": dataplane.EncapUDP}[value]
-	case "anchor": // NAME [gre-ipv4] ADDRESS...
+	case "anchor": // NAME [gre-ipv4] [key=..] ADDRESS...
 		peer := mobility.Peer{Name: value}
 		for _, a := range words[2:] {
+			if key, ok := strings.CutPrefix(a, "key="); ok {
+				peer.Key, err = scenario.ParseKey(key)
+				continue
+			}
 			if a == "gre-ipv4" {
 				peer.Encap, peer.Transport = dataplane.EncapGRE, mobility.OverIPv4
 				continue
@@ -221,6 +228,11 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 			peer.Addresses = append(peer.Addresses, netip.MustParseAddr(a))
 		}
 		cfg.Anchors = append(cfg.Anchors, peer)
+	case "heartbeat":
+		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
+	case "anchor-heartbeat": // of the anchor before
+		h, parseErr := scenario.ParseHeartbeat(words[1:])
+		cfg.Anchors[len(cfg.Anchors)-1].Heartbeat, err = &h, parseErr
 	case "link": // NAME [realm=R] [MAC=NAI]...
 		link := mobility.AccessLink{Name: value, Access: wire.Access80211}
 		for _, word := range words[2:] {

@@ -20,7 +20,7 @@ func TestTamperedAnswersChangeNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := New(scenario.Start, cfg, binding.New())
+	m := New(scenario.Start, cfg, binding.New(), 0)
 	var out mobility.Effects
 	now := scenario.Start
 	m.Attached(now, mobility.Attachment{Kind: mobility.NodeAttached, Link: "access0", MAC: dataplane.MAC{2, 0, 0, 0, 0, 1}}, &out)

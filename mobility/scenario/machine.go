@@ -3,11 +3,14 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 )
 
 // Drops remembers what was dropped so far. The function that it returns tells what was dropped since, a line for each reason.
@@ -52,6 +55,37 @@ func Figures(s *mobility.Statistics) string {
 		}
 	}
 	return out.String()
+}
+
+// Heartbeat tells what is known of a path; nothing where nothing is.
+func Heartbeat(s heartbeat.State) string {
+	if s == (heartbeat.State{}) {
+		return ""
+	}
+	text := fmt.Sprintf(" heartbeat %s sent %d answered %d missed %d", [...]string{"unknown", "up", "down"}[s.Health], s.Sent, s.Responses, s.Missed)
+	if !s.Changed.IsZero() {
+		text += " changed " + since(s.Changed)
+	}
+	if s.Stated {
+		text += fmt.Sprintf(" restart counter %d", s.RestartCounter)
+	}
+	if !s.LastResponse.IsZero() {
+		text += fmt.Sprintf(" last %s after %s", since(s.LastResponse), s.RoundTrip)
+	}
+	if s.Requests > 0 {
+		text += fmt.Sprintf(" requests %d", s.Requests)
+	}
+	return text
+}
+
+// ParseHeartbeat reads "INTERVAL RETRIES TIMEOUT [idle] [nat-reboot]".
+func ParseHeartbeat(words []string) (h mobility.Heartbeat, err error) {
+	var errs [3]error
+	h.Interval, errs[0] = time.ParseDuration(words[0])
+	h.Retries, errs[1] = strconv.Atoi(words[1])
+	h.Timeout, errs[2] = time.ParseDuration(words[2])
+	h.Idle, h.NATReboot = slices.Contains(words, "idle"), slices.Contains(words, "nat-reboot")
+	return h, errors.Join(errs[:]...)
 }
 
 // ParseResult reads "installed ID" and "failed ID": what became of a session in the dataplane.

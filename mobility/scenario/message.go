@@ -42,7 +42,7 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 // are signed are from and ::, unless careof= and homehash= say otherwise.
 //
 // The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
-// ts=, which counts from now, and unknown=, an option type. The word hex= gives the octets themselves.
+// ts=, which counts from now, restart= and unknown=, an option type; of a revocation trigger=. The word hex= gives the octets themselves.
 func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, error) {
 	a := Arrival{To: to}
 	var fields []string
@@ -64,12 +64,8 @@ func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, er
 			a.Sign, err = parseSignature(value)
 		case key == "hex":
 			_, err = fmt.Sscanf(value, "%x", &a.Raw)
-		case !ok && word == "pbu":
-			a.Message = &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP}
-		case !ok && word == "pba":
-			a.Message = &wire.BindingAck{Flags: wire.AckP}
-		case !ok && word == "heartbeat":
-			a.Message = &wire.Heartbeat{}
+		case !ok && messages[word] != nil:
+			a.Message = messages[word]()
 		default:
 			fields = append(fields, word)
 		}
@@ -84,6 +80,16 @@ func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, er
 		}
 	}
 	return a, nil
+}
+
+// messages makes a message of each kind by its word.
+var messages = map[string]func() wire.Message{
+	"pbu":       func() wire.Message { return &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP} },
+	"pba":       func() wire.Message { return &wire.BindingAck{Flags: wire.AckP} },
+	"heartbeat": func() wire.Message { return &wire.Heartbeat{} },
+	"bri":       func() wire.Message { return &wire.Revocation{Flags: wire.RevocationP} },
+	"bra":       func() wire.Message { return &wire.RevocationAck{Flags: wire.RevocationP} },
+	"be":        func() wire.Message { return &wire.BindingError{HomeAddress: netip.IPv6Unspecified()} },
 }
 
 func parseEndpoint(s string) (netip.AddrPort, error) {
@@ -109,7 +115,7 @@ func setField(m wire.Message, now time.Time, word string) error {
 		case "life":
 			return setLifetime(&m.Lifetime, value)
 		case "flags":
-			return setFlags(&m.Flags, value)
+			return setLetters(&m.Flags, value, map[rune]wire.UpdateFlags{'A': wire.UpdateA, 'P': wire.UpdateP, 'F': wire.UpdateF, 'T': wire.UpdateT})
 		}
 		return setOption(&m.Options, now, key, value)
 	case *wire.BindingAck:
@@ -123,6 +129,43 @@ func setField(m wire.Message, now time.Time, word string) error {
 		case "flags": // none
 			m.Flags = 0
 			return nil
+		}
+		return setOption(&m.Options, now, key, value)
+	case *wire.Heartbeat:
+		switch key {
+		case "seq":
+			return setNumber(&m.Seq, value)
+		case "flags":
+			return setLetters(&m.Flags, value, map[rune]wire.HeartbeatFlags{'U': wire.HeartbeatU, 'R': wire.HeartbeatR})
+		}
+		return setOption(&m.Options, now, key, value)
+	case *wire.BindingError:
+		return setNumber(&m.Status, value)
+	}
+	return setRevocation(m, now, key, value)
+}
+
+func setRevocation(m wire.Message, now time.Time, key, value string) error {
+	flags := map[rune]wire.RevocationFlags{'P': wire.RevocationP, 'V': wire.RevocationV, 'G': wire.RevocationG}
+	switch m := m.(type) {
+	case *wire.Revocation:
+		switch key {
+		case "seq":
+			return setNumber(&m.Seq, value)
+		case "trigger":
+			return setNumber(&m.Trigger, value)
+		case "flags":
+			return setLetters(&m.Flags, value, flags)
+		}
+		return setOption(&m.Options, now, key, value)
+	case *wire.RevocationAck:
+		switch key {
+		case "seq":
+			return setNumber(&m.Seq, value)
+		case "status":
+			return setNumber(&m.Status, value)
+		case "flags":
+			return setLetters(&m.Flags, value, flags)
 		}
 		return setOption(&m.Options, now, key, value)
 	}
@@ -168,6 +211,9 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 	case "refresh":
 		o.RefreshAdvice.Set = true
 		err = setLifetime(&o.RefreshAdvice.Value, value)
+	case "restart":
+		o.RestartCounter.Set = true
+		err = setNumber(&o.RestartCounter.Value, value)
 	case "ts":
 		var d time.Duration
 		d, err = time.ParseDuration(value)
@@ -213,21 +259,15 @@ func setLifetime(l *wire.Lifetime, value string) error {
 	return err
 }
 
-func setFlags(f *wire.UpdateFlags, letters string) error {
+// setLetters sets the flags that letters stand for, and no others.
+func setLetters[F ~uint16](f *F, letters string, known map[rune]F) error {
 	*f = 0
 	for _, letter := range letters {
-		switch letter {
-		case 'A':
-			*f |= wire.UpdateA
-		case 'P':
-			*f |= wire.UpdateP
-		case 'F':
-			*f |= wire.UpdateF
-		case 'T':
-			*f |= wire.UpdateT
-		default:
+		flag, ok := known[letter]
+		if !ok {
 			return fmt.Errorf("flag %c is not known here", letter)
 		}
+		*f |= flag
 	}
 	return nil
 }

@@ -109,6 +109,9 @@ func eventText(e mobility.Event) string {
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " status %d(%s)", e.Status, e.Status)
 	}
+	if e.Path != nil {
+		fmt.Fprintf(&b, " %q from %s bindings %d", e.Path.Peer, e.Path.Local, e.Path.Bindings)
+	}
 	if e.Reason != 0 {
 		fmt.Fprintf(&b, " because %s", e.Reason)
 	}

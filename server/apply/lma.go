@@ -101,6 +101,7 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 	if mode := x.ReplayProtection.GetMode(); mode != gen.MooringPmipv6Types_ReplayMode_UNSET {
 		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
 	}
+	m.Heartbeat = heartbeat(x.Heartbeat)
 	return m, x.GetEnabled()
 }
 
@@ -165,7 +166,7 @@ func (j *job) lmaWarnings(a *anchor) []*tree.Error {
 			}
 		}
 	}
-	return p.warnings
+	return append(p.warnings, lateAnswers(a.at, &m.Heartbeat)...)
 }
 
 func servesIPv6(m *mobility.LMA) bool {

@@ -48,7 +48,7 @@ func (j *job) mag(was *gateway, d *domain, at place) *gateway {
 	if g.native.TunnelMTU > 0 && g.native.TunnelMTU < leastIPv6MTU && advertises(g.native) {
 		found.warn(at.below("tunnel", "mtu"), Mismatch, "nodes use IPv6, which needs links of %d octets", leastIPv6MTU)
 	}
-	g.warnings = found.warnings
+	g.warnings = append(found.warnings, lateAnswers(g.at, &g.native.Heartbeat)...)
 	j.warnings = append(j.warnings, fresh(g.warnings, was.warnings)...)
 	return g
 }
@@ -70,6 +70,7 @@ func (j *job) magSettings(g *gateway) {
 		ForceUDP:  x.GetForceUdpEncapsulation(),
 		TunnelMTU: int(x.Tunnel.GetMtu()),
 	}
+	g.native.Heartbeat = heartbeat(x.Heartbeat)
 	if poll := x.DetachDetection; poll != nil {
 		g.native.Poll = mobility.Poll{Interval: seconds(poll.GetInterval()), Timeout: seconds(uint16(poll.GetTimeout())), Retries: int(poll.GetRetries())}
 	}

@@ -23,7 +23,11 @@ func (j *job) magPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	if len(addresses) == 0 {
 		addresses = j.new.domains[x.GetDomain()].addressesOf(x.GetId())
 	}
-	return j.peer(home, at, x, x.AuthOption, addresses)
+	p, warnings := j.peer(home, at, x, x.AuthOption, addresses)
+	if h := heartbeat(x.Heartbeat); h.Interval > 0 {
+		p.Heartbeat = &h
+	}
+	return p, append(warnings, lateAnswers(at, p.Heartbeat)...)
 }
 
 // peerStruct is what the structs of the two lists have in common.

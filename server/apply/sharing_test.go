@@ -153,7 +153,7 @@ func TestChangesAddUp(t *testing.T) {
 
 // mutate sets or removes a random node where the types allow it.
 func (e *element) mutate(t *testing.T, rnd *rand.Rand, root *tree.Node, leaves []*schema.Node) *tree.Node {
-	for range 1000 {
+	for range 100_000 { // of a nearly empty tree little can be changed
 		def := leaves[rnd.IntN(len(leaves))]
 		above := instances(root, schema.Path{}, def.Parent)
 		if len(above) == 0 {

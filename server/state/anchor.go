@@ -11,8 +11,9 @@ import (
 
 // anchorNodes are the leaves that say whether an LMA works. They stand in its entry of the configuration.
 type anchorNodes struct {
-	OperStatus *schema.Node `yang:"oper-status"`
-	Address    struct {
+	OperStatus     *schema.Node `yang:"oper-status"`
+	RestartCounter *schema.Node `yang:"restart-counter,optional"`
+	Address        struct {
 		Self   *schema.Node `yang:"."`
 		Status struct {
 			Self       *schema.Node `yang:"."`
@@ -27,12 +28,14 @@ type anchorNodes struct {
 func anchors(r *resolver, def *schema.Node, src *Sources) Table {
 	var n anchorNodes
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Address.Self}, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: present(n.OperStatus, n.RestartCounter, n.Address.Self), Read: func(_ context.Context, want Keys, out *Out) error {
 		if src.Signalling == nil {
 			return nil
 		}
 		for l, cfg := range src.runningLMAs(want) {
-			n.render(out.Row(l.Name), src.listening(cfg.Addresses))
+			s := out.Row(l.Name)
+			s.Uint(n.RestartCounter, uint64(src.RestartCounter))
+			n.render(s, src.listening(cfg.Addresses))
 		}
 		return nil
 	}}

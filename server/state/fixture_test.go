@@ -84,8 +84,8 @@ func newDomain(t testing.TB) *domain {
 	}
 	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
 	d.tables.lma, d.tables.mag = binding.New(), binding.New()
-	d.lma, d.mag = lma.New(start, anchor, d.tables.lma), mag.New(start, d.config.MAGs["mag1"], d.tables.mag)
-	d.away = mag.New(start, gateway(common, "mag2", "2001:db8::12"), binding.New())
+	d.lma, d.mag = lma.New(start, anchor, d.tables.lma, 0), mag.New(start, d.config.MAGs["mag1"], d.tables.mag, 0)
+	d.away = mag.New(start, gateway(common, "mag2", "2001:db8::12"), binding.New(), 0)
 	d.src = d.sources()
 	d.state = New(element(), 10*time.Millisecond)
 	if err := d.state.MountElement(d.src); err != nil {
@@ -262,6 +262,28 @@ func (d *domain) ask(from, node string, change func(*wire.BindingUpdate)) {
 		if d.cut {
 			answer.CountUnsent()
 		}
+	}
+}
+
+// beat lets the LMA and the MAG ask each other for a sign of life.
+func (d *domain) beat() {
+	h := mobility.Heartbeat{Interval: time.Minute, Timeout: 10 * time.Second, Retries: 3}
+	anchor, gateway := *d.config.LMAs["lma1"], *d.config.MAGs["mag1"]
+	anchor.Heartbeat, gateway.Heartbeat = h, h
+	d.config.LMAs["lma1"], d.config.MAGs["mag1"] = &anchor, &gateway
+	var requests, answers mobility.Effects
+	d.lma.Reconfigure(d.now, &anchor, &requests)
+	d.mag.Reconfigure(d.now, &gateway, &requests)
+	requests.Reset()
+	d.mag.Advance(d.now, &requests)
+	d.exchange(d.mag, &requests)
+	requests.Reset()
+	d.lma.Advance(d.now, &requests)
+	for _, request := range requests.Send {
+		d.mag.Receive(d.now, inbound(request), &answers)
+	}
+	for _, answer := range answers.Send {
+		d.lma.Receive(d.now, inbound(answer), &mobility.Effects{})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/mag"
 	"mooring/server/tree/schema"
 )
@@ -16,15 +17,18 @@ import (
 // gateways says of every MAG whether it can register nodes.
 func gateways(r *resolver, def *schema.Node, src *Sources) Table {
 	var n struct {
-		OperStatus *schema.Node `yang:"oper-status"`
+		OperStatus     *schema.Node `yang:"oper-status"`
+		RestartCounter *schema.Node `yang:"restart-counter,optional"`
 	}
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: []*schema.Node{n.OperStatus}, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: present(n.OperStatus, n.RestartCounter), Read: func(_ context.Context, want Keys, out *Out) error {
 		if src.Signalling == nil {
 			return nil
 		}
 		for m, cfg := range src.runningMAGs(want) {
-			out.Row(m.Name).Text(n.OperStatus, works(src.listening(cfg.Addresses)))
+			s := out.Row(m.Name)
+			s.Text(n.OperStatus, works(src.listening(cfg.Addresses)))
+			s.Uint(n.RestartCounter, uint64(src.RestartCounter))
 		}
 		return nil
 	}}
@@ -109,12 +113,14 @@ func paths(r *resolver, def *schema.Node, src *Sources) Table {
 				s.Addr(n.LocalAddress, w.local)
 				s.Addr(n.RemoteAddress, w.remote)
 				n.renderPort(s, w.port)
-				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered))
-				s.Time(n.LastChange, anchors[w.anchor.Name].Changed[w.local])
+				h := anchors[w.anchor.Name].Heartbeats[w.local]
+				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered, h.Health))
+				s.Time(n.LastChange, later(anchors[w.anchor.Name].Changed[w.local], h.Changed))
 				if len(w.tunnels) == 1 {
 					s.Text(n.Tunnel, tunnelID(w.tunnels[0]))
 				}
 				s.Uint(n.Bindings, uint64(w.registered))
+				n.renderHeartbeat(s, h)
 			}
 		}
 		return nil
@@ -135,14 +141,15 @@ func knownLMAs(r *resolver, def *schema.Node, src *Sources) Table {
 			if err != nil {
 				return err
 			}
-			registered := map[string]int{}
+			registered, health := map[string]int{}, map[string]heartbeat.Health{}
 			for _, w := range ways(cfg, m.Table) {
 				registered[w.anchor.Name] += w.registered
+				health[w.anchor.Name] = better(health[w.anchor.Name], anchors[w.anchor.Name].Heartbeats[w.local].Health)
 			}
 			for i := range cfg.Anchors {
 				anchor := &cfg.Anchors[i]
 				s := out.Row(m.Name, strings.TrimSuffix(anchor.Name, "%"+anchor.Domain), anchor.Domain)
-				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor.Name]))
+				s.Text(n.OperStatus, reachable(anchor.Usable(cfg.Domain), registered[anchor.Name], health[anchor.Name]))
 				s.Uint(n.Bindings, uint64(registered[anchor.Name]))
 				n.Statistics.renderPeer(s, anchors[anchor.Name].Statistics)
 			}

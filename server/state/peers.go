@@ -9,6 +9,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/lma"
 	"mooring/server/tree/schema"
 )
@@ -38,6 +39,7 @@ type pathNodes struct {
 	LastChange    *schema.Node `yang:"last-change"`
 	Tunnel        *schema.Node `yang:"tunnel"`
 	Bindings      *schema.Node `yang:"bindings"`
+	heartbeatNodes
 }
 
 // knownMAG is a MAG with the addresses that it has, or that it was learned by.
@@ -89,7 +91,7 @@ func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
 }
 
 func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[netip.Addr][]dataplane.TunnelID) {
-	usable, bindings := true, 0
+	usable, bindings, health := true, 0, heartbeat.Unknown
 	if m.cfg != nil {
 		s.Text(n.Name, strings.TrimSuffix(m.cfg.Name, "%"+m.cfg.Domain))
 		s.Text(n.Domain, m.cfg.Domain)
@@ -100,8 +102,9 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 	}
 	for _, path := range m.paths {
 		bindings += path.Bindings
+		health = better(health, path.Heartbeat.Health)
 	}
-	s.Text(n.OperStatus, reachable(usable, bindings))
+	s.Text(n.OperStatus, reachable(usable, bindings, health))
 	s.Uint(n.Bindings, uint64(bindings))
 	for _, path := range m.paths {
 		s.Open(n.Path.Self)
@@ -109,9 +112,10 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 		s.Addr(n.Path.RemoteAddress, path.Remote.Addr())
 		n.Path.renderPort(s, path.Remote.Port())
 		n.Path.renderTunnel(s, ways[path.Remote.Addr()])
-		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings))
-		s.Time(n.Path.LastChange, path.Changed)
+		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings, path.Heartbeat.Health))
+		s.Time(n.Path.LastChange, later(path.Changed, path.Heartbeat.Changed))
 		s.Uint(n.Path.Bindings, uint64(path.Bindings))
+		n.Path.renderHeartbeat(s, path.Heartbeat)
 		s.Close()
 	}
 	if len(m.paths) > 0 {
@@ -119,13 +123,14 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 	}
 }
 
-// reachable says what is known of a way: where registrations are kept up over it, it works. Without them nothing is known; heartbeats would
-// tell.
-func reachable(usable bool, bindings int) string {
+// reachable says what is known of a way: what heartbeats tell or, without them, that it works where registrations are kept up over it.
+func reachable(usable bool, bindings int, health heartbeat.Health) string {
 	switch {
 	case !usable:
 		return "encap-mismatch"
-	case bindings > 0:
+	case health == heartbeat.Down:
+		return "down"
+	case bindings > 0 || health == heartbeat.Up:
 		return "up"
 	}
 	return "unknown"

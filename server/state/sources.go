@@ -28,7 +28,9 @@ type Sources struct {
 	Configured func() *mobility.Config
 	Signalling func() []transport.Status // the addresses listened at
 	Links      func() []attach.State     // the access interfaces
-	Dataplane  Dataplane
+	// RestartCounter is what the machines tell their peers (RFC 5847 section 3.2).
+	RestartCounter uint32
+	Dataplane      Dataplane
 
 	Capabilities func() Capabilities
 	Version      string
@@ -72,6 +74,7 @@ type MAG struct {
 
 // FromEngine fills in LMAs and MAGs.
 func (s *Sources) FromEngine(e *engine.Engine) {
+	s.RestartCounter = e.RestartCounter
 	s.LMAs = func() (list []LMA) {
 		for _, l := range e.LMAs() {
 			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session})

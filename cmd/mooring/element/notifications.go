@@ -1,6 +1,7 @@
 package element
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -55,6 +56,10 @@ func (n *notifications) add(ev engine.Event) {
 	case mobility.BindingCreated, mobility.BindingRefreshed, mobility.BindingHandover, mobility.BindingDeleted:
 		def := defs[ev.Kind.String()]
 		n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) { bindingEvent(b, def, ev.Event) })
+	case mobility.PathUp, mobility.PathDown, mobility.PeerRestarted:
+		if def := defs[ev.Kind.String()]; def != nil {
+			n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) { pathEvent(b, def, ev.Event) })
+		}
 	case mobility.RegistrationRefused:
 		switch {
 		case ev.Machine.Role == engine.RoleLMA && (ev.Status == wire.StatusTimestampMismatch || ev.Status == wire.StatusTimestampLowerThanPrev):
@@ -68,7 +73,7 @@ func (n *notifications) add(ev engine.Event) {
 // deleteReasons are the values of the leaf reason; what is missing goes without.
 var deleteReasons = map[mobility.DeleteReason]string{
 	mobility.Deregistered: "de-registered", mobility.Expired: "expired", mobility.Unconfigured: "reconfigured",
-	mobility.Refused: "refused", mobility.Cleared: "cleared",
+	mobility.Refused: "refused", mobility.Cleared: "cleared", mobility.PeerLost: "peer-restarted",
 }
 
 func bindingEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
@@ -90,6 +95,17 @@ func bindingEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
 	}
 	if reason := deleteReasons[ev.Reason]; ev.Kind == mobility.BindingDeleted && reason != "" {
 		b.Leaf(def.ChildNamed("reason"), reason)
+	}
+}
+
+func pathEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
+	b.Leaf(def.ChildNamed("peer"), cmp.Or(ev.Path.Peer, ev.Peer.Addr().String()))
+	if ev.Path.Local.IsValid() {
+		b.Leaf(def.ChildNamed("local-address"), ev.Path.Local.String())
+	}
+	b.Leaf(def.ChildNamed("remote-address"), ev.Peer.Addr().String())
+	if leaf := def.ChildNamed("bindings"); leaf != nil {
+		b.Uint(leaf, uint64(ev.Path.Bindings))
 	}
 }
 

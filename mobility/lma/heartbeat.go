@@ -1,0 +1,183 @@
+package lma
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+// heartbeat answers a request, or takes in an answer (RFC 5847 section 3).
+func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heartbeat, out *mobility.Effects) {
+	p := m.speaker(in.From.Addr)
+	sign := m.peerSignature(p, in.From.Addr.Addr())
+	if !isUnicast(in.From.Addr.Addr()) || !mobility.Authentic(sign, in, msg.Auth) {
+		m.drop(p, mobility.DropHeartbeat)
+		return
+	}
+	if msg.Flags&wire.HeartbeatR == 0 {
+		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, out)
+		if p != nil {
+			p.beat.Requests++
+		}
+		return
+	}
+	if p == nil {
+		m.drop(p, mobility.DropHeartbeat)
+		return
+	}
+	told, expected := m.beats.Response(now, &p.beat, msg)
+	if !expected {
+		m.drop(p, mobility.DropHeartbeat)
+	}
+	if told.Up {
+		out.Events = append(out.Events, m.pathEvent(mobility.PathUp, p, p.bindings))
+	}
+	if told.Restarted {
+		m.lost(now, p, told.Before, out)
+	}
+}
+
+// bindingError takes in that a peer does not know a message (RFC 6275 section 9.3.3).
+func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError) {
+	p := m.speaker(in.From.Addr)
+	if p == nil || msg.Status != wire.BindingErrorUnknownType || !m.beats.NotUnderstood(now, &p.beat) {
+		m.drop(p, mobility.DropUnexpected)
+	}
+}
+
+// lost ends what a MAG had registered before it restarted and lost it (RFC 5847 section 3.2). What it has registered since its old restart counter
+// was last heard may be newer than the restart, and stays.
+func (m *Machine) lost(now time.Time, p *peer, before time.Time, out *mobility.Effects) {
+	var gone []*mobility.Binding
+	for b := range m.table.All() {
+		if ends := b.Ends.Value(); m.peerAt(ends.Remote.Addr(), ends.CareOf) == p && b.Updated <= mobility.At(before) {
+			gone = append(gone, b)
+		}
+	}
+	slices.SortFunc(gone, func(a, b *mobility.Binding) int { return int(a.ID) - int(b.ID) })
+	out.Events = append(out.Events, m.pathEvent(mobility.PeerRestarted, p, len(gone)))
+	for _, b := range gone {
+		m.end(now, b, mobility.PeerLost, out)
+		m.resume(now, b.Node, out)
+	}
+}
+
+// beat sends the requests that are due, and notes who has not answered.
+func (m *Machine) beat(now time.Time, out *mobility.Effects) {
+	for path, seq, send, down := m.beats.Due(now); path != nil; path, seq, send, down = m.beats.Due(now) {
+		p := path.Owner
+		if down {
+			out.Events = append(out.Events, m.pathEvent(mobility.PathDown, p, p.bindings))
+		}
+		if from, to, ok := m.way(p); send && ok {
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Seq: seq}, m.peerSignature(p, p.addr), out)
+		}
+	}
+}
+
+// AnnounceRestart tells the configured MAGs that the anchor has lost its bindings, so that they register anew (RFC 5847 section 3.2).
+func (m *Machine) AnnounceRestart(out *mobility.Effects) {
+	for _, addr := range m.peerAddresses() {
+		p := m.peers[addr]
+		if from, to, ok := m.way(p); ok {
+			flags := wire.HeartbeatU | wire.HeartbeatR
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p, p.addr), out)
+		}
+	}
+}
+
+func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, out *mobility.Effects) {
+	if msg.Flags&wire.HeartbeatR != 0 {
+		msg.RestartCounter = wire.Some(m.restarts)
+	}
+	// A heartbeat can always be encoded.
+	_ = out.Message(from, to, msg, sign)
+}
+
+// watch lets the path to a MAG be watched while there is a reason for it.
+func (m *Machine) watch(now time.Time, p *peer) {
+	h := m.cfg.Heartbeat
+	p.beat.Owner = p
+	if h.Interval > 0 && p.usable && (p.bindings > 0 || h.Idle && p.cfg != nil) {
+		m.beats.Watch(now, &p.beat, h)
+	} else {
+		m.beats.Ignore(now, &p.beat)
+	}
+}
+
+// forget lets a MAG go.
+func (m *Machine) forget(now time.Time, p *peer) {
+	m.beats.Ignore(now, &p.beat)
+	delete(m.peers, p.addr)
+	delete(m.translated, p.remote)
+}
+
+// speaker finds the MAG that sends from an address: its own, or the one that a translator made of it.
+func (m *Machine) speaker(from netip.AddrPort) *peer {
+	if p := m.peers[from.Addr()]; p != nil {
+		return p
+	}
+	return m.translated[from]
+}
+
+// way says from where to where signalling to a MAG goes, if it has an address of ours to come from.
+func (m *Machine) way(p *peer) (from, to mobility.Endpoint, ok bool) {
+	to.Addr = p.remote
+	if !to.Addr.IsValid() {
+		to.Addr = netip.AddrPortFrom(p.addr, controlPort(p.addr))
+	}
+	local := p.local
+	if !slices.Contains(m.cfg.Addresses, local) {
+		i := slices.IndexFunc(m.cfg.Addresses, func(a netip.Addr) bool { return a.Is4() == p.addr.Is4() })
+		if i < 0 {
+			return from, to, false
+		}
+		local = m.cfg.Addresses[i]
+	}
+	from.Addr = netip.AddrPortFrom(local, controlPort(local))
+	return from, to, true
+}
+
+// controlPort is the port of signalling to or from an address: over IPv6 there is none.
+func controlPort(a netip.Addr) uint16 {
+	if a.Is4() {
+		return mobility.ControlPort
+	}
+	return 0
+}
+
+// peerSignature is how messages that are not about one node are authenticated: with the key of the MAG or the domain, unless that is for
+// registrations only (decisions 13 and 44 of the project's notes on RFC 4285).
+func (m *Machine) peerSignature(p *peer, careOf netip.Addr) mobility.Signature {
+	key := m.cfg.Domain.Key
+	if p != nil {
+		if p.cfg != nil && p.cfg.Key != nil {
+			key = p.cfg.Key
+		}
+		careOf = p.careOf()
+	}
+	if key == nil || key.BindingOnly {
+		return mobility.Signature{}
+	}
+	return mobility.Signature{By: m.authenticator(key), CareOf: careOf, Home: netip.IPv6Unspecified()}
+}
+
+// pathEvent is an event of the path to a MAG.
+func (m *Machine) pathEvent(kind mobility.EventKind, p *peer, bindings int) mobility.Event {
+	from, to, _ := m.way(p)
+	return mobility.Event{Kind: kind, Peer: to.Addr, Path: &mobility.PathEvent{Peer: p.name(), Local: from.Addr.Addr(), Bindings: bindings}}
+}
+
+// peerAddresses lists the addresses of the configured MAGs in order.
+func (m *Machine) peerAddresses() (list []netip.Addr) {
+	for addr, p := range m.peers {
+		if p.cfg != nil {
+			list = append(list, addr)
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return list
+}
