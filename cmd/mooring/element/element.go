@@ -21,6 +21,7 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/attach"
 	"mooring/mobility/engine"
+	"mooring/mobility/journal"
 	"mooring/mobility/transport"
 	"mooring/server/access"
 	"mooring/server/apply"
@@ -58,6 +59,7 @@ type Element struct {
 
 	plane      *backend.Plane
 	reconciler *reconcile.Reconciler
+	bindings   *journal.Journal
 	sockets    *transport.Sockets
 	engine     *engine.Engine
 	access     *attach.Server
@@ -138,10 +140,13 @@ func (e *Element) startParts() (err error) {
 		Results: func(r []dataplane.Result) { e.engine.Installed(r) },
 		Links:   func(event dataplane.Event) { e.access.Link(event) },
 	})
+	if e.bindings, err = openBindings(e.folder.Root, e.Log); err != nil {
+		return err
+	}
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
-		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Grants: e.access.Grants, Events: e.happened,
+		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Events: e.happened,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
@@ -250,6 +255,9 @@ func (e *Element) closeAll() error {
 		e.stop()
 		e.parts.Wait() // what made a part fail, Wait has told
 		errs = append(errs, e.sockets.Close(), e.clearHost())
+	}
+	if e.bindings != nil {
+		errs = append(errs, e.bindings.Close())
 	}
 	if e.plane != nil {
 		errs = append(errs, e.plane.Close())

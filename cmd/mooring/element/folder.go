@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"mooring/mobility/journal"
 )
 
 // ErrInUse says that another process has the state folder.
@@ -19,6 +22,7 @@ const (
 	lockFile   = "lock"
 	SocketFile = "mooring.sock" // where gNMI is served to users of this host
 	filesDir   = "files"        // what file URLs name
+	bindings   = "bindings"     // what survives of LMAs and MAGs
 )
 
 // DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for
@@ -78,6 +82,22 @@ func (f *folder) take() error {
 		return fmt.Errorf("lock %s: %w", filepath.Join(f.Name(), lockFile), err)
 	}
 	return f.WriteFile(lockFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+}
+
+// openBindings reads what an earlier process had. A store that a newer one wrote is an error that says so.
+func openBindings(root *os.Root, log *slog.Logger) (*journal.Journal, error) {
+	dir, err := journal.Dir(root, bindings)
+	if err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	j, err := journal.Open(dir, journal.Options{Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(root.Name(), bindings), err)
+	}
+	if n := j.Status().Restored; n > 0 {
+		log.Info("bindings are restored", "bindings", n)
+	}
+	return j, nil
 }
 
 func (f *folder) openFiles() (err error) {
