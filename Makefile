@@ -28,8 +28,9 @@ deps:
 		{ echo "make: cannot install $(DEBIAN_PACKAGES); run 'make deps' as root" >&2; exit 1; }; \
 	fi
 
+# Without C libraries, so that the programs run in a virtual machine, too (mooring lab --vm).
 build:
-	$(GO) build -o build/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -o build/ ./cmd/...
 
 format:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -56,6 +57,7 @@ vm-test:
 	$(GO) vet -tags vm $(VM_PACKAGES)
 	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
 	$(GO) run ./tests/vm $(VM_PACKAGES)
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
 
 fuzz-smoke:
 	tests/fuzz.sh total $(FUZZ_TOTAL)

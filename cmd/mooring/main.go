@@ -11,9 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"mooring/cmd/mooring/lab"
+	"mooring/dataplane/vm/guest"
 )
 
 func main() {
+	guest.Main() // where it is the init of a virtual machine
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not want to wait for a good end
 	err := command().ExecuteContext(ctx)

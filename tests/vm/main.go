@@ -2,9 +2,8 @@
 //
 //	go run ./tests/vm [-run REGEXP] [-v] [-timeout 5m] PACKAGE...
 //
-// It compiles the tests of each package as one static binary, packs them with the kernel's modules and a small init (guest)
-// into an initramfs, boots it in QEMU without KVM, and ends with the status of the tests. There is no disk and no network. A
-// machine that does not start, or does not say how the tests ended, is a failure.
+// It compiles the tests of each package as one static binary, and ends with their status (package vm). A machine that does not start, or
+// does not say how the tests ended, is a failure.
 package main
 
 import (
@@ -18,6 +17,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"mooring/dataplane/vm"
+	"mooring/dataplane/vm/guest"
 )
 
 func main() {
@@ -45,51 +47,27 @@ func test(ctx context.Context, packages, args []string, timeout time.Duration) e
 	if len(packages) == 0 {
 		return errors.New("name the packages whose tests are to be run")
 	}
-	kernel, err := findKernel(ctx)
-	if err != nil {
-		return fmt.Errorf("kernel: %w", err)
-	}
-	folder, err := os.MkdirTemp("", "mooring-vm-")
+	folder, err := os.MkdirTemp("", "mooring-vm-test-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	image, err := packImage(ctx, kernel, folder, packages, args)
-	if err != nil {
+	machine := vm.Machine{Init: filepath.Join(folder, "init"), Files: map[string]string{}, Out: os.Stdout}
+	if err := compile(ctx, "build", machine.Init, "mooring/tests/vm/guest"); err != nil {
 		return err
+	}
+	for i, p := range packages {
+		name := fmt.Sprintf("%03d-%s", i, strings.ReplaceAll(strings.Trim(p, "./"), "/", "-"))
+		binary := filepath.Join(folder, name)
+		if err := compile(ctx, "test", binary, p); err != nil {
+			return err
+		}
+		machine.Files["tests/"+name] = binary
+		machine.Commands = append(machine.Commands, guest.Command{Title: name, Args: append([]string{"/tests/" + name}, args...)})
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no end after %v", timeout))
 	defer cancel()
-	return boot(ctx, kernel, image, filepath.Join(folder, "status"))
-}
-
-// packImage compiles everything and writes the initramfs.
-func packImage(ctx context.Context, kernel kernel, folder string, packages, args []string) (string, error) {
-	modules, err := kernel.modules(wantedModules)
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(folder, "initramfs")
-	image, err := createArchive(name)
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(folder, "binary")
-	if err := compile(ctx, "build", binary, "mooring/tests/vm/guest"); err != nil {
-		return "", err
-	}
-	image.file("init", binary)
-	for i, module := range modules {
-		image.file(fmt.Sprintf("modules/%03d-%s", i, filepath.Base(module)), module) // the guest loads them in this order
-	}
-	for i, p := range packages {
-		if err := compile(ctx, "test", binary, p); err != nil {
-			return "", err
-		}
-		image.file(fmt.Sprintf("tests/%03d-%s", i, strings.ReplaceAll(strings.Trim(p, "./"), "/", "-")), binary)
-	}
-	image.text("arguments", strings.Join(args, "\n"))
-	return name, image.close()
+	return machine.Run(ctx)
 }
 
 // compile makes a static binary: a command's, or a package's tests with those for the machine only.
@@ -107,27 +85,6 @@ func compile(ctx context.Context, what, binary, path string) error {
 	}
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("%s has no tests: %w", path, err)
-	}
-	return nil
-}
-
-// boot runs the machine until it switches itself off. The tests' output comes by the first serial port, their status by the second.
-func boot(ctx context.Context, kernel kernel, image, status string) error {
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
-		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off",
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("qemu: %w", errors.Join(err, context.Cause(ctx)))
-	}
-	said, err := os.ReadFile(status)
-	switch result := strings.TrimSpace(string(said)); {
-	case err != nil:
-		return err
-	case result == "":
-		return errors.New("the machine went off without a word; its kernel or its init has failed")
-	case result != "passed":
-		return errors.New(result)
 	}
 	return nil
 }

@@ -43,6 +43,24 @@ func (c *client) commit(ctx context.Context, configurations ...[]byte) error {
 	return nil
 }
 
+// get returns the value of a leaf.
+func (c *client) get(ctx context.Context, path ...string) (string, error) {
+	request := &gpb.GetRequest{Encoding: gpb.Encoding_JSON_IETF, Path: []*gpb.Path{{}}}
+	for _, name := range path {
+		request.Path[0].Elem = append(request.Path[0].Elem, &gpb.PathElem{Name: name})
+	}
+	response, err := c.Get(ctx, request)
+	if err != nil {
+		return "", fmt.Errorf("ask %s for /%s: %w", c.name, strings.Join(path, "/"), err)
+	}
+	for _, n := range response.GetNotification() {
+		for _, u := range n.GetUpdate() {
+			return text(u.GetVal()), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no /%s", c.name, strings.Join(path, "/"))
+}
+
 // row is what is known of a binding: its leaves as text.
 type row map[string]string
 

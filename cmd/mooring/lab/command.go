@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 )
 
@@ -28,7 +29,10 @@ stack with a DHCP client. It pings its correspondent cn and has TCP connections 
 5 ms, both ways and in both families, find out for how long nothing came through.
 
 Lab fails when an address of the node changed, when traffic did not resume, or when something was left behind. It needs
-/dev/net/tun and, where it is not run by root, user namespaces; without them it exits with code 2.`
+/dev/net/tun and, where it is not run by root, user namespaces; without them it exits with code 2.
+
+With --vm all of it is in a virtual machine with Debian's kernel, which is downloaded once (apt-get) and emulated (QEMU). That is
+some ten times slower, so that times mean nothing, but it has every kind of tunnel, needs no privilege, and touches nothing here.`
 
 // Command is "mooring lab".
 func Command() *cobra.Command {
@@ -39,6 +43,7 @@ func Command() *cobra.Command {
 		Long:  help,
 		Example: `  mooring lab
   mooring lab --transport ipv4 --moves 10 --pcap /tmp/lab
+  mooring lab --vm --backend kernel
   mooring lab --keep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,6 +55,8 @@ func Command() *cobra.Command {
 	f.StringVar(&o.Transport, "transport", "ipv6", "`FAMILY` that carries signalling and tunnels: ipv4 or ipv6")
 	f.IntVar(&o.Moves, "moves", 1, "how often the node moves")
 	f.BoolVar(&o.Keep, "keep", false, "leave the lab up afterwards, and say how to go on by hand")
+	f.StringVar(&o.Backend, "backend", "auto", "`BACKEND` of the elements' dataplane: auto, kernel or userspace")
+	f.BoolVar(&o.vm, "vm", false, "have the lab in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	f.StringVar(&o.Captures, "pcap", "", "`FOLDER` for captures of the links, which Wireshark can read")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object a line")
 	return cmd
@@ -61,6 +68,12 @@ func (o *Options) command(ctx context.Context) error {
 		return &Unfit{fmt.Errorf("--transport %s: it has to be ipv4 or ipv6", o.Transport)}
 	case o.Moves < 1:
 		return &Unfit{fmt.Errorf("--moves %d: it has to be 1 at least", o.Moves)}
+	}
+	if _, err := backend.Parse(o.Backend); err != nil {
+		return &Unfit{fmt.Errorf("--backend: %w", err)}
+	}
+	if o.vm {
+		return o.inMachine(ctx)
 	}
 	if err := o.checkCaptures(); err != nil {
 		return &Unfit{fmt.Errorf("--pcap %s: %w", o.Captures, err)}

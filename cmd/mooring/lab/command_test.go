@@ -27,6 +27,8 @@ func TestUnfitMachine(t *testing.T) {
 		{"with a long TMPDIR", append([]string{"env", "TMPDIR=" + long}, user...), "107 octets.* set TMPDIR to a shorter folder\n$"},
 		{"transport", []string{mooring, "lab", "--transport", "ipv5"}, "^mooring: --transport ipv5: it has to be ipv4 or ipv6\n$"},
 		{"moves", []string{mooring, "lab", "--moves", "0"}, "^mooring: --moves 0: it has to be 1 at least\n$"},
+		{"backend", []string{mooring, "lab", "--backend", "ebpf"}, "^mooring: --backend: no backend \"ebpf\"; it has to be auto, kernel or userspace\n$"},
+		{"keep a machine", []string{mooring, "lab", "--vm", "--keep"}, "^mooring: --keep and --pcap do not go with --vm"},
 		{"captures", []string{mooring, "lab", "--pcap", "/proc/none"}, "^mooring: --pcap /proc/none: mkdir /proc/none: no such file or directory\n$"},
 		{"unknown flag", []string{mooring, "lab", "--colour"}, "^mooring: unknown flag: --colour\n$"},
 	} {

@@ -2,6 +2,7 @@
 // mobility moves from one gateway to another.
 //
 //	command.go    the command, which supervises the process that has the lab and looks after what it leaves
+//	machine.go    the same in a virtual machine
 //	leftover.go   what a lab could leave
 //	topology.go   hosts and links
 //	process.go    elements: processes of "mooring run"
@@ -19,6 +20,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,18 +33,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mooring/dataplane/usertun"
+	"mooring/dataplane/vm/guest"
 	"mooring/examples"
 )
 
 // Options of a lab.
 type Options struct {
 	Transport string    // of signalling and tunnels: ipv4 or ipv6
+	Backend   string    // of the elements: auto, kernel or userspace
 	Moves     int       // of the node
 	Keep      bool      // leave the lab up afterwards, until the context ends
 	Captures  string    // folder for a capture of each link; empty: none
 	JSON      bool      // one object a line instead of text
 	Out       io.Writer // for the timeline
 	Element   []string  // command that runs an element; --state-dir FOLDER is added
+	vm        bool      // be in a virtual machine
 	custody   *os.File  // takes the namespaces over; nil: nobody does
 }
 
@@ -52,11 +57,19 @@ type Unfit struct{ error }
 func (u *Unfit) Unwrap() error { return u.error }
 
 // What has to happen within these times does, also on a busy machine.
-const (
-	startPatience  = 60 * time.Second // for the elements to be configured
-	attachPatience = 30 * time.Second // for the node to be attached and have its addresses
-	movePatience   = 10 * time.Second // for traffic to resume
+var (
+	startPatience  = patient(60 * time.Second) // for the elements to be configured
+	attachPatience = patient(30 * time.Second) // for the node to be attached and have its addresses
+	movePatience   = patient(10 * time.Second) // for traffic to resume
 )
+
+// patient is longer than usual where the processor is an emulated one.
+func patient(usual time.Duration) time.Duration {
+	if os.Getenv(guest.Mark) != "" {
+		return 10 * usual
+	}
+	return usual
+}
 
 // lab is a running lab.
 type lab struct {
@@ -168,11 +181,21 @@ func (l *lab) configure(ctx context.Context, e *element, credentials []byte) err
 	if err != nil {
 		return err
 	}
-	if err := l.clients[e.name].commit(ctx, configuration, credentials); err != nil {
+	if err := l.clients[e.name].commit(ctx, configuration, credentials, l.backend()); err != nil {
 		return err
 	}
 	l.timeline.now(e.name, "configured", "examples/lab/%s/%s.json, committed over gNMI to process %d", l.Transport, e.name, e.cmd.Process.Pid)
+	carrier, err := l.clients[e.name].get(ctx, "system", "dataplane", "backend-in-use")
+	if err != nil {
+		return err
+	}
+	l.timeline.now(e.name, "backend", "%s", carrier)
 	return nil
+}
+
+// backend is the configuration of an element's dataplane.
+func (l *lab) backend() []byte {
+	return fmt.Appendf(nil, `{"mooring-system:system": {"dataplane": {"backend": %q}}}`, cmp.Or(l.Backend, "auto"))
 }
 
 // capture begins to look at the links.

@@ -22,7 +22,7 @@ import (
 const socketFile = "mooring.sock"
 
 // stopPatience is how long an element may take to end when it is asked to.
-const stopPatience = 10 * time.Second
+var stopPatience = patient(10 * time.Second)
 
 // element is a process that runs "mooring run" on a host.
 type element struct {

@@ -1,4 +1,4 @@
-package main
+package vm
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// wantedModules are what the tests need of the kernel, beside what these depend on. The first is asked for by name when another one
+// wantedModules are what the guest needs of the kernel, beside what these depend on. The first is asked for by name when another one
 // starts, which modules.dep does not say.
 var wantedModules = []string{
 	"crc32c_generic",
@@ -34,7 +34,7 @@ func findKernel(ctx context.Context) (kernel, error) {
 	root := filepath.Join(cache, "mooring-vm", "kernel")
 	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 		if err := fetchKernel(ctx, root); err != nil {
-			return kernel{}, fmt.Errorf("%w (make deps installs what is needed)", err)
+			return kernel{}, fmt.Errorf("%w (it needs apt-get, dpkg-deb and depmod)", err)
 		}
 	}
 	images, _ := filepath.Glob(filepath.Join(root, "boot", "vmlinuz-*"))

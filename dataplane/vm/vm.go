@@ -1,0 +1,108 @@
+// Package vm runs programs in a virtual machine with a distribution's kernel, which has the tunnel drivers that the kernel here may lack.
+//
+// The machine has no disk and no network: an initramfs has the kernel's modules, the programs, and an init (package guest), which runs
+// them one after the other. It is emulated by QEMU, without KVM.
+package vm
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"mooring/dataplane/vm/guest"
+)
+
+// Machine is a machine to be.
+type Machine struct {
+	Init     string            // file of a static binary that calls guest.Main
+	Files    map[string]string // of the machine, without the leading slash, and where they are here
+	Commands []guest.Command
+	Out      io.Writer // for everything that the commands say
+}
+
+// Run boots the machine and waits until its commands have ended. It returns nil when all have succeeded; when ctx ends, the machine is
+// switched off. The kernel is fetched once, into the user's cache folder.
+func (m *Machine) Run(ctx context.Context) error {
+	kernel, err := findKernel(ctx)
+	if err != nil {
+		return fmt.Errorf("kernel: %w", err)
+	}
+	folder, err := os.MkdirTemp("", "mooring-vm-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	image := filepath.Join(folder, "initramfs")
+	if err := m.pack(kernel, image); err != nil {
+		return err
+	}
+	return m.boot(ctx, kernel, image, filepath.Join(folder, "status"))
+}
+
+// pack writes the initramfs.
+func (m *Machine) pack(kernel kernel, name string) error {
+	modules, err := kernel.modules(wantedModules)
+	if err != nil {
+		return err
+	}
+	commands, err := json.Marshal(m.Commands)
+	if err != nil {
+		return err
+	}
+	image, err := createArchive(name)
+	if err != nil {
+		return err
+	}
+	image.file("init", m.Init)
+	for i, module := range modules {
+		image.file(fmt.Sprintf("%s/%03d-%s", guest.Modules, i, filepath.Base(module)), module) // they are loaded in this order
+	}
+	for name, from := range m.Files {
+		image.file(name, from)
+	}
+	image.text(guest.Commands, string(commands))
+	return image.close()
+}
+
+// boot runs the machine until it switches itself off. What is said comes by the first serial port, how it ended by the second.
+func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string) error {
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
+		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off "+guest.Mark+"=1",
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status)
+	cmd.Stdout, cmd.Stderr = m.Out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("qemu: %w", errors.Join(err, context.Cause(ctx)))
+	}
+	said, err := os.ReadFile(status)
+	switch result := strings.TrimSpace(string(said)); {
+	case err != nil:
+		return err
+	case result == "":
+		return errors.New("the machine went off without a word; its kernel or its init has failed")
+	case result != guest.Passed:
+		return errors.New(result)
+	}
+	return nil
+}
+
+// Static returns why a binary cannot run in a machine, which has no libraries; nil if it can.
+func Static(binary string) error {
+	f, err := elf.Open(binary)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return fmt.Errorf("%s needs shared libraries, which the machine does not have; build it with CGO_ENABLED=0", binary)
+		}
+	}
+	return nil
+}
