@@ -23,6 +23,7 @@ type world struct {
 	now      time.Time
 	sessions map[dataplane.SessionID]*dataplane.Session
 	held     map[*mobility.Holding]mobility.Holding // as it was after the last step
+	stored   map[dataplane.SessionID]*mobility.Binding
 }
 
 // TestInvariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
@@ -68,7 +69,7 @@ func FuzzReceive(f *testing.F) {
 
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
-		sessions: map[dataplane.SessionID]*dataplane.Session{}}
+		sessions: map[dataplane.SessionID]*dataplane.Session{}, stored: map[dataplane.SessionID]*mobility.Binding{}}
 	w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
 	w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
 	w.configureNetworks()
@@ -103,6 +104,15 @@ func (w *world) step() {
 
 // install keeps what the dataplane was told.
 func (w *world) install(out *mobility.Effects) {
+	for _, change := range out.Store {
+		if change.New == nil {
+			delete(w.stored, change.Old.ID)
+		} else if old := w.stored[change.New.ID]; old != change.Old && (old == nil || change.Old == nil || old.Expires != change.Old.Expires) {
+			w.t.Fatalf("%+v becomes %+v, and was stored as %+v", change.Old, change.New, old)
+		} else {
+			w.stored[change.New.ID] = change.New
+		}
+	}
 	for _, change := range out.Sessions {
 		if change.Session == nil {
 			delete(w.sessions, change.ID)

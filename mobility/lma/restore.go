@@ -80,7 +80,10 @@ func (m *Machine) meetAgain(now time.Time, b *mobility.Binding) {
 		p.since = created
 	}
 	if updated := b.Updated.Time(); updated.After(p.last) {
-		p.remote, p.last = ends.Remote, updated
+		if p.remote != ends.Remote {
+			m.translate(p, ends.Remote)
+		}
+		p.local, p.stated, p.last = ends.Local, ends.CareOf, updated
 	}
 }
 

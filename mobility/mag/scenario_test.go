@@ -26,6 +26,7 @@ func TestScenarios(t *testing.T) {
 // player lets scenarios speak to a Machine.
 type player struct {
 	*Machine
+	stored map[dataplane.SessionID]*mobility.Binding
 }
 
 func (p *player) Deadline() (time.Time, bool) {
@@ -38,6 +39,7 @@ func (p *player) Deadline() (time.Time, bool) {
 // Do lets the step happen, after which the paths and the table have to agree.
 func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 	said, err := p.do(step, out)
+	p.store(out)
 	return said, cmp.Or(err, p.checkPaths())
 }
 
@@ -91,6 +93,8 @@ func (p *player) do(step scenario.Step, out *mobility.Effects) (string, error) {
 	case "close":
 		p.Close(step.Now, out)
 		return "", nil
+	case "killed":
+		return p.restart(step.Now, out), nil
 	case "restarted":
 		p.AnnounceRestart(out)
 		return "", nil

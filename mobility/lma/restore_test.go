@@ -1,0 +1,161 @@
+package lma
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/binding"
+	"mooring/mobility/wire"
+)
+
+// However odd the history, an anchor that ends and begins again has what it had: rows, pools, peers, and what the dataplane is told.
+func TestRestoreAfterAnyHistory(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newWorld(t, 100+seed)
+			restored := 0
+			for i := range 2000 {
+				w.step()
+				if i%40 == 0 {
+					restored += w.restart()
+				}
+				w.check()
+			}
+			if restored < 100 {
+				t.Errorf("the history is dull: %d bindings were restored", restored)
+			}
+		})
+	}
+}
+
+// restart replaces the machine by a new one that knows what was stored.
+func (w *world) restart() (restored int) {
+	w.t.Helper()
+	before, last := map[dataplane.SessionID]mobility.Binding{}, w.lastID
+	for b := range w.table.All() {
+		before[b.ID] = *b
+	}
+	if len(before) != len(w.stored) {
+		w.t.Fatalf("%d bindings, %d are stored", len(before), len(w.stored))
+	}
+	var rows []*mobility.Binding
+	for _, id := range slices.Sorted(maps.Keys(w.stored)) {
+		row := *w.stored[id]
+		rows = append(rows, &row)
+	}
+	w.Machine = New(w.now, w.cfg, binding.New(), 0)
+	w.sessions = map[dataplane.SessionID]*dataplane.Session{}
+	var out mobility.Effects
+	w.Restore(w.now, rows, last, &out)
+	w.install(&out)
+	for id, was := range before {
+		is := w.table.Get(id)
+		if is == nil {
+			w.t.Fatalf("binding %d is gone", id)
+		}
+		if was.Install = is.Install; *is != was {
+			w.t.Fatalf("binding %d was %+v and is %+v", id, was, *is)
+		}
+	}
+	if w.table.Len() != len(before) || w.lastID != last {
+		w.t.Fatalf("%d bindings of %d, last identifier %d of %d", w.table.Len(), len(before), w.lastID, last)
+	}
+	return len(before)
+}
+
+// What has no room any more ends with its reason, and gives nothing back that another one holds.
+func TestRestoreDropsWhatHasNoRoom(t *testing.T) {
+	w := newWorld(t, 7)
+	for w.table.Len() < 6 {
+		w.step()
+	}
+	rows := slices.Collect(w.table.All())
+	slices.SortFunc(rows, func(a, b *mobility.Binding) int { return int(a.ID) - int(b.ID) })
+	copyOf := func(b *mobility.Binding, change func(*mobility.Binding)) *mobility.Binding {
+		row := *b
+		change(&row)
+		return &row
+	}
+	var active *mobility.Binding
+	for _, b := range rows {
+		if len(b.Prefixes) > 0 && b.State == mobility.StateActive {
+			active = b
+		}
+	}
+	list := []*mobility.Binding{
+		copyOf(active, func(*mobility.Binding) {}),
+		copyOf(active, func(b *mobility.Binding) { b.ID += 100 }), // the same addresses
+		copyOf(active, func(b *mobility.Binding) { b.ID += 200; b.Expires = mobility.At(w.now) }),
+		copyOf(active, func(b *mobility.Binding) {
+			b.ID += 300
+			b.Hold(func(h *mobility.Holding) { h.Node = mobility.NAI("nobody@example.net") })
+		}),
+	}
+	m := New(w.now, w.cfg, binding.New(), 0)
+	var out mobility.Effects
+	m.Restore(w.now, list, 0, &out)
+	var reasons []mobility.DeleteReason
+	for _, ev := range out.Events {
+		reasons = append(reasons, ev.Reason)
+	}
+	if want := []mobility.DeleteReason{mobility.Unconfigured, mobility.Expired, mobility.Unconfigured}; !slices.Equal(reasons, want) || len(out.Store) != 3 {
+		t.Errorf("%v, want %v; %d are to be forgotten", reasons, want, len(out.Store))
+	}
+	if m.table.Len() != 1 || m.lastID != active.ID+300 {
+		t.Errorf("%d bindings, last identifier %d", m.table.Len(), m.lastID)
+	}
+	for _, usage := range m.networks["net1"].pools.Usage() {
+		if usage.Used > uint64(len(active.Prefixes)) {
+			t.Errorf("%+v", usage)
+		}
+	}
+	if err := m.networks["net1"].pools.ReservePrefix(active.Prefixes[0]); err == nil {
+		t.Error("the prefix of the binding that is there is free")
+	}
+}
+
+// While nothing can be stored, what is new is refused, and what is there stays as it is, unanswered.
+func TestUnstorable(t *testing.T) {
+	w := newWorld(t, 3)
+	w.cfg.IgnoreTimestamps = true
+	w.SetStorable(false)
+	for range 300 {
+		w.step()
+	}
+	if w.table.Len() != 0 || w.stats.PBASent.Load(wire.StatusInsufficientResources) == 0 || w.stats.PBASent.Load(wire.StatusAccepted) != 0 {
+		t.Errorf("%d bindings; %d refusals", w.table.Len(), w.stats.PBASent.Load(wire.StatusInsufficientResources))
+	}
+	w.SetStorable(true)
+	for w.table.Len() < 5 {
+		w.step()
+	}
+	w.SetStorable(false)
+	before, overload := w.table.Len(), w.stats.Dropped[mobility.DropOverload].Load()
+	for range 3000 {
+		var out mobility.Effects
+		w.now = w.now.Add(time.Millisecond)
+		w.receive(w.request(), &out)
+		if len(out.Store) > 0 {
+			t.Fatal("something was accepted")
+		}
+	}
+	if w.table.Len() != before || w.stats.Dropped[mobility.DropOverload].Load() == overload {
+		t.Errorf("%d bindings of %d, no refresh went unanswered", w.table.Len(), before)
+	}
+	var id dataplane.SessionID
+	for b := range w.table.All() {
+		id = b.ID
+	}
+	var out mobility.Effects
+	w.Unstored(w.now, id, &out)
+	w.install(&out)
+	if len(out.Events) != 0 || w.table.Get(id) != nil {
+		t.Errorf("%v", out.Events)
+	}
+	w.check()
+}
