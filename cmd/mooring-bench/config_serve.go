@@ -27,6 +27,7 @@ import (
 	"mooring/server/gnmi"
 	"mooring/server/model"
 	"mooring/server/netconf"
+	"mooring/server/netconf/urls"
 	"mooring/server/notify"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -48,6 +49,7 @@ type served struct {
 	GNMI     string `json:"gnmi"`
 	User     string `json:"user"`
 	Password string `json:"password"`
+	Files    string `json:"files,omitempty"` // the folder that file URLs lead to; "" when there are none
 }
 
 var anyPort = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
@@ -100,6 +102,9 @@ func (s served) print(cmd *cobra.Command) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "NETCONF   %s\ngNMI      %s\nuser      %s\npassword  %s\nprocess   %d\n",
 		s.NETCONF, s.GNMI, s.User, s.Password, s.PID)
+	if s.Files != "" && err == nil {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "files     %s\n", s.Files)
+	}
 	return err
 }
 
@@ -187,6 +192,13 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 		g.Close()
 		return nil, errors.Join(err, store.Close(), root.Close())
 	}
+	files, err := reachFiles(root, at)
+	if err != nil {
+		n.Close()
+		g.Close()
+		return nil, errors.Join(err, store.Close(), root.Close())
+	}
+	n.ReachURLs(&urls.Files{Config: urls.Config{File: true}, Folder: files})
 	unfollow := events.Follow(store)
 	n.SSH.Prepare(ctx, anyPort).Apply()
 	g.Prepare(ctx, anyPort).Apply()
@@ -194,7 +206,7 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 		n.Close()
 		g.Close()
 		unfollow()
-		return errors.Join(store.Close(), root.Close())
+		return errors.Join(store.Close(), files.Close(), root.Close())
 	}
 	if at.NETCONF, err = onlyAddress(n.SSH.Status()); err != nil {
 		return nil, errors.Join(err, end())
@@ -203,6 +215,16 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 		return nil, errors.Join(err, end())
 	}
 	return end, nil
+}
+
+// reachFiles makes a folder for file URLs: whoever tests modules of his own may want the capability, and the folder is ours.
+func reachFiles(root *os.Root, at *served) (*os.Root, error) {
+	const name = "files"
+	if err := root.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	at.Files = filepath.Join(root.Name(), name)
+	return root.OpenRoot(name)
 }
 
 func onlyAddress(bound []netip.AddrPort, err error) (string, error) {

@@ -49,8 +49,8 @@ func (a *actionReader) fail(tag tree.Tag, element, message string) {
 // inside reads what stands in an element of the way: the keys of an entry, and then the next node or the action. The error is
 // one of the XML.
 func (a *actionReader) inside(def *schema.Node) error {
-	var keys []string // as they come; "" is one that is missing
-	gone := false     // further down
+	var keys []*string // in the order of the schema; nil is one that is missing
+	gone := false      // further down
 	for {
 		el, err := a.xml.Next()
 		if err != nil {
@@ -71,7 +71,7 @@ func (a *actionReader) inside(def *schema.Node) error {
 			err = a.skip()
 		default:
 			gone = true
-			if !a.placed(def, keys) {
+			if !a.placed(def) {
 				err = a.skip()
 			} else if act != nil {
 				err = a.read(act)
@@ -103,7 +103,7 @@ func (a *actionReader) unknown(def *schema.Node, el *xmlio.Element) error {
 }
 
 // key reads a key of the entry that is gone through.
-func (a *actionReader) key(list, key *schema.Node, keys []string) ([]string, error) {
+func (a *actionReader) key(list, key *schema.Node, keys []*string) ([]*string, error) {
 	text, ok, err := a.xml.Value()
 	if err != nil {
 		return nil, a.malformed(err)
@@ -115,26 +115,45 @@ func (a *actionReader) key(list, key *schema.Node, keys []string) ([]string, err
 			return key.Type.SchemaNamespace(space)
 		}})
 	}
-	if !ok || problem != nil {
-		a.fail(tree.InvalidValue, key.Name, "the text is no value of key "+key.Name)
+	switch {
+	case !ok:
+		a.fail(tree.BadElement, key.Name, "a value of key "+key.Name+" is expected here, not elements")
+	case problem != nil:
+		a.badKey(key, problem)
 	}
 	if keys == nil {
-		keys = make([]string, len(list.Keys))
+		keys = make([]*string, len(list.Keys))
 	}
-	keys[slices.Index(list.Keys, key)] = value
+	at := slices.Index(list.Keys, key)
+	if keys[at] != nil {
+		a.fail(tree.BadElement, key.Name, "key "+key.Name+" is given twice")
+		return keys, nil
+	}
+	keys[at] = &value
+	if !slices.Contains(keys, nil) {
+		step := &a.call.Path[len(a.call.Path)-1]
+		for _, k := range keys {
+			step.Keys = append(step.Keys[:len(step.Keys):len(step.Keys)], *k)
+		}
+	}
 	return keys, nil
 }
 
-// placed completes the last step of the way with the keys that were given.
-func (a *actionReader) placed(def *schema.Node, keys []string) bool {
-	if def.Kind != schema.List {
-		return true
+// badKey notes that the text of a key is no value of it.
+func (a *actionReader) badKey(key *schema.Node, problem error) {
+	e := &tree.Error{Tag: tree.InvalidValue, Path: a.call.Path.Append(key), Message: problem.Error()}
+	if v, ok := errors.AsType[*schema.ValueError](problem); ok {
+		e.AppTag = v.AppTag
 	}
-	if len(keys) != len(def.Keys) || slices.Contains(keys, "") {
+	a.errs = append(a.errs, e)
+}
+
+// placed reports whether it is known which entry the last step of the way leads to.
+func (a *actionReader) placed(def *schema.Node) bool {
+	if def.Kind == schema.List && a.call.Path.Last().Keys == nil {
 		a.fail(tree.MissingElement, def.Name, "the keys of an entry come first, and all of them")
 		return false
 	}
-	a.call.Path[len(a.call.Path)-1].Keys = keys
 	return true
 }
 

@@ -221,7 +221,7 @@ func TestPush3_11_1_WhatIsMissingIsMarked(t *testing.T) {
 
 // Who cannot be told anything is told that, and again when it can be.
 func TestPush3_11_1_NoUpdateAtAllSuspends(t *testing.T) {
-	f := start(t, startTop, Limits{})
+	f := start(t, startTop, Limits{Expression: 300_000})
 	c, editor := f.dial(admin), f.dial(admin)
 	costly := "/tr:top/tr:item[count(//*[count(//*[count(//*) > 0]) > 0]) > 0]/tr:id | /tr:top/tr:name"
 	id := c.established(pushOf("running", selecting(strings.ReplaceAll(costly, ">", "&gt;")), onChange()))

@@ -176,7 +176,7 @@ func (s *pushSubscription) wait(next wake, changed <-chan struct{}) {
 // read says how the datastore is read, which is as get-data does. running is the configuration that runs.
 func (s *pushSubscription) read(t pushTerms, running *tree.Node) filter.Read {
 	x := s.session
-	read := filter.Read{Config: running, Filter: t.filter, Access: x.server.access.For(x.user), Conditions: x.server.store.ConditionsHold}
+	read := filter.Read{Config: running, Filter: t.filter, Access: x.server.access.For(x.user), Conditions: x.server.store.ConditionsHold, Budget: x.server.limits.Expression}
 	switch t.datastore {
 	case "operational":
 		read.State, read.Defaults = x.server.state, tree.ReportInUse

@@ -22,7 +22,7 @@ func (r *request) show(read filter.Read) answer {
 }
 
 func (r *request) write(read filter.Read, w tree.Writer) error {
-	read.Conditions = r.server.store.ConditionsHold
+	read.Conditions, read.Budget = r.server.store.ConditionsHold, r.server.limits.Expression
 	err := read.Write(r.ctx, w)
 	if err != nil && !isProblem(err) {
 		r.server.log.Error("state cannot be shown", "error", err)

@@ -56,6 +56,7 @@ type Limits struct {
 	Linger      time.Duration
 	MessageSize int64 // octets of a request; default 256 MiB
 	ValueSize   int   // octets of one value in a request; default 1 MiB
+	Expression  int   // nodes that the evaluation of a filter may meet; default 20 million, a few seconds of one processor
 }
 
 func (l Limits) orDefault() Limits {
@@ -67,6 +68,7 @@ func (l Limits) orDefault() Limits {
 		Linger:       cmp.Or(l.Linger, 2*time.Second),
 		MessageSize:  cmp.Or(l.MessageSize, 256<<20),
 		ValueSize:    cmp.Or(l.ValueSize, 1<<20),
+		Expression:   cmp.Or(l.Expression, 20_000_000),
 	}
 }
 

@@ -137,7 +137,7 @@ func TestTraps(t *testing.T) {
 			{edit(top("<name" + placed + "'first'>a</name>")), plain + "unknown-attribute /tr:top/tr:name bad-attribute=insert bad-element=name"},
 			{edit(top("<ordered" + placed + "'before'><id>1</id></ordered>")), plain + "missing-attribute /tr:top/tr:ordered bad-attribute=key bad-element=ordered"},
 			{edit(top("<ordered" + placed + `'before' yang:key="[tr:id='9']" xmlns:tr="urn:example:traps"><id>1</id></ordered>`)),
-				plain + "bad-attribute [missing-instance] /tr:top/tr:ordered[tr:id='1']"},
+				plain + "bad-attribute [missing-instance] /tr:top/tr:ordered[tr:id='1'] bad-attribute=key bad-element=ordered"},
 			{edit(top("<limit xmlns:wd='urn:ietf:params:xml:ns:netconf:default:1.0' wd:default='x'>1</limit>")),
 				plain + "bad-attribute /tr:top/tr:limit bad-attribute=default bad-element=limit"},
 			{edit(top("<name>a</name><name>b</name>")), plain + "bad-element /tr:top/tr:name bad-element=name"},

@@ -166,7 +166,7 @@ func (r *request) reach(in, what string, do func(f *urls.Files, url string) erro
 		e.Tag = tree.TooBig
 	}
 	if errors.Is(err, urls.ErrNotFound) {
-		e.Tag = tree.DataMissing
+		e.Tag, e.Protocol = tree.DataMissing, false // which is one of the application only (RFC 6241 appendix A)
 	}
 	return e
 }

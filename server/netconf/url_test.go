@@ -63,7 +63,7 @@ func TestURLs(t *testing.T) {
 	c := f.dial(admin)
 	dir := f.reaching()
 	steps(t, map[string]*client{"A": c}, []step{
-		{deleteA, protocol + "data-missing /nc:rpc/nc:delete-config/nc:target/nc:url"},
+		{deleteA, plain + "data-missing /nc:rpc/nc:delete-config/nc:target/nc:url"},
 		{edit(top("<name>a</name><item><id>1</id><kind xmlns:x='urn:example:traps'>x:dog</kind><secret>&lt;&amp;]]&gt;</secret></item>")), success}, {commit, success},
 		{copyTo(urlA, "<running/>"), success}, {validateA, success},
 		{edit(top("<name>b</name>"), replaceAll), success}, {candidate, "<name>b</name>"},
@@ -74,7 +74,7 @@ func TestURLs(t *testing.T) {
 		{strings.Replace(copyTo("<url>file:///b.xml</url>", "<running/>"), "</copy-config>", `<with-defaults xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults">report-all</with-defaults></copy-config>`, 1), success},
 		{"<edit-config><target><candidate/></target>" + testOnly + "<url>file:///b.xml</url></edit-config>", success},
 		{copyTo("<url>file:///c.xml</url>", "<candidate/>"), success}, {copyTo("<url>file:///b.xml</url>", urlA), success}, {copyTo(urlA, urlA), success},
-		{editURL(testOnly + none), success}, {deleteA, success}, {validateA, protocol + "data-missing /nc:rpc/nc:validate/nc:source/nc:url"},
+		{editURL(testOnly + none), success}, {deleteA, success}, {validateA, plain + "data-missing /nc:rpc/nc:validate/nc:source/nc:url"},
 		{discard, success},
 	})
 	if f.store.Running().ID != 1 {

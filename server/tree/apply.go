@@ -234,7 +234,11 @@ func (e *editor) placeable(l list, ed *Edit) bool {
 	}
 	if (ed.Where == Before || ed.Where == After) && l.get(ed.Node.def, joinAnchor(ed.Anchor)) == nil {
 		err := e.fail(BadAttribute, "there is no entry "+schema.Path{{Node: ed.Node.def, Keys: ed.Anchor}}.String()+" to insert next to")
-		err.AppTag = "missing-instance"
+		attribute := "key"
+		if ed.Node.def.Kind == schema.LeafList {
+			attribute = "value"
+		}
+		err.AppTag, err.Info = "missing-instance", []Info{{Name: "bad-attribute", Value: attribute}, {Name: "bad-element", Value: ed.Node.def.Name}}
 		return false
 	}
 	return true

@@ -213,7 +213,7 @@ func TestEditErrors(t *testing.T) {
 		{"no such operation", system + `<name nc:operation="destroy"/></system>`, "bad-attribute /example-system:system/name bad-attribute=operation bad-element=name"},
 		{"insert where order is not the user's", system + `<port yang:insert="first">1</port></system>`, "unknown-attribute /example-system:system/port bad-attribute=insert bad-element=port"},
 		{"insert without an anchor", system + `<server yang:insert="before">q</server></system>`, "missing-attribute /example-system:system/server bad-attribute=value bad-element=server"},
-		{"insert beside nothing", system + `<server yang:insert="before" yang:value="nope">q</server></system>`, "bad-attribute missing-instance /example-system:system/server[.='q']"},
+		{"insert beside nothing", system + `<server yang:insert="before" yang:value="nope">q</server></system>`, "bad-attribute missing-instance /example-system:system/server[.='q'] bad-attribute=value bad-element=server"},
 		{"an anchor that is no key", `<user xmlns="urn:example:system"><realm>10</realm><id>a</id><note yang:insert="after" yang:key="[at='x']"><at>4</at></note></user>`,
 			"bad-attribute /example-system:user[realm='10'][id='a']/note bad-attribute=key bad-element=note"},
 		{"prefix in a value", system + `<transport>nope:x</transport></system>`, "invalid-value /example-system:system/transport"},

@@ -25,6 +25,8 @@ type Read struct {
 	// Depth bounds the levels shown of each node that the filter selects, itself the first of them; 0 is no bound. Keys are
 	// shown with their entries.
 	Depth int
+	// Budget bounds the nodes that the evaluation of an expression may meet; 0 is 20 million, a few seconds of one processor.
+	Budget int
 }
 
 // Write writes what is read. Nodes are handed to w as they are met. A *tree.Error says that the filter is none, before

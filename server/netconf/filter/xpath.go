@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -123,7 +124,7 @@ func (r Read) selections(ctx context.Context) (roots []*selection, whole bool, e
 	case r.Filter.expr == nil:
 		return r.Filter.roots, false, nil
 	}
-	eval := xpath.Eval{Plain: !r.Defaults.ReportsDefaults(), Budget: budget, Visible: r.visible}
+	eval := xpath.Eval{Plain: !r.Defaults.ReportsDefaults(), Budget: cmp.Or(r.Budget, budget), Visible: r.visible}
 	if r.State == nil {
 		eval.From, eval.Readable = xpath.Root(r.Config), r.readable()
 	} else {
