@@ -293,6 +293,7 @@ func (c *compiler) finish(n *Node) {
 	if n.Kind == Leaf || n.Kind == LeafList {
 		c.nodeType(n)
 		c.defaults(n, d)
+		n.Units = cmp.Or(n.Units, n.Type.Units)
 	}
 	for _, p := range withKeyword(d.props, "unique") {
 		c.unique(n, p)
@@ -330,21 +331,37 @@ func (c *compiler) keys(n *Node, d *definition) {
 	n.Children = slices.Concat(n.Keys, rest)
 }
 
+// unique finds the leaves of a unique statement. Their paths are those of schema nodes, which choices and cases are among.
 func (c *compiler) unique(n *Node, p *statement) {
 	var u Unique
 	for _, path := range strings.Fields(p.arg) {
 		var chain []*Node
-		at := n
+		at, d := n, c.sources[n]
 		for step := range strings.SplitSeq(path, "/") {
-			_, local, ok := strings.Cut(step, ":")
-			if !ok {
-				local = step
+			m, local, err := p.split(step)
+			if err != nil {
+				c.errs = append(c.errs, err)
+				return
 			}
-			if at = at.ChildNamed(local); at == nil {
+			next := find1(d.kids, m, local)
+			if next == nil {
+				next = find1(d.kids, nil, local) // of a grouping that another module uses
+			}
+			if next == nil {
 				c.errs = append(c.errs, p.errorf("unique: no leaf %q below %s", path, n.path))
 				return
 			}
+			if d = next; d.keyword == "choice" || d.keyword == "case" {
+				continue
+			}
+			if at = at.Child(d.module.Name, d.name); at == nil {
+				return // a feature switches it off: nothing can be compared
+			}
 			chain = append(chain, at)
+		}
+		if at.Kind != Leaf {
+			c.errs = append(c.errs, p.errorf("unique: %q below %s is no leaf", path, n.path))
+			return
 		}
 		u.Leaves = append(u.Leaves, chain)
 	}
@@ -352,6 +369,9 @@ func (c *compiler) unique(n *Node, p *statement) {
 }
 
 func (c *compiler) defaults(n *Node, d *definition) {
+	if n.IsKey() {
+		return // a key is always given (RFC 7950 section 7.8.2)
+	}
 	stated := withKeyword(d.props, "default")
 	lex := Lexical{Schema: true, Module: func(prefix string) *Module { return n.Module }}
 	values := make([]string, 0, len(stated))
@@ -359,7 +379,7 @@ func (c *compiler) defaults(n *Node, d *definition) {
 		values = append(values, s.arg)
 		lex.Module = s.unit.resolve
 	}
-	if len(stated) == 0 && n.Type.hasDefault && !n.Mandatory && n.MinElements == 0 && !n.IsKey() {
+	if len(stated) == 0 && n.Type.hasDefault && !n.Mandatory && n.MinElements == 0 {
 		values, lex.Module = append(values, n.Type.typedefDefault), n.Type.defaultUnit.resolve
 	}
 	for _, v := range values {
@@ -369,9 +389,6 @@ func (c *compiler) defaults(n *Node, d *definition) {
 			continue
 		}
 		n.Default = append(n.Default, canonical)
-	}
-	if n.Units == "" {
-		n.Units = n.Type.Units
 	}
 }
 

@@ -112,7 +112,7 @@ func expandUses(s *statement, m *Module, depth int) ([]*definition, error) {
 		errs = append(errs, refine(holder, r))
 	}
 	for _, a := range s.all("augment") {
-		target := holder.descend(a, a.arg, m)
+		target := holder.descend(a, a.arg, nil)
 		if target == nil {
 			errs = append(errs, a.errorf("augment: no %q in grouping %q", a.arg, s.arg))
 			continue

@@ -80,8 +80,19 @@ func (e *featureExpr) factor() (bool, error) {
 		return false, err
 	}
 	e.words = e.words[1:]
-	if !m.featureExists[local] {
+	if m.features[local] == nil {
 		return false, fmt.Errorf("module %q has no feature %q", m.Name, local)
 	}
-	return m.featureSet[local], nil
+	return m.supports(local)
+}
+
+// supports reports whether a feature is switched on, and its own if-feature is true (RFC 7950 section 7.20.1).
+func (m *Module) supports(feature string) (bool, error) {
+	if !m.featureSet[feature] {
+		return false, nil
+	}
+	m.featureSet[feature] = false // while it is looked at: one that depends on itself is not supported
+	missing, err := supported(m.features[feature].subs)
+	m.featureSet[feature] = true
+	return missing == "" && err == nil, err
 }

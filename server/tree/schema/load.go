@@ -49,6 +49,9 @@ func Compile(fsys fs.FS, sources ...Source) (*Schema, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(l.implement(), l.settleFeatures()); err != nil {
+		return nil, err
+	}
 	modules := slices.SortedFunc(maps.Values(l.modules), func(a, b *Module) int { return cmp.Compare(a.Name, b.Name) })
 	return compile(modules)
 }
@@ -99,7 +102,7 @@ func (l *loader) module(name, revision string) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Name: name, Text: text, featureSet: map[string]bool{}, featureExists: map[string]bool{}}
+	m := &Module{Name: name, Text: text, featureSet: map[string]bool{}, features: map[string]*statement{}}
 	m.unit = &unit{module: m, prefixes: map[string]*Module{}}
 	m.unit.owner = m.unit
 	top := newStatement(parsed, nil, m.unit)
@@ -169,18 +172,59 @@ func (l *loader) include(m *Module, u *unit) error {
 func (m *Module) setFeatures(want Source) error {
 	for _, u := range m.unit.all() {
 		for _, s := range u.top.all("feature") {
-			m.featureExists[s.arg] = true
+			m.features[s.arg] = s
 			if slices.Contains(want.Features, s.arg) || slices.Contains(want.Features, "*") {
 				m.featureSet[s.arg] = true
 			}
 		}
 	}
 	for _, f := range want.Features {
-		if f != "*" && !m.featureExists[f] {
+		if f != "*" && m.features[f] == nil {
 			return fmt.Errorf("module %q has no feature %q", m.Name, f)
 		}
 	}
-	m.Features = slices.Sorted(maps.Keys(m.featureSet))
+	return nil
+}
+
+// settleFeatures lists the features of each module that are supported.
+func (l *loader) settleFeatures() error {
+	for _, m := range l.modules {
+		for f := range m.featureSet {
+			ok, err := m.supports(f)
+			if err != nil {
+				return err
+			}
+			if ok {
+				m.Features = append(m.Features, f)
+			}
+		}
+		slices.Sort(m.Features)
+	}
+	return nil
+}
+
+// implement makes those modules implemented whose nodes an implemented one augments or deviates from (RFC 7950 section 5.6.5).
+func (l *loader) implement() error {
+	for changed := true; changed; {
+		changed = false
+		for _, m := range l.modules {
+			if !m.Implemented {
+				continue
+			}
+			for _, u := range m.unit.all() {
+				for _, s := range slices.Concat(u.top.all("augment"), u.top.all("deviation")) {
+					first, _, _ := strings.Cut(strings.TrimPrefix(s.arg, "/"), "/")
+					target, _, err := s.split(first)
+					if err != nil {
+						return err
+					}
+					if !target.Implemented {
+						target.Implemented, changed = true, true
+					}
+				}
+			}
+		}
+	}
 	return nil
 }
 

@@ -53,19 +53,19 @@ type Schema struct {
 type Module struct {
 	Name, Namespace, Revision string // Revision is "" when the text has none
 	// Prefix is the module's own, made unique among all modules of the schema by a number when two collide.
-	Prefix        string
-	Implemented   bool // false: read for its typedefs, groupings and identities only
-	Features      []string
-	Deviations    []*Module    // implemented modules that deviate this one
-	Submodules    []*Submodule // in the order of the include statements
-	Text          string       // the YANG text as loaded, for get-schema
-	Description   string
-	Contact       string
-	YANGVersion   string // "1" or "1.1"
-	Organization  string
-	featureSet    map[string]bool
-	featureExists map[string]bool
-	unit          *unit
+	Prefix       string
+	Implemented  bool // false: read for its typedefs, groupings and identities only
+	Features     []string
+	Deviations   []*Module    // implemented modules that deviate this one
+	Submodules   []*Submodule // in the order of the include statements
+	Text         string       // the YANG text as loaded, for get-schema
+	Description  string
+	Contact      string
+	YANGVersion  string // "1" or "1.1"
+	Organization string
+	featureSet   map[string]bool
+	features     map[string]*statement
+	unit         *unit
 }
 
 // Submodule is a part of a module kept in a file of its own.

@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -212,22 +214,23 @@ func message(p *statement) Message {
 	return Message{flow(p.value("error-message")), p.value("error-app-tag")}
 }
 
-// enums reads the enum statements: a full list, or a choice among those of the typedef (RFC 7950 section 9.6.4).
+// enums reads the enum statements: a full list, or a choice among those of the typedef (RFC 7950 section 9.6.4). Those that a feature
+// switches off count for the numbers of the others.
 func (t *Type) enums(list []*statement) error {
 	base := t.Enums
 	if len(list) > 0 {
 		t.Enums = nil
 	}
-	next := int64(0)
+	next := int64(math.MinInt64) // none yet
 	for _, s := range list {
-		if missing, err := supported(s.subs); err != nil {
-			return err
-		} else if missing != "" {
-			continue
-		}
 		e := Enum{Name: s.arg, Value: next}
+		if next == math.MinInt64 {
+			e.Value = 0
+		}
 		if i := slices.IndexFunc(base, func(b Enum) bool { return b.Name == s.arg }); i >= 0 {
 			e.Value = base[i].Value
+		} else if len(base) > 0 {
+			return s.errorf("enum %q is none of the type that is restricted", s.arg)
 		}
 		if v := s.value("value"); v != "" {
 			var err error
@@ -236,7 +239,13 @@ func (t *Type) enums(list []*statement) error {
 			}
 		}
 		next = max(next, e.Value+1)
-		t.Enums = append(t.Enums, e)
+		missing, err := supported(s.subs)
+		if err != nil {
+			return err
+		}
+		if missing == "" {
+			t.Enums = append(t.Enums, e)
+		}
 	}
 	return nil
 }
@@ -248,14 +257,11 @@ func (t *Type) bits(list []*statement) error {
 	}
 	next := uint64(0)
 	for _, s := range list {
-		if missing, err := supported(s.subs); err != nil {
-			return err
-		} else if missing != "" {
-			continue
-		}
 		pos := next
 		if i := slices.IndexFunc(base, func(b Bit) bool { return b.Name == s.arg }); i >= 0 {
 			pos = uint64(base[i].Position)
+		} else if len(base) > 0 {
+			return s.errorf("bit %q is none of the type that is restricted", s.arg)
 		}
 		if v := s.value("position"); v != "" {
 			var err error
@@ -264,8 +270,14 @@ func (t *Type) bits(list []*statement) error {
 			}
 		}
 		next = max(next, pos+1)
-		t.Bits = append(t.Bits, Bit{s.arg, uint32(pos)})
+		missing, err := supported(s.subs)
+		if err != nil {
+			return err
+		}
+		if missing == "" {
+			t.Bits = append(t.Bits, Bit{s.arg, uint32(pos)})
+		}
 	}
-	slices.SortFunc(t.Bits, func(a, b Bit) int { return int(int64(a.Position) - int64(b.Position)) })
+	slices.SortFunc(t.Bits, func(a, b Bit) int { return cmp.Compare(a.Position, b.Position) })
 	return nil
 }

@@ -200,7 +200,7 @@ func (c *checker) refers(i *xpath.Item, t *schema.Type, value string) bool {
 		if _, err := t.ParseCanonical(value); err != nil {
 			return false
 		}
-		return !t.RequireInstance || c.unseen(t.Target) || len(xpath.Targets(i, t.Leafref, value)) > 0
+		return !t.RequireInstance || c.unseen(t.Target) || len(xpath.Targets(i, t.Leafref, value, c.holds)) > 0
 	case schema.InstanceID:
 		p, err := t.ParsePath(value)
 		return err == nil && (!t.RequireInstance || c.unseen(p.Last().Node) || c.exists(p))

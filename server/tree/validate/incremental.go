@@ -124,9 +124,17 @@ func (in *increment) note(rule reader, path schema.Path, n *tree.Node, ch tree.C
 	if depth > len(path) {
 		depth = len(path)
 	}
-	gone := rule.target && rule.part == partRef
-	if gone && (n != ch.Old && ch.Old == nil || !in.lost(rule, path, n)) {
-		return
+	var gone []string
+	switch {
+	case rule.part != partRef:
+	case rule.def.Type.Base != schema.Leafref:
+		if !in.delta.referred(rule.def, "") {
+			return
+		}
+	case rule.target:
+		if gone = in.lost(rule.def, path, n, ch); len(gone) == 0 {
+			return
+		}
 	}
 	anchor := path[:depth]
 	t := task{rule, anchor.String()}
@@ -136,22 +144,21 @@ func (in *increment) note(rule reader, path schema.Path, n *tree.Node, ch tree.C
 		in.work[t] = w
 		in.order = append(in.order, t)
 	}
-	if gone && rule.def.Type.Base == schema.Leafref {
-		w.gone[n.Value()] = true
-	} else {
-		w.all = true
+	for _, value := range gone {
+		w.gone[value] = true
 	}
+	w.all = w.all || gone == nil
 }
 
-// lost reports whether a node that was a leafref's target went away, with that value, while something may refer to it.
-func (in *increment) lost(rule reader, path schema.Path, n *tree.Node) bool {
-	if rule.def.Type.Base != schema.Leafref {
-		return true
+// lost gives the values that a leafref's target had, or had by default, before the change and that leafrefs have after it.
+func (in *increment) lost(def *schema.Node, path schema.Path, n *tree.Node, ch tree.Change) (gone []string) {
+	if ch.Old != nil {
+		if now := in.root.Node.Get(path); now == nil || now.Value() != n.Value() {
+			gone = append(gone, n.Value())
+		}
 	}
-	if now := in.root.Node.Get(path); now != nil && now.Value() == n.Value() {
-		return false
-	}
-	return in.delta.referred(rule.def, n.Value())
+	gone = append(gone, n.Schema().Default...)
+	return slices.DeleteFunc(gone, func(value string) bool { return !in.delta.referred(def, value) })
 }
 
 // run looks again at the rules that were noted.

@@ -23,7 +23,7 @@ type uniqueKey struct {
 	which int
 }
 
-// refKey is a value of a leafref.
+// refKey is a value of a leafref; of a union or instance-identifier it is "" whatever the value.
 type refKey struct {
 	def   *schema.Node
 	value string
@@ -148,8 +148,12 @@ func (d *delta) below(path schema.Path, n *tree.Node, sign int) {
 	if nr == nil || !nr.ruled {
 		return
 	}
-	if nr.refs && def.Type.Base == schema.Leafref {
+	switch {
+	case !nr.refs:
+	case def.Type.Base == schema.Leafref:
 		d.refs[refKey{def, n.Value()}] += sign
+	default:
+		d.refs[refKey{def, ""}] += sign
 	}
 	for kid := range n.Children() {
 		if !kid.IsList() {
@@ -171,7 +175,7 @@ func (d *delta) below(path schema.Path, n *tree.Node, sign int) {
 	}
 }
 
-// referred reports whether a leafref still has a value after the change.
+// referred reports whether a leafref still has a value after the change; "" stands for all values of a union or instance-identifier.
 func (d *delta) referred(def *schema.Node, value string) bool {
 	key := refKey{def, value}
 	return d.index.refs[key]+d.refs[key] > 0

@@ -16,7 +16,31 @@ import (
 
 func rules(t testing.TB) (*schema.Schema, *Rules) {
 	t.Helper()
-	s, err := schema.Compile(os.DirFS("testdata"), schema.Source{Name: "example-rules", Implement: true})
+	return worlds[0].rules(t)
+}
+
+// world is a set of modules, and a valid configuration of them to wander from.
+type world struct {
+	modules []string
+	start   string
+}
+
+var worlds = []world{
+	{[]string{"example-rules"}, rulesStart},
+	{[]string{"example-rules", "example-across"}, rulesStart + `, "example-across:person": [{"name": "g1", "deputy": "g2", "team": "g1"}, {"name": "g2"}]`},
+}
+
+const rulesStart = `"example-rules:top": {"port": [1], "flags": "a"},
+	"example-rules:group": [{"name": "g1", "weight": 3, "member": [{"id": 1}, {"id": 2}]}, {"name": "g2", "high": 2, "member": [{"id": 3}]}],
+	"example-rules:ref": [{"id": 1, "group": "g1"}]`
+
+func (w world) rules(t testing.TB) (*schema.Schema, *Rules) {
+	t.Helper()
+	var sources []schema.Source
+	for _, m := range w.modules {
+		sources = append(sources, schema.Source{Name: m, Implement: true})
+	}
+	s, err := schema.Compile(os.DirFS("testdata"), sources...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,13 +61,21 @@ func randomValue(rnd *rand.Rand, def *schema.Node) string {
 	case schema.Bits:
 		return pick("", "a", "a b", "c")
 	case schema.IdentityRef:
-		return pick("example-rules:radio", "example-rules:lte", "example-rules:wire")
+		return pick(identities(def.Schema(), t)...)
 	case schema.Empty:
 		return ""
 	case schema.Union:
+		if def.Name == "value" {
+			return pick("any", "3", "2", "example-across:fibre")
+		}
 		return pick("g1", "g2", "none")
 	case schema.InstanceID:
-		return pick("/example-rules:group[name='g1']", "/example-rules:top/limit", "/example-rules:ref[id='1']/group", "/example-rules:top/port[.='1']")
+		targets := []string{"/example-rules:group[name='g1']", "/example-rules:top/limit", "/example-rules:ref[id='1']/group", "/example-rules:top/port[.='1']"}
+		if def.Module.Name == "example-across" {
+			targets = append(targets, "/example-across:person[name='g2']", "/example-rules:top/example-across:glass", "/example-rules:top/example-across:level[.='2']",
+				"/example-rules:group[name='g1']/example-across:owner", "/example-rules:top/example-across:volume", "/example-rules:top/example-across:note/what")
+		}
+		return pick(targets...)
 	case schema.String:
 		if def.IsKey() {
 			return pick("g1", "g2", "g3")
@@ -51,6 +83,21 @@ func randomValue(rnd *rand.Rand, def *schema.Node) string {
 		return pick("g1", "abc", "aad", "g2")
 	}
 	return fmt.Sprint(rnd.IntN(5))
+}
+
+// identities are the values of an identityref.
+func identities(s *schema.Schema, t *schema.Type) (list []string) {
+	for _, id := range s.Identities {
+		if id.DerivedFrom(t.Identities[0]) {
+			list = append(list, id.QualifiedName())
+		}
+	}
+	return list
+}
+
+// randomAny is the content of an anydata.
+func randomAny(rnd *rand.Rand) string {
+	return []string{"", `<top xmlns="urn:example:rules"><size>2</size></top>`, `<person><name>g1</name></person>`, `<strange><a>1</a><a>2</a></strange>`}[rnd.IntN(4)]
 }
 
 // randomPath goes down to a random node and invents keys on the way.
@@ -86,19 +133,24 @@ func randomEdit(rnd *rand.Rand, s *schema.Schema) tree.Edit {
 		return tree.At(s, path, tree.Remove, nil)
 	}
 	var content *tree.Node
-	if def.Kind == schema.Leaf {
+	switch def.Kind {
+	case schema.Leaf:
 		content = tree.NewLeaf(def, randomValue(rnd, def))
+	case schema.AnyData:
+		content = tree.NewLeaf(def, randomAny(rnd))
 	}
 	ed := tree.At(s, path, tree.Merge, content)
 	return ed
 }
 
-// start is a valid configuration to wander from.
 func start(t testing.TB, s *schema.Schema) *tree.Node {
 	t.Helper()
-	root, err := tree.DecodeJSON(strings.NewReader(`{"example-rules:top": {"port": [1], "flags": "a"},
-		"example-rules:group": [{"name": "g1", "weight": 3, "member": [{"id": 1}, {"id": 2}]}, {"name": "g2", "high": 2, "member": [{"id": 3}]}],
-		"example-rules:ref": [{"id": 1, "group": "g1"}]}`), s.Root, tree.DecodeOptions{})
+	return worlds[0].begin(t, s)
+}
+
+func (w world) begin(t testing.TB, s *schema.Schema) *tree.Node {
+	t.Helper()
+	root, err := tree.DecodeJSON(strings.NewReader("{"+w.start+"}"), s.Root, tree.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,13 +178,17 @@ func jsonOf(t testing.TB, n *tree.Node) string {
 }
 
 // lint asks yanglint for its verdict.
-func lint(t testing.TB, dir, config string) (valid bool, says string) {
+func (w world) lint(t testing.TB, dir, config string) (valid bool, says string) {
 	t.Helper()
 	file := filepath.Join(dir, "data.json")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "yanglint", "-p", "testdata", "-t", "config", "testdata/example-rules.yang", file).CombinedOutput()
+	args := []string{"-p", "testdata", "-t", "config"}
+	for _, m := range w.modules {
+		args = append(args, "testdata/"+m+".yang")
+	}
+	out, err := exec.CommandContext(t.Context(), "yanglint", append(args, file)...).CombinedOutput()
 	if err != nil {
 		if _, ok := err.(*exec.ExitError); !ok {
 			t.Fatalf("yanglint: %v (Debian package libyang2-tools)", err)
@@ -143,16 +199,22 @@ func lint(t testing.TB, dir, config string) (valid bool, says string) {
 
 // TestVerdictsAgreeWithYanglint wanders through random configurations, from valid one to valid one, and compares.
 func TestVerdictsAgreeWithYanglint(t *testing.T) {
-	s, r := rules(t)
+	for _, w := range worlds {
+		t.Run(strings.Join(w.modules, " and "), func(t *testing.T) { w.compareVerdicts(t) })
+	}
+}
+
+func (w world) compareVerdicts(t *testing.T) {
+	s, r := w.rules(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	dir := t.TempDir()
 	const trees = 300
 	valid := 0
-	at := start(t, s)
+	at := w.begin(t, s)
 	for i := range trees {
 		next := mutate(t, rnd, s, at, 1+rnd.IntN(3))
 		config := jsonOf(t, next)
-		want, says := lint(t, dir, config)
+		want, says := w.lint(t, dir, config)
 		err := r.Check(nil, next)
 		if (err == nil) != want {
 			t.Errorf("tree %d: we say %v, yanglint says %v:\n%s\n%s", i, err, want, says, config)
@@ -170,10 +232,16 @@ func TestVerdictsAgreeWithYanglint(t *testing.T) {
 // TestIncrementalAgreesWithFull wanders the same way, further, and compares the validation of the change with that of the
 // whole: not the verdict only but every error.
 func TestIncrementalAgreesWithFull(t *testing.T) {
-	s, r := rules(t)
+	for _, w := range worlds {
+		t.Run(strings.Join(w.modules, " and "), func(t *testing.T) { w.compareIncremental(t) })
+	}
+}
+
+func (w world) compareIncremental(t *testing.T) {
+	s, r := w.rules(t)
 	for seed := range uint64(8) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
-		at := start(t, s)
+		at := w.begin(t, s)
 		valid := 0
 		for i := range 3000 {
 			next := mutate(t, rnd, s, at, 1+rnd.IntN(4))

@@ -196,14 +196,17 @@ func (r *Rules) references(n *schema.Node, t *schema.Type) bool {
 		if !t.RequireInstance {
 			return false
 		}
-		reads := xpath.LeafrefReads(n, t)
+		reads, all := xpath.LeafrefReads(n, t)
+		if all && n.Config {
+			r.anything = append(r.anything, reader{def: n, anchor: r.schema.Root, part: partRef})
+		}
 		for i, read := range reads {
 			r.register(read.Node, reader{def: n, anchor: read.Anchor, part: partRef, target: i == len(reads)-1})
 		}
 		return true
 	case schema.InstanceID:
 		if t.RequireInstance && n.Config {
-			r.anything = append(r.anything, reader{def: n, anchor: r.schema.Root, part: partRef, target: true})
+			r.anything = append(r.anything, reader{def: n, anchor: r.schema.Root, part: partRef})
 		}
 		return t.RequireInstance
 	case schema.Union:

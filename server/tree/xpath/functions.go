@@ -195,7 +195,7 @@ func deref(c *context, f call) Value {
 			return c.readable(NodeSet{target})
 		}
 	case t.Base == schema.Leafref:
-		return c.readable(Targets(i, t.Leafref, i.Node.Value()))
+		return c.readable(Targets(i, t.Leafref, i.Node.Value(), c.Visible))
 	}
 	return NodeSet(nil)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // Targets finds the instances that a leafref at i with that value refers to (RFC 7950 section 9.9): the leaves that its
-// path leads to and that have the value. Where the path and the value give all keys of a list, it is looked up.
-func Targets(i *Item, p *schema.LeafrefPath, value string) NodeSet {
+// path leads to and that have the value. Where the path and the value give all keys of a list, it is looked up. visible is that of Eval.
+func Targets(i *Item, p *schema.LeafrefPath, value string, visible func(parent *Item, def *schema.Node) bool) NodeSet {
 	at := i
 	if p.Up < 0 {
 		at = i.top()
@@ -19,7 +19,7 @@ func Targets(i *Item, p *schema.LeafrefPath, value string) NodeSet {
 			return nil
 		}
 	}
-	t := targets{from: i, value: value}
+	t := targets{from: i, value: value, visible: visible}
 	t.descend(at, p.Steps)
 	return t.found
 }
@@ -28,12 +28,14 @@ type targets struct {
 	from  *Item
 	value string
 	found NodeSet
+	// visible decides whether what exists by default does exist.
+	visible func(parent *Item, def *schema.Node) bool
 }
 
 func (t *targets) descend(at *Item, steps []schema.LeafrefStep) {
 	def := steps[0].Node
 	n, _ := at.Node.EffectiveChild(def)
-	if n == nil {
+	if n == nil || len(def.Whens) > 0 && t.visible != nil && at.Node.Child(def) == nil && !t.visible(at, def) {
 		return
 	}
 	last := len(steps) == 1

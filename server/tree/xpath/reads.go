@@ -131,34 +131,41 @@ func (a *analysis) deref(p place) []place {
 		return nil
 	}
 	var end place
-	for _, r := range LeafrefReads(p.def, t) {
+	reads, all := leafrefReads(p.def, t, a.depth)
+	a.all = a.all || all
+	for _, r := range reads {
 		end = place{r.Node, higher(p.anchor, r.Anchor)}
 		a.read(end)
 	}
 	return []place{end}
 }
 
-// LeafrefReads returns what decides whether a leafref at from has a target: the keys that predicates compare, and last the
-// target.
-func LeafrefReads(from *schema.Node, t *schema.Type) []Read {
+// LeafrefReads returns what decides whether a leafref at from has a target: the keys that predicates compare, whether what the path
+// leads through exists by default, and last the target. all is true when that cannot be told.
+func LeafrefReads(from *schema.Node, t *schema.Type) (reads []Read, all bool) {
+	return leafrefReads(from, t, 0)
+}
+
+func leafrefReads(from *schema.Node, t *schema.Type, depth int) (reads []Read, all bool) {
 	anchor := from.Schema().Root
 	for up, at := t.Leafref.Up, from; up > 0; up-- {
 		at = at.Parent
 		anchor = at
 	}
-	var reads []Read
+	a := analysis{from: place{from, from}, root: from.Schema().Root, seen: map[Read]bool{}, depth: depth}
 	for _, s := range t.Leafref.Steps {
+		a.condition(place{s.Node, anchor})
 		for _, p := range s.Predicates {
 			above := from
 			for range p.Up {
 				above = above.Parent
 			}
 			for _, d := range p.Down {
-				reads = append(reads, Read{d, above})
+				a.reads = append(a.reads, Read{d, above})
 			}
 		}
 	}
-	return append(reads, Read{t.Target, anchor})
+	return append(a.reads, Read{t.Target, anchor}), a.all
 }
 
 func (a *analysis) path(p path, at []place) []place {
