@@ -32,7 +32,7 @@ func (x *execution) readValues() bool {
 		}
 		values, advice, bad, err := x.readValue(e.arg, words[e.arg.leaf])
 		if err != nil {
-			x.refuse(bad, codeOf(e.arg.kind, err), err.Error()+x.reminder(), "")
+			x.refuse(bad, codeOf(err), err.Error()+x.reminder(), "")
 			good = false
 			values = []string{""}
 		}
@@ -44,10 +44,9 @@ func (x *execution) readValues() bool {
 	return good && x.complete()
 }
 
-// codeOf is the kind of an error about a value: a key that cannot be undone, and an entry that cannot be written as a prefix, are well
-// within the range of what can be written.
-func codeOf(k *kind, err error) string {
-	if errors.Is(err, errType7) || k == kinds["protocol"] || k == kinds["port"] {
+// codeOf is the kind of an error about a value.
+func codeOf(err error) string {
+	if _, ok := errors.AsType[*unreadableError](err); ok {
 		return Unreadable
 	}
 	return OutOfRange

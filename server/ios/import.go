@@ -194,6 +194,9 @@ func (im *importer) choose(l *line, words []word) (at int, f *found, m *miss) {
 			if m == nil || missed.at > m.at {
 				at, m = i, missed
 			}
+			if missed.at == len(words) && !ended {
+				return at, nil, m // rather an incomplete command of this mode than another one
+			}
 		}
 	}
 	if last := len(im.frames) - 1; im.frames[last].mode.open && m.at == 0 {
@@ -234,7 +237,8 @@ func (im *importer) carryOut(l *line, f *found) {
 		return
 	}
 	if f.row.refuse != "" {
-		im.refuse(&f.words[0], OutOfRange, f.row.refuse, "")
+		code, message, _ := strings.Cut(f.row.refuse, " ")
+		im.refuse(&f.words[0], code, message, "")
 		return
 	}
 	x := &execution{importer: im, found: f, line: l, path: slices.Clip(fr.path)}
@@ -322,6 +326,9 @@ func (im *importer) explain(words []word, m *miss) (code, message, hint string) 
 		mind = " (" + m.mind + ")"
 	}
 	if m.at == len(words) {
+		if len(wanted) > 1 {
+			list = "one of " + list
+		}
 		return Missing, "incomplete command: " + list + " is missing" + mind, ""
 	}
 	text := words[m.at].text
@@ -331,11 +338,14 @@ func (im *importer) explain(words []word, m *miss) (code, message, hint string) 
 	case len(m.wanted) == 0:
 		return Unreadable, fmt.Sprintf("%q is too much: the command ends before it%s", text, mind), ""
 	}
+	where := im.whereElse(words)
 	hint = m.suggest(text)
-	if m.at > 0 {
+	switch {
+	case m.at > 0 && where != "":
+		return Unreadable, fmt.Sprintf("%q cannot stand here, but %s%s; %s", text, list, mind, where), ""
+	case m.at > 0:
 		return Unreadable, fmt.Sprintf("%q cannot stand here, but %s%s", text, list, mind), hint
-	}
-	if where := im.whereElse(words); where != "" {
+	case where != "":
 		return Unreadable, fmt.Sprintf("%q is no command here; %s", text, where), ""
 	}
 	return Unreadable, fmt.Sprintf("%q is no command that concerns Proxy Mobile IPv6", text), hint
@@ -354,7 +364,7 @@ func (im *importer) whereElse(words []word) string {
 	slices.Sort(modes)
 	switch {
 	case len(modes) > 0:
-		return "it belongs to the mode " + strings.Join(modes, " or ")
+		return "the command belongs to the mode " + strings.Join(modes, " or ")
 	case len(others) > 0:
 		return "it is one of the other dialect, see --from"
 	}

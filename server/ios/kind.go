@@ -46,12 +46,23 @@ var kinds = map[string]*kind{
 	"protocol": {what: "protocol", read: one(readProtocol), write: writeProtocol, fits: all(func(w string) bool { return !withPorts(strings.ToLower(w)) })},
 	"port":     {what: "port", read: one(readPort)},
 	"watch":    {what: "address, length", read: readLength, write: writeLength},
+	"address4": {what: "IPv4 address", write: writePrefix(".")},
+	"address6": {what: "IPv6 address", write: writePrefix(":")},
 	"prefix4":  {what: "IPv4 prefix", read: readLength, write: writePrefix(".")},
 	"prefix6":  {what: "IPv6 prefix", read: readLength, write: writePrefix(":")},
 	// ranges that are published and narrower than ours
 	"1..128000":  published(1, 128000),
 	"100..65535": published(100, 65535),
 	"10..3600":   published(10, 3600),
+}
+
+// unreadableError is about a word that means nothing, as opposed to a value that is too large or too small.
+type unreadableError struct{ text string }
+
+func (e *unreadableError) Error() string { return e.text }
+
+func unreadable(format string, args ...any) error {
+	return &unreadableError{fmt.Sprintf(format, args...)}
 }
 
 // one makes a reader of a single word.
@@ -219,7 +230,7 @@ func writeLength(value string) ([]string, bool) {
 	return []string{address, length}, ok
 }
 
-// writePrefix writes the prefixes of one family, whose addresses have mark in them.
+// writePrefix writes the addresses and prefixes of one family, which have mark in them.
 func writePrefix(mark string) func(string) ([]string, bool) {
 	return func(value string) ([]string, bool) { return []string{value}, strings.Contains(value, mark) }
 }
@@ -236,7 +247,7 @@ func readProtocol(w string) (string, error) {
 	if isNumber(w) {
 		return w, nil
 	}
-	return "", fmt.Errorf("unknown protocol %q: a number, ip, or one of %s", w, strings.Join(slices.Sorted(maps.Keys(protocols)), ", "))
+	return "", unreadable("unknown protocol %q: a number, ip, or one of %s", w, strings.Join(slices.Sorted(maps.Keys(protocols)), ", "))
 }
 
 func writeProtocol(value string) ([]string, bool) {
@@ -259,5 +270,5 @@ func readPort(w string) (string, error) {
 	if isNumber(w) {
 		return w, nil
 	}
-	return "", fmt.Errorf("unknown port %q: give its number", w)
+	return "", unreadable("unknown port %q: give its number", w)
 }

@@ -36,12 +36,18 @@ func (p *printer) line(words string) {
 
 // mode writes what the commands of a mode say of the node n.
 func (p *printer) mode(m *mode, n *tree.Node, path schema.Path) {
-	for _, c := range m.commands {
-		if c.in(p.dialect) && !c.readOnly {
-			p.instances(c, c.at, instance{node: n, path: path})
+	for i, c := range m.commands {
+		group := []*command{c}
+		if c.ordered() {
+			group = slices.DeleteFunc(slices.Clone(m.commands[i:]), func(o *command) bool { return o.row.at != c.row.at })
 		}
+		p.instances(group, c.at, instance{node: n, path: path})
 	}
 }
+
+// ordered reports whether the command makes entries of a list whose order means something: they are written one by one, whichever command
+// makes each.
+func (c *command) ordered() bool { return len(c.at) > 0 && c.node().UserOrdered }
 
 // instance is a node that a command is about.
 type instance struct {
@@ -57,12 +63,14 @@ type looked struct {
 	ok          bool
 }
 
-// instances writes a command for each node that chain leads to.
-func (p *printer) instances(c *command, chain []*schema.Node, i instance) {
+// instances writes the commands of a group for each node that chain leads to.
+func (p *printer) instances(group []*command, chain []*schema.Node, i instance) {
 	if len(chain) == 0 {
 		i.seen = map[string]looked{}
-		for p.command(c, i) {
-			continue // once for each value of a leaf-list
+		for _, c := range group {
+			for c.in(p.dialect) && !c.readOnly && p.command(c, i) {
+				continue // once for each value of a leaf-list
+			}
 		}
 		return
 	}
@@ -78,10 +86,10 @@ func (p *printer) instances(c *command, chain []*schema.Node, i instance) {
 			for n, k := range chain[0].Keys {
 				keys[k.Name] = e.Keys()[n]
 			}
-			p.instances(c, chain[1:], instance{node: e, path: append(slices.Clip(i.path), e.Step()), keys: keys})
+			p.instances(group, chain[1:], instance{node: e, path: append(slices.Clip(i.path), e.Step()), keys: keys})
 		}
 	default:
-		p.instances(c, chain[1:], instance{node: kid, path: i.path.Append(chain[0]), keys: i.keys})
+		p.instances(group, chain[1:], instance{node: kid, path: i.path.Append(chain[0]), keys: i.keys})
 	}
 }
 

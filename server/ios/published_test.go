@@ -133,3 +133,12 @@ func compareFile(t *testing.T, name, got string) {
 		t.Errorf("%s differs; got\n%s", name, got)
 	}
 }
+
+// seed is read for seeds of a fuzz target, which fails without them.
+func seed(name string) string {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}

@@ -129,7 +129,7 @@ func (i *Item) write(w io.Writer) {
 	if i.Column > 0 {
 		fmt.Fprintf(w, "%s%s^\n", strings.Repeat(" ", len(margin)), strings.Repeat(" ", i.Column-1))
 	}
-	fmt.Fprintf(w, "%% %s %s\n", i.Code, printable(message))
+	fmt.Fprintf(w, "%% %s\n", strings.TrimSpace(i.Code+" "+printable(message)))
 }
 
 // printable keeps a text from changing a terminal, and each character one column wide.

@@ -21,7 +21,7 @@ var domainRows = joined(authRows, []row{
 	{ids: "EXT-21", syntax: "mn-profile-load-aaa", set: "profile-from-aaa=true"},
 	{ids: "DOM-07", syntax: "lma {id}", at: "lma", enters: "domain-lma"},
 	{ids: "EXT-21", syntax: "mag {id}", at: "mag", enters: "domain-mag"},
-	{ids: "DOM-03", syntax: "nai {id}", at: "nai", enters: "domain-nai"},
+	{ids: "DOM-03", syntax: "nai {id}", at: "nai", enters: "domain-nai", mind: "user@realm or @realm"},
 	{ids: "MMAP-01", syntax: "mobile-map {name} {sequence}", at: "mobile-map/entry", enters: "mobile-map"},
 })
 

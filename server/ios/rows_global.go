@@ -103,19 +103,21 @@ var aaaRows = []row{
 		at: "system/aaa/accounting/mobile", set: "broadcast=true", clears: "group"},
 	{ids: "AAA-03", syntax: "aaa accounting mobile {name} [start-stop] group {group*} [group {group*}] [group {group*}] [group {group*}]",
 		at: "system/aaa/accounting/mobile", clears: "group broadcast"},
+	{ids: "AAA-03", syntax: "aaa accounting mobile {name} [start-stop] [broadcast] group diameter", at: "system/aaa/accounting/mobile", readOnly: true,
+		refuse: "E-MUST Diameter is not supported: name a group of RADIUS servers, or radius for all of them"},
 	{ids: "RAD-10", syntax: "aaa server radius dynamic-author", at: "system/aaa/radius/dynamic-authorization", set: "enabled=true", enters: "dynamic-authorization"},
 }
 
-const encryptedKey = "the key is encrypted or hashed: it cannot be turned back; give it in clear (type 0) or as type 7"
+const encryptedKey = "E-PARSE the key is encrypted or hashed: it cannot be turned back; give it in clear (type 0) or as type 7"
 
 var radiusServerRows = []row{
-	{ids: "AAA-04", syntax: "address ipv4 {address} <radius-options>", only: IOS, readOnly: true},
-	{ids: "AAA-04", syntax: "address ipv6 {address} <radius-options>", only: IOS, readOnly: true},
+	{ids: "AAA-04", syntax: "address ipv4 {address:address4} <radius-options>", only: IOS},
+	{ids: "AAA-04", syntax: "address ipv6 {address:address6} <radius-options>", only: IOS},
 	{ids: "AAA-02", syntax: "key 7 {shared-secret:type7}"},
 	{ids: "AAA-02", syntax: "key [0] {shared-secret}", readOnly: true},
 	{ids: "AAA-02", syntax: "key (5|6|8|9) {text:any}", readOnly: true, refuse: encryptedKey},
-	{ids: "AAA-04", syntax: "timeout {timeout}"},
-	{ids: "AAA-04", syntax: "retransmit {retransmit}"},
+	{ids: "AAA-04", syntax: "timeout {timeout}", readOnly: true},
+	{ids: "AAA-04", syntax: "retransmit {retransmit}", readOnly: true},
 }
 
 var radiusGroupRows = []row{

@@ -2,7 +2,6 @@ package ios
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 )
@@ -14,25 +13,23 @@ const type7Key = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87"
 // maxSalt is the highest place in type7Key to begin at that routers write.
 const maxSalt = 15
 
-var errType7 = errors.New("bad type 7 key")
-
 // decodeType7 undoes the obscuring of a key of type 7.
 func decodeType7(text string) (string, error) {
 	if len(text) < 4 || len(text)%2 != 0 {
-		return "", fmt.Errorf("%w: it has an even number of digits, and at least four", errType7)
+		return "", unreadable("bad type 7 key: it has an even number of digits, and at least four")
 	}
 	salt, err := strconv.ParseUint(text[:2], 10, 8)
 	if err != nil || salt > maxSalt {
-		return "", fmt.Errorf("%w: its first two digits are a number up to %d", errType7, maxSalt)
+		return "", unreadable("bad type 7 key: its first two digits are a number up to %d", maxSalt)
 	}
 	octets, err := hex.DecodeString(text[2:])
 	if err != nil {
-		return "", fmt.Errorf("%w: it is not hexadecimal", errType7)
+		return "", unreadable("bad type 7 key: it is not hexadecimal")
 	}
 	combine(octets, int(salt))
 	for _, b := range octets {
 		if b < ' ' || b > '~' {
-			return "", fmt.Errorf("%w: what comes out is no text", errType7)
+			return "", unreadable("bad type 7 key: what comes out is no text")
 		}
 	}
 	return string(octets), nil

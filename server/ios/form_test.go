@@ -1,0 +1,154 @@
+package ios
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestForms reads one configuration in the many forms in which people have it.
+func TestForms(t *testing.T) {
+	const want = `ipv6 mobile pmipv6-domain d
+ encap gre-ipv4
+ nai a@r
+  service dual
+ !
+ nai b@r
+ !
+!
+ipv6 mobile pmipv6-lma l domain d
+ bce lifetime 300
+ network n
+ !
+!
+`
+	flat := strings.ReplaceAll(want, " ", "\x00")
+	flat = strings.ReplaceAll(strings.ReplaceAll("\n"+flat, "\n\x00\x00", "\n"), "\n\x00", "\n")
+	flat = strings.ReplaceAll(flat, "\x00", " ")
+	for name, text := range map[string]string{
+		"as it is printed":          want,
+		"flat":                      flat,
+		"without exclamation marks": strings.ReplaceAll(strings.ReplaceAll(want, " !\n", ""), "!\n", ""),
+		"with exit and end": "configure terminal\nipv6 mobile pmipv6-domain d\nencap gre-ipv4\nnai a@r\nservice dual\nexit\nnai b@r\nexit\nexit\n" +
+			"ipv6 mobile pmipv6-lma l domain d\nbce lifetime 300\nnetwork n\nend\n",
+		"of Windows, with tabs":                         strings.ReplaceAll(strings.ReplaceAll(want, "\n", "\r\n"), "\n ", "\n\t"),
+		"with a byte order mark and what a router says": "\ufeffBuilding configuration...\n!! IOS XR Configuration 5.3.1\n!! Last configuration change at Thu Jan  1 00:00:00 2026 by root\nhostname r1\n" + want,
+		"with comments":                                 "/* one\n two */ " + strings.Replace(want, "\n", "\n! a comment\n /* another */\n", 1),
+		"abbreviated":                                   strings.NewReplacer("mobile", "mob", " domain d\n", " dom d\n", "service", "serv", "lifetime", "life").Replace(want),
+		"in capitals":                                   strings.NewReplacer("bce lifetime", "BCE Lifetime", "service dual", "SERVICE DUAL", "nai", "NAI").Replace(want),
+		"deeply indented":                               strings.ReplaceAll(want, "\n ", "\n        "),
+		"wholly indented":                               "    " + strings.ReplaceAll(strings.TrimSuffix(want, "\n"), "\n", "\n    ") + "\n",
+		"with something else":                           "router bgp 1\n address-family ipv4 unicast\n !\n!\n" + want,
+		"said twice":                                    want + want,
+		"corrected":                                     strings.Replace(want, " bce lifetime 300\n", " bce lifetime 400\n bce lifetime 300\n hnp maximum 2\n no hnp maximum 2\n", 1),
+		"of a session of IOS XR": `RP/0/RSP0/CPU0:router#configure
+RP/0/RSP0/CPU0:router(config)#ipv6 mobile pmipv6-domain d
+RP/0/RSP0/CPU0:router(config-pmipv6-domain)#encap gre-ipv4
+RP/0/RSP0/CPU0:router(config-pmipv6-domain)# nai a@r
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)# service
+dual
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)# nai b@r
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)#exit
+RP/0/RSP0/CPU0:router(config)#ipv6 mobile pmipv6-lma l domain d
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#bce lifetime 300
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#network n
+RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#commit
+RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#end
+`,
+	} {
+		r := grammar().Import(text, Options{Dialect: XR})
+		got, _ := grammar().Print(r.Tree, XR)
+		if got != want {
+			t.Errorf("%s: it becomes\n%s\nfrom\n%s", name, got, text)
+		}
+		if n := r.Count(Refused); n != 0 && name != "with something else" {
+			t.Errorf("%s: %d lines are refused: %+v", name, n, *r.Items[0])
+		}
+	}
+}
+
+// TestReport compares what people read with what they should.
+func TestReport(t *testing.T) {
+	r := grammar().Import(read(t, "testdata/report.txt"), Options{Dialect: XR})
+	var got strings.Builder
+	if err := r.Write(&got); err != nil {
+		t.Fatal(err)
+	}
+	compareFile(t, "testdata/report.want", got.String())
+}
+
+// Indentation tells where a line stands that two modes know.
+func TestIndentationDecides(t *testing.T) {
+	for text, want := range map[string]string{
+		"%s  bce lifetime 300\n bce lifetime 600\n":      "lma[name='l']/bce/lifetime = 600",
+		"%s  bce lifetime 300\n  bce lifetime 600\n":     "customer[name='c']/bce/lifetime = 600",
+		"%s  bce lifetime 300\n  !\n bce lifetime 600\n": "lma[name='l']/bce/lifetime = 600",
+	} {
+		r := grammar().Import(strings.Replace(text, "%s", "ipv6 mobile pmipv6-lma l domain d\n mobility-service mobile-local-loop\n customer c vrf v\n", 1), Options{Dialect: XR})
+		if !sets(r, want) {
+			t.Errorf("%q does not set %s, but %s", text, want, items(r))
+		}
+	}
+}
+
+// Nothing is taken of what stands below a refused line, and nothing is said of it but that.
+func TestBelowRefused(t *testing.T) {
+	for text, skipped := range map[string]int{
+		"router bgp 65000\n neighbor 192.0.2.1\n  remote-as 1\n!\nvrf v\n":                                2,
+		"ipv6 mobile pmipv6-mga g domain d\n address dynamic\n  roaming interface eth0\nvrf v\n":          2,
+		"ipv6 mobile pmipv6-lma l domain " + strings.Repeat("d", 200) + "\n bce lifetime 300\n!\nvrf v\n": 1,
+	} {
+		r := grammar().Import(text, Options{Dialect: XR})
+		if r.Count(Refused) != 1 || r.Count(Skipped) != skipped || !sets(r, "network-instance[name='v']") || sets(r, "lifetime = 300") {
+			t.Errorf("%q: %d refused, %d skipped, set: %s", text, r.Count(Refused), r.Count(Skipped), items(r))
+		}
+	}
+}
+
+// What is left of a text of which a part is wrong is valid.
+func TestPartial(t *testing.T) {
+	const text = "ipv6 mobile pmipv6-domain d\nipv6 mobile pmipv6-lma l domain d\n hnp maximum 2\n hnp maximum 9\n bri delay min 3000\n bri delay max 2000\n mag m d\n network n\n  pool mobile-node ipv4 start-address 10.0.0.1 pool-prefix 24\n"
+	r := grammar().Import(text, Options{Dialect: XR, Partial: true})
+	if n := r.Count(Refused); n != 3 {
+		t.Errorf("%d are refused, want the limit, the delays and the MAG without an address", n)
+	}
+	got, _ := grammar().Print(r.Tree, XR)
+	const want = "ipv6 mobile pmipv6-domain d\n!\nipv6 mobile pmipv6-lma l domain d\n hnp maximum 2\n network n\n  pool mobile-node ipv4 start-address 10.0.0.1 pool-prefix 24\n !\n!\n"
+	if got != want {
+		t.Errorf("what is left is\n%s", got)
+	}
+	if err := grammar().rules.Check(nil, r.Tree); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzImport gives the importer anything: it never panics, every error has its line and a column within it or right behind, and what is taken
+// of a text that has no errors can be written and read again.
+func FuzzImport(f *testing.F) {
+	f.Add(seed("testdata/published/xr-mobile-local-loop.txt"), true)
+	f.Add(seed("testdata/published/ios-multipath-management-mag.txt"), false)
+	f.Add(seed("testdata/published/ios-pools-task.txt"), false)
+	f.Add(seed("testdata/report.txt"), true)
+	f.Add("no\nno no\n! \n/*\nRP/0/RSP0/CPU0:router(config)#\nkey 7 0\nip access-list extended a\n 5 permit tcp any any eq\n no 5\nabort\nno radius-server host 1.1.1.1 key 7 09\n", false)
+	f.Fuzz(func(t *testing.T, text string, xr bool) {
+		d := IOS
+		if xr {
+			d = XR
+		}
+		for _, partial := range []bool{false, true} {
+			r := grammar().Import(text, Options{Dialect: d, Partial: partial})
+			lines := strings.Split(text, "\n")
+			for _, i := range r.Items {
+				if i.Outcome == Refused && (i.Line < 1 || i.Line > len(lines) || i.Column < 1 || i.Column > len([]rune(i.Text))+2) {
+					t.Errorf("%+v", i)
+				}
+			}
+			if r.Count(Refused) == 0 || partial {
+				printed, left := grammar().Print(r.Tree, d)
+				again := grammar().Import(printed, Options{Dialect: d})
+				if len(left) == 0 && !again.Tree.Equal(r.Tree) {
+					t.Errorf("another configuration comes back:\n%s\n%s", printed, differences(r.Tree, again.Tree))
+				}
+			}
+		}
+	})
+}
