@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane/backend"
+	"mooring/dataplane/kernel"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/vm"
 )
 
 const forwardHelp = `Measure forwarding from a correspondent to a mobile node over LMA and MAG, four namespaces in
@@ -28,10 +32,15 @@ error says what is being measured.
 allows it (root on Linux 6.6 or newer). Where it does not, both are the same, and standard error
 says why.
 
+The backend kernel is measured in a virtual machine where the kernel here has no tunnels. That is
+emulated: only ratios mean something. It needs a static binary (CGO_ENABLED=0).
+
 The ends of the tunnel are processes of their own; all share the processors of this machine, so
 what else runs on it shows: look at the middle of many rounds on an idle machine.`
 
 type forwardOptions struct {
+	backend  string
+	vm       bool
 	rounds   int
 	length   time.Duration
 	variants []string
@@ -46,6 +55,9 @@ func forwardCommand() *cobra.Command {
 		Long:  forwardHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if elsewhere, err := o.needsMachine(cmd.ErrOrStderr()); elsewhere || err != nil {
+				return cmp.Or(err, runInMachine(cmd))
+			}
 			if err := netns.Enter(); err != nil {
 				return err
 			}
@@ -56,6 +68,8 @@ func forwardCommand() *cobra.Command {
 			return printResults(cmd, results)
 		},
 	}
+	cmd.Flags().StringVar(&o.backend, "backend", "userspace", "`BACKEND` of the dataplane: auto, kernel or userspace")
+	cmd.Flags().BoolVar(&o.vm, "vm", false, "measure in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	cmd.Flags().IntVar(&o.rounds, "rounds", 3, "measurements of each variant")
 	cmd.Flags().DurationVar(&o.length, "time", time.Second, "length of one measurement")
 	cmd.Flags().StringSliceVar(&o.variants, "variants", nil, "only these of "+variantNames())
@@ -72,6 +86,28 @@ type measure struct {
 var measures = []measure{
 	{"tcp", "B", measureTCP},
 	{"pps", "pkt", measurePackets},
+}
+
+// needsMachine reports whether what is to be measured can only be measured in a virtual machine, or is wanted there.
+func (o *forwardOptions) needsMachine(progress io.Writer) (bool, error) {
+	wish, err := backend.Parse(o.backend)
+	if err != nil || o.vm || wish != backend.Kernel {
+		return o.vm, err
+	}
+	for kind, lack := range kernel.Probe() {
+		fmt.Fprintf(progress, "the kernel has no %s here (%v): a virtual machine is started\n", kind, lack)
+		return true, nil
+	}
+	return false, nil
+}
+
+func runInMachine(cmd *cobra.Command) error {
+	machine, err := vm.Again("--vm")
+	if err != nil {
+		return err
+	}
+	machine.Out, machine.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	return machine.Run(cmd.Context())
 }
 
 func (o *forwardOptions) run(progress io.Writer) ([]Result, error) {
@@ -119,14 +155,17 @@ func (o *forwardOptions) wanted() (chosen []measure) {
 
 // choose returns the variants that were asked for, without the baseline.
 func (o *forwardOptions) choose() ([]variant, error) {
-	if len(o.variants) == 0 {
-		return variants[1:], nil
-	}
 	var chosen []variant
+	for _, v := range variants[1:] {
+		v.backend = o.backend
+		if len(o.variants) == 0 && (o.backend != backend.Kernel.String() || !v.slow) {
+			chosen = append(chosen, v)
+		}
+	}
 	for _, name := range o.variants {
 		found := false
 		for _, v := range variants[1:] {
-			if v.name == name {
+			if v.backend = o.backend; v.name == name {
 				chosen, found = append(chosen, v), true
 			}
 		}

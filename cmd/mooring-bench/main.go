@@ -6,9 +6,12 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"mooring/dataplane/vm/guest"
 )
 
 func main() {
+	guest.Main() // where it is the init of a virtual machine
 	if err := command().Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, "mooring-bench:", err)
 		os.Exit(1)
@@ -23,6 +26,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().Bool("json", false, "print one JSON object a line instead of a table")
-	root.AddCommand(forwardCommand(), handoverCommand(), configCommand(), planeCommand(), elementCommand(), telemetryCommand())
+	root.AddCommand(forwardCommand(), handoverCommand(), configCommand(), planeCommand(), elementCommand(), telemetryCommand(), lmaCommand())
 	return root
 }

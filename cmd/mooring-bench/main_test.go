@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && slices.Contains([]string{"plane", "config", "element", "telemetry"}, os.Args[1]) { // a process under test, started by the test
+	if len(os.Args) > 1 && slices.Contains([]string{"plane", "config", "element", "telemetry", "lma"}, os.Args[1]) { // a process under test, started by the test
 		main()
 		return
 	}
@@ -84,5 +84,13 @@ func TestTable(t *testing.T) {
 func TestMedian(t *testing.T) {
 	if r := median([]Result{{Ratio: 3}, {Ratio: 1}, {Ratio: 2}}, Result.ratio); r.Ratio != 2 {
 		t.Errorf("median %v", r.Ratio)
+	}
+}
+
+func TestUnknownBackendIsRefused(t *testing.T) {
+	cmd := command()
+	cmd.SetArgs([]string{"forward", "--backend", "ebpf"})
+	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), `no backend "ebpf"`) {
+		t.Fatal(err)
 	}
 }

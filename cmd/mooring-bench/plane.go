@@ -20,7 +20,7 @@ import (
 
 // planeCommand is one end of the tunnel, in the namespace that it is started in, until its standard input ends.
 func planeCommand() *cobra.Command {
-	var name string
+	var name, carrier string
 	var anchor bool
 	cmd := &cobra.Command{
 		Use:    "plane",
@@ -31,20 +31,31 @@ func planeCommand() *cobra.Command {
 			if i < 0 {
 				return fmt.Errorf("no variant %q", name)
 			}
-			return runPlane(cmd.Context(), variants[i], anchor)
+			wish, err := backend.Parse(carrier)
+			if err != nil {
+				return err
+			}
+			return runPlane(cmd.Context(), variants[i], anchor, wish)
 		},
 	}
 	cmd.Flags().StringVar(&name, "variant", "", "encapsulation")
+	cmd.Flags().StringVar(&carrier, "backend", "", "what carries the tunnel")
 	cmd.Flags().BoolVar(&anchor, "anchor", false, "be the anchor")
 	return cmd
 }
 
-func runPlane(ctx context.Context, v variant, anchor bool) error {
+func runPlane(ctx context.Context, v variant, anchor bool, wish backend.Wish) error {
 	p, err := backend.Open(backend.Options{UserSpaceOnly: v.slow})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
+	if err := errors.Join(p.Check(wish), p.Use(wish)); err != nil {
+		return err
+	}
+	if inUse, _ := p.State(); inUse == backend.Kernel {
+		v.slow = true // which says nothing of user space
+	}
 	if reason := p.FastPath(); reason != nil && !v.slow {
 		fmt.Fprintf(os.Stderr, "%s: no fast path: %v\n", v.name, reason)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"mooring/dataplane"
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 )
 
@@ -36,20 +38,22 @@ type variant struct {
 	encap dataplane.Encap // 0: plain forwarding
 	v6    bool            // outside
 	slow  bool            // without the fast path in the kernel, as on hosts that do not allow it
+
+	backend string // its name; empty: userspace
 }
 
 // variants begin with the baseline. UDP has no fast path.
 var variants = []variant{
 	{name: "kernel"},
-	{"udp4", dataplane.EncapUDP, false, false},
-	{"ip4", dataplane.EncapIP, false, false},
-	{"ip6", dataplane.EncapIP, true, false},
-	{"gre4", dataplane.EncapGRE, false, false},
-	{"gre6", dataplane.EncapGRE, true, false},
-	{"ip4-user-space", dataplane.EncapIP, false, true},
-	{"ip6-user-space", dataplane.EncapIP, true, true},
-	{"gre4-user-space", dataplane.EncapGRE, false, true},
-	{"gre6-user-space", dataplane.EncapGRE, true, true},
+	{name: "udp4", encap: dataplane.EncapUDP},
+	{name: "ip4", encap: dataplane.EncapIP},
+	{name: "ip6", encap: dataplane.EncapIP, v6: true},
+	{name: "gre4", encap: dataplane.EncapGRE},
+	{name: "gre6", encap: dataplane.EncapGRE, v6: true},
+	{name: "ip4-user-space", encap: dataplane.EncapIP, slow: true},
+	{name: "ip6-user-space", encap: dataplane.EncapIP, v6: true, slow: true},
+	{name: "gre4-user-space", encap: dataplane.EncapGRE, slow: true},
+	{name: "gre6-user-space", encap: dataplane.EncapGRE, v6: true, slow: true},
 }
 
 // variantNames lists what can be compared with the baseline.
@@ -146,7 +150,8 @@ func (t *topology) start(h *netns.Host, v variant, side dataplane.Side) error {
 		return err
 	}
 	defer stdin.Close()
-	cmd := exec.Command("/proc/self/exe", "plane", "--variant", v.name, fmt.Sprintf("--anchor=%t", side == dataplane.Anchor))
+	cmd := exec.Command("/proc/self/exe", "plane", "--variant", v.name, fmt.Sprintf("--anchor=%t", side == dataplane.Anchor),
+		"--backend", cmp.Or(v.backend, backend.Userspace.String()))
 	cmd.Stdin, cmd.Stderr, cmd.Env = stdin, os.Stderr, os.Environ()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

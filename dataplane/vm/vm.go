@@ -14,7 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"mooring/dataplane/vm/guest"
 )
@@ -24,7 +26,7 @@ type Machine struct {
 	Init     string            // file of a static binary that calls guest.Main
 	Files    map[string]string // of the machine, without the leading slash, and where they are here
 	Commands []guest.Command
-	Out      io.Writer // for everything that the commands say
+	Out, Err io.Writer // for what the commands say; what the kernel says comes with Err
 }
 
 // Run boots the machine and waits until its commands have ended. It returns nil when all have succeeded; when ctx ends, the machine is
@@ -71,13 +73,23 @@ func (m *Machine) pack(kernel kernel, name string) error {
 	return image.close()
 }
 
-// boot runs the machine until it switches itself off. What is said comes by the first serial port, how it ended by the second.
+// boot runs the machine until it switches itself off. Serial ports are standard output, how it ended, and standard error.
 func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string) error {
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer reading.Close()
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
-		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off "+guest.Mark+"=1",
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status)
-	cmd.Stdout, cmd.Stderr = m.Out, os.Stderr
-	if err := cmd.Run(); err != nil {
+		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS2 quiet panic=-1 net.ifnames=0 mitigations=off "+guest.Mark+"=1",
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status, "-serial", "file:/dev/fd/3")
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = m.Out, m.Err, []*os.File{writing}
+	var copying sync.WaitGroup
+	copying.Go(func() { io.Copy(m.Err, reading) })
+	err = cmd.Run()
+	writing.Close()
+	copying.Wait()
+	if err != nil {
 		return fmt.Errorf("qemu: %w", errors.Join(err, context.Cause(ctx)))
 	}
 	said, err := os.ReadFile(status)
@@ -92,8 +104,30 @@ func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string)
 	return nil
 }
 
-// Static returns why a binary cannot run in a machine, which has no libraries; nil if it can.
-func Static(binary string) error {
+// Again returns a machine that runs what this process was started as, with the same arguments but for those of names without. The program
+// calls guest.Main first of all. It is an error when there can be no such machine.
+func Again(without ...string) (*Machine, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if err := static(program); err != nil {
+		return nil, err
+	}
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		return nil, fmt.Errorf("%w; install qemu-system-x86", err)
+	}
+	args := []string{"/init"}
+	for _, arg := range os.Args[1:] {
+		if name, _, _ := strings.Cut(arg, "="); !slices.Contains(without, name) {
+			args = append(args, arg)
+		}
+	}
+	return &Machine{Init: program, Commands: []guest.Command{{Args: args}}}, nil
+}
+
+// static returns why a binary cannot run in a machine, which has no libraries; nil if it can.
+func static(binary string) error {
 	f, err := elf.Open(binary)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func test(ctx context.Context, packages, args []string, timeout time.Duration) e
 		return err
 	}
 	defer os.RemoveAll(folder)
-	machine := vm.Machine{Init: filepath.Join(folder, "init"), Files: map[string]string{}, Out: os.Stdout}
+	machine := vm.Machine{Init: filepath.Join(folder, "init"), Files: map[string]string{}, Out: os.Stdout, Err: os.Stderr}
 	if err := compile(ctx, "build", machine.Init, "mooring/tests/vm/guest"); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package guest is the init of a virtual machine of package vm: it loads the modules, runs the commands one after the other, says on the
-// second serial port how they ended, and switches the machine off.
+// second serial port how they ended, and switches the machine off. The first and the third are the commands' standard output and error.
 package guest
 
 import (
@@ -51,7 +51,12 @@ func run() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
-	if err := plainConsole(); err != nil {
+	out, err := openPort("/dev/ttyS0")
+	if err != nil {
+		return err
+	}
+	errout, err := openPort("/dev/ttyS2")
+	if err != nil {
 		return err
 	}
 	modules, _ := filepath.Glob("/" + Modules + "/*") // in the order of their names
@@ -69,20 +74,26 @@ func run() error {
 		return err
 	}
 	for _, c := range commands {
-		err = errors.Join(err, c.run())
+		err = errors.Join(err, c.run(out, errout))
 	}
 	return err
 }
 
-// plainConsole has lines end as they do in files.
-func plainConsole() error {
-	fd := int(os.Stdout.Fd())
-	terminal, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+// openPort opens a serial port on which lines end as they do in files.
+func openPort(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {
-		return fmt.Errorf("console: %w", err)
+		return nil, err
 	}
-	terminal.Oflag &^= unix.OPOST
-	return unix.IoctlSetTermios(fd, unix.TCSETS, terminal)
+	terminal, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err == nil {
+		terminal.Oflag &^= unix.OPOST
+		err = unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, terminal)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
 }
 
 func load(name string) error {
@@ -94,13 +105,13 @@ func load(name string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-func (c Command) run() error {
+func (c Command) run(out, errout *os.File) error {
 	if c.Title != "" {
-		fmt.Printf("=== %s\n", c.Title)
+		fmt.Fprintf(out, "=== %s\n", c.Title)
 	}
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = "/tmp", []string{"PATH=/bin", "HOME=/tmp", Mark + "=1"}
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stdout, cmd.Stderr = out, errout
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", strings.TrimSpace(c.Title+" "+strings.Join(c.Args, " ")), err)
 	}
