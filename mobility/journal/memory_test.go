@@ -196,3 +196,10 @@ func (m *memory) after(files map[string]*memFile, size func(*memFile) int) *memo
 	next.durable = maps.Clone(next.files)
 	return next
 }
+
+// setRoom says how many octets may still be written; negative: any number.
+func (m *memory) setRoom(octets int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.room = octets
+}
