@@ -46,7 +46,7 @@ var neverImports = []struct{ from, to, because, among string }{
 // purePackages take time and messages as arguments and return what is to be done.
 var purePackages = []string{
 	"mooring/mobility", "mooring/mobility/wire", "mooring/mobility/lma", "mooring/mobility/mag", "mooring/mobility/pool", "mooring/mobility/trie",
-	"mooring/mobility/attach/frame", "mooring/mobility/attach/homelink", "mooring/dataplane", "mooring/server/apply",
+	"mooring/mobility/attach/frame", "mooring/mobility/attach/homelink", "mooring/dataplane", "mooring/server/apply", "mooring/server/ios",
 }
 
 const whyPure = "this package is part of the functional core: clocks, goroutines, files, sockets and logs belong to the shell"

@@ -1,6 +1,10 @@
 package ios
 
 import (
+	"flag"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -134,21 +138,72 @@ func FuzzImport(f *testing.F) {
 		if xr {
 			d = XR
 		}
-		for _, partial := range []bool{false, true} {
-			r := grammar().Import(text, Options{Dialect: d, Partial: partial})
-			lines := strings.Split(text, "\n")
-			for _, i := range r.Items {
-				if i.Outcome == Refused && (i.Line < 1 || i.Line > len(lines) || i.Column < 1 || i.Column > len([]rune(i.Text))+2) {
-					t.Errorf("%+v", i)
-				}
-			}
-			if r.Count(Refused) == 0 || partial {
-				printed, left := grammar().Print(r.Tree, d)
-				again := grammar().Import(printed, Options{Dialect: d})
-				if len(left) == 0 && !again.Tree.Equal(r.Tree) {
-					t.Errorf("another configuration comes back:\n%s\n%s", printed, differences(r.Tree, again.Tree))
-				}
-			}
-		}
+		checkAnything(t, text, d)
 	})
 }
+
+// checkAnything imports a text and looks for what may never be.
+func checkAnything(t *testing.T, text string, d Dialect) {
+	t.Helper()
+	lines := strings.Split(text, "\n")
+	for _, partial := range []bool{false, true} {
+		r := grammar().Import(text, Options{Dialect: d, Partial: partial})
+		for _, i := range r.Items {
+			if i.Outcome == Refused && (i.Line < 1 || i.Line > len(lines) || i.Column < 1 || i.Column > len([]rune(i.Text))+2) {
+				t.Errorf("%+v", i)
+			}
+		}
+		if r.Count(Refused) > 0 && !partial {
+			continue
+		}
+		printed, left := grammar().Print(r.Tree, d)
+		again := grammar().Import(printed, Options{Dialect: d})
+		if len(left) == 0 && !again.Tree.Equal(r.Tree) {
+			t.Errorf("from\n%s\nanother configuration comes back:\n%s\n%s", text, printed, differences(r.Tree, again.Tree))
+		}
+	}
+}
+
+// Published texts with words and lines left out, doubled and exchanged do no harm.
+func TestMangledTexts(t *testing.T) {
+	names, err := filepath.Glob("testdata/published/*.txt")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	random := rand.New(rand.NewPCG(1, 1))
+	for range *mangled {
+		name := names[random.IntN(len(names))]
+		d := IOS
+		if strings.HasPrefix(filepath.Base(name), "xr-") {
+			d = XR
+		}
+		pieces := strings.SplitAfter(seed(name), "\n")
+		for range 1 + random.IntN(4) {
+			if random.IntN(2) == 0 { // among words of all lines, else among lines
+				pieces = strings.SplitAfter(strings.Join(pieces, ""), " ")
+			} else {
+				pieces = strings.SplitAfter(strings.Join(pieces, ""), "\n")
+			}
+			i, j := random.IntN(len(pieces)), random.IntN(len(pieces))
+			switch random.IntN(4) {
+			case 0:
+				pieces = slices.Delete(pieces, i, i+1)
+			case 1:
+				pieces = slices.Insert(pieces, i, pieces[j])
+			case 2:
+				pieces[i], pieces[j] = pieces[j], pieces[i]
+			default:
+				pieces = slices.Insert(pieces, i, "no ")
+			}
+			if len(pieces) == 0 {
+				break
+			}
+		}
+		if checkAnything(t, strings.Join(pieces, ""), d); t.Failed() {
+			return
+		}
+	}
+}
+
+// mangled is how many texts TestMangledTexts tries.
+var mangled = flag.Int("mangled", 150, "how many texts to mangle")

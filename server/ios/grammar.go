@@ -72,6 +72,7 @@ type command struct {
 	enters   *mode
 	set      []setting
 	unset    []setting
+	repeats  bool // it takes one value of a leaf-list, and may stand several times
 }
 
 // setting is a leaf and its value, which an argument may give.
@@ -136,13 +137,14 @@ func (g *Grammar) bind(m *mode, r *row) (c *command, err error) {
 	return c, c.check()
 }
 
-// check finds leaves that do not exist.
+// check finds leaves that do not exist, and whether one of them is a list.
 func (c *command) check() error {
 	var leaves []string
 	for _, p := range c.patterns {
 		for _, e := range p {
 			if e.arg != nil && !e.arg.kind.ignored {
 				leaves = append(leaves, e.arg.leaf)
+				c.repeats = c.repeats || e.arg.each
 			}
 		}
 	}

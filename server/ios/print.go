@@ -38,7 +38,9 @@ func (p *printer) line(words string) {
 func (p *printer) mode(m *mode, n *tree.Node, path schema.Path) {
 	for i, c := range m.commands {
 		group := []*command{c}
-		if c.ordered() {
+		if c.ordered() && slices.ContainsFunc(m.commands[:i], func(o *command) bool { return o.row.at == c.row.at }) {
+			continue // it was part of a group
+		} else if c.ordered() {
 			group = slices.DeleteFunc(slices.Clone(m.commands[i:]), func(o *command) bool { return o.row.at != c.row.at })
 		}
 		p.instances(group, c.at, instance{node: n, path: path})
@@ -68,7 +70,7 @@ func (p *printer) instances(group []*command, chain []*schema.Node, i instance) 
 	if len(chain) == 0 {
 		i.seen = map[string]looked{}
 		for _, c := range group {
-			for c.in(p.dialect) && !c.readOnly && p.command(c, i) {
+			for c.in(p.dialect) && !c.readOnly && p.command(c, i) && c.repeats {
 				continue // once for each value of a leaf-list
 			}
 		}
