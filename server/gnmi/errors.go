@@ -1,12 +1,14 @@
 package gnmi
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"mooring/server/state"
 	"mooring/server/tree"
 )
 
@@ -26,6 +28,14 @@ func (f *fault) Error() string { return f.text }
 
 // GRPCStatus lets a fault be returned from an RPC.
 func (f *fault) GRPCStatus() *status.Status { return status.New(f.code, f.text) }
+
+// stateFault is what it means for a request that state could not be read.
+func stateFault(what string, err error) *fault {
+	if errors.Is(err, state.ErrInternal) {
+		return faultf(codes.Internal, "%s: %v", what, err)
+	}
+	return faultf(codes.Unavailable, "%s: %v", what, err)
+}
 
 // faults are all that is wrong with a request, in its order.
 type faults []*fault

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -78,8 +79,9 @@ type element struct {
 	dir      string // where the configuration is kept
 	roots    *x509.CertPool
 
-	mute   error  // what the pools say instead of their state
-	broken string // with what they panic
+	mute     error                  // what the pools say instead of their state
+	broken   string                 // with what they panic
+	mistaken atomic.Pointer[string] // with what access control panics
 
 	mu          sync.Mutex
 	certificate *tls.Certificate
@@ -152,16 +154,25 @@ func newElementOver(t testing.TB, pipeline datastore.Pipeline, setups ...setup) 
 	}
 	e.show(&keys.Certificate)
 	running := func() *tree.Node { return e.store.Running().Root }
-	o := Options{Store: e.store, State: st, Access: access.NewControl(running), Users: &access.Users{Running: running}, Certificate: e.shown}
+	o := Options{Store: e.store, State: st, Access: access.NewControl(e.ruled), Users: &access.Users{Running: running}, Certificate: e.shown}
 	for _, change := range setups {
 		change(&o)
 	}
+	st.Log = o.Log
 	if e.server, err = New(o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.server.Close)
 	e.listen()
 	return e
+}
+
+// ruled gives access control the rules.
+func (e *element) ruled() *tree.Node {
+	if mistake := e.mistaken.Load(); mistake != nil {
+		panic(*mistake)
+	}
+	return e.store.Running().Root
 }
 
 func (e *element) pools(context.Context) (map[string][]pool.Usage, error) {

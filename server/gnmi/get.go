@@ -73,7 +73,7 @@ func (g *getter) get(ctx context.Context, p *place) (*gpb.Notification, *fault) 
 	case ctx.Err() != nil:
 		return nil, faultf(codes.Canceled, "%s: %v", p.text, context.Cause(ctx))
 	case err != nil:
-		return nil, faultf(codes.Unavailable, "%s: %v", p.text, err)
+		return nil, stateFault(p.text, err)
 	}
 	n := &gpb.Notification{Timestamp: now.UnixNano()}
 	skip := g.prefixOf(p, n)

@@ -316,15 +316,27 @@ func TestPanic(t *testing.T) {
 	c := e.client()
 	w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
 	w.sync()
-	e.broken = "a mistake of ours"
-	_, err := c.Get(t.Context(), &gpb.GetRequest{Path: paths(lmaPath + "/network")})
-	wantCode(t, err, codes.Internal, "log")
-	for _, list := range []*gpb.SubscriptionList{on(gpb.SubscriptionList_ONCE, lmaPath+"/network"), sampled(time.Second, lmaPath+"/network")} {
-		wantCode(t, c.watch(t, list).end(), codes.Internal, "log")
+	fails := func() (err error) {
+		t.Helper()
+		_, err = c.Get(t.Context(), &gpb.GetRequest{Path: paths(lmaPath + "/network")})
+		wantCode(t, err, codes.Internal, "log")
+		for _, list := range []*gpb.SubscriptionList{on(gpb.SubscriptionList_ONCE, lmaPath+"/network"), sampled(time.Second, lmaPath+"/network")} {
+			wantCode(t, c.watch(t, list).end(), codes.Internal, "log")
+		}
+		return err
 	}
-	if strings.Contains(err.Error(), e.broken) || strings.Count(logged.String(), e.broken) < 3 || !strings.Contains(logged.String(), "state.(*small)") {
+	e.broken = "a mistake of a source"
+	err := fails()
+	if strings.Contains(err.Error(), e.broken) || !strings.Contains(logged.String(), e.broken) || !strings.Contains(logged.String(), "state.(*small)") {
 		t.Errorf("the client is told %v; logged is %s", err, &logged)
 	}
+	mistake := "a mistake in access control"
+	e.mistaken.Store(&mistake)
+	err = fails()
+	if strings.Contains(err.Error(), mistake) || strings.Count(logged.String(), mistake) < 3 {
+		t.Errorf("the client is told %v; logged is %s", err, &logged)
+	}
+	e.mistaken.Store(nil)
 	c.set(t, updates(sys+"/load", "12"))
 	w.until("/system/load", "uint 12")
 }

@@ -79,7 +79,7 @@ func (x *subscriber) status(ctx context.Context, err error) error {
 		return status.FromContextError(cause).Err()
 	}
 	if _, ok := status.FromError(err); !ok { // what the state comes from does not answer
-		return faultf(codes.Unavailable, "subscribe: %v", err)
+		return stateFault("subscribe", err)
 	}
 	return err
 }

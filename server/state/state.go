@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ import (
 // State is the operational state of an element. Its methods may be called concurrently.
 type State struct {
 	Schema *schema.Schema
+	// Log is told which source has panicked. Set it before anything is asked for; nil: nothing is logged.
+	Log    *slog.Logger
 	tick   time.Duration
 	tables []table
 	woken  func() // called by Wake before anything else
@@ -43,7 +46,14 @@ func New(s *schema.Schema, tick time.Duration) *State {
 }
 
 // Mount adds a table. All are mounted before anything is asked for.
-func (s *State) Mount(t Table) { s.tables = append(s.tables, newSmall(t, s.tick)) }
+func (s *State) Mount(t Table) { s.tables = append(s.tables, newSmall(t, s.tick, s.logger)) }
+
+func (s *State) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
 
 // View is what a path wants of a table.
 type View struct {

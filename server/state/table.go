@@ -3,9 +3,14 @@ package state
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mooring/server/tree"
@@ -71,6 +76,9 @@ type small struct {
 	def   *schema.Node
 	above []*schema.Node // from the top down to def
 	tick  time.Duration
+	log   func() *slog.Logger
+
+	broken atomic.Bool // its source has panicked the last time
 
 	mu      sync.Mutex // guards what follows
 	latest  map[string]*latest
@@ -87,8 +95,8 @@ type latest struct {
 	change uint64
 }
 
-func newSmall(t Table, tick time.Duration) *small {
-	return &small{Table: t, def: t.Node, above: t.Node.Ancestors(), tick: tick, cursors: map[*smallCursor]bool{}}
+func newSmall(t Table, tick time.Duration, log func() *slog.Logger) *small {
+	return &small{Table: t, def: t.Node, above: t.Node.Ancestors(), tick: tick, log: log, cursors: map[*smallCursor]bool{}}
 }
 
 func (t *small) of() table             { return t }
@@ -106,14 +114,40 @@ func (t *small) render(s *Sink, value any) {} // the row is a tree already
 
 func (t *small) rows(ctx context.Context, want Keys) Rows {
 	return func(yield func(Row, error) bool) {
-		o := Out{table: t, want: want, yield: func(r Row) bool { return yield(r, nil) }}
+		told := false // the panic is that of who is told
+		o := Out{table: t, want: want, yield: func(r Row) (more bool) {
+			told = true
+			more = yield(r, nil)
+			told = false
+			return more
+		}}
 		o.sink.now = time.Now()
-		err := t.Read(ctx, want, &o)
-		o.end()
-		if err != nil && !o.done {
+		if err := t.read(ctx, want, &o, &told); err != nil && !o.done {
 			yield(Row{}, err)
 		}
 	}
+}
+
+// ErrInternal is what a mistake of ours ends in while a table is read.
+var ErrInternal = errors.New("internal error; the log of the element has the details")
+
+// read asks the source. A mistake in one shall not end the element, whoever asks, the watcher among them: a panic is an error of this table.
+func (t *small) read(ctx context.Context, want Keys, o *Out, told *bool) (err error) {
+	defer func() {
+		if *told {
+			return
+		}
+		r := recover()
+		if again := t.broken.Swap(r != nil); r != nil && !again { // once, not at every tick
+			t.log().Error("state: internal error", "table", t.def.String(), "panic", r, "stack", string(debug.Stack()))
+		}
+		if r != nil {
+			err = fmt.Errorf("%s: %w", t.def, ErrInternal)
+		}
+	}()
+	err = t.Read(ctx, want, o)
+	o.end()
+	return err
 }
 
 // smallCursor is a place in the changes of a small table.
