@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netns"
+	"mooring/dataplane/reconcile"
+	"mooring/mobility"
+	"mooring/mobility/engine"
+	"mooring/mobility/journal"
+	"mooring/mobility/scenario"
+	"mooring/mobility/transport"
+)
+
+const (
+	lmaAddress = "127.0.0.2"
+	magAddress = "127.0.0.1"
+	lmaSecret  = "0123456789abcdef"
+)
+
+// lmaProcess is this program once more, being the anchor.
+type lmaProcess struct {
+	cmd     *exec.Cmd
+	orders  io.WriteCloser
+	said    *json.Decoder
+	started time.Time
+}
+
+// lmaCounts is what the anchor says of itself.
+type lmaCounts struct {
+	Bindings int
+	Initial  uint64
+}
+
+func startLMA(h *netns.Host, o lmaOptions) (*lmaProcess, error) {
+	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings))}
+	p.cmd.Stderr = os.Stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	orders, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.orders, p.said, p.started = orders, json.NewDecoder(out), time.Now()
+	return p, h.Start(p.cmd)
+}
+
+func (p *lmaProcess) pid() int { return p.cmd.Process.Pid }
+
+func (p *lmaProcess) kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}
+
+func (p *lmaProcess) count() (c lmaCounts, err error) {
+	if _, err := fmt.Fprintln(p.orders, "count"); err != nil {
+		return c, err
+	}
+	return c, p.said.Decode(&c)
+}
+
+// serveLMA is the anchor; it ends with its input.
+func serveLMA(cmd *cobra.Command, o lmaOptions) error {
+	root, err := os.OpenRoot(o.stateDir)
+	if err != nil {
+		return err
+	}
+	folder, err := journal.Dir(root, "bindings")
+	if err != nil {
+		return err
+	}
+	store, err := journal.Open(folder, journal.Options{})
+	if err != nil {
+		return err
+	}
+	var e *engine.Engine
+	reconciler := reconcile.New(nowhere{}, reconcile.Options{Results: func(r []dataplane.Result) { e.Installed(r) }})
+	e = engine.New(engine.Options{Transport: transport.NewSockets(transport.Options{}), Dataplane: reconciler, Store: store, Events: func([]engine.Event) {}})
+	ctx, stop := context.WithCancel(cmd.Context())
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return e.Run(ctx) })
+	parts.Go(func() error { return reconciler.Run(ctx) })
+	commit, err := e.Prepare(ctx, nil, lmaConfig(o.bindings))
+	if err != nil {
+		stop()
+		return err
+	}
+	commit.Apply()
+	reconciler.Configure(dataplane.Config{})
+	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
+		l := e.LMA("lma")
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{l.Table.Len(), l.Statistics.Initial.Load()}); err != nil {
+			break
+		}
+	}
+	stop()
+	return errors.Join(parts.Wait(), store.Close())
+}
+
+func lmaConfig(bindings int) *mobility.Config {
+	return &mobility.Config{LMAs: map[string]*mobility.LMA{"lma": {
+		Name: "lma", Addresses: []netip.Addr{netip.MustParseAddr(lmaAddress)},
+		Domain: &mobility.Domain{Name: "d", Key: &mobility.Key{SPI: 256, Secret: []byte(lmaSecret)}, Profiles: scenario.Profiles{
+			"@example.com": {Name: "@example.com", Network: "net", Service: mobility.ServiceDual},
+		}},
+		MaxPrefixes: 1, MaxBindings: uint32(bindings), Lifetime: time.Hour, TimestampWindow: time.Hour, LearnPeers: true,
+		Networks: map[string]*mobility.Network{"net": {Name: "net", Pools: []mobility.Pool{
+			{Start: netip.MustParseAddr("2001:db8::"), Bits: 32, Unit: 64},
+			{Start: netip.MustParseAddr("10.0.0.2"), Bits: 8, Unit: 32, Router: netip.MustParseAddr("10.0.0.1")},
+		}}},
+	}}}
+}
+
+// nowhere is a plane that takes everything and holds nothing.
+type nowhere struct{}
+
+func (nowhere) Apply(_ context.Context, batch []dataplane.Op) []error {
+	return make([]error, len(batch))
+}
+
+func (nowhere) Dump(ctx context.Context) iter.Seq2[dataplane.Object, error] {
+	return func(yield func(dataplane.Object, error) bool) {
+		yield(nil, errors.New("it holds nothing"))
+	}
+}
+
+func (nowhere) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
+	return func(func(dataplane.Event, error) bool) { <-ctx.Done() }
+}
+
+func (nowhere) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
+	return nil, dataplane.Drops{}
+}
