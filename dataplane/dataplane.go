@@ -95,6 +95,7 @@ type Result struct {
 type Config struct {
 	Links      []Link      // access interfaces of the MAG
 	Blackholes []VRFPrefix // pools of the LMA: what no binding has is discarded, not looped
+	Meter      bool        // count the traffic of each session behind a tunnel by itself
 }
 
 // VRFPrefix is a prefix in a VRF; VRF is empty for the default one.

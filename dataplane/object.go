@@ -28,6 +28,9 @@ type Target struct {
 type Route struct {
 	VRFPrefix
 	Via Target
+	// Owner is the session whose traffic is counted by itself as long as it goes by this route; 0: it is not. It is nothing that the host
+	// holds: Dump leaves it out.
+	Owner SessionID
 }
 
 // SourceRoute leads packets that arrive on Link from an address in Source into a tunnel, wherever they are bound

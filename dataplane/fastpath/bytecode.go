@@ -26,6 +26,7 @@ type objects struct {
 	Tunnels   *ebpf.Map     `ebpf:"tunnels"`
 	Peers     *ebpf.Map     `ebpf:"peers"`
 	Counters  *ebpf.Map     `ebpf:"counters"`
+	Accounts  *ebpf.Map     `ebpf:"accounts"`
 }
 
 // load hands the programs to the kernel, which verifies them.

@@ -51,10 +51,11 @@ type routeValue struct {
 	Tx, Rx       uint32
 	HasTx, HasRx uint8
 	_            [2]byte
+	Account      uint32
 }
 
 func valueOf(r Route) routeValue {
-	v := routeValue{Tunnel: r.Tunnel, Device: uint32(r.Device), Tx: r.Tx.Value, Rx: r.Rx.Value}
+	v := routeValue{Tunnel: r.Tunnel, Device: uint32(r.Device), Tx: r.Tx.Value, Rx: r.Rx.Value, Account: r.Account}
 	if r.Tx.Set {
 		v.HasTx = 1
 	}

@@ -47,6 +47,8 @@ type Route struct {
 	Tunnel uint32 // number; 0 leaves the nodes to user space
 	Device int    // index of the tunnel device
 	Tx, Rx dataplane.Key
+	// Account is what the traffic is counted for beside the tunnel; 0: nothing.
+	Account uint32
 }
 
 const loopback = 1 // index of the interface that every namespace has
@@ -193,8 +195,30 @@ func absent(err error) error {
 // Traffic returns what the fast path has carried through a tunnel: packets as they are on the wire, and octets of inner
 // packets.
 func (p *Path) Traffic(number uint32) (total dataplane.Counters, err error) {
-	var all []traffic // one for each processor
-	if err := p.objects.Counters.Lookup(number, &all); err != nil {
+	return read(p.objects.Counters, number)
+}
+
+// PutAccount begins to count for an account. Its number is not zero, and never used twice.
+func (p *Path) PutAccount(number uint32) error {
+	zeroes := make([]traffic, ebpf.MustPossibleCPU())
+	if err := p.objects.Accounts.Update(number, zeroes, ebpf.UpdateNoExist); err != nil && !errors.Is(err, ebpf.ErrKeyExist) {
+		return fmt.Errorf("count account %d: %w", number, err)
+	}
+	return nil
+}
+
+// DeleteAccount ends the counting for an account.
+func (p *Path) DeleteAccount(number uint32) error { return absent(p.objects.Accounts.Delete(number)) }
+
+// Account returns what was counted for an account, as Traffic does for a tunnel.
+func (p *Path) Account(number uint32) (dataplane.Counters, error) {
+	return read(p.objects.Accounts, number)
+}
+
+// read adds up what the processors have counted.
+func read(counters *ebpf.Map, number uint32) (total dataplane.Counters, err error) {
+	var all []traffic
+	if err := counters.Lookup(number, &all); err != nil {
 		return total, absent(err)
 	}
 	for _, c := range all {

@@ -38,13 +38,14 @@ func TestLayout(t *testing.T) {
 		"tunnels":  {uint32(0), tunnelValue{}},
 		"peers":    {peer{}, uint32(0)},
 		"counters": {uint32(0), traffic{}},
+		"accounts": {uint32(0), traffic{}},
 	} {
 		m := spec.Maps[name]
 		if m == nil || int(m.KeySize) != binary.Size(want[0]) || int(m.ValueSize) != binary.Size(want[1]) {
 			t.Errorf("%s: %v, want keys and values of %d and %d octets", name, m, binary.Size(want[0]), binary.Size(want[1]))
 		}
 	}
-	if len(spec.Maps) != 4 || len(spec.Programs) != 3 {
+	if len(spec.Maps) != 5 || len(spec.Programs) != 3 {
 		t.Errorf("%d maps and %d programs", len(spec.Maps), len(spec.Programs))
 	}
 }

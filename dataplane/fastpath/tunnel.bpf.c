@@ -74,6 +74,7 @@ struct route {
 	__u32 tx_key, rx_key;
 	__u8 has_tx_key, has_rx_key;
 	__u8 unused[2];
+	__u32 account; // that its traffic is counted for; 0: none
 };
 
 struct peer {
@@ -124,6 +125,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct traffic);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_ROUTES);
+	__type(key, __u32);
+	__type(value, struct traffic);
+} accounts SEC(".maps");
 
 // What is known of an inner packet.
 struct inner {
@@ -290,6 +299,12 @@ static __always_inline bool write(struct __sk_buff *skb, const struct tunnel *t,
 	return bpf_skb_change_head(skb, ETH_HLEN, 0) == 0;
 }
 
+// account returns the counters beside those of the tunnel, if there are any.
+static __always_inline struct traffic *account(__u32 number)
+{
+	return number ? bpf_map_lookup_elem(&accounts, &number) : 0;
+}
+
 // enter sends what the host has routed to a tunnel device.
 static __always_inline int enter(struct __sk_buff *skb, bool access)
 {
@@ -317,6 +332,11 @@ static __always_inline int enter(struct __sk_buff *skb, bool access)
 		return TC_ACT_SHOT; // memory has run out
 	c->tx_packets += in.packets;
 	c->tx_octets += in.octets;
+	struct traffic *own = account(r->account);
+	if (own) {
+		own->tx_packets += in.packets;
+		own->tx_octets += in.octets;
+	}
 	struct bpf_redir_neigh next = {.nh_family = fib.family};
 	__builtin_memcpy(next.ipv6_nh, fib.ipv6_dst, 16);
 	return bpf_redirect_neigh(fib.ifindex, &next, sizeof(next), 0);
@@ -492,5 +512,10 @@ int from_peer(struct __sk_buff *skb)
 	set_class(skb, &in, (out.class & ~3) | ecn); // the DSCP is that of the outer header (RFC 2983 section 3)
 	c->rx_packets += in.packets;
 	c->rx_octets += in.octets;
+	struct traffic *own = account(r->account);
+	if (own) {
+		own->rx_packets += in.packets;
+		own->rx_octets += in.octets;
+	}
 	return bpf_redirect(r->device, BPF_F_INGRESS);
 }

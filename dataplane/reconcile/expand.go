@@ -6,14 +6,18 @@ import (
 	"mooring/dataplane"
 )
 
-// expand names the objects that a session wants, its tunnel first.
-func expand(s *dataplane.Session) []dataplane.Object {
+// expand names the objects that a session wants, its tunnel first. metered says that its traffic is counted by itself.
+func expand(s *dataplane.Session, metered bool) []dataplane.Object {
+	var owner dataplane.SessionID
+	if metered && s.Side == dataplane.Anchor {
+		owner = s.ID
+	}
 	if s.Blocked {
-		return blackholes(s)
+		return blackholes(s, owner)
 	}
 	objects := []dataplane.Object{dataplane.Tunnel{ID: s.Path.Tunnel, MTU: s.MTU}}
 	for _, prefix := range s.Prefixes {
-		route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}}
+		route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Owner: owner}
 		if s.Side == dataplane.Anchor {
 			route.Via.Path = s.Path
 			objects = append(objects, route)
@@ -32,11 +36,11 @@ func expand(s *dataplane.Session) []dataplane.Object {
 // node calls itself inside a home network prefix is found by neighbour discovery.
 func fixed(p netip.Prefix) bool { return p.Addr().Is4() && p.IsSingleIP() }
 
-func blackholes(s *dataplane.Session) []dataplane.Object {
+func blackholes(s *dataplane.Session, owner dataplane.SessionID) []dataplane.Object {
 	objects := make([]dataplane.Object, 0, len(s.Prefixes))
 	for _, prefix := range s.Prefixes {
 		objects = append(objects, dataplane.Route{
-			VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Via: dataplane.Target{Blackhole: true},
+			VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Via: dataplane.Target{Blackhole: true}, Owner: owner,
 		})
 	}
 	return objects

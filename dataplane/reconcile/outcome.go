@@ -144,9 +144,20 @@ func (p *plan) found(object dataplane.Object) {
 		p.enqueue(it) // nobody wants it
 	}
 	it.seen = p.round
-	if it.wanted && it.state == Installed && it.object != object {
+	if it.wanted && it.state == Installed && !sameOnHost(it.object, object) {
 		p.again(it)
 	}
+}
+
+// sameOnHost compares what a host holds of two objects.
+func sameOnHost(a, b dataplane.Object) bool {
+	x, xok := a.(dataplane.Route)
+	y, yok := b.(dataplane.Route)
+	if !xok || !yok {
+		return a == b
+	}
+	x.Owner, y.Owner = 0, 0
+	return x == y
 }
 
 // missing queues what a complete comparison has not found.

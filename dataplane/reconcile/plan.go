@@ -12,6 +12,7 @@ import (
 type plan struct {
 	sessions map[dataplane.SessionID]*session
 	config   map[any]dataplane.Object     // by key
+	metered  bool                         // sessions are counted each by itself
 	items    map[any]*item                // by key
 	tunnels  map[dataplane.TunnelID]*item // those of the items
 	queues   [queues][ranks][]*item       // what waits for its turn, oldest first
@@ -84,7 +85,7 @@ func (p *plan) set(c dataplane.Change) {
 		p.release(c.ID, old, nil)
 		return
 	}
-	now := &session{Session: c.Session, objects: expand(c.Session)}
+	now := &session{Session: c.Session, objects: expand(c.Session, p.metered)}
 	p.sessions[c.ID] = now
 	for _, object := range now.objects {
 		now.items = append(now.items, p.item(object))
@@ -173,6 +174,12 @@ func (it *item) sessions() (n int) {
 
 // configure replaces the objects that the configuration wants.
 func (p *plan) configure(c dataplane.Config) {
+	if c.Meter != p.metered {
+		p.metered = c.Meter
+		for id, s := range p.sessions {
+			p.set(dataplane.Change{ID: id, Session: s.Session})
+		}
+	}
 	old := p.config
 	p.config = map[any]dataplane.Object{}
 	for _, object := range expandConfig(c) {

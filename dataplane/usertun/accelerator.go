@@ -103,6 +103,9 @@ func (a *accelerator) putRoute(d *device, prefix netip.Prefix, r *route) {
 	if r != nowhere && r.tunnel.id.VRF == d.vrf && !hasOwnTraffic(prefix) {
 		fast.Tunnel = r.tunnel.number
 	}
+	if r.usage != nil {
+		fast.Account = r.usage.number
+	}
 	for _, table := range tables(d) {
 		a.check(a.path.PutRoute(table, prefix, fast))
 	}
@@ -202,6 +205,27 @@ func (a *accelerator) removeTunnel(t *tunnel) {
 	if a.on() && t.fast.Number != 0 {
 		a.check(a.path.DeleteTunnel(t.fast))
 	}
+}
+
+// putAccount has the kernel count what goes by routes of this account, until removeAccount.
+func (a *accelerator) putAccount(number uint32) {
+	if a.on() {
+		a.check(a.path.PutAccount(number))
+	}
+}
+
+func (a *accelerator) removeAccount(number uint32) {
+	if a.on() {
+		a.check(a.path.DeleteAccount(number))
+	}
+}
+
+// account returns what the kernel has counted for an account.
+func (a *accelerator) account(number uint32) (carried dataplane.Counters) {
+	if a != nil && a.path != nil {
+		carried, _ = a.path.Account(number) // a counter that cannot be read has counted nothing
+	}
+	return carried
 }
 
 // traffic returns what the kernel has carried.

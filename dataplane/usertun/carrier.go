@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -47,12 +48,13 @@ type Carrier struct {
 
 	mu        sync.Mutex
 	fast      map[string]*accelerator // by VRF
-	numbered  uint32                  // tunnels so far
+	numbered  uint32                  // tunnels and accounts so far
 	endpoints map[endpointKey]*endpoint
 	tunnels   map[dataplane.TunnelID]*tunnel
 	anchors   map[string]*device           // by VRF
 	access    map[string]*device           // by interface
 	elsewhere map[dataplane.VRFPrefix]bool // where packets for nodes are led to others
+	meters    meters
 }
 
 // New returns a carrier without tunnels.
@@ -67,6 +69,7 @@ func New(o Options) *Carrier {
 		Options: o, narrowed: make(chan struct{}, 1), closing: make(chan struct{}),
 		fast: map[string]*accelerator{}, endpoints: map[endpointKey]*endpoint{}, tunnels: map[dataplane.TunnelID]*tunnel{},
 		anchors: map[string]*device{}, access: map[string]*device{}, elsewhere: map[dataplane.VRFPrefix]bool{},
+		meters: newMeters(),
 	}
 	c.running.Go(c.watchPaths)
 	return c
@@ -190,6 +193,7 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 		return errors.New("routes still lead into it")
 	}
 	delete(c.tunnels, id)
+	c.meters.past(t)
 	t.endpoint.fast.removeTunnel(t)
 	if t.endpoint.remove(t); t.endpoint.tunnels == 0 {
 		t.endpoint.close()
@@ -233,7 +237,8 @@ func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 		return err
 	}
 	delete(c.elsewhere, at)
-	c.anchors[at.VRF].insert(at.Prefix, r)
+	r.usage = c.meters.of(at)
+	c.meters.rest(c.anchors[at.VRF].insert(at.Prefix, r), time.Now())
 	return nil
 }
 
@@ -244,14 +249,15 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, elsewhere bool) error {
 	d := c.anchors[at.VRF]
 	if !elsewhere {
 		delete(c.elsewhere, at)
+		delete(c.meters.owners, at)
 		if d != nil {
-			d.remove(at.Prefix)
+			c.meters.rest(d.remove(at.Prefix), time.Now())
 		}
 		return nil
 	}
 	c.elsewhere[at] = true
 	if d != nil {
-		d.insert(at.Prefix, nowhere)
+		c.meters.rest(d.insert(at.Prefix, nowhere), time.Now())
 	}
 	return nil
 }

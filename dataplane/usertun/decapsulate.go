@@ -136,7 +136,7 @@ func (d *decapsulator) packet(t *tunnel, from netip.AddrPort, outer uint8, b []b
 		t.drops.malformed.Add(1)
 		return
 	}
-	sink := t.sink(inner, key)
+	sink, r := t.sink(inner, key)
 	if sink == nil {
 		return
 	}
@@ -151,31 +151,39 @@ func (d *decapsulator) packet(t *tunnel, from netip.AddrPort, outer uint8, b []b
 		setTrafficClass(inner, leaving)
 	}
 	if d.socket.encap == dataplane.EncapUDP {
-		t.rx.add(1, len(inner))
+		r.received(1, len(inner))
 		d.joined.add(sink, inner)
 		return
 	}
-	d.raw(t, sink, key, inner)
+	d.raw(r, sink, key, inner)
+}
+
+// received counts packets that came by the route.
+func (r *route) received(packets, octets int) {
+	r.tunnel.rx.add(packets, octets)
+	if r.usage != nil {
+		r.usage.rx.add(packets, octets)
+	}
 }
 
 // raw forwards a packet that a raw socket has delivered.
-func (d *decapsulator) raw(t *tunnel, sink *device, key dataplane.Key, inner []byte) {
-	v, segments, ok := unfinished(inner, t.mtu(key))
+func (d *decapsulator) raw(r *route, sink *device, key dataplane.Key, inner []byte) {
+	v, segments, ok := unfinished(inner, r.tunnel.mtu(key))
 	switch {
 	case !ok:
-		t.drops.malformed.Add(1)
+		r.tunnel.drops.malformed.Add(1)
 		return
 	case v.flags == 0:
 		d.joined.add(sink, inner)
 	default:
 		d.joined.addUnfinished(sink, inner, v)
 	}
-	t.rx.add(segments, len(inner)+(segments-1)*int(v.headerLen))
+	r.received(segments, len(inner)+(segments-1)*int(v.headerLen))
 }
 
-// sink returns the device that a packet leaves the tunnel by: the one that has a route into this very path for the node.
+// sink returns the device that a packet leaves the tunnel by, the one that has a route into this very path for the node, and that route.
 // It counts what may not leave.
-func (t *tunnel) sink(inner []byte, key dataplane.Key) *device {
+func (t *tunnel) sink(inner []byte, key dataplane.Key) (*device, *route) {
 	spoofed := false
 	for _, d := range *t.sinks.Load() {
 		node := destination(inner)
@@ -183,7 +191,7 @@ func (t *tunnel) sink(inner []byte, key dataplane.Key) *device {
 			node, spoofed = source(inner), true
 		}
 		if r, ok := d.routes.Load().Lookup(node); ok && r.tunnel == t && r.rx == key {
-			return d
+			return d, r
 		}
 	}
 	if spoofed {
@@ -191,5 +199,5 @@ func (t *tunnel) sink(inner []byte, key dataplane.Key) *device {
 	} else {
 		t.drops.noSession.Add(1)
 	}
-	return nil
+	return nil, nil
 }

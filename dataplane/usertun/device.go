@@ -80,25 +80,30 @@ func (d *device) close() {
 	}
 }
 
-// insert, remove and empty change the routes. Packets see the table before or after.
-func (d *device) insert(prefix netip.Prefix, r *route) {
+// insert, remove and empty change the routes. Packets see the table before or after. The first two return what the route that was there
+// counted for, nil if nothing.
+func (d *device) insert(prefix netip.Prefix, r *route) (left *usage) {
 	table := d.routes.Load()
 	old, replaced := table.Get(prefix)
 	r.use(d, 1) // before packets can find the route
 	d.routes.Store(table.InsertPersist(prefix, r))
 	if replaced {
 		old.use(d, -1)
+		left = old.usage
 	}
 	d.fast.putRoute(d, prefix, r)
+	return left
 }
 
-func (d *device) remove(prefix netip.Prefix) {
+func (d *device) remove(prefix netip.Prefix) (left *usage) {
 	table := d.routes.Load()
 	if old, ok := table.Get(prefix); ok {
 		d.fast.removeRoute(d, prefix)
 		d.routes.Store(table.DeletePersist(prefix))
 		old.use(d, -1)
+		left = old.usage
 	}
+	return left
 }
 
 func (d *device) empty() {

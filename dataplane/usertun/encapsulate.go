@@ -169,6 +169,9 @@ func (e *encapsulator) header(r *route, inner []byte, size int) []byte {
 
 func (e *encapsulator) send(box *outbox, r *route, inner, head, body []byte) {
 	r.tunnel.tx.add(1, len(head)+len(body)-r.head)
+	if r.usage != nil {
+		r.usage.tx.add(1, len(head)+len(body)-r.head)
+	}
 	class := trafficClass(inner)
 	if !box.add(r.tunnel, class, head, body) {
 		box.flush()

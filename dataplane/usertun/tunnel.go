@@ -36,7 +36,8 @@ type tunnel struct {
 type route struct {
 	tunnel *tunnel
 	tx, rx dataplane.Key
-	head   int // length of the header in front of the inner packet
+	head   int    // length of the header in front of the inner packet
+	usage  *usage // of the session that the traffic is counted for; nil: of none
 }
 
 // nowhere stands for prefixes that are led to others than this carrier, or are discarded: nothing comes from there, or goes there. Without
@@ -101,6 +102,9 @@ func (t *tunnel) setPath(mtu int) {
 func (r *route) use(d *device, n int) {
 	if r != nowhere {
 		r.tunnel.use(d, n)
+	}
+	if r.usage != nil {
+		r.usage.routes += n
 	}
 }
 
