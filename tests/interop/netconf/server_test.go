@@ -180,7 +180,7 @@ func run(t *testing.T, stdin, name string, args ...string) (string, error) {
 	if err != nil {
 		t.Fatalf("%s is missing: make deps installs it", name)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdin = strings.NewReader(stdin)
