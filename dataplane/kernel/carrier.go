@@ -85,6 +85,7 @@ func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	d.led = true
 	return d.name, nil
 }
 
@@ -92,13 +93,14 @@ func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
 func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.routes[at]
-	if old == path {
-		return nil
-	}
 	d, err := c.device(path)
 	if err != nil {
 		return err
+	}
+	d.led = false
+	old := c.routes[at]
+	if old == path {
+		return nil
 	}
 	c.routes[at] = path
 	d.routes++

@@ -27,6 +27,7 @@ type device struct {
 	index           int
 	routes, sources int // that lead into it
 	steered         bool
+	led             bool // a route into it is being made
 	down            bool // nothing can be led into it until its tunnel is put right
 }
 
@@ -210,7 +211,7 @@ func (c *Carrier) release(path dataplane.Path) error {
 			return err
 		}
 	}
-	if d.routes+d.sources > 0 || path == (dataplane.Path{Tunnel: t.id}) {
+	if d.led || d.routes+d.sources > 0 || path == (dataplane.Path{Tunnel: t.id}) {
 		return nil
 	}
 	delete(t.devices, path)

@@ -5,6 +5,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	netlib "github.com/vishvananda/netlink"
@@ -18,6 +19,15 @@ type Host struct {
 	ns     *Namespace
 	handle *netlib.Handle
 	raw    map[int]*nl.SocketHandle // for what the library cannot say
+	batch  batch
+}
+
+// batch is the socket for many routes at once.
+type batch struct {
+	mu       sync.Mutex
+	socket   *nl.NetlinkSocket
+	sequence uint32
+	buffer   []byte
 }
 
 // Open connects to a namespace, and makes it forward both families. The namespace must stay open as long as the Host.
@@ -35,7 +45,11 @@ func Open(ns *Namespace) (*Host, error) {
 		handle.Close()
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
-	h := &Host{ns, handle, map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}
+	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}
+	if h.batch.socket, err = nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE); err != nil {
+		h.Close()
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
 	if socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_XFRM); err == nil {
 		h.raw[unix.NETLINK_XFRM] = &nl.SocketHandle{Socket: socket}
 	}
@@ -49,6 +63,9 @@ func Open(ns *Namespace) (*Host, error) {
 // Close disconnects. What was made stays.
 func (h *Host) Close() {
 	h.handle.Close()
+	if h.batch.socket != nil {
+		h.batch.socket.Close()
+	}
 	for _, socket := range h.raw {
 		socket.Close()
 	}

@@ -1,6 +1,7 @@
 package plane
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -31,9 +32,11 @@ func (p *Plane) Use(choice Choice) error {
 	}
 	p.watchers.lost(append(tunnels[:len(tunnels):len(tunnels)], inside...))
 	var errs []error
+	var batch []dataplane.Op
 	for _, o := range append(inside, tunnels...) {
-		errs = append(errs, p.remove(o))
+		batch = append(batch, dataplane.Op{Delete: true, Object: o})
 	}
+	errs = append(errs, p.applyAll(context.Background(), batch)...)
 	for _, l := range p.links {
 		errs = append(errs, p.putLink(l))
 		errs = append(errs, p.others(choice.Rest, func(c Carrier) error { return c.ReleaseUplink(l.Name) }))
