@@ -145,7 +145,8 @@ func TestGNMI74RollbackDuration(t *testing.T) {
 }
 
 // An element that is killed while a commit waits comes back with the configuration before it.
-func TestGNMI75KilledWhilePending(t *testing.T) {
+// What is on the disk while a commit waits to be confirmed; cmd/mooring has the same of an element that is killed.
+func TestGNMI75WhatIsOnDisk(t *testing.T) {
 	e := newElement(t)
 	c := e.client()
 	c.set(t, trial("c1", "20", time.Hour))
