@@ -242,12 +242,68 @@ func TestHB03_Import(t *testing.T) {
 	commands{dialect: IOS, under: inLMA, good: []string{"heartbeat interval 300 retries 2 natreboot -> heartbeat/nat-reboot = true"}, bad: []string{"heartbeat natreboot -> E-PARSE \"natreboot\" cannot stand here, but interval"}}.run(t)
 }
 
-func TestEXTLMA_Import(t *testing.T) {
-	commands{dialect: IOS, under: inLMA, good: []string{"bce create-wait-time 1500 -> bce/create-wait-time = 1500", "replay-protection timestamp window ignore -> replay-protection/mode = ignore",
-		"enforce heartbeat-to-mag -> enforce-heartbeat-to-mag = true", "no generate grekey -> gre-key/generate = false", "ignore grekey -> gre-key/ignore = true", "redistribute home-address host-prefix -> redistribute = host-prefix",
-		"redistribute home-address disable -> redistribute = disabled", "pgw subscriber continuity -> pgw-subscriber-continuity = true", "mobile-network aaa-authorized -> mobile-network-authorization = aaa", "ani -> ani = true",
-		"rat wlan priority 3 -> rat[type='wlan']/priority = 3"},
-		bad: []string{"rat pigeon priority 3 -> E-RANGE", "redistribute home-address all -> E-PARSE"}}.run(t)
+func TestEXT02_Import(t *testing.T) {
+	ranges(t, XR, inLMA, "bce create-wait-time", "bce/create-wait-time", "1", "65535", "0", "65536")
+}
+
+func TestEXT03_Import(t *testing.T) {
+	commands{under: inLMA, good: []string{"enforce heartbeat-to-mag -> enforce-heartbeat-to-mag = true"}, bad: []string{"enforce -> E-MISS"}}.run(t)
+}
+
+func TestEXT05_Import(t *testing.T) {
+	for mode, leaf := range map[string]string{inLMA: "lma[name='l']", inMAG: "mag[name='g']"} {
+		commands{dialect: IOS, under: mode, good: []string{"generate grekey -> " + leaf + "/gre-key/generate = true", "no generate grekey -> " + leaf + "/gre-key/generate = false", "ignore grekey -> " + leaf + "/gre-key/ignore = true"}}.run(t)
+	}
+}
+
+func TestEXT06_Import(t *testing.T) {
+	commands{under: inLMA, good: []string{"redistribute home-address host-prefix -> redistribute = host-prefix", "redistribute home-address disable -> redistribute = disabled"}, bad: []string{"redistribute home-address all -> E-PARSE", "redistribute -> E-MISS"}}.run(t)
+}
+
+func TestEXT11_Import(t *testing.T) {
+	commands{under: inLMA, good: []string{"pgw subscriber continuity -> pgw-subscriber-continuity = true"}}.run(t)
+}
+
+func TestEXT12_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMA, good: []string{"mobile-network unauthorized -> mobile-network-authorization = unauthorized", "mobile-network aaa-authorized -> mobile-network-authorization = aaa"}, bad: []string{"mobile-network free -> E-PARSE"}}.run(t)
+}
+
+func TestEXT14_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMA, good: []string{"replay-protection timestamp window ignore -> replay-protection/mode = ignore", "replay-protection timestamp window ignore; replay-protection timestamp window 18 -> replay-protection/window = 18"}}.run(t)
+	commands{dialect: IOS, under: inDomain, good: []string{"replay-protection timestamp window ignore -> domain[name='d']/replay-protection/mode = ignore"}}.run(t)
+}
+
+func TestEXT15_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMA, good: []string{"ani -> lma[name='l']/ani = true"}}.run(t)
+	commands{dialect: IOS, under: inMAG, good: []string{"ani -> mag[name='g']/ani = true"}}.run(t)
+}
+
+func TestEXT16_Import(t *testing.T) {
+	ranges(t, IOS, inLMA, "rat 3gppeutran priority", "rat[type='3gpp-e-utran']/priority", "0", "255", "256")
+	commands{dialect: IOS, under: inLMA, bad: []string{"rat pigeon priority 3 -> E-RANGE \"pigeon\" is none of"}}.run(t)
+}
+
+func TestDSCP06_Import(t *testing.T) {
+	commands{under: inLMA, good: []string{"dscp control-plane 45 force -> lma[name='l']/dscp/force = true"}, bad: []string{"dscp control-plane 45 forced -> E-PARSE"}}.run(t)
+	r := grammar().Import(inLMA+" dscp control-plane 45 force\n dscp control-plane 45\n", Options{Dialect: XR})
+	if text, _ := grammar().Print(r.Tree, XR); strings.Contains(text, "force") {
+		t.Errorf("the command without force leaves it:\n%s", text)
+	}
+}
+
+func TestNETP01_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMA, good: []string{"network net1; network net2; network net3 -> network[name='net3']"}, bad: []string{"network -> E-MISS"}}.run(t)
+}
+
+func TestINC18_Import(t *testing.T) {
+	withMap := inDomain + " encap udptunnel\n mobile-map m 10\n!\nipv6 mobile pmipv6-lma l domain d\n multipath\nipv6 mobile pmipv6-mag g domain d\n multipath\n"
+	for _, mode := range []string{"ipv6 mobile pmipv6-lma l domain d\n", "ipv6 mobile pmipv6-mag g domain d\n"} {
+		commands{dialect: IOS, under: withMap + mode, good: []string{"mobile-map m 10 -> /mobile-map = m ! W-MIX the sequence number is ignored"}, bad: []string{"mobile-map m ten -> E-PARSE"}}.run(t)
+	}
+}
+
+func TestINC21_Import(t *testing.T) {
+	commands{dialect: IOS, good: []string{"ipv6 mobile pmipv6-domain dn1 terminal -> domain[name='dn1'] ! W-MIX the word terminal means nothing here"}}.run(t)
 }
 
 func TestEXT01_Import(t *testing.T) {

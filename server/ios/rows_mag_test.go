@@ -125,6 +125,48 @@ func TestEXT29_Import(t *testing.T) {
 	commands{dialect: IOS, under: inMAG, good: []string{"local-routing-mag -> mag[name='g']/local-routing", "sessionmgr -> session-manager = true"}, bad: []string{"sessionmgr; local-routing-mag -> E-MUST a session manager and local routing exclude each other"}}.run(t)
 }
 
+func TestEXT30_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"home interface Loopback 0 -> home-interface = Loopback0"}, bad: []string{"home interface -> E-MISS"}}.run(t)
+}
+
+func TestEXT31_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"mobile network e0 learn-prefix -> mobile-network[interface='e0']/learn-prefix = true", "mobile network e0 skip-register -> skip-register = true", "mobile network e0 label lte -> mobile-network[interface='e0']/label = lte"},
+		bad: []string{"mobile network e0 skip-register learn-prefix -> E-PARSE", "mobile network e0 label -> E-MISS"}}.run(t)
+}
+
+func TestEXT32_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"address dynamic -> logical-mn[nai='n@r']/address-dynamic = true"}, bad: []string{"address dynamic; service ipv6 -> E-MUST with address-dynamic the service can only be ipv4"}}.run(t)
+}
+
+func TestEXT33_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"service ipv6 -> logical-mn[nai='n@r']/service = ipv6"}, bad: []string{"service none -> E-RANGE"}}.run(t)
+}
+
+func TestEXT34_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"fixed interface Gi0/1 watch ipv4 10.0.0.0 length 8 -> fixed/watch = 10.0.0.0/8", "fixed interface Gi0/1 -> fixed/interface = Gi0/1"}, bad: []string{"fixed interface Gi0/1 watch ipv4 10.0.0.0 length 33 -> E-RANGE", "fixed interface Gi0/1 watch ipv4 10.0.0.0 -> E-MISS"}}.run(t)
+}
+
+func TestEXT35_Import(t *testing.T) {
+	commands{dialect: IOS, under: inLMN, good: []string{"reverse-tunnel route ipv4 10.0.0.0/8 255 -> route[prefix='10.0.0.0/8']/distance = 255", "reverse-tunnel route ipv6 2001:db8::/32 -> reverse-tunnel/route[prefix='2001:db8::/32']"},
+		bad: []string{"reverse-tunnel route ipv4 10.0.0.0/8 256 -> E-RANGE", "reverse-tunnel route ipv4 10.0.0.0/33 -> E-RANGE"}}.run(t)
+}
+
+func TestEXT39_Import(t *testing.T) {
+	commands{dialect: IOS, under: inMAG, good: []string{"bri delay min 500 -> mag[name='g']/bri/delay-min = 500", "bri retries 10 -> mag[name='g']/bri/retries = 10"}, bad: []string{"bri delay min 499 -> E-RANGE"}}.run(t)
+}
+
+func TestROAM02_Import(t *testing.T) {
+	commands{dialect: IOS, under: inMAG + " address dynamic\n", good: []string{"roaming interface Ethernet 0/0; roaming interface Cellular 0/1/0 -> roaming[interface='Cellular0/1/0']"}, bad: []string{"roaming interface -> E-MISS", "roaming eth0 -> E-PARSE"}}.run(t)
+}
+
+func TestINC17_Import(t *testing.T) {
+	commands{dialect: IOS, under: "ip access-list extended a\n permit ip any any\n" + inMAG, good: []string{"tunnel acl a -> mag[name='g']/tunnel/acl = a ! W-MIX the documents know access lists at the tunnels of LMAs"}}.run(t)
+}
+
+func TestINC26_Import(t *testing.T) {
+	commands{dialect: IOS, under: inMAG, good: []string{"bce maximum 128000 -> mag[name='g']/binding/maximum = 128000"}}.run(t)
+}
+
 func TestEXT36_Import(t *testing.T) {
 	commands{dialect: IOS, under: inMAG + " mobility-service mobile-local-loop\n", good: []string{"reverse-tunnel default-route 7 -> reverse-tunnel/distance = 7", "ignore home-address -> mag[name='g']/mobile-local-loop/ignore-home-address = true", "egress interface Dialer 1 -> egress-interface = Dialer1"}}.run(t)
 }

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -101,4 +102,25 @@ func said(r, before *Result) string {
 		}
 	}
 	return strings.Join(all, "\n")
+}
+
+// Every feature that a row names has its test.
+func TestEveryFeatureIsTested(t *testing.T) {
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, name := range files {
+		tests.WriteString(read(t, name))
+	}
+	for _, m := range grammar().modes {
+		for _, c := range m.commands {
+			for id := range strings.FieldsSeq(c.ids) {
+				if name := "Test" + strings.ReplaceAll(id, "-", "") + "_Import"; !strings.Contains(tests.String(), "func "+name+"(") {
+					t.Errorf("%s is missing, for %q", name, c.syntax)
+				}
+			}
+		}
+	}
 }
