@@ -91,18 +91,27 @@ func (p *Plane) Close() error {
 func (p *Plane) Apply(ctx context.Context, batch []dataplane.Op) []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.applyAll(ctx, batch)
+}
+
+func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 	errs := make([]error, len(batch))
-	for i, op := range batch {
-		switch {
+	for i := 0; i < len(batch); {
+		n := 1
+		switch routes := leadingRoutes(batch[i:]); {
 		case ctx.Err() != nil:
 			errs[i] = ctx.Err()
 		case p.closing.Err() != nil:
 			errs[i] = os.ErrClosed
-		case op.Delete:
-			errs[i] = p.remove(op.Object)
+		case routes != nil:
+			n = len(routes)
+			p.applyRoutes(routes, errs[i:])
+		case batch[i].Delete:
+			errs[i] = p.remove(batch[i].Object)
 		default:
-			errs[i] = p.put(op.Object)
+			errs[i] = p.put(batch[i].Object)
 		}
+		i += n
 	}
 	return errs
 }
@@ -114,8 +123,6 @@ func (p *Plane) put(o dataplane.Object) error {
 			return err
 		}
 		return p.choice.Of(o.ID).PutTunnel(o)
-	case dataplane.Route:
-		return p.putRoute(o)
 	case dataplane.SourceRoute:
 		return p.putSource(o)
 	case dataplane.Neighbour:
@@ -134,8 +141,6 @@ func (p *Plane) remove(o dataplane.Object) error {
 	switch o := o.(type) {
 	case dataplane.Tunnel:
 		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
-	case dataplane.Route:
-		return p.removeRoute(o.VRFPrefix)
 	case dataplane.SourceRoute:
 		return p.each(func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
 	case dataplane.Neighbour:
@@ -200,49 +205,6 @@ func (p *Plane) host(vrf string) (*netlink.Host, error) {
 
 // hostOf returns the host that an access interface is on.
 func (p *Plane) hostOf(link string) (*netlink.Host, error) { return p.host(p.links[link].VRF) }
-
-func (p *Plane) putRoute(o dataplane.Route) error {
-	host, err := p.host(o.VRF)
-	if err != nil {
-		return err
-	}
-	path, tunnelled := dataplane.PathOf(o)
-	if !tunnelled {
-		if err := host.SetRoute(netlink.Route{Prefix: o.Prefix, Device: o.Via.Link}); err != nil {
-			return err
-		}
-		return p.each(func(c Carrier) error { return c.Leave(o.VRFPrefix, true) })
-	}
-	if path.Tunnel.VRF == o.VRF && o.Prefix.Contains(path.Tunnel.Peer) {
-		return fmt.Errorf("the tunnel's own packets to %s would be led into it", path.Tunnel.Peer)
-	}
-	carrier := p.choice.Of(path.Tunnel)
-	device, err := carrier.Lead(o.VRF, path)
-	if err != nil {
-		return err
-	}
-	if err := host.SetRoute(netlink.Route{Prefix: o.Prefix, Device: device}); err != nil {
-		return err
-	}
-	if m, ok := carrier.(Meter); ok {
-		m.Account(o.VRFPrefix, o.Owner)
-	}
-	if err := carrier.Enter(o.VRFPrefix, path); err != nil {
-		return err
-	}
-	return p.others(carrier, func(c Carrier) error { return c.Leave(o.VRFPrefix, true) })
-}
-
-func (p *Plane) removeRoute(o dataplane.VRFPrefix) error {
-	host, err := p.host(o.VRF)
-	if err != nil {
-		return err
-	}
-	if err := host.DeleteRoute(o.Prefix, 0); err != nil {
-		return err
-	}
-	return p.each(func(c Carrier) error { return c.Leave(o, false) })
-}
 
 func (p *Plane) putSource(o dataplane.SourceRoute) error {
 	if _, ok := p.links[o.Link]; !ok {
