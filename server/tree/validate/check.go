@@ -98,25 +98,27 @@ func (c *checker) when(w when, parent *xpath.Item, def *schema.Node) bool {
 
 // subtree validates a node and everything below it.
 func (c *checker) subtree(i *xpath.Item) {
-	nr := c.nodes[i.Node.Schema()]
-	if nr == nil || !nr.ruled {
-		return
+	if nr := c.nodes[i.Node.Schema()]; nr != nil && nr.ruled {
+		c.ruled(i, nr)
 	}
+}
+
+func (c *checker) ruled(i *xpath.Item, nr *nodeRules) {
 	c.own(i, nr)
-	if !i.Node.Schema().HasChildren() {
+	if !nr.def.HasChildren() {
 		return
 	}
 	c.demands(i, nr)
-	for kid := range i.Node.Children() {
-		if !kid.IsList() {
-			c.subtree(i.Child(kid))
-			continue
-		}
-		if below := c.nodes[kid.Schema()]; below == nil || !below.ruled {
-			continue
-		}
-		for e := range kid.Entries() {
-			c.subtree(i.Child(e))
+	for _, below := range nr.kids {
+		kid := i.Node.Child(below.def)
+		switch {
+		case kid == nil || !below.ruled:
+		case !kid.IsList():
+			c.ruled(i.Child(kid), below)
+		default:
+			for e := range kid.Entries() {
+				c.ruled(i.Child(e), below)
+			}
 		}
 	}
 	c.byDefault(i, nr)

@@ -33,7 +33,7 @@ func (r *Rules) CheckKnown(before, after *tree.Node, gaps tree.Gaps) error {
 	}
 	in.run()
 	if len(c.errs) == 0 && len(gaps) == 0 {
-		r.index.follow(after) // most likely the next to be changed
+		r.index.adopt(in.delta, after) // most likely the next to be changed
 	}
 	return c.err()
 }

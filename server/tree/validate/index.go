@@ -38,7 +38,11 @@ func (x *index) follow(root *tree.Node) {
 	if x.root.Same(root) {
 		return
 	}
-	d := x.delta(tree.Diff(x.root, root))
+	x.adopt(x.delta(tree.Diff(x.root, root)), root)
+}
+
+// adopt makes the index describe root, to which a delta from what it describes leads.
+func (x *index) adopt(d *delta, root *tree.Node) {
 	for key, n := range d.refs {
 		if x.refs[key] += n; x.refs[key] == 0 {
 			delete(x.refs, key)
@@ -143,11 +147,13 @@ func (d *delta) below(path schema.Path, n *tree.Node, sign int) {
 	if n == nil {
 		return
 	}
-	def := n.Schema()
-	nr := d.index.rules.nodes[def]
-	if nr == nil || !nr.ruled {
-		return
+	if nr := d.index.rules.nodes[n.Schema()]; nr != nil && nr.ruled {
+		d.ruled(path, n, nr, sign)
 	}
+}
+
+func (d *delta) ruled(path schema.Path, n *tree.Node, nr *nodeRules, sign int) {
+	def := nr.def
 	switch {
 	case !nr.refs:
 	case def.Type.Base == schema.Leafref:
@@ -155,22 +161,22 @@ func (d *delta) below(path schema.Path, n *tree.Node, sign int) {
 	default:
 		d.refs[refKey{def, ""}] += sign
 	}
-	for kid := range n.Children() {
-		if !kid.IsList() {
-			d.below(append(path, kid.Step()), kid, sign)
-			continue
-		}
-		if below := d.index.rules.nodes[kid.Schema()]; below == nil || !below.ruled && len(kid.Schema().Unique) == 0 {
-			continue
-		}
-		for e := range kid.Entries() {
-			at := append(path, e.Step())
-			if len(e.Schema().Unique) > 0 && sign < 0 {
-				d.entry(at, e, nil)
-			} else if len(e.Schema().Unique) > 0 {
-				d.entry(at, nil, e)
+	for _, below := range nr.kids {
+		kid := n.Child(below.def)
+		switch {
+		case kid == nil:
+		case !kid.IsList():
+			d.ruled(append(path, kid.Step()), kid, below, sign)
+		default:
+			for e := range kid.Entries() {
+				at := append(path, e.Step())
+				if len(below.def.Unique) > 0 && sign < 0 {
+					d.entry(at, e, nil)
+				} else if len(below.def.Unique) > 0 {
+					d.entry(at, nil, e)
+				}
+				d.ruled(at, e, below, sign)
 			}
-			d.below(at, e, sign)
 		}
 	}
 }

@@ -43,6 +43,8 @@ type nodeRules struct {
 	visit []*schema.Node
 	// ruled: there are rules in or below instances of the definition.
 	ruled bool
+	// kids are the children with rules in or below them, and the lists of which something is unique: all that a walk has to look at.
+	kids []*nodeRules
 	// conditional: in or below them there are nodes with a when.
 	conditional bool
 }
@@ -137,6 +139,9 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 		}
 		if below.ruled && (c.Kind == schema.Container && !c.Presence || len(c.Default) > 0 && (len(below.musts) > 0 || below.refs)) {
 			nr.visit = append(nr.visit, c)
+		}
+		if below.ruled || len(c.Unique) > 0 {
+			nr.kids = append(nr.kids, below)
 		}
 		nr.ruled = nr.ruled || below.ruled
 		nr.conditional = nr.conditional || below.conditional
