@@ -225,8 +225,11 @@ func entriesIn(changes tree.Changes, list place) iter.Seq[place] {
 				continue
 			}
 			last = key
-			e := place{list.node.Entry(change.Path[depth-1].Keys...), change.Path[:depth:depth]}
-			if !yield(e) {
+			node := change.New // of an entry that came or is gone: it need not be looked up
+			if len(change.Path) > depth || change.Reordered {
+				node = list.node.Entry(change.Path[depth-1].Keys...)
+			}
+			if !yield(place{node, change.Path[:depth:depth]}) {
 				return
 			}
 		}
