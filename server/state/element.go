@@ -35,6 +35,8 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/gnmi", gnmi},
 		{sys + "/metrics", metrics},
 		{sys + "/dataplane", backend},
+		{sys + "/binding-store", bindingStore},
+		{sys + "/binding-store/damage", damage},
 		{sys + "/configuration", configuration},
 		{sys + "/configuration/warning", warnings},
 		{"/ietf-netconf-acm:nacm", denials},

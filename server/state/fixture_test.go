@@ -17,6 +17,7 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/attach"
 	"mooring/mobility/binding"
+	"mooring/mobility/journal"
 	"mooring/mobility/lma"
 	"mooring/mobility/mag"
 	"mooring/mobility/pool"
@@ -162,6 +163,10 @@ func (d *domain) sources() Sources {
 		},
 		Certificate: func() Certificate {
 			return Certificate{strings.Repeat("ab:", 31) + "ab", true, start.AddDate(10, 0, 0)}
+		},
+		BindingStore: func() journal.Status {
+			return journal.Status{State: journal.Failing, Err: errors.New("no space left on device"), Since: start, Failures: 1, Restored: 128000,
+				Damage: []journal.Damage{{File: "log.00000007", Offset: 4096, Octets: 120, Reason: "the checksum is wrong"}}}
 		},
 		Backend: func() Backend { return Backend{"userspace", "the kernel has no tunnel driver"} },
 		Commit:  func() Commit { return Commit{"17", start, "admin", d.warnings()} },

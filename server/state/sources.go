@@ -12,6 +12,7 @@ import (
 	"mooring/mobility/attach"
 	"mooring/mobility/binding"
 	"mooring/mobility/engine"
+	"mooring/mobility/journal"
 	"mooring/mobility/lma"
 	"mooring/mobility/mag"
 	"mooring/mobility/pool"
@@ -43,6 +44,7 @@ type Sources struct {
 	Metrics      func() Listener
 	Certificate  func() Certificate
 	Backend      func() Backend
+	BindingStore func() journal.Status
 	Commit       func() Commit
 	Denied       func() Denied
 }

@@ -34,9 +34,10 @@ func (e *Element) sources() state.Sources {
 		HostKeys: func() []state.HostKey {
 			return []state.HostKey{{Algorithm: e.keys.Host.PublicKey().Type(), Fingerprint: e.keys.HostFingerprint}}
 		},
-		Certificate: func() state.Certificate { return certificate(e.certificate.Current()) },
-		Backend:     e.backend,
-		Commit:      e.commit,
+		Certificate:  func() state.Certificate { return certificate(e.certificate.Current()) },
+		Backend:      e.backend,
+		BindingStore: e.bindings.Status,
+		Commit:       e.commit,
 		Denied: func() state.Denied {
 			d := &e.control.Denied
 			return state.Denied{Operations: d.Operations.Load(), DataWrites: d.DataWrites.Load(), Notifications: d.Notifications.Load()}
