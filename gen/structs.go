@@ -11988,7 +11988,8 @@ func (*MooringSystem_System_Aaa) ΛBelongingModule() string {
 
 // MooringSystem_System_Aaa_Accounting represents the /mooring-system/system/aaa/accounting YANG schema element.
 type MooringSystem_System_Aaa_Accounting struct {
-	Mobile map[string]*MooringSystem_System_Aaa_Accounting_Mobile `path:"mobile" module:"mooring-system"`
+	Mobile     map[string]*MooringSystem_System_Aaa_Accounting_Mobile `path:"mobile" module:"mooring-system"`
+	QueueLimit *uint32                                                `path:"queue-limit" module:"mooring-system"`
 }
 
 // IsYANGGoStruct ensures that MooringSystem_System_Aaa_Accounting implements the yang.GoStruct
@@ -12021,6 +12022,22 @@ func (t *MooringSystem_System_Aaa_Accounting) NewMobile(Name string) (*MooringSy
 	}
 
 	return t.Mobile[key], nil
+}
+
+// GetQueueLimit retrieves the value of the leaf QueueLimit from the MooringSystem_System_Aaa_Accounting
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if QueueLimit is set, it can
+// safely use t.GetQueueLimit() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.QueueLimit == nil' before retrieving the leaf's value.
+func (t *MooringSystem_System_Aaa_Accounting) GetQueueLimit() uint32 {
+	if t == nil || t.QueueLimit == nil {
+		return 1000000
+	}
+	return *t.QueueLimit
 }
 
 // ΛBelongingModule returns the name of the module that defines the namespace
@@ -12319,8 +12336,9 @@ func (*MooringSystem_System_Aaa_Radius_Dictionary) ΛBelongingModule() string {
 
 // MooringSystem_System_Aaa_Radius_DynamicAuthorization represents the /mooring-system/system/aaa/radius/dynamic-authorization YANG schema element.
 type MooringSystem_System_Aaa_Radius_DynamicAuthorization struct {
-	Enabled *bool   `path:"enabled" module:"mooring-system"`
-	Port    *uint16 `path:"port" module:"mooring-system"`
+	Enabled               *bool   `path:"enabled" module:"mooring-system"`
+	Port                  *uint16 `path:"port" module:"mooring-system"`
+	RequireEventTimestamp *bool   `path:"require-event-timestamp" module:"mooring-system"`
 }
 
 // IsYANGGoStruct ensures that MooringSystem_System_Aaa_Radius_DynamicAuthorization implements the yang.GoStruct
@@ -12358,6 +12376,22 @@ func (t *MooringSystem_System_Aaa_Radius_DynamicAuthorization) GetPort() uint16 
 		return 3799
 	}
 	return *t.Port
+}
+
+// GetRequireEventTimestamp retrieves the value of the leaf RequireEventTimestamp from the MooringSystem_System_Aaa_Radius_DynamicAuthorization
+// struct. If the field is unset but has a default value in the YANG schema,
+// then the default value will be returned.
+// Caution should be exercised whilst using this method since when without a
+// default value, it will return the Go zero value if the field is explicitly
+// unset. If the caller explicitly does not care if RequireEventTimestamp is set, it can
+// safely use t.GetRequireEventTimestamp() to retrieve the value. In the case that the
+// caller has different actions based on whether the leaf is set or unset, it
+// should use 'if t.RequireEventTimestamp == nil' before retrieving the leaf's value.
+func (t *MooringSystem_System_Aaa_Radius_DynamicAuthorization) GetRequireEventTimestamp() bool {
+	if t == nil || t.RequireEventTimestamp == nil {
+		return true
+	}
+	return *t.RequireEventTimestamp
 }
 
 // ΛBelongingModule returns the name of the module that defines the namespace

@@ -97,7 +97,7 @@ func (n *NodeIdentity) Attributes() radius.Attributes {
 	a.text(rfc2865.UserName_Type, n.Node.String())
 	a.nas(n.Anchor, n.Address)
 	a.octets(rfc6572.MobileNodeIdentifier_Type, n.Node.MNID().ID)
-	a.text(rfc2865.CallingStationID_Type, stationID(n.Link))
+	a.text(rfc2865.CallingStationID_Type, StationID(n.Link))
 	a.integer(rfc2865.NASPortType_Type, portType(n.Access))
 	a.address(rfc6572.PMIP6HomeLMAIPv4Address_Type, rfc6572.PMIP6HomeLMAIPv6Address_Type, n.Address)
 	if n.Home.IsValid() {
@@ -153,8 +153,8 @@ func features(n *NodeIdentity) uint64 {
 	return v
 }
 
-// stationID writes a link-layer identifier: an Ethernet address as RFC 3580 section 3.21 has it, others as hexadecimal digits.
-func stationID(id mobility.LinkID) string {
+// StationID writes a link-layer identifier: an Ethernet address as RFC 3580 section 3.21 has it, others as hexadecimal digits.
+func StationID(id mobility.LinkID) string {
 	digits := strings.ToUpper(hex.EncodeToString([]byte(id)))
 	if len(id) != 6 {
 		return digits

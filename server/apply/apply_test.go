@@ -176,6 +176,7 @@ func dump(c *Config) string {
 	d.value("mobility", reflect.ValueOf(c.Mobility))
 	d.value("dataplane", reflect.ValueOf(c.Dataplane))
 	d.value("manage", reflect.ValueOf(c.Manage))
+	d.value("accounting", reflect.ValueOf(c.Accounting))
 	return d.String()
 }
 
@@ -277,7 +278,7 @@ func plain(v any) (string, bool) {
 		return v, true
 	case []byte:
 		return fmt.Sprintf("%q", v), true
-	case time.Duration, netip.Addr, netip.Prefix, dataplane.Encap:
+	case time.Duration, netip.Addr, netip.AddrPort, netip.Prefix, dataplane.Encap:
 		return fmt.Sprint(v), true
 	}
 	return "", false

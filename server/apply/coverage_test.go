@@ -12,17 +12,20 @@ import (
 
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
-	"/ietf-netconf-acm:nacm":                    "server/access decides by the running configuration itself",
-	"/ietf-subscribed-notifications:filters":    "nobody yet: server/netconf refuses filters by name",
-	"/mooring-system:system/user":               "server/access looks users up at each login; here their keys are checked",
-	"/mooring-system:system/client-certificate": "server/access looks certificates up at each login; here they are checked for doubles",
+	"/ietf-netconf-acm:nacm":                             "server/access decides by the running configuration itself",
+	"/ietf-subscribed-notifications:filters":             "nobody yet: server/netconf refuses filters by name",
+	"/mooring-system:system/aaa/radius/server/auth-port": "nobody yet: profiles do not come from RADIUS servers",
+	"/mooring-system:system/aaa/accounting/mobile/name":  "LMAs use the list called default, and nobody uses another",
+	"/mooring-system:system/aaa/radius/group/name":       "another group is one that no list names",
+	"/mooring-system:system/user":                        "server/access looks users up at each login; here their keys are checked",
+	"/mooring-system:system/client-certificate":          "server/access looks certificates up at each login; here they are checked for doubles",
 }
 
 // candidates are values for any type; those that a type does not know are passed over.
 var candidates = []string{
 	"false", "true", "1", "2", "3", "12", "25", "61", "64", "97", "100", "200", "1000", "1296", "8000", "9000", "60000",
 	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls",
-	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",
+	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "r2", "spare", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",
 	"AAAAC3NzaC1lZDI1NTE5AAAAINRzXjomXhbu4D9ZcYubXQMBnAfYtsUfkNo6Zm7sE6s1", strings.TrimSuffix(strings.Repeat("77:", 32), ":"),
 }
 

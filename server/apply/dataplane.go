@@ -11,12 +11,13 @@ import (
 // dataplane is what the configuration wants of forwarding by itself: access links dressed like any other of the domain, and
 // pools whose free addresses lead nowhere (feature row LMA-28).
 func (j *job) dataplane() *dataplane.Config {
-	if j.new.Mobility == j.old.Mobility {
-		return j.old.Dataplane
+	metered := len(j.new.Accounting.Anchors) > 0 && len(j.new.Accounting.Lanes) > 0
+	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && was.Meter == metered {
+		return was
 	}
-	c := &dataplane.Config{Links: j.dataplaneLinks(), Blackholes: j.blackholes()}
+	c := &dataplane.Config{Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
 	if was := j.old.Dataplane; was != nil {
-		same := true
+		same := was.Meter == c.Meter
 		if slices.Equal(was.Links, c.Links) {
 			c.Links = was.Links
 		} else {

@@ -25,7 +25,7 @@ func everything(t testing.TB) *tree.Node {
 
 // parts are the pieces of a configuration that can be taken over, by name.
 func parts(c *Config) map[string]any {
-	p := map[string]any{"mobility": c.Mobility, "dataplane": c.Dataplane, "manage": c.Manage}
+	p := map[string]any{"mobility": c.Mobility, "dataplane": c.Dataplane, "manage": c.Manage, "accounting": c.Accounting}
 	for name, m := range c.Mobility.LMAs {
 		p["lma "+name] = m
 		p["lma "+name+" domain"] = m.Domain

@@ -8,6 +8,7 @@ import (
 	"mooring/dataplane"
 	"mooring/gen"
 	"mooring/mobility"
+	"mooring/mobility/aaa"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
@@ -18,6 +19,8 @@ type Config struct {
 	Mobility  *mobility.Config
 	Dataplane *dataplane.Config
 	Manage    *Management
+	// Accounting is what system/aaa and the LMAs say of it.
+	Accounting *aaa.Config
 
 	// What the translation of the next change goes back to.
 	root     *tree.Node
@@ -25,12 +28,15 @@ type Config struct {
 	dangling map[string]map[string]bool // by domain: networks that profiles name and no LMA of the domain has
 	lmas     map[string]*anchor
 	mags     map[string]*gateway
+
+	unaccounted []*tree.Error // LMAs whose accounting has nowhere to go
 }
 
 // Translator translates the configurations of one schema. It may be used by several goroutines.
 type Translator struct {
 	pmipv6, system *schema.Node
 
+	aaaViews
 	settingsView view[gen.MooringPmipv6_Pmipv6_Domain]
 	knownLMAView view[gen.MooringPmipv6_Pmipv6_Domain_Lma]
 	naiView      view[gen.MooringPmipv6_Pmipv6_Domain_Nai]
@@ -70,6 +76,7 @@ func New(s *schema.Schema) (*Translator, error) {
 	bind(&b, &t.httpsView, "/mooring-system:system/netconf/url/https-server")
 	bind(&b, &t.sftpView, "/mooring-system:system/netconf/url/sftp-server")
 	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
+	t.aaaViews.bind(&b)
 	return t, b.err()
 }
 
@@ -82,6 +89,7 @@ func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.E
 		return nil, j.warnings, err
 	}
 	j.new.Mobility = j.mobility()
+	j.new.Accounting = j.accounting()
 	j.new.Dataplane = j.dataplane()
 	return j.new, j.warnings, nil
 }
@@ -141,6 +149,7 @@ func (c *Config) warningLists() (lists [][]*tree.Error) {
 	for _, name := range sortedKeys(c.mags) {
 		lists = append(lists, c.mags[name].warnings)
 	}
+	lists = append(lists, c.unaccounted)
 	return lists
 }
 

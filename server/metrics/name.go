@@ -18,6 +18,7 @@ var subtrees = map[string]string{
 
 // unbounded are lists with as many entries as there are nodes, or as time brings: no entry is a series of its own.
 var unbounded = []string{
+	"/mooring-pmipv6:pmipv6/lma/aaa/accounting/session",
 	"/mooring-pmipv6:pmipv6/lma/bindings/binding",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding",
 	"/mooring-system:system/configuration/commit",

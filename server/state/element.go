@@ -20,6 +20,7 @@ func (s *State) MountElement(src Sources) error {
 			return tunnels(r, def, src.lmaOwners, src.Dataplane)
 		}},
 		{lma + "/statistics", func(r *resolver, def *schema.Node, src *Sources) Table { return lmaStatistics(r, def, src, since) }},
+		{lma + "/aaa/accounting/session", accountingSessions},
 		{mag, gateways},
 		{mag + "/lma", knownLMAs},
 		{mag + "/interface", accessLinks},
@@ -37,6 +38,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/dataplane", backend},
 		{sys + "/binding-store", bindingStore},
 		{sys + "/binding-store/damage", damage},
+		{sys + "/aaa/radius/server", radiusServers},
 		{sys + "/configuration", configuration},
 		{sys + "/configuration/warning", warnings},
 		{"/ietf-netconf-acm:nacm", denials},

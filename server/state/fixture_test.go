@@ -139,8 +139,9 @@ func (d *domain) sources() Sources {
 				{Address: transport.Address{Addr: addr("2001:db8::1"), VRF: "other"}, Counters: transport.Counters{Received: 1000}},
 			}
 		},
-		Links:     func() []attach.State { return []attach.State{{Link: "access0", Up: true}} },
-		Dataplane: d.plane,
+		Links:      func() []attach.State { return []attach.State{{Link: "access0", Up: true}} },
+		Dataplane:  d.plane,
+		Accounting: accounting{},
 		Capabilities: func() Capabilities {
 			return Capabilities{[]string{"local-mobility-anchor", "mobile-access-gateway"}, []string{"ipv4", "ipv6"}, []string{"ip-in-ip", "udptunnel"}}
 		},

@@ -32,6 +32,7 @@ type Sources struct {
 	// RestartCounter is what the machines tell their peers (RFC 5847 section 3.2).
 	RestartCounter uint32
 	Dataplane      Dataplane
+	Accounting     Accounting
 
 	Capabilities func() Capabilities
 	Version      string

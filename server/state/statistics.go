@@ -50,7 +50,8 @@ type statisticsNodes struct {
 			Count  *schema.Node `yang:"count"`
 		} `yang:"by-status"`
 	} `yang:"pba"`
-	Drop struct {
+	Accounting accountingNodes `yang:"accounting,optional"`
+	Drop       struct {
 		Self   *schema.Node `yang:"."`
 		Reason *schema.Node `yang:"reason"`
 		Count  *schema.Node `yang:"count"`
@@ -88,6 +89,7 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 			s.Close()
 			n.renderPackets(s, src, cfg.Addresses)
 			n.renderSignalling(s, l.Statistics)
+			n.Accounting.render(s, src, l.Name)
 		}
 		return nil
 	}}

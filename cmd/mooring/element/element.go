@@ -19,6 +19,8 @@ import (
 	"mooring/dataplane/backend"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/aaa/accountant"
+	"mooring/mobility/aaa/disconnect"
 	"mooring/mobility/attach"
 	"mooring/mobility/engine"
 	"mooring/mobility/journal"
@@ -63,6 +65,9 @@ type Element struct {
 	sockets    *transport.Sockets
 	engine     *engine.Engine
 	access     *attach.Server
+
+	accounting  *accountant.Accountant
+	disconnects *disconnect.Server
 
 	store          *datastore.Store
 	state          *state.State
@@ -143,6 +148,7 @@ func (e *Element) startParts() (err error) {
 	if e.bindings, err = openBindings(e.folder.Root, e.Log); err != nil {
 		return err
 	}
+	e.openAccounting(s)
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
@@ -151,7 +157,7 @@ func (e *Element) startParts() (err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.parts, e.ended = errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run} {
+	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run, e.accounting.Run} {
 		e.parts.Go(func() error { return run(e.ended) })
 	}
 	return nil
@@ -255,7 +261,8 @@ func (e *Element) closeAll() error {
 	if e.parts != nil {
 		e.stop()
 		e.parts.Wait() // what made a part fail, Wait has told
-		errs = append(errs, e.sockets.Close(), e.clearHost())
+		e.disconnects.Close()
+		errs = append(errs, e.accounting.Close(), e.sockets.Close(), e.clearHost()) // counters are read while they are there
 	}
 	if e.bindings != nil {
 		errs = append(errs, e.bindings.Close())

@@ -8,8 +8,9 @@ import (
 	"mooring/mobility/engine"
 )
 
-// happened tells the log and the subscribers what happens to nodes and peers.
+// happened has records made of what happens to nodes, and tells the log and the subscribers what happens to nodes and peers.
 func (e *Element) happened(events []engine.Event) {
+	e.account(events)
 	e.logEvents(events)
 	for _, ev := range events {
 		e.notifications.add(ev)

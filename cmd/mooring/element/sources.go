@@ -17,6 +17,7 @@ func (e *Element) sources() state.Sources {
 		Signalling: e.sockets.Status,
 		Links:      e.access.Links,
 		Dataplane:  e.reconciler,
+		Accounting: e.accounting,
 		Capabilities: func() state.Capabilities {
 			return state.Capabilities{
 				Roles:          []string{"local-mobility-anchor", "mobile-access-gateway"},

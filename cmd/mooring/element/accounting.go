@@ -1,0 +1,138 @@
+package element
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/aaa"
+	"mooring/mobility/aaa/accountant"
+	"mooring/mobility/aaa/disconnect"
+	"mooring/mobility/engine"
+	"mooring/server/apply"
+	"mooring/server/datastore"
+	"mooring/server/model"
+	"mooring/server/tree"
+	"mooring/server/tree/schema"
+)
+
+// recordsFile holds accounting records and open sessions, in the state folder.
+const recordsFile = "accounting/records.db"
+
+// openAccounting makes what accounts nodes and tunnels, and what lets RADIUS servers end sessions.
+func (e *Element) openAccounting(s *schema.Schema) {
+	told := radiusEvents(s)
+	e.accounting = accountant.New(accountant.Options{
+		Root: e.folder.Root, Name: recordsFile, Log: e.Log, Meter: meter{e}, Bindings: e.bindingsOf,
+		Dropped: func() uint64 { return e.engine.Status().EventsDropped },
+		ServerChanged: func(server string, up bool, queued int) {
+			name := "accounting-server-down"
+			if up {
+				name = "accounting-server-up"
+			}
+			e.tellRadius(told[name], func(b *tree.Builder, def *schema.Node) { b.Leaf(def.ChildNamed("server"), server) }, queued)
+		},
+		RoomChanged: func(room aaa.Room, queued int) {
+			e.tellRadius(told["accounting-queue"], func(b *tree.Builder, def *schema.Node) { b.Leaf(def.ChildNamed("room"), room.String()) }, queued)
+		},
+	})
+	e.disconnects = disconnect.New(disconnect.Options{Log: e.Log, Clear: e.disconnect})
+}
+
+// radiusEvents are the notifications about RADIUS servers, by name.
+func radiusEvents(s *schema.Schema) map[string]*schema.Node {
+	defs := map[string]*schema.Node{}
+	if radius := s.Find("/mooring-system:system/aaa/radius"); radius != nil {
+		for _, def := range radius.Notifications {
+			defs[def.Name] = def
+		}
+	}
+	return defs
+}
+
+func (e *Element) tellRadius(def *schema.Node, fill func(*tree.Builder, *schema.Node), queued int) {
+	e.events.Add(time.Now(), def, nil, func(b *tree.Builder) {
+		fill(b, def)
+		b.Uint(def.ChildNamed("queued"), uint64(max(0, queued)))
+	})
+}
+
+// bindingsOf yields the bindings of an anchor, none of one that does not run.
+func (e *Element) bindingsOf(anchor string) iter.Seq[*mobility.Binding] {
+	if l := e.engine.LMA(anchor); l != nil {
+		return l.Table.All()
+	}
+	return func(func(*mobility.Binding) bool) {}
+}
+
+// account writes down what happened to the nodes of anchors, and returns when it is on disk.
+func (e *Element) account(events []engine.Event) {
+	list := make([]accountant.Event, 0, len(events))
+	for i := range events {
+		if ev := &events[i]; ev.Machine.Role == engine.RoleLMA && ev.Binding != nil {
+			list = append(list, accountant.Event{At: ev.At, Anchor: ev.Machine.Name, Event: &ev.Event})
+		}
+	}
+	e.accounting.Happened(list)
+}
+
+// charge is a consumer: what is accounted, where records go, and who may end sessions. It comes after the machines.
+func (e *Element) charge(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
+	if err := e.accounting.Prepare(config.Accounting); err != nil && !e.forced {
+		return nil, err
+	} else if err != nil {
+		e.Log.Error("there is no accounting", "error", err)
+	}
+	change, err := e.disconnects.Prepare(config.Accounting.Disconnect)
+	switch {
+	case err != nil && !e.forced:
+		return nil, disconnectPortTaken(err)
+	case err != nil:
+		e.Log.Error("RADIUS servers cannot end sessions", "error", err)
+		return applied(func() { e.accounting.Configure(config.Accounting) }), nil
+	}
+	return &charged{change, func() { e.accounting.Configure(config.Accounting) }}, nil
+}
+
+// charged does one more thing when a change of the listener is made.
+type charged struct {
+	*disconnect.Change
+	also func()
+}
+
+func (c *charged) Apply() {
+	c.Change.Apply()
+	c.also()
+}
+
+func disconnectPortTaken(why error) error {
+	s, err := model.Schema()
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	path, err := schema.ParsePath(s, "/mooring-system:system/aaa/radius/dynamic-authorization/port", s.Module)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	return &tree.Error{Tag: tree.InUse, Path: path, Message: why.Error()}
+}
+
+// meter reads the counters of the dataplane.
+type meter struct{ *Element }
+
+func (m meter) Node(anchor string, binding dataplane.SessionID) (u aaa.Usage, ok bool) {
+	l := m.engine.LMA(anchor)
+	if l == nil {
+		return u, false
+	}
+	return usage(m.plane.SessionUsage(l.Session(binding)))
+}
+
+func (m meter) Tunnel(id dataplane.TunnelID) (aaa.Usage, bool) { return usage(m.plane.TunnelUsage(id)) }
+
+func usage(c dataplane.Counters, ok bool) (aaa.Usage, bool) {
+	return aaa.Usage{RxPackets: c.RxPackets, RxOctets: c.RxOctets, TxPackets: c.TxPackets, TxOctets: c.TxOctets}, ok
+}
