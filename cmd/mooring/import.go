@@ -112,6 +112,8 @@ func (o *importOptions) check(args []string) error {
 		return errors.New("say which file to read; - is standard input")
 	case o.to != "" && o.File != "" && o.element != "":
 		return errors.New("a FILE and --target exclude each other: one configuration is written")
+	case o.File == "-" && o.target.User != "" && o.target.PasswordFile == "-":
+		return errors.New("standard input cannot be both the text and the password: say --password-file")
 	case o.DryRun && o.element == "":
 		return errors.New("--dry-run needs --target: nothing is committed without it")
 	case o.Onto != "" && o.element != "":

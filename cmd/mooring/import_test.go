@@ -129,7 +129,13 @@ func TestImportUsage(t *testing.T) {
 		"import --to ios x --target local":           "exclude each other",
 		"import --from ios x --onto y --target here": "exclude each other",
 		"import --from ios x y":                      "at most 1 arg",
+		"import --from ios - --target h --user u":    "both the text and the password",
 	} {
 		complete(t, h, privileged, strings.Fields(args)...).expect(t, 2, says)
+	}
+	for flag, values := range map[string]string{"from": "ios\nios-xr\n", "to": "ios\nios-xr\n", "format": "json\nnetconf\n", "target": "local\n"} {
+		if o := complete(t, h, privileged, "__complete", "import", "--"+flag, ""); !strings.HasPrefix(o.out, values) {
+			t.Errorf("--%s is completed with %q", flag, o.out)
+		}
 	}
 }

@@ -207,3 +207,14 @@ func TestMangledTexts(t *testing.T) {
 
 // mangled is how many texts TestMangledTexts tries.
 var mangled = flag.Int("mangled", 150, "how many texts to mangle")
+
+// Texts that no router writes cost no more than their size.
+func TestLongTexts(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for text, refused := range map[string]int{long: 1, "ipv6 mobile " + long: 1, inLMA + " bce lifetime " + long: 1, strings.Repeat("no ", 1<<16): 1, strings.Repeat("!\n", 1<<16): 0,
+		"/*" + long: 0, inLMA + strings.Repeat(" hnp maximum 2\n", 1<<12): 0, strings.Repeat("(config", 1<<12): 1} {
+		if got := grammar().Import(text, Options{Dialect: XR}).Count(Refused); got != refused {
+			t.Errorf("%.30s...: %d refused, want %d", text, got, refused)
+		}
+	}
+}

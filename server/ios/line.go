@@ -102,26 +102,26 @@ func skipComments(text string, at int, inside bool) (int, bool) {
 }
 
 func (l *line) split(start int) {
-	at, column := 0, 0 // the column is one of the screen for the indentation, and a count of characters for words
-	for i, r := range l.text {
-		column++
-		blank := r == ' ' || r == '\t'
-		switch {
-		case i < start && r == '\t':
-			at += tabStop - at%tabStop
-		case i < start:
-			at++
-		case blank:
-			continue
-		case i == start || l.text[i-1] == ' ' || l.text[i-1] == '\t':
-			l.words = append(l.words, word{line: l, column: column})
-			fallthrough
-		default:
-			l.words[len(l.words)-1].text += string(r)
+	for _, r := range l.text[:start] {
+		if l.indent++; r == '\t' {
+			l.indent += tabStop - 1 - (l.indent-1)%tabStop
 		}
 	}
-	if !l.prompted {
-		l.indent = at
+	if l.prompted {
+		l.indent = 0
+	}
+	column := 1 + utf8.RuneCountInString(l.text[:start])
+	for rest := l.text[start:]; rest != ""; {
+		end := strings.IndexAny(rest, " \t")
+		switch {
+		case end == 0:
+			column, rest = column+1, rest[1:]
+			continue
+		case end < 0:
+			end = len(rest)
+		}
+		l.words = append(l.words, word{text: rest[:end], line: l, column: column})
+		column, rest = column+utf8.RuneCountInString(rest[:end]), rest[end:]
 	}
 }
 

@@ -164,9 +164,15 @@ func (f *found) values() map[string][]word {
 	return all
 }
 
+// longestKeyword bounds what is compared with keywords.
+const longestKeyword = 32
+
 // suggest gives the keyword that somebody probably meant, or "".
 func (m *miss) suggest(text string) string {
 	best, least := "", 0
+	if len(text) > longestKeyword {
+		return ""
+	}
 	text = strings.ToLower(text)
 	for _, e := range m.wanted {
 		if e.arg != nil {

@@ -29,10 +29,9 @@ func (j *Job) commit(ctx context.Context, served *schema.Schema, base *tree.Node
 		return fmt.Errorf("the element refuses the commit: %w", err)
 	}
 	for _, w := range warnings {
-		fmt.Fprintf(j.Stdout, "%% the element warns: %s\n", w)
+		j.tell("%% the element warns: %s\n", w)
 	}
-	_, err = fmt.Fprintln(j.Stdout, "committed")
-	return err
+	return j.tell("committed\n")
 }
 
 // operations are what has to be removed and merged. A value of a leaf-list has no path in gNMI: the leaf-list is removed, and the others are
@@ -126,8 +125,17 @@ func (j *Job) try(served *schema.Schema, base *tree.Node, r *ios.Result) error {
 		return &InputError{fmt.Errorf("the element would refuse it: %w", err)}
 	}
 	for _, w := range warnings {
-		fmt.Fprintf(j.Stdout, "%% the element would warn: %s\n", w.Error())
+		j.tell("%% the element would warn: %s\n", w.Error())
 	}
-	_, err = fmt.Fprintln(j.Stdout, "valid; nothing was committed (--dry-run)")
+	return j.tell("valid; nothing was committed (--dry-run)\n")
+}
+
+// tell adds something to the report, which is for people; a program has the exit code.
+func (j *Job) tell(format string, args ...any) error {
+	w := j.Stdout
+	if j.JSON {
+		w = j.Stderr
+	}
+	_, err := fmt.Fprintf(w, format, args...)
 	return err
 }
