@@ -12,9 +12,10 @@
 //	secret.go     keys that are obscured (type 7)
 //	line.go       comments, prompts, words and their columns
 //	match.go      which row a line is
-//	import.go     in which mode a line stands, and what it does there
+//	import.go     in which mode a line stands
+//	execute.go    what a command does there; negate.go: with no in front
 //	edit.go       the tree under construction
-//	judge.go      what the whole lacks: errors and warnings that no single line has
+//	judge.go      errors that no single line has; warn.go: what will not work as it stands
 //	report.go     what became of each line
 //	print.go      the way back: a tree as text
 package ios
