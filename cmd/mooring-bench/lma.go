@@ -130,8 +130,7 @@ func (o lmaOptions) hold(p *lmaProcess, gateway *askingMAG) (r Result, err error
 func (o lmaOptions) killUnderLoad(h *netns.Host, p *lmaProcess, gateway *askingMAG) (*lmaProcess, error) {
 	killed := make(chan error, 1)
 	time.AfterFunc(o.length/4, func() { p.kill(); killed <- nil })
-	for gateway.ask(10_000, o.bindings) == nil {
-	}
+	gateway.untilKilled(o.bindings)
 	<-killed
 	return startLMA(h, o)
 }

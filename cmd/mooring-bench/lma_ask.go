@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	askWindow = 512 // requests that are under way
+	askWindow = 256 // requests that are under way: more than a socket's buffer takes would be lost
 	askBatch  = 64
 )
 
@@ -32,6 +32,7 @@ type askingMAG struct {
 	node      int                  // of the next request
 	has       map[int]netip.Prefix // what each node was given first
 	different int                  // answers that gave something else
+	patience  time.Duration        // with an anchor that does not answer
 }
 
 func newAskingMAG(h *netns.Host) (*askingMAG, error) {
@@ -46,7 +47,7 @@ func newAskingMAG(h *netns.Host) (*askingMAG, error) {
 	if err := errors.Join(conn.SetReadBuffer(8<<20), conn.SetWriteBuffer(8<<20)); err != nil {
 		return nil, err
 	}
-	m := &askingMAG{conn: udp4.NewPacketConn(conn), from: lmaEndpoint(magAddress), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}}
+	m := &askingMAG{conn: udp4.NewPacketConn(conn), from: lmaEndpoint(magAddress), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
 	m.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(lmaSecret)), CareOf: m.from.Addr.Addr(), Home: netip.IPv6Unspecified()}
 	m.out, m.in = make([]udp4.Message, askBatch), make([]udp4.Message, askBatch)
 	for i := range m.out {
@@ -70,13 +71,22 @@ func (m *askingMAG) ask(requests, nodes int) error {
 			}
 			sent += n
 		}
-		n, err := m.receive(time.Second)
+		n, err := m.receive(m.patience)
 		if err != nil {
 			return fmt.Errorf("%d of %d requests were answered: %w", answered, sent, err)
 		}
 		answered += n
 	}
 	return nil
+}
+
+// untilKilled asks until there are no answers any more.
+func (m *askingMAG) untilKilled(nodes int) {
+	before := m.patience
+	m.patience = time.Second
+	for m.ask(1000, nodes) == nil {
+	}
+	m.patience = before
 }
 
 // untilAnswered asks until there is an answer, and returns when that came.

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"mooring/dataplane/netns"
 )
 
 // An anchor with few bindings is killed under load and has them all when it begins again; each line has what every benchmark's line has.
@@ -36,5 +39,52 @@ func TestLMA(t *testing.T) {
 func TestLMAOfNothing(t *testing.T) {
 	if _, err := (lmaOptions{}).run(); err == nil {
 		t.Error("no bindings are measured")
+	}
+}
+
+// An anchor that is killed while nodes are being registered has, when it begins again, each node that got an answer, with the prefix that the answer had.
+func TestLMAKilledWhileRegistering(t *testing.T) {
+	h, err := netns.NewHost("lma")
+	must(t, err)
+	defer h.Close()
+	o := lmaOptions{bindings: 1_000_000, stateDir: t.TempDir()}
+	p, err := startLMA(h, o)
+	must(t, err)
+	gateway, err := newAskingMAG(h)
+	must(t, err)
+	defer gateway.conn.Close()
+	_, err = gateway.untilAnswered(time.Minute, 1)
+	must(t, err)
+	for range 3 {
+		killed := make(chan struct{})
+		time.AfterFunc(300*time.Millisecond, func() { p.kill(); close(killed) })
+		gateway.untilKilled(o.bindings)
+		<-killed
+		asked, answered := gateway.node, len(gateway.has)
+		gateway.node = 0
+		p, err = startLMA(h, o)
+		must(t, err)
+		_, err = gateway.untilAnswered(time.Minute, 1)
+		must(t, err)
+		counted, err := p.count()
+		must(t, err)
+		if counted.Bindings < answered || counted.Initial != 0 {
+			t.Fatalf("%d bindings after the restart, %d nodes had got answers", counted.Bindings, answered)
+		}
+		must(t, gateway.ask(asked, o.bindings))
+		counted, err = p.count()
+		must(t, err)
+		if int(counted.Initial) > asked-answered || gateway.different > 0 {
+			t.Fatalf("%d nodes of %d got answers, then %d had to be registered anew and %d got other prefixes", answered, asked, counted.Initial, gateway.different)
+		}
+		t.Logf("%d asked, %d answered, %d had to be registered anew", asked, answered, counted.Initial)
+	}
+	p.kill()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
