@@ -14,10 +14,11 @@ import (
 // telemetryProcess is this program once more, serving bindings.
 type telemetryProcess struct {
 	served
-	kind   string
-	cmd    *exec.Cmd
-	orders io.WriteCloser
-	said   *json.Decoder
+	kind      string
+	cmd       *exec.Cmd
+	orders    io.WriteCloser
+	refreshes int // that were ordered
+	said      *json.Decoder
 }
 
 func startTelemetry(kind string, n int) (*telemetryProcess, error) {

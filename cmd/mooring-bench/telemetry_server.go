@@ -44,7 +44,7 @@ type telemetryServer interface {
 // serveTelemetry serves until the standard input ends, and does what that asks for, a word a line, each answered by one line:
 //
 //	settle            give back what memory is free, and forget how much there was at most
-//	refresh N RATE    refresh N bindings, so many in a second
+//	refresh K N RATE  make the N refreshes that come after the first K, so many in a second
 func serveTelemetry(cmd *cobra.Command, kind string, n int) (err error) {
 	at := served{PID: os.Getpid(), User: "bench", Password: benchPassword}
 	begin := map[string]func(context.Context, served) (telemetryServer, error){telemetryElementKind: newTelemetryElement, telemetryPeerKind: newTelemetryPeer}[kind]
@@ -79,26 +79,26 @@ func serveTelemetry(cmd *cobra.Command, kind string, n int) (err error) {
 }
 
 func obey(s telemetryServer, n int, order string) error {
-	var count, rate int
+	var before, count, rate int
 	if order == "settle" {
 		debug.FreeOSMemory()
 		return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak of the resident size (proc_pid_clear_refs(5))
 	}
-	if _, err := fmt.Sscanf(order, "refresh %d %d", &count, &rate); err != nil {
+	if _, err := fmt.Sscanf(order, "refresh %d %d %d", &before, &count, &rate); err != nil {
 		return fmt.Errorf("order %q: %w", order, err)
 	}
-	return refresh(s, n, count, rate)
+	return refresh(s, n, before, count, rate)
 }
 
 // refresh refreshes bindings all over the table, so evenly that each millisecond has its share.
-func refresh(s telemetryServer, n, count, rate int) error {
+func refresh(s telemetryServer, n, before, count, rate int) error {
 	begun := time.Now()
 	ticks := time.NewTicker(time.Millisecond)
 	defer ticks.Stop()
 	for done := 0; done < count; <-ticks.C {
 		now := time.Now()
 		for due := min(count, int(now.Sub(begun).Seconds()*float64(rate))); done < due; done++ {
-			i, sequence := refreshed(done, n)
+			i, sequence := refreshed(before+done, n)
 			if err := s.put(i, sequence, now); err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func refresh(s telemetryServer, n, count, rate int) error {
 	return nil
 }
 
-// refreshed tells which of n bindings a refresh is of, and its sequence number.
+// refreshed tells which of n bindings a refresh is of, and its sequence number: another one whenever it is the turn of that binding again.
 func refreshed(done, n int) (i int, sequence uint16) {
 	const stride = 7919 // a prime
 	return done % n * stride % n, uint16(2 + done/n)

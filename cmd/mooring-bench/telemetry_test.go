@@ -28,7 +28,7 @@ func TestTelemetry(t *testing.T) {
 		}
 		names = append(names, r.Name)
 	}
-	want := "once-2000-peer sync4-2000-peer refresh-2000-peer alone-2000-peer stopped-2000-peer once-2000 sync4-2000 refresh-2000 alone-2000 stopped-2000 " +
+	want := "once-2000-peer sync4-2000-peer alone-2000-peer refresh-2000-peer stopped-2000-peer once-2000 sync4-2000 alone-2000 refresh-2000 stopped-2000 " +
 		"once-3000-peer get-3000-peer once-3000 get-3000"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("lines %s, want %s", got, want)
