@@ -8,11 +8,10 @@ import (
 )
 
 // The programs are compiled when they are changed, and their bytecode is part of the repository, so that neither building
-// nor running needs a compiler for them. Changing them takes clang and llvm-strip (Debian: clang, llvm, libbpf-dev).
+// nor running needs a compiler for them. Changing and testing them takes clang and llvm-strip (Debian 12: clang-14, llvm-14, libbpf-dev).
 //
-//go:generate clang -O2 -g -Wall -Werror -target bpfel -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include/aarch64-linux-gnu -c tunnel.bpf.c -o tunnel.bpf.o
-//go:generate llvm-strip -g tunnel.bpf.o
-//go:generate sh -c "sha256sum tunnel.bpf.c >tunnel.bpf.sum"
+//go:generate clang-14 -O2 -g -fdebug-compilation-dir=. -Wall -Werror -target bpfel -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include/aarch64-linux-gnu -c tunnel.bpf.c -o tunnel.bpf.o
+//go:generate llvm-strip-14 -g tunnel.bpf.o
 
 //go:embed tunnel.bpf.o
 var bytecode []byte
@@ -42,7 +41,7 @@ func (o *objects) close() {
 	for _, program := range []*ebpf.Program{o.ToNodes, o.FromNodes, o.FromPeer} {
 		program.Close()
 	}
-	for _, m := range []*ebpf.Map{o.Routes, o.Tunnels, o.Peers, o.Counters} {
+	for _, m := range []*ebpf.Map{o.Routes, o.Tunnels, o.Peers, o.Counters, o.Accounts} {
 		m.Close()
 	}
 }

@@ -2,9 +2,7 @@ package fastpath
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"net/netip"
 	"os"
@@ -16,18 +14,6 @@ import (
 
 	"mooring/dataplane"
 )
-
-// The committed bytecode is that of the committed source.
-func TestBytecodeIsOfThisSource(t *testing.T) {
-	source, err := os.ReadFile("tunnel.bpf.c")
-	must(t, err)
-	noted, err := os.ReadFile("tunnel.bpf.sum")
-	must(t, err)
-	sum := sha256.Sum256(source)
-	if !strings.HasPrefix(string(noted), hex.EncodeToString(sum[:])) {
-		t.Error("tunnel.bpf.c was changed after it was compiled: run go generate ./dataplane/fastpath")
-	}
-}
 
 // Both languages lay out keys and values alike.
 func TestLayout(t *testing.T) {
