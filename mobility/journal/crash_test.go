@@ -48,6 +48,7 @@ func newOwner(folder Folder, seed uint64) (*owner, error) {
 		o.rows[b.ID] = b
 	}
 	o.last = last
+	j.Forget()
 	o.history = []moment{{0, maps.Clone(o.rows)}}
 	return o, nil
 }

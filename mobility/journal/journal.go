@@ -61,8 +61,8 @@ type Status struct {
 	Snapshots uint64 // written since the start
 }
 
-// Journal keeps the bindings of the machines of an element. Take, Add, Write, Await and Snapshot are for one goroutine, the owner;
-// everything else is for any.
+// Journal keeps the bindings of the machines of an element. Take, Forget, Add, Write, Await, Due and Snapshot are for one goroutine, the
+// owner; everything else is for any.
 type Journal struct {
 	folder Folder
 	Options
@@ -73,6 +73,7 @@ type Journal struct {
 
 	// The owner's.
 	machines map[string]*kept
+	claimed  bool // what machines has was taken or forgotten: a snapshot is of everything
 	frames   frames
 	pressing bool // what is in frames has to be durable soon
 
@@ -187,8 +188,9 @@ func (j *Journal) Take(machine string) (rows []*mobility.Binding, last dataplane
 	return rows, last
 }
 
-// Forget drops what was found of machines that nobody took, and returns how many bindings each had.
+// Forget drops what was found of machines that nobody took, and returns how many bindings each had. There is no snapshot before it was called.
 func (j *Journal) Forget() map[string]int {
+	j.claimed = true
 	dropped := map[string]int{}
 	for _, name := range slices.Sorted(maps.Keys(j.machines)) {
 		if n := len(j.machines[name].rows); n > 0 {

@@ -12,7 +12,7 @@ func (j *Journal) Due() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case j.busy:
+	case j.busy || !j.claimed:
 		return false
 	case j.status.State == Healthy:
 		return j.status.Log > j.threshold
