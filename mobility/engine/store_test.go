@@ -381,3 +381,40 @@ func TestOrderSurvivesRestart(t *testing.T) {
 		}
 	})
 }
+
+// A damaged store costs the bindings that were where the damage is: the peers are told by the restart counter, and the rest is written anew, once.
+func TestDamagedStoreIsWrittenAnew(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		config := justLMA(anchorConfig("lma1", lma6))
+		lma, j := storedOn(t, net, newDisk(t, dir), config)
+		mag := on(t, net, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
+		for i := range byte(3) {
+			mag.attach("access0", dataplane.MAC{2, 0, 0, 0, 1, i})
+			settleDisk(t)
+		}
+		lma.stop()
+		before := j.Restarts()
+		log := dir + "/bindings/log.00000001"
+		b, err := os.ReadFile(log)
+		must(t, err)
+		b[80] ^= 1
+		must(t, os.WriteFile(log, b, 0o600))
+
+		for range 2 {
+			lma, j = storedOn(t, net, newDisk(t, dir), config)
+			settleDisk(t)
+			if rows := lma.rows(); len(rows) != 2 || j.Restarts() != before+1 || lma.RestartCounter != before+1 {
+				t.Errorf("%d bindings, restart counter %d, was %d: %v", len(rows), j.Restarts(), before, j.Status())
+			}
+			lma.stop()
+		}
+		if s := j.Status(); len(s.Damage) > 0 {
+			t.Errorf("told again: %v", s.Damage)
+		}
+		if _, err := os.Stat(dir + "/bindings/damaged.log.00000001"); err != nil {
+			t.Error(err)
+		}
+	})
+}
