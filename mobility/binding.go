@@ -21,6 +21,7 @@ const (
 	StateRefreshing                     // MAG: registered, a refreshing PBU was sent
 	StateDisconnecting                  // MAG: the de-registering PBU was sent
 	StateDeletePending                  // LMA: de-registered, kept for DeleteWait (RFC 5213 section 5.3.5)
+	StateRevoking                       // LMA: its MAG was told that it ends (RFC 5846 section 8.1)
 )
 
 func (s State) String() string {
@@ -35,6 +36,8 @@ func (s State) String() string {
 		return "disconnecting"
 	case StateDeletePending:
 		return "delete-pending"
+	case StateRevoking:
+		return "revoking"
 	}
 	return "unknown"
 }

@@ -115,6 +115,14 @@ type Peer struct {
 	Encap     dataplane.Encap // 0: the domain's
 	Transport Transport       // that Encap is for
 	Heartbeat *Heartbeat      // nil: that of the machine
+	RevokeAll bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
+}
+
+// Revocation says how a Binding Revocation Indication is repeated (RFC 5846 section 11).
+type Revocation struct {
+	DelayMin time.Duration // before the first repetition, InitMINDelayBRIs
+	DelayMax time.Duration // MAX_BRACK_TIMEOUT: the delay doubles up to this
+	Retries  int           // BRIMaxRetriesNumber
 }
 
 // Heartbeat says how the path to a peer is watched (RFC 5847). The zero value sends no requests; those that come are always answered.
@@ -170,7 +178,8 @@ type LMA struct {
 	AwaitInstall    bool // answer only after the dataplane has installed the session
 	TunnelMTU       int  // octets; 0 derives it from the path
 
-	Heartbeat Heartbeat
+	Heartbeat  Heartbeat
+	Revocation Revocation
 
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network

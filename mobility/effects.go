@@ -120,6 +120,7 @@ const (
 	PathUp               // heartbeats are answered again
 	PathDown             // heartbeats are not answered any more
 	PeerRestarted        // the peer has lost its bindings
+	RevocationTimedOut   // a revocation was not acknowledged; the binding ends all the same
 )
 
 func (k EventKind) String() string {
@@ -146,6 +147,8 @@ func (k EventKind) String() string {
 		return "path-down"
 	case PeerRestarted:
 		return "peer-restart"
+	case RevocationTimedOut:
+		return "revocation-timed-out"
 	}
 	return "unknown"
 }
@@ -162,6 +165,7 @@ const (
 	Replaced     // another binding took its place
 	Cleared      // an operator asked for it
 	PeerLost     // the peer restarted without its bindings
+	Revoked      // the peer revoked it
 )
 
 func (r DeleteReason) String() string {
@@ -180,6 +184,8 @@ func (r DeleteReason) String() string {
 		return "cleared"
 	case PeerLost:
 		return "peer-restarted"
+	case Revoked:
+		return "revoked"
 	}
 	return "unknown"
 }

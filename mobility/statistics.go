@@ -28,6 +28,12 @@ type Statistics struct {
 	PBAUnsent   Counter       // that the host refused to send
 	PBAReceived StatusCounter
 
+	// Revocations (RFC 5846), those sent with the repetitions and with what could not be sent.
+	BRISent, BRIReceived       CodeCounter[wire.RevocationTrigger]
+	BRASent, BRAReceived       CodeCounter[wire.RevocationStatus]
+	BRIUnsent, BRAUnsent       Counter // that the host refused to send
+	BRIDiscarded, BRADiscarded Counter // received and not believed, or answering nothing
+
 	Dropped [dropReasons]Counter
 }
 
@@ -38,6 +44,8 @@ func (s *Statistics) Part(began time.Time) *Statistics {
 	p.PBUUnsent.whole, p.PBAUnsent.whole = &s.PBUUnsent, &s.PBAUnsent
 	p.Initial.whole, p.Refresh.whole, p.Handover.whole, p.Deregistration.whole = &s.Initial, &s.Refresh, &s.Handover, &s.Deregistration
 	p.PBASent.whole, p.PBAReceived.whole = &s.PBASent, &s.PBAReceived
+	p.BRISent.whole, p.BRIReceived.whole, p.BRASent.whole, p.BRAReceived.whole = &s.BRISent, &s.BRIReceived, &s.BRASent, &s.BRAReceived
+	p.BRIUnsent.whole, p.BRAUnsent.whole, p.BRIDiscarded.whole, p.BRADiscarded.whole = &s.BRIUnsent, &s.BRAUnsent, &s.BRIDiscarded, &s.BRADiscarded
 	for i := range p.Dropped {
 		p.Dropped[i].whole = &s.Dropped[i]
 	}
@@ -61,55 +69,58 @@ func (c *Counter) Add(n uint64) {
 // Load returns how many events there were.
 func (c *Counter) Load() uint64 { return c.n.Load() }
 
-// StatusCounter counts messages by their status. Of the 256 that there could be few ever occur, and there may be ten thousand peers, so it is
+// StatusCounter counts acknowledgements by their status.
+type StatusCounter = CodeCounter[wire.Status]
+
+// CodeCounter counts messages by a code. Of the 256 that there could be few ever occur, and there may be ten thousand peers, so it is
 // a list of those that did. One goroutine writes, anybody may read.
-type StatusCounter struct {
-	first atomic.Pointer[statusCount]
-	whole *StatusCounter
+type CodeCounter[C ~uint8] struct {
+	first atomic.Pointer[codeCount[C]]
+	whole *CodeCounter[C]
 }
 
-type statusCount struct {
-	status wire.Status
-	n      atomic.Uint64
-	next   atomic.Pointer[statusCount]
+type codeCount[C ~uint8] struct {
+	code C
+	n    atomic.Uint64
+	next atomic.Pointer[codeCount[C]]
 }
 
 // Add counts one more message.
-func (c *StatusCounter) Add(status wire.Status) {
-	c.of(status).n.Add(1)
+func (c *CodeCounter[C]) Add(code C) {
+	c.of(code).n.Add(1)
 	if c.whole != nil {
-		c.whole.Add(status)
+		c.whole.Add(code)
 	}
 }
 
-func (c *StatusCounter) of(status wire.Status) *statusCount {
+func (c *CodeCounter[C]) of(code C) *codeCount[C] {
 	at := &c.first
 	for count := at.Load(); count != nil; count = at.Load() {
-		if count.status == status {
+		if count.code == code {
 			return count
 		}
 		at = &count.next
 	}
-	count := &statusCount{status: status}
+	count := &codeCount[C]{code: code}
 	at.Store(count)
 	return count
 }
 
-// Load returns how many messages there were with a status.
-func (c *StatusCounter) Load(status wire.Status) uint64 {
+// Load returns how many messages there were with a code.
+func (c *CodeCounter[C]) Load(code C) uint64 {
 	for each, n := range c.All() {
-		if each == status {
+		if each == code {
 			return n
 		}
 	}
 	return 0
 }
 
-// All yields the statuses that occurred, in the order of their first occurrence, and how often each did.
-func (c *StatusCounter) All() iter.Seq2[wire.Status, uint64] {
-	return func(yield func(wire.Status, uint64) bool) {
+// All yields the codes that occurred, in the order of their first occurrence, and how often each did.
+func (c *CodeCounter[C]) All() iter.Seq2[C, uint64] {
+	return func(yield func(C, uint64) bool) {
 		for count := c.first.Load(); count != nil; count = count.next.Load() {
-			if !yield(count.status, count.n.Load()) {
+			if !yield(count.code, count.n.Load()) {
 				return
 			}
 		}
@@ -132,13 +143,14 @@ const (
 	DropMismatch                          // a PBA that does not repeat what the PBU said (RFC 5213 section 6.9.1.2)
 	DropUnexpected                        // a message for the other role
 	DropOverload                          // more requests wait for a decision than are kept
+	DropRevocation                        // a revocation or its acknowledgement that is not authentic, or an acknowledgement that nobody waits for (RFC 5846)
 	DropHeartbeat                         // a heartbeat that is not authentic, or an answer that nobody waits for (RFC 5847)
 	dropReasons
 )
 
 func (r DropReason) String() string {
 	return [dropReasons]string{"malformed", "checksum", "unknown-type", "not-proxy", "unauthenticated", "no-key", "no-session",
-		"stale", "mismatch", "unexpected", "overload", "heartbeat"}[r]
+		"stale", "mismatch", "unexpected", "overload", "revocation", "heartbeat"}[r]
 }
 
 // DropReasons lists every reason.

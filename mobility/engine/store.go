@@ -211,7 +211,7 @@ func lasting(t *binding.Table) iter.Seq[*mobility.Binding] {
 	return func(yield func(*mobility.Binding) bool) {
 		for b := range t.All() {
 			switch b.State {
-			case mobility.StateActive, mobility.StateRefreshing, mobility.StateDeletePending:
+			case mobility.StateActive, mobility.StateRefreshing, mobility.StateDeletePending, mobility.StateRevoking:
 				if !yield(b) {
 					return
 				}

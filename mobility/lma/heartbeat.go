@@ -41,10 +41,19 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 }
 
 // bindingError takes in that a peer does not know a message (RFC 6275 section 9.3.3).
-func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError) {
+func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError, out *mobility.Effects) {
 	p := m.speaker(in.From.Addr)
-	if p == nil || msg.Status != wire.BindingErrorUnknownType || !m.beats.NotUnderstood(now, &p.beat) {
+	if p == nil || msg.Status != wire.BindingErrorUnknownType {
 		m.drop(p, mobility.DropUnexpected)
+		return
+	}
+	given := m.revocations.RemoveTo(in.From)
+	p.deaf = p.deaf || len(given) > 0
+	if !m.beats.NotUnderstood(now, &p.beat) && len(given) == 0 {
+		m.drop(p, mobility.DropUnexpected)
+	}
+	for _, r := range given {
+		m.revoked(now, r, out)
 	}
 }
 

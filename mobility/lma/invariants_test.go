@@ -24,6 +24,13 @@ type world struct {
 	sessions map[dataplane.SessionID]*dataplane.Session
 	held     map[*mobility.Holding]mobility.Holding // as it was after the last step
 	stored   map[dataplane.SessionID]*mobility.Binding
+	told     []told
+}
+
+// told is an indication that a MAG was sent.
+type told struct {
+	mag, anchor mobility.Endpoint
+	bri         *wire.Revocation
 }
 
 // TestInvariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
@@ -36,6 +43,10 @@ func TestInvariants(t *testing.T) {
 			for range 4000 {
 				w.step()
 				w.check()
+			}
+			answered, revoked := w.stats.BRAReceived.Load(wire.RevocationSuccess), w.stats.BRASent.Load(wire.RevocationSuccess)
+			if answered < 10 || revoked < 5 {
+				t.Errorf("the history is dull: %d revocations were answered, %d obeyed", answered, revoked)
 			}
 			if w.stats.Handover.Load() == 0 || w.stats.Deregistration.Load() == 0 || w.stats.Initial.Load() < 100 {
 				t.Errorf("the history is dull: %d new, %d moved, %d ended", w.stats.Initial.Load(), w.stats.Handover.Load(), w.stats.Deregistration.Load())
@@ -86,7 +97,31 @@ func (w *world) octets(a scenario.Arrival) []byte {
 
 func (w *world) step() {
 	var out mobility.Effects
-	switch w.rnd.IntN(6) {
+	switch w.rnd.IntN(9) {
+	case 6: // an operator ends a binding
+		for b := range w.table.All() {
+			w.Clear(w.now, b.ID, &out)
+			break
+		}
+		w.checkSent(&out)
+	case 7: // a MAG answers, or does not
+		if len(w.told) > 0 {
+			a := w.told[w.rnd.IntN(len(w.told))]
+			w.told = nil
+			ack := &wire.RevocationAck{Seq: a.bri.Seq, Flags: a.bri.Flags, Status: []wire.RevocationStatus{0, 1, 128, 132}[w.rnd.IntN(4)]}
+			w.receive(scenario.Arrival{From: a.mag.Addr, To: a.anchor.Addr, Message: ack}, &out)
+		}
+	case 8: // a MAG revokes
+		bri := &wire.Revocation{Seq: 1, Flags: wire.RevocationP, Trigger: wire.TriggerUserInitiated}
+		a := w.request()
+		u := a.Message.(*wire.BindingUpdate)
+		bri.MNID, bri.HNPs = u.MNID, u.HNPs
+		if w.rnd.IntN(3) == 0 {
+			bri.Flags |= wire.RevocationV
+			bri.HNPs, bri.IPv4HoARequests = nil, u.IPv4HoARequests
+		}
+		a.Message = bri
+		w.receive(a, &out)
 	case 0:
 		w.pass(time.Duration(w.rnd.IntN(4000))*time.Millisecond, &out)
 	case 1:
@@ -146,8 +181,16 @@ func (w *world) checkSent(out *mobility.Effects) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if ack := msg.(*wire.BindingAck); ack.Status.Accepted() && ack.Lifetime > 0 {
-			w.checkAccepted(ack)
+		switch msg := msg.(type) {
+		case *wire.BindingAck:
+			if msg.Status.Accepted() && msg.Lifetime > 0 {
+				w.checkAccepted(msg)
+			}
+		case *wire.Revocation:
+			w.told = append(w.told, told{d.To, d.From, msg})
+		case *wire.RevocationAck:
+		default:
+			w.t.Fatalf("the anchor sends %v", msg)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"mooring/mobility/binding"
 	"mooring/mobility/heartbeat"
 	"mooring/mobility/pool"
+	"mooring/mobility/revocation"
 	"mooring/mobility/wire"
 )
 
@@ -24,11 +25,13 @@ type Machine struct {
 	// translated are the MAGs that sent from an address that is not theirs, by that.
 	translated map[netip.AddrPort]*peer
 	beats      heartbeat.Monitor[*peer]
-	restarts   uint32 // our restart counter (RFC 5847 section 3.2)
-	keys       map[*mobility.Key]*wire.Authenticator
-	waiting    waiting
-	unsent     map[dataplane.SessionID]withheld
-	lastID     dataplane.SessionID
+	// revocations are the indications that MAGs have not acknowledged.
+	revocations revocation.Queue
+	restarts    uint32 // our restart counter (RFC 5847 section 3.2)
+	keys        map[*mobility.Key]*wire.Authenticator
+	waiting     waiting
+	unsent      map[dataplane.SessionID]withheld
+	lastID      dataplane.SessionID
 
 	// Memory that is used again from step to step.
 	request request
@@ -97,8 +100,12 @@ func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobilit
 	switch msg := in.Message.(type) {
 	case *wire.Heartbeat:
 		m.heartbeat(now, in, msg, out)
+	case *wire.Revocation:
+		m.revokedBy(now, in, msg, out)
+	case *wire.RevocationAck:
+		m.revocationAck(now, in, msg, out)
 	case *wire.BindingError:
-		m.bindingError(now, in, msg)
+		m.bindingError(now, in, msg, out)
 	default:
 		m.drop(m.speaker(in.From.Addr), mobility.DropUnexpected)
 	}
@@ -111,6 +118,7 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 	case found.refused != wire.StatusAccepted:
 		m.refuse(r, found.refused, out)
 	case found.wait && m.waiting.hold(r, m.cfg.CreateWait):
+		m.askWhere(r.now, found.binding, out)
 	case found.wait:
 		m.drop(r.peer, mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
@@ -119,6 +127,8 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 		m.register(r, out)
 	case r.update.Lifetime == 0:
 		m.deregister(r, found.binding, out)
+	case m.revocations.Of(found.binding.ID) != nil && found.binding.Ends.Value().CareOf == r.careOf:
+		m.refuse(r, wire.StatusProhibited, out) // it is told to end it; a node that moves is not concerned
 	default:
 		m.extend(r, found.binding, out)
 	}
@@ -150,6 +160,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	first.Include(m.table.NextAlarm())
 	first.Include(m.waiting.next())
 	first.Include(m.beats.Deadline())
+	first.Include(m.revocations.Deadline())
 	return first.Get()
 }
 
@@ -168,6 +179,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 		m.replay(now, held, out)
 	}
 	m.beat(now, out)
+	m.repeat(now, out)
 }
 
 // Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings, or the MAGs, only where
@@ -185,9 +197,8 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized bool, out *mobility.Effects) {
 	for b := range m.table.All() {
 		switch {
-		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local):
-			m.end(now, b, mobility.Unconfigured, out)
-		case rebuilt[b.Network.Value()] && !m.reserve(b):
+		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), rebuilt[b.Network.Value()] && !m.reserve(b):
+			m.takeLeave(now, b, wire.TriggerAdministrative, out)
 			m.end(now, b, mobility.Unconfigured, out)
 		case resized:
 			out.Sessions = append(out.Sessions, m.session(b))
@@ -197,20 +208,20 @@ func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized
 
 // Close ends every binding, because the anchor is no more.
 func (m *Machine) Close(now time.Time, out *mobility.Effects) {
+	m.revokePeers(out)
 	for b := range m.table.All() {
 		m.end(now, b, mobility.Unconfigured, out)
 	}
 }
 
-// Clear ends a binding because an operator wants it to, and reports whether there was one. Its MAG is not told: what it sends next
-// registers the node anew.
+// Clear ends a binding because an operator wants it to, and reports whether there was one. It ends when its MAG has heard of that, or was told often
+// enough.
 func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Effects) bool {
 	b := m.table.Get(id)
 	if b == nil {
 		return false
 	}
-	m.end(now, b, mobility.Cleared, out)
-	m.resume(now, b.Node, out)
+	m.revoke(now, b, mobility.Cleared, out)
 	return true
 }
 

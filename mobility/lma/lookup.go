@@ -117,7 +117,7 @@ func (m *Machine) onlySession(r *request, b *mobility.Binding) match {
 		case b.State == mobility.StateDeletePending:
 			return match{binding: b}
 		case r.update.Lifetime != 0 && !r.late && m.cfg.CreateWait > 0:
-			return match{wait: true}
+			return match{binding: b, wait: true}
 		}
 	}
 	return match{}

@@ -19,6 +19,7 @@ type peer struct {
 	local    netip.Addr     // where it was sent to
 	stated   netip.Addr     // the care-of address that it named; invalid: there was none yet
 	beat     heartbeat.Path[*peer]
+	deaf     bool // it does not know revocations
 	usable   bool // the encapsulation that is configured can be used with addr
 	bindings int
 	since    time.Time            // of the first accepted PBU

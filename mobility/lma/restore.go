@@ -22,6 +22,9 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 			continue
 		}
 		b.Install = mobility.InstallPending
+		if b.State == mobility.StateRevoking {
+			b.State = mobility.StateActive // nobody waits for an answer any more
+		}
 		m.meetAgain(now, b)
 		m.table.Put(b)
 		m.table.SetAlarm(b.ID, b.Expires.Time())

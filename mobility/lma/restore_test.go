@@ -38,7 +38,11 @@ func (w *world) restart() (restored int) {
 	w.t.Helper()
 	before, last := map[dataplane.SessionID]mobility.Binding{}, w.lastID
 	for b := range w.table.All() {
-		before[b.ID] = *b
+		row := *b
+		if row.State == mobility.StateRevoking {
+			row.State = mobility.StateActive
+		}
+		before[b.ID] = row
 	}
 	if len(before) != len(w.stored) {
 		w.t.Fatalf("%d bindings, %d are stored", len(before), len(w.stored))

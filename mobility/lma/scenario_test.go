@@ -163,6 +163,7 @@ func baseConfig() *mobility.LMA {
 		CreateWait:      1500 * time.Millisecond,
 		TimestampWindow: 300 * time.Millisecond,
 		LearnPeers:      true,
+		Revocation:      mobility.Revocation{DelayMin: time.Second, DelayMax: 2 * time.Second, Retries: 1},
 		Networks:        map[string]*mobility.Network{},
 	}
 }
@@ -186,6 +187,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap, err = parseEncap(value)
+	case "revocation": // DELAY-MIN DELAY-MAX RETRIES
+		cfg.Revocation, err = scenario.ParseRevocation(words[1:])
 	case "heartbeat":
 		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
 	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix]
@@ -239,6 +242,8 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 			peer.Transport = map[string]mobility.Transport{"ipv4": mobility.OverIPv4, "ipv6": mobility.OverIPv6}[value]
 		case "hash":
 			peer.Hash = mobility.HashFirstPrefix
+		case "revoke-all":
+			peer.RevokeAll = true
 		default:
 			err = errors.New("unknown word")
 		}

@@ -43,6 +43,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.count(r.now, b.Ends.Value(), +1)
 	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
+	m.overrule(b)
 }
 
 // extend prolongs a session, and moves it when the request comes from another MAG (RFC 5213 sections 5.3.3 and 5.3.4).
@@ -71,6 +72,12 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	}
 	counter.Add(1)
 	m.commit(r, old, b, kind, out)
+	if kind == mobility.BindingHandover {
+		m.overrule(b)
+		if old.State != mobility.StateDeletePending {
+			m.takeLeave(r.now, old, handover(old, b), out)
+		}
+	}
 }
 
 // commit puts the row in place, tells the dataplane what is new to it, and answers.
@@ -219,6 +226,7 @@ func dropHome(b *mobility.Binding) {
 // deregister ends a session, or one IP version of it, when its present MAG says so (RFC 5213 section 5.3.5, RFC 5844
 // section 3.1.2.5). The binding stays for a while, without traffic: the node may be on its way to another MAG.
 func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
+	m.answered(old.Node, r.in.From)
 	if old.Ends.Value().CareOf != r.careOf {
 		m.drop(r.peer, mobility.DropStale)
 		return
@@ -259,6 +267,9 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	m.table.Delete(b.ID)
 	m.count(now, b.Ends.Value(), -1)
 	delete(m.unsent, b.ID)
+	if p := m.revocations.Of(b.ID); p != nil {
+		m.revocations.Remove(p)
+	}
 	out.Store = append(out.Store, mobility.Change{Old: b})
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})

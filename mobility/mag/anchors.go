@@ -14,6 +14,7 @@ type anchor struct {
 	usable bool                 // the encapsulation that is configured can be used with its addresses
 	paths  map[netip.Addr]*path // by our addresses
 	stats  *mobility.Statistics
+	obeyed []obeyed // revocations of late
 }
 
 // path leads from one of our addresses to an LMA.
@@ -59,7 +60,7 @@ func (m *Machine) configureAnchors(now time.Time) {
 		if was == nil {
 			was = &anchor{stats: m.stats.Part(now)}
 		}
-		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats}
+		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats, obeyed: was.obeyed}
 		for _, addr := range m.cfg.Addresses {
 			a.paths[addr] = was.paths[addr]
 			if a.paths[addr] == nil {

@@ -74,6 +74,8 @@ func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobilit
 	switch msg := in.Message.(type) {
 	case *wire.Heartbeat:
 		m.heartbeat(now, in, msg, out)
+	case *wire.Revocation:
+		m.revoked(now, in, msg, out)
 	case *wire.BindingError:
 		m.bindingError(now, in, msg)
 	default:

@@ -49,12 +49,22 @@ func Figures(s *mobility.Statistics) string {
 	for status, n := range s.PBAReceived.All() {
 		fmt.Fprintf(&out, ", was answered %d: %d", uint8(status), n)
 	}
+	triggers(&out, "revoked", &s.BRISent)
+	triggers(&out, "was revoked", &s.BRIReceived)
+	triggers(&out, "revocation answered", &s.BRASent)
+	triggers(&out, "revocation was answered", &s.BRAReceived)
 	for _, reason := range mobility.DropReasons() {
 		if n := s.Dropped[reason].Load(); n > 0 {
 			fmt.Fprintf(&out, ", dropped %s: %d", reason, n)
 		}
 	}
 	return out.String()
+}
+
+func triggers[C ~uint8](out *strings.Builder, what string, counts *mobility.CodeCounter[C]) {
+	for code, n := range counts.All() {
+		fmt.Fprintf(out, ", %s %d: %d", what, uint8(code), n)
+	}
 }
 
 // Heartbeat tells what is known of a path; nothing where nothing is.
@@ -86,6 +96,15 @@ func ParseHeartbeat(words []string) (h mobility.Heartbeat, err error) {
 	h.Timeout, errs[2] = time.ParseDuration(words[2])
 	h.Idle, h.NATReboot = slices.Contains(words, "idle"), slices.Contains(words, "nat-reboot")
 	return h, errors.Join(errs[:]...)
+}
+
+// ParseRevocation reads "DELAY-MIN DELAY-MAX RETRIES".
+func ParseRevocation(words []string) (r mobility.Revocation, err error) {
+	var errs [3]error
+	r.DelayMin, errs[0] = time.ParseDuration(words[0])
+	r.DelayMax, errs[1] = time.ParseDuration(words[1])
+	r.Retries, errs[2] = strconv.Atoi(words[2])
+	return r, errors.Join(errs[:]...)
 }
 
 // ParseResult reads "installed ID" and "failed ID": what became of a session in the dataplane.

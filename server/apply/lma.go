@@ -102,6 +102,7 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
 	}
 	m.Heartbeat = heartbeat(x.Heartbeat)
+	m.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
 	return m, x.GetEnabled()
 }
 

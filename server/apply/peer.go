@@ -12,7 +12,9 @@ import (
 func (j *job) lmaPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	x, err := j.lmaPeerView.of(at.node)
 	j.check(at, err)
-	return j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
+	p, warnings := j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
+	p.RevokeAll = x.GetAcceptGlobalRevocation()
+	return p, warnings
 }
 
 // magPeer translates an LMA that a MAG knows. Without addresses of its own it has those that its domain gives.

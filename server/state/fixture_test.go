@@ -293,6 +293,32 @@ func (d *domain) beat() {
 	}
 }
 
+// revoke counts revocations, of each kind another number.
+func (d *domain) revoke() {
+	count := func(c *mobility.Statistics) {
+		c.BRISent.Add(wire.TriggerAdministrative)
+		c.BRIReceived.Add(wire.TriggerUserInitiated)
+		for range 2 {
+			c.BRASent.Add(wire.RevocationNoBinding)
+		}
+		for range 3 {
+			c.BRAReceived.Add(wire.RevocationSuccess)
+		}
+		c.BRIUnsent.Add(4)
+		c.BRAUnsent.Add(5)
+		c.BRIDiscarded.Add(6)
+		c.BRADiscarded.Add(7)
+	}
+	for p := range d.lma.Peers {
+		if p.Name == "mag1" {
+			count(p.Statistics)
+		}
+	}
+	for a := range d.mag.Anchors {
+		count(a.Statistics)
+	}
+}
+
 // exhaust asks for more than the tiny network has.
 func (d *domain) exhaust() {
 	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })

@@ -28,6 +28,7 @@ func populated(t testing.TB) *domain {
 	d.reach("lma1", "198.51.100.1", "198.51.100.11")
 	d.attach(d.mag, 4) // over IPv4
 	d.beat()
+	d.revoke()
 	d.garble()
 	d.cut = true
 	d.exhaust()

@@ -51,7 +51,17 @@ type statisticsNodes struct {
 		} `yang:"by-status"`
 	} `yang:"pba"`
 	Accounting accountingNodes `yang:"accounting,optional"`
-	Drop       struct {
+	BRI        struct {
+		Self     *schema.Node    `yang:"."`
+		Sent     revocationNodes `yang:"sent"`
+		Received revocationNodes `yang:"received"`
+	} `yang:"bri,optional"`
+	BRA struct {
+		Self     *schema.Node    `yang:"."`
+		Sent     revocationNodes `yang:"sent"`
+		Received revocationNodes `yang:"received"`
+	} `yang:"bra,optional"`
+	Drop struct {
 		Self   *schema.Node `yang:"."`
 		Reason *schema.Node `yang:"reason"`
 		Count  *schema.Node `yang:"count"`
@@ -180,6 +190,7 @@ func dropped(c *mobility.Statistics, reasons []mobility.DropReason) (n uint64) {
 func (n *statisticsNodes) renderSignalling(s *Sink, c *mobility.Statistics) {
 	n.renderUpdates(s, c)
 	n.renderAcknowledgements(s, c)
+	n.renderRevocations(s, c)
 	n.renderDrops(s, c)
 }
 

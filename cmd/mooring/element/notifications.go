@@ -73,7 +73,7 @@ func (n *notifications) add(ev engine.Event) {
 // deleteReasons are the values of the leaf reason; what is missing goes without.
 var deleteReasons = map[mobility.DeleteReason]string{
 	mobility.Deregistered: "de-registered", mobility.Expired: "expired", mobility.Unconfigured: "reconfigured",
-	mobility.Refused: "refused", mobility.Cleared: "cleared", mobility.PeerLost: "peer-restarted",
+	mobility.Refused: "refused", mobility.Cleared: "cleared", mobility.PeerLost: "peer-restarted", mobility.Revoked: "revoked",
 }
 
 func bindingEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {

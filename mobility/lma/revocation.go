@@ -1,0 +1,210 @@
+package lma
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/mobility/revocation"
+	"mooring/mobility/wire"
+)
+
+// revoke tells the MAG of a binding that it ends, and ends it with the answer, or without one after the last repetition (RFC 5846 section 8.1).
+func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+	switch {
+	case m.revocations.Of(b.ID) != nil:
+		return
+	case b.State == mobility.StateDeletePending || m.revocations.Len() >= revocation.MaxPending || m.deaf(b) ||
+		!m.indicate(now, b, wire.TriggerAdministrative, b.ID, why, out):
+		m.end(now, b, why, out)
+		m.resume(now, b.Node, out)
+		return
+	}
+	row := *b
+	row.State = mobility.StateRevoking
+	m.table.Put(&row)
+	delete(m.unsent, b.ID) // the registration that it answers is overtaken
+}
+
+// takeLeave tells the MAG of a binding that has ended or moved.
+func (m *Machine) takeLeave(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, out *mobility.Effects) {
+	if m.revocations.Len() < revocation.MaxPending && !m.deaf(b) {
+		m.indicate(now, b, trigger, 0, 0, out)
+	}
+}
+
+// deaf says whether the MAG of a binding does not know revocations.
+func (m *Machine) deaf(b *mobility.Binding) bool {
+	ends := b.Ends.Value()
+	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	return p != nil && p.deaf
+}
+
+// indicate sends the indication that the MAG of b loses it, and reports whether it could.
+func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
+	ends := b.Ends.Value()
+	count := m.countedFor(m.peerAt(ends.Remote.Addr(), ends.CareOf))
+	sign, hash := m.bindingSignature(b)
+	msg := &wire.Revocation{Trigger: trigger, Seq: m.revocations.Next(), Flags: wire.RevocationP}
+	msg.MNID = wire.Some(b.Node.MNID())
+	for _, p := range b.Prefixes {
+		msg.HNPs = append(msg.HNPs, wire.HNP{Prefix: p})
+	}
+	if len(b.Prefixes) == 0 && b.Home.IsValid() { // without a prefix every session of the node would be meant
+		msg.Flags |= wire.RevocationV
+		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home}}
+	}
+	sign.Home = hash.Home(msg.HNPs)
+	from := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, controlPort(ends.Local))}
+	if out.Message(from, mobility.Endpoint{Addr: ends.Remote}, msg, sign) != nil {
+		return false
+	}
+	sent := &out.Send[len(out.Send)-1]
+	sent.Unsent = &count.BRIUnsent
+	count.BRISent.Add(trigger)
+	if slices.Contains(m.cfg.Addresses, ends.Local) { // else there is nowhere to repeat it from, or to have an answer
+		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: why, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
+	}
+	return true
+}
+
+// revokePeers tells every MAG that all its bindings have ended, with one message each (RFC 5846 section 8.1): there will be nobody to repeat it.
+func (m *Machine) revokePeers(out *mobility.Effects) {
+	var with []*peer
+	for _, p := range m.peers {
+		if p.bindings > 0 && !p.deaf {
+			with = append(with, p)
+		}
+	}
+	slices.SortFunc(with, func(a, b *peer) int { return a.addr.Compare(b.addr) })
+	for _, p := range with {
+		from, to, ok := m.way(p)
+		if !ok {
+			continue
+		}
+		msg := &wire.Revocation{Trigger: wire.TriggerPerPeerPolicy, Seq: m.revocations.Next(), Flags: wire.RevocationP | wire.RevocationG}
+		if out.Message(from, to, msg, m.peerSignature(p, p.addr)) == nil {
+			out.Send[len(out.Send)-1].Unsent = &p.stats.BRIUnsent
+			p.stats.BRISent.Add(msg.Trigger)
+		}
+	}
+}
+
+// repeat sends indications again that were not acknowledged, and gives up those that were sent often enough.
+func (m *Machine) repeat(now time.Time, out *mobility.Effects) {
+	for p, again := m.revocations.Due(now, m.cfg.Revocation); p != nil; p, again = m.revocations.Due(now, m.cfg.Revocation) {
+		if again {
+			p.Count.BRISent.Add(p.Trigger)
+			out.Send = append(out.Send, p.Datagram)
+			continue
+		}
+		out.Events = append(out.Events, mobility.Event{Kind: mobility.RevocationTimedOut, Node: p.Node, Peer: p.To.Addr})
+		m.revoked(now, p, out)
+	}
+}
+
+// revoked does what was to be done when the MAG has heard of a revocation, or can be waited for no longer.
+func (m *Machine) revoked(now time.Time, p *revocation.Pending, out *mobility.Effects) {
+	if b := m.table.Get(p.Binding); b != nil {
+		m.end(now, b, p.Reason, out)
+		m.resume(now, b.Node, out)
+	}
+}
+
+// revocationAck takes in what a MAG says to an indication (RFC 5846 section 6.2.2).
+func (m *Machine) revocationAck(now time.Time, in *mobility.Inbound, msg *wire.RevocationAck, out *mobility.Effects) {
+	p := m.revocations.Find(msg.Seq, in.From)
+	sender := m.speaker(in.From.Addr)
+	if p == nil {
+		m.countedFor(sender).BRADiscarded.Add(1)
+		m.drop(sender, mobility.DropRevocation)
+		return
+	}
+	sign := p.Sign
+	sign.Home = p.Hash.Home(msg.HNPs)
+	if !mobility.Authentic(sign, in, msg.Auth) {
+		p.Count.BRADiscarded.Add(1)
+		m.drop(sender, mobility.DropRevocation)
+		return
+	}
+	p.Count.BRAReceived.Add(msg.Status)
+	m.revocations.Remove(p)
+	switch {
+	case p.Binding != 0:
+		m.revoked(now, p, out)
+	case p.Trigger == wire.TriggerHandoverUnknown:
+		m.learnWhere(now, p, msg.Status, out)
+	}
+}
+
+// askWhere asks the MAG of a binding whether its node has left, because it may have come to another MAG.
+func (m *Machine) askWhere(now time.Time, b *mobility.Binding, out *mobility.Effects) {
+	asked := func(p *revocation.Pending) bool { return p.Trigger == wire.TriggerHandoverUnknown }
+	if !slices.ContainsFunc(m.revocations.About(b.Node), asked) {
+		m.takeLeave(now, b, wire.TriggerHandoverUnknown, out)
+	}
+}
+
+// learnWhere goes on with a node of which nobody knew whether it moved: its old MAG says that it has left, or that it is still there (RFC 5846 section
+// 8.1, RFC 5213 section 5.4.1.2).
+func (m *Machine) learnWhere(now time.Time, p *revocation.Pending, status wire.RevocationStatus, out *mobility.Effects) {
+	if status != wire.RevocationMNAttached {
+		for b := range m.table.ByNode(p.Node) {
+			if b.Ends.Value().Remote == p.To.Addr && b.State == mobility.StateActive {
+				m.suspend(now, b, out)
+			}
+		}
+	}
+	m.resume(now, p.Node, out)
+}
+
+// suspend treats a binding as if its MAG had de-registered it.
+func (m *Machine) suspend(now time.Time, old *mobility.Binding, out *mobility.Effects) {
+	row := *old
+	b := &row
+	b.State, b.Expires = mobility.StateDeletePending, mobility.At(now.Add(m.cfg.DeleteWait))
+	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
+	m.table.Put(b)
+	m.table.SetAlarm(b.ID, b.Expires.Time())
+	delete(m.unsent, b.ID)
+	out.Sessions = append(out.Sessions, m.session(b))
+	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeregistered, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
+}
+
+// handover is the trigger for the MAG that a node has left (RFC 5846 section 5.1).
+func handover(old, b *mobility.Binding) wire.RevocationTrigger {
+	if old.Access == b.Access {
+		return wire.TriggerHandoverSameATT
+	}
+	return wire.TriggerHandoverOtherATT
+}
+
+// overrule drops the indications to a MAG about a node that it has registered anew: they are about what was before.
+func (m *Machine) overrule(b *mobility.Binding) {
+	m.revocations.RemoveAbout(b.Node, func(p *revocation.Pending) bool {
+		return p.Binding == b.ID || p.Binding == 0 && p.To.Addr == b.Ends.Value().Remote
+	})
+}
+
+// answered drops the indications about a node that its MAG has obeyed: it has de-registered the node.
+func (m *Machine) answered(node mobility.NodeID, by mobility.Endpoint) {
+	m.revocations.RemoveAbout(node, func(p *revocation.Pending) bool { return p.Binding == 0 && p.To.Addr == by.Addr })
+}
+
+// bindingSignature is how messages about one binding are authenticated: with the key of the node, its MAG or the domain, unless that is for registrations
+// only.
+func (m *Machine) bindingSignature(b *mobility.Binding) (sign mobility.Signature, hash mobility.HomeAddressHash) {
+	ends := b.Ends.Value()
+	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	if p != nil && p.cfg != nil {
+		hash = p.cfg.Hash
+	}
+	sign = m.peerSignature(p, ends.CareOf)
+	if profile, _ := m.profileOf(b.Node.MNID()); profile != nil && profile.Key != nil {
+		sign = mobility.Signature{By: m.authenticator(profile.Key)}
+	}
+	sign.CareOf = ends.CareOf
+	return sign, hash
+}
