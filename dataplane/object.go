@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/netip"
 )
@@ -76,6 +77,9 @@ func (r Route) Key() any       { return RouteKey(r.VRFPrefix) }
 func (s SourceRoute) Key() any { return SourceRouteKey{s.Link, s.Source} }
 func (n Neighbour) Key() any   { return NeighbourKey{n.Link, n.Addr} }
 func (l Link) Key() any        { return LinkKey(l.Name) }
+
+// ErrNoLink is wrapped by the errors of a Plane about what is on an interface that is not there. Interfaces come and go with nodes.
+var ErrNoLink = errors.New("there is no such interface")
 
 // LinkOf names the interface that an object is on; empty if there is none.
 func LinkOf(o Object) string {

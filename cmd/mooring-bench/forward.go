@@ -94,11 +94,16 @@ func (o *forwardOptions) needsMachine(progress io.Writer) (bool, error) {
 	if err != nil || o.vm || wish != backend.Kernel {
 		return o.vm, err
 	}
+	return lacking(progress), nil
+}
+
+// lacking reports, and says, whether the kernel here lacks tunnels.
+func lacking(progress io.Writer) bool {
 	for kind, lack := range kernel.Probe() {
 		fmt.Fprintf(progress, "the kernel has no %s here (%v): a virtual machine is started\n", kind, lack)
-		return true, nil
+		return true
 	}
-	return false, nil
+	return false
 }
 
 func runInMachine(cmd *cobra.Command) error {

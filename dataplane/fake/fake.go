@@ -150,7 +150,7 @@ func (p *Plane) apply(op dataplane.Op) error {
 func (p *Plane) supported(o dataplane.Object) error {
 	if name := dataplane.LinkOf(o); name != "" {
 		if _, ok := p.links[name]; !ok {
-			return fmt.Errorf("no interface %s", name)
+			return fmt.Errorf("interface %s: %w", name, dataplane.ErrNoLink)
 		}
 	}
 	if source, ok := o.(dataplane.SourceRoute); ok && p.objects[dataplane.LinkKey(source.Link)] == nil {

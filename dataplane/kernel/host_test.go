@@ -327,7 +327,8 @@ func TestLostInterfaceIsBack(t *testing.T) {
 	whole := becomes(func(now string) bool {
 		return strings.Count(now, "table mark "+greDevice) == 6 && strings.Contains(now, "route 10.0.0.1/32 table main metric 20: "+greDevice)
 	})
-	for _, damage := range []func(string) error{h.Delete, h.Down, h.Delete} {
+	unsteer := func(string) error { return p.Carrier.host.UnsteerMark(p.steered()[0]) }
+	for _, damage := range []func(string) error{h.Delete, h.Down, unsteer, h.Delete} {
 		must(t, damage(greDevice))
 		becomes(func(now string) bool { return now == whole })
 	}

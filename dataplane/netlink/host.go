@@ -12,6 +12,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
 )
 
 // Host is a network namespace. Its methods may be called concurrently, from any thread.
@@ -100,6 +102,9 @@ func (h *Host) LinkIndex(name string) (int, error) {
 
 func (h *Host) link(name string) (netlib.Link, error) {
 	link, err := h.handle.LinkByName(name)
+	if IsGone(err) {
+		return nil, fmt.Errorf("interface %s: %w: %w", name, dataplane.ErrNoLink, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}

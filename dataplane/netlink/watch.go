@@ -160,8 +160,11 @@ func (w *watcher) message(kind uint16, b []byte) {
 	case unix.RTM_DELROUTE:
 		w.route(b)
 	case unix.RTM_DELRULE:
-		if link, ours := parseRule(b); ours {
+		switch link, mark, ours := parseRule(b); {
+		case ours && link != "":
 			w.lost(dataplane.LinkKey(link))
+		case ours:
+			w.unsteered(mark)
 		}
 	case unix.RTM_DELADDR:
 		if a, ok := parseAddress(b); ok && a.maker == Protocol {
@@ -234,25 +237,36 @@ func (w *watcher) route(b []byte) {
 		if name := w.names[table-TableAccess]; name != "" {
 			w.lost(dataplane.LinkKey(name))
 		}
+	case isMark(table):
+		w.unsteered(table)
 	}
 }
 
-// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the interface it is for.
-func parseRule(b []byte) (link string, ours bool) {
+// unsteered reports that marked packets do not get to their device any more, although it is there. No object stands for that.
+func (w *watcher) unsteered(table int) {
+	if w.names[table-TableMark] != "" {
+		w.send(dataplane.Event{Kind: dataplane.Overrun})
+	}
+}
+
+// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the interface or the mark that it is for.
+func parseRule(b []byte) (link string, mark int, ours bool) {
 	if len(b) < unix.SizeofRtMsg {
-		return "", false
+		return "", 0, false
 	}
 	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:]) // struct fib_rule_hdr is as long as struct rtmsg
 	if err != nil {
-		return "", false
+		return "", 0, false
 	}
 	for _, a := range attributes {
 		switch a.Attr.Type {
+		case nl.FRA_FWMARK:
+			mark = int(nl.NativeEndian().Uint32(a.Value))
 		case nl.FRA_IIFNAME:
 			link = unix.ByteSliceToString(a.Value)
 		case nl.FRA_PROTOCOL:
 			ours = len(a.Value) > 0 && a.Value[0] == Protocol
 		}
 	}
-	return link, ours && link != ""
+	return link, mark, ours && (link != "" || isMark(mark))
 }

@@ -208,6 +208,9 @@ func (p *Plane) hostOf(link string) (*netlink.Host, error) { return p.host(p.lin
 
 func (p *Plane) putSource(o dataplane.SourceRoute) error {
 	if _, ok := p.links[o.Link]; !ok {
+		if _, err := p.hosts[""].LinkIndex(o.Link); err != nil {
+			return err
+		}
 		return fmt.Errorf("%s is not an access interface", o.Link)
 	}
 	carrier := p.choice.Of(o.Path.Tunnel)

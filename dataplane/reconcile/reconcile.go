@@ -149,7 +149,7 @@ func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 			err = errs[i]
 		}
 		if err != nil && text(err) != text(it.err) {
-			r.Log.Warn("forwarding state refused, will try again", "object", it.object, "remove", !it.wanted, "error", err)
+			r.Log.Log(ctx, severity(err), "forwarding state refused, will try again", "object", it.object, "remove", !it.wanted, "error", err)
 		}
 		r.plan.done(it, err, now, backoff)
 	}
@@ -158,6 +158,14 @@ func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 	if len(results) > 0 {
 		r.Results(results)
 	}
+}
+
+// severity is low of what waits for an interface: that of a node goes with it, and nobody has to do anything about it.
+func severity(err error) slog.Level {
+	if errors.Is(err, dataplane.ErrNoLink) {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // compare reads the host and queues what differs: what is missing or different is made again, what nobody wants is removed.

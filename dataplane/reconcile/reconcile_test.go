@@ -1,10 +1,12 @@
 package reconcile_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -373,6 +375,22 @@ func TestSilentLossIsFoundByComparison(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAbsentLinkIsNoWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := start(t, fake.New(), reconcile.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		r.plane.AddLink("eth1", dataplane.MAC{2})
+		r.Configure(dataplane.Config{Links: []dataplane.Link{{Name: "eth1"}}})
+		r.want(access(1, tunnel1, "eth1", "10.0.0.1/32"))
+		time.Sleep(time.Second)
+		r.plane.RemoveLink("eth1")
+		time.Sleep(10 * time.Minute)
+		if said := log.String(); !strings.Contains(said, "eth1") || strings.Contains(said, "WARN") {
+			t.Errorf("the log says\n%s", said)
+		}
+	})
 }
 
 func TestAbsentLinkIsPreparedWhenItAppears(t *testing.T) {

@@ -1,6 +1,6 @@
 // Vm runs tests in a virtual machine with a distribution's kernel, which has the tunnel drivers that the kernel here may lack:
 //
-//	go run ./tests/vm [-run REGEXP] [-v] [-timeout 5m] PACKAGE...
+//	go run ./tests/vm [-run REGEXP] [-v] [-timeout 15m] PACKAGE...
 //
 // It compiles the tests of each package as one static binary, and ends with their status (package vm). A machine that does not start, or
 // does not say how the tests ended, is a failure.
@@ -25,7 +25,7 @@ import (
 func main() {
 	run := flag.String("run", "", "only tests that match this regular expression")
 	verbose := flag.Bool("v", false, "say what each test does")
-	timeout := flag.Duration("timeout", 5*time.Minute, "after which the machine is switched off, and the tests have failed")
+	timeout := flag.Duration("timeout", 15*time.Minute, "after which the machine is switched off, and the tests have failed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
