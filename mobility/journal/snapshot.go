@@ -89,6 +89,11 @@ func (j *Journal) replace(generation uint64, sources []Source, settled func()) (
 
 // finish takes note of a snapshot, and removes what it has taken the place of.
 func (j *Journal) finish(generation uint64, size, before int64, err error) {
+	if err == nil { // large files take their time: the owner does not wait for that
+		if err := j.removeBefore(generation); err != nil {
+			j.Log.Warn("old files of bindings could not be removed", "error", err)
+		}
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	defer j.tell()
@@ -108,16 +113,20 @@ func (j *Journal) finish(generation uint64, size, before int64, err error) {
 	j.status.Snapshots++
 	j.status.Snapshot, j.status.Log = size, j.status.Log-before
 	j.threshold = max(j.Least, 4*size)
-	if err := j.removeBefore(generation); err != nil {
-		j.Log.Warn("old files of bindings could not be removed", "error", err)
-	}
 }
+
+// piece is how much of a snapshot is synced at once, in octets: the syncs of the log wait behind it.
+const piece = 4 << 20
 
 func (j *Journal) writeRows(f File, sources []Source) (size int64, err error) {
 	b := head{Version, j.Restarts(), 0}.append(nil)
+	synced := int64(0)
 	flush := func() error {
 		n, err := f.Write(b)
-		size += int64(n)
+		if size += int64(n); err == nil && size-synced > piece {
+			synced = size
+			err = f.Sync()
+		}
 		return err
 	}
 	if err := flush(); err != nil {
