@@ -82,11 +82,15 @@ class Runner:
                 self.errors.remove(text)
             else:
                 self.fail(line)
-        elif kind == "exactly" and self.inner not in (text, text.replace("<data/>", "<data></data>")):
-            self.fail(line)
-        elif kind == "has" and text not in self.inner or kind == "lacks" and text in self.inner:
-            self.fail(line)
-        elif kind == "keep":
+        elif kind == "exactly":
+            if self.inner not in (text, text.replace("<data/>", "<data></data>")):
+                self.fail(line)
+        elif kind in ("has", "lacks"):
+            if (text in self.inner) != (kind == "has"):
+                self.fail(line)
+        elif kind != "keep":
+            raise ValueError("no such expectation: " + line)
+        else:
             name, element = text.split()
             self.kept[name] = re.search("<%s[^>]*>([^<]*)<" % element, self.inner).group(1)
 
