@@ -2,7 +2,7 @@
 // (Object), and the one interface between the two (Plane).
 //
 // Everything here is a plain value. Package reconcile turns sessions into objects and keeps a Plane in agreement with
-// them; packages usertun, netlink and fake are Planes.
+// them; packages plane and fake are Planes.
 package dataplane
 
 import "net/netip"
