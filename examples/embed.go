@@ -6,5 +6,5 @@ import "embed"
 
 // FS holds the configurations as FOLDER/NAME.json (RFC 7951), ready for "mooring run --startup".
 //
-//go:embed lab/*/*.json lma/*.json mag/*.json
+//go:embed accounting/*.json lab/*/*.json lma/*.json mag/*.json
 var FS embed.FS

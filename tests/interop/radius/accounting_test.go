@@ -1,0 +1,107 @@
+// Package radius holds tests of accounting with FreeRADIUS: what it makes of the records of a real element.
+package radius
+
+import (
+	"testing"
+)
+
+const headers = 40 + 8 // IPv6 and UDP
+
+// AAA-01, AAA-02, AAA-04, LMA-14, RAD-01 to RAD-06, RAD-11, expectation 10: an element accounts a node to FreeRADIUS at port 1646, with the
+// traffic that there was; when that server is gone it goes to the second one; when both are gone and the element is killed, nothing is lost.
+func TestAAA04FreeRADIUS(t *testing.T) {
+	d := newDomain(t)
+	first, second := newServer(t, d.lma, 1646), newServer(t, d.lma, 2646)
+	first.start()
+	second.start()
+	killLMA := d.run(d.lma, anchored)
+	d.run(d.mag, gateway)
+	first.await("Accounting-On", func(r record) bool { return r.get("NAS-Identifier") == "lma" })
+
+	node := func(r record) bool { return r.get("User-Name") == identity }
+	tunnel := func(r record) bool { return r.get("Tunnel-Client-Endpoint:0") == "2001:db8:a::11" }
+	home := d.attach()
+	start := first.await("Start", node)
+	expect(t, "Start", start, map[string]string{
+		"NAS-IPv6-Address": "2001:db8:a::1", "Calling-Station-Id": "02-00-5E-10-00-01", "NAS-Port-Type": "Wireless-802.11",
+		"PMIP6-Home-LMA-IPv6-Address": "2001:db8:a::1",
+	})
+	if home.String()[:11] != start.get("Framed-IPv6-Prefix")[:11] || start.get("PMIP6-Home-HN-Prefix") != start.get("Framed-IPv6-Prefix") {
+		t.Errorf("%v has the prefixes %q and %q", home, start.get("PMIP6-Home-HN-Prefix"), start.get("Framed-IPv6-Prefix"))
+	}
+	begun := first.await("Start", tunnel)
+	if start.get("Acct-Multi-Session-Id") != begun.get("Acct-Session-Id") || begun.get("Acct-Session-Id") == start.get("Acct-Session-Id") {
+		t.Errorf("session %q is joined to %q", start.get("Acct-Multi-Session-Id"), begun.get("Acct-Session-Id"))
+	}
+
+	here, there := d.udp(d.node, home.String()), d.udp(d.cn, cnAddr)
+	d.exchange(here, there, 50, 1000)
+	d.exchange(there, here, 30, 700)
+	first.stop()
+	d.detach()
+	stop := second.await("Stop", node)
+	expect(t, "Stop", stop, map[string]string{
+		"Acct-Session-Id": start.get("Acct-Session-Id"), "Acct-Terminate-Cause": "User-Request",
+		"Acct-Input-Gigawords": "0", "Acct-Output-Gigawords": "0",
+	})
+	for name, want := range map[string]uint64{
+		"Acct-Input-Packets": 50, "Acct-Input-Octets": 50 * (1000 + headers), "Acct-Output-Packets": 30, "Acct-Output-Octets": 30 * (700 + headers),
+	} {
+		if got := stop.number(t, name); got != want {
+			t.Errorf("%s is %d, and %d were sent", name, got, want)
+		}
+	}
+	ended := second.await("Stop", tunnel)
+	if in, out := ended.number(t, "Acct-Input-Octets"), ended.number(t, "Acct-Output-Octets"); in != 50*(1000+headers) || out != 30*(700+headers) {
+		t.Errorf("the tunnel had %d octets in and %d out", in, out)
+	}
+	here.Close()
+
+	second.stop()
+	d.attach()
+	d.detach()
+	eventually(t, "the binding is gone", func() bool { return d.bindings() == 0 })
+	killLMA()
+	d.run(d.lma, anchored)
+	first.start()
+	again := first.await("Stop", func(r record) bool { return node(r) && r.get("Acct-Session-Id") != start.get("Acct-Session-Id") })
+	first.await("Start", func(r record) bool { return r.get("Acct-Session-Id") == again.get("Acct-Session-Id") })
+	if delay := again.number(t, "Acct-Delay-Time"); delay > 600 {
+		t.Errorf("the record says that it is %d s late", delay)
+	}
+	first.await("Stop", func(r record) bool {
+		return tunnel(r) && r.get("Acct-Session-Id") == again.get("Acct-Multi-Session-Id")
+	})
+	complete(t, append(first.records(), second.records()...))
+}
+
+func expect(t *testing.T, what string, r record, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got := r.get(name); got != value {
+			t.Errorf("%s: %s is %q, want %q", what, name, got, value)
+		}
+	}
+}
+
+// complete makes sure that there were two sessions of the node and two of the tunnel, and that each has ended.
+func complete(t *testing.T, all []record) {
+	t.Helper()
+	started, stopped := map[string]bool{}, map[string]bool{}
+	for _, r := range all {
+		switch id := r.get("Acct-Session-Id"); r.get("Acct-Status-Type") {
+		case "Start":
+			started[id] = true
+		case "Stop":
+			stopped[id] = true
+		}
+	}
+	if len(started) != 4 {
+		t.Errorf("%d sessions began", len(started))
+	}
+	for id := range started {
+		if !stopped[id] {
+			t.Errorf("session %s has no Stop", id)
+		}
+	}
+}
