@@ -73,7 +73,8 @@ func (m *Machine) pack(kernel kernel, name string) error {
 	return image.close()
 }
 
-// boot runs the machine until it switches itself off. Its timer is not checked: an emulated one may stand still on a busy machine. Serial ports are standard output, how it ended, and standard error.
+// boot runs the machine until it switches itself off. Its serial ports are standard output, how it ended, and standard error. Its timer is
+// not checked: an emulated one may stand still on a busy machine.
 func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string) error {
 	reading, writing, err := os.Pipe()
 	if err != nil {
