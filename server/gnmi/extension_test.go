@@ -268,7 +268,7 @@ func TestGNMI77ConfigSubscription(t *testing.T) {
 		t.Errorf("told are %v", w.tree)
 	}
 	for at := range w.tree {
-		if strings.Contains(at, "binding") || strings.Contains(at, "oper-status") {
+		if strings.Contains(at, "/bindings/") || strings.Contains(at, "oper-status") {
 			t.Errorf("state is told: %s", at)
 		}
 	}
