@@ -40,15 +40,19 @@ var (
 
 // benchBinding is a binding as an LMA has it after a PBU with that sequence number.
 func benchBinding(i int, sequence uint16, now time.Time) *mobility.Binding {
+	return benchRow(i, sequence, now, &mobility.Holding{
+		Node: mobility.NAI(nai(i)), LinkID: mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
+		Prefixes: []netip.Prefix{netip.PrefixFrom(benchAddr(8, i), 64).Masked()}, Created: mobility.At(benchCreated),
+		Network: benchNetwork,
+	})
+}
+
+// benchRow is the row of a binding that holds what it held.
+func benchRow(i int, sequence uint16, now time.Time, h *mobility.Holding) *mobility.Binding {
 	const lifetime = 10 * time.Minute
 	return &mobility.Binding{
 		ID: dataplane.SessionID(i + 1), Ends: benchEnds()[i%1000], Lifetime: lifetime, Expires: mobility.At(now.Add(lifetime)),
 		Updated: mobility.At(now), Profile: benchProfile, Sequence: sequence, State: mobility.StateActive, Access: wire.Access80211,
-		Handoff: wire.HandoffUnchanged, Source: mobility.ProfileRealm, Install: mobility.Installed,
-		Holding: &mobility.Holding{
-			Node: mobility.NAI(nai(i)), LinkID: mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
-			Prefixes: []netip.Prefix{netip.PrefixFrom(benchAddr(8, i), 64).Masked()}, Created: mobility.At(benchCreated),
-			Network: benchNetwork,
-		},
+		Handoff: wire.HandoffUnchanged, Source: mobility.ProfileRealm, Install: mobility.Installed, Holding: h,
 	}
 }

@@ -189,6 +189,10 @@ func (e *telemetryElement) sources() state.Sources {
 func (e *telemetryElement) address() string { return e.at }
 
 func (e *telemetryElement) put(i int, sequence uint16, now time.Time) error {
+	if old := e.table.Get(dataplane.SessionID(i + 1)); old != nil {
+		e.table.Put(benchRow(i, sequence, now, old.Holding)) // as an LMA does with a refresh
+		return nil
+	}
 	e.table.Put(benchBinding(i, sequence, now))
 	return nil
 }
