@@ -50,7 +50,6 @@ type domain struct {
 	t                  *testing.T
 	node, mag, lma, cn *netns.Host
 	program, folder    string
-	killLMA            func()
 }
 
 const (
