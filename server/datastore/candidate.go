@@ -89,7 +89,7 @@ func (c *Candidate) Edit(check Check, edits ...tree.Edit) (tree.Changes, error) 
 				return nil, err
 			}
 		}
-		return c.session.store.rules.Settle(root, edited)
+		return c.session.store.rules.Settle(root, edited, edits...)
 	})
 }
 

@@ -53,7 +53,7 @@ func (c *Candidate) Refusal(check Check, err error, edits ...tree.Edit) error {
 		}
 	}
 	gaps := gapsOf(err)
-	settled, unsettled := s.rules.SettleKnown(root, edited, gaps)
+	settled, unsettled := s.rules.SettleKnown(root, edited, gaps, edits...)
 	if unsettled != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"slices"
+
 	"mooring/server/tree/schema"
 )
 
@@ -93,6 +95,18 @@ func Stub(step schema.Step) *Node {
 
 // NewLeaf returns a leaf, leaf-list entry or anydata with a canonical value.
 func NewLeaf(def *schema.Node, value string) *Node { return &Node{def: def, text: value} }
+
+// Writes reports whether the edit itself puts a node in place, be it with what is there already. The path leads there from the node
+// operated on.
+func (ed *Edit) Writes(path schema.Path) bool {
+	switch ed.Op {
+	case Merge, Replace, Create:
+		if n := ed.Node.Get(path); n != nil && !n.empty() {
+			return true
+		}
+	}
+	return len(path) > 0 && slices.ContainsFunc(ed.Below, func(b Edit) bool { return b.Node.Step().Equal(path[0]) && b.Writes(path[1:]) })
+}
 
 // Apply applies edits in order and returns the new root. When an edit fails, root is what holds, and the error joins an
 // *Error for everything found wrong, each with its path.

@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"slices"
+
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/xpath"
@@ -9,27 +11,27 @@ import (
 // maxRounds bounds conditions that switch each other off in turn.
 const maxRounds = 16
 
-// Settle makes an edit consistent with the when conditions: what the edit itself wrote where a condition is false is an
-// error, and what an edit elsewhere made conditional on something false is removed (RFC 7950 sections 8.2, 8.3.2). before
-// is the tree before the edit, in which all conditions hold.
-func (r *Rules) Settle(before, edited *tree.Node) (*tree.Node, error) {
-	return r.settle(before, edited, nil, func(err error) bool { return err != nil })
+// Settle makes a configuration consistent with the when conditions: what the edits wrote where a condition is false is an
+// error, be it what was there already, and what they made conditional on something false elsewhere is removed (RFC 7950 sections 8.2,
+// 8.3.1). before is the tree before the edits, in which all conditions hold, and edited the one after them.
+func (r *Rules) Settle(before, edited *tree.Node, edits ...tree.Edit) (*tree.Node, error) {
+	return r.settle(before, edited, edits, nil, func(err error) bool { return err != nil })
 }
 
-// SettleKnown removes from a document, of which something is not known, what its conditions switch off for certain. What the edit
+// SettleKnown removes from a document, of which something is not known, what its conditions switch off for certain. What the edits
 // wrote where a condition is false stays, for CheckKnown to object to.
-func (r *Rules) SettleKnown(before, edited *tree.Node, gaps tree.Gaps) (*tree.Node, error) {
-	return r.settle(before, edited, r.doubts(gaps), func(error) bool { return false })
+func (r *Rules) SettleKnown(before, edited *tree.Node, gaps tree.Gaps, edits ...tree.Edit) (*tree.Node, error) {
+	return r.settle(before, edited, edits, r.doubts(gaps), func(error) bool { return false })
 }
 
 // settle goes on until nothing is left to remove, or fatal says that what was found ends it.
-func (r *Rules) settle(before, edited *tree.Node, d *doubts, fatal func(error) bool) (*tree.Node, error) {
+func (r *Rules) settle(before, edited *tree.Node, edits []tree.Edit, d *doubts, fatal func(error) bool) (*tree.Node, error) {
 	if !r.nodes[r.schema.Root].conditional {
 		return edited, nil
 	}
 	previous, current := before, edited
 	for range maxRounds {
-		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current), doubts: d}, before: before, edited: edited, seen: map[string]bool{}}
+		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current), doubts: d}, before: before, edited: edited, edits: edits, seen: map[string]bool{}}
 		for ch := range tree.Diff(previous, current).All() {
 			s.change(ch)
 		}
@@ -52,6 +54,7 @@ func (r *Rules) settle(before, edited *tree.Node, d *doubts, fatal func(error) b
 type settling struct {
 	*checker
 	before, edited *tree.Node
+	edits          []tree.Edit // that lead from the one to the other
 	remove         []tree.Edit
 	seen           map[string]bool
 }
@@ -124,8 +127,7 @@ func (s *settling) verify(i *xpath.Item, nr *nodeRules) {
 	} else {
 		s.seen[key] = true
 	}
-	was, now := s.before.Get(path), s.edited.Get(path)
-	if was.Same(now) {
+	if s.before.Get(path).Same(s.edited.Get(path)) && !slices.ContainsFunc(s.edits, func(ed tree.Edit) bool { return ed.Writes(path) }) {
 		s.remove = append(s.remove, tree.At(s.schema, path, tree.Remove, nil))
 		return
 	}

@@ -42,6 +42,58 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettleRefusesWhatIsWrittenAgain writes a node with the value that it has already, in the edit that makes its condition false
+// (RFC 7950 section 8.3.1).
+func TestSettleRefusesWhatIsWrittenAgain(t *testing.T) {
+	s, r := rules(t)
+	leaf := func(op tree.Op, path, value string) tree.Edit {
+		p := mustPath(t, s, path)
+		return tree.At(s, p, op, tree.NewLeaf(p.Last().Node, value))
+	}
+	cable := func(op tree.Op) tree.Edit { return leaf(op, "/example-rules:top/cable", "abc") }
+	wired, err := tree.Apply(start(t, s), leaf(tree.Merge, "/example-rules:top/link", "example-rules:wire"), cable(tree.Merge))
+	if err != nil {
+		t.Fatal(err)
+	}
+	radio := leaf(tree.Merge, "/example-rules:top/link", "example-rules:lte")
+	whole, err := tree.Apply(wired, radio)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		edits   []tree.Edit
+		refused bool
+	}{
+		"merged":            {[]tree.Edit{radio, cable(tree.Merge)}, true},
+		"merged before":     {[]tree.Edit{cable(tree.Merge), radio}, true},
+		"replaced":          {[]tree.Edit{radio, cable(tree.Replace)}, true},
+		"in a payload":      {[]tree.Edit{{Op: tree.Merge, Node: whole}}, true},
+		"in a whole":        {[]tree.Edit{{Op: tree.Replace, Node: whole}}, true},
+		"named":             {[]tree.Edit{radio, cable(tree.None)}, false},
+		"removed":           {[]tree.Edit{radio, cable(tree.Remove)}, false},
+		"left alone":        {[]tree.Edit{radio}, false},
+		"its condition too": {[]tree.Edit{radio, cable(tree.Merge), leaf(tree.Merge, "/example-rules:top/link", "example-rules:wire")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			edited, err := tree.Apply(wired, c.edits...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			settled, err := r.Settle(wired, edited, c.edits...)
+			if !c.refused {
+				if err != nil || r.Check(nil, settled) != nil {
+					t.Fatalf("settled to %v with %v", settled, err)
+				}
+				return
+			}
+			errs := tree.Errors(err)
+			if len(errs) != 1 || errs[0].Tag != tree.UnknownElement || errs[0].Path.String() != "/example-rules:top/cable" {
+				t.Errorf("got %v, want unknown-element of cable", err)
+			}
+		})
+	}
+}
+
 // TestSettledTreesHaveNoFalseConditions settles random edits: what is left never breaks a condition.
 func TestSettledTreesHaveNoFalseConditions(t *testing.T) {
 	s, r := rules(t)
