@@ -110,7 +110,7 @@ func (a *actionReader) key(list, key *schema.Node, keys []*string) ([]*string, e
 	}
 	value, problem := "", error(nil)
 	if ok {
-		value, problem = key.Type.Parse(text, schema.Lexical{Module: func(prefix string) *schema.Module {
+		value, problem = key.Type.Parse(text, schema.Lexical{XML: true, Module: func(prefix string) *schema.Module {
 			space, _ := a.xml.Namespace(prefix)
 			return key.Type.SchemaNamespace(space)
 		}})
