@@ -62,7 +62,7 @@ func TestActions(t *testing.T) {
 		{act(`<item><id><x/></id><paint><colour>red</colour></paint></item>`), protocol + "bad-element /tr:top/tr:item bad-element=id"},
 		{paint("", "red"), plain + "data-missing /tr:top/tr:item[tr:id='']"},
 		{act(`<item><id>a</id></item>`), protocol + "missing-element " + at + " bad-element=action"},
-		{act(`<sign><at>/top/name</at><turn/></sign>`), protocol + "invalid-value /tr:top/tr:sign/tr:at"}, // in XML every name has a prefix
+		{act(`<sign><at xmlns:t="urn:example:traps">/t:top/name</at><turn/></sign>`), protocol + "invalid-value /tr:top/tr:sign/tr:at"}, // in XML every name has a prefix
 		{act(`<sign><at>/t:top/t:name</at><turn xmlns:t="urn:example:traps"/></sign>`), protocol + "invalid-value /tr:top/tr:sign/tr:at"},
 		{act(`<sign><at xmlns:t="urn:example:traps">/t:top/t:name</at><turn/></sign>`), plain + "data-missing /tr:top/tr:sign[tr:at='/tr:top/tr:name']"},
 		{`<action xmlns="urn:ietf:params:xml:ns:yang:1"/>`, protocol + "missing-element bad-element=action"},
