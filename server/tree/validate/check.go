@@ -21,7 +21,7 @@ type checker struct {
 	// full: the whole tree is walked, so every list is looked at once and needs no index.
 	full bool
 	// unique is asked instead of comparing all entries when the walk is not full.
-	unique func(list *xpath.Item, def *schema.Node) []clash
+	unique func(list *xpath.Item, def *schema.Node, which int) []clash
 	doubts *doubts
 }
 
@@ -276,11 +276,7 @@ func (c *checker) numbers(i *xpath.Item, def *schema.Node, list *tree.Node) {
 	if list == nil || len(def.Unique) == 0 {
 		return
 	}
-	found := c.unique
-	if c.full || found == nil {
-		found = compareAll
-	}
-	for _, k := range found(i.Child(list), def) {
+	for _, k := range c.clashes(i.Child(list), def) {
 		if !c.doubts.clash(i.Path(), k) {
 			c.fail(i, partDemands, k.error(i.Path()))
 		}

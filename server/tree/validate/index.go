@@ -187,34 +187,32 @@ func (d *delta) referred(def *schema.Node, value string) bool {
 	return d.index.refs[key]+d.refs[key] > 0
 }
 
-// conflicts checks the unique statements of a list for the entries that changed: against each other, and against the
-// index for those that did not.
-func (d *delta) conflicts(list *xpath.Item, def *schema.Node) (found []clash) {
+// conflicts checks a unique statement of a list for the entries that changed: against each other, and against the index for
+// those that did not.
+func (d *delta) conflicts(list *xpath.Item, def *schema.Node, which int) (found []clash) {
 	path := append(list.Parent.Path(), schema.Step{Node: def}).String()
 	changed := d.lists[path]
 	if changed == nil {
 		return nil
 	}
-	for which, u := range def.Unique {
-		standing := d.index.unique[uniqueKey{path, which}]
-		added := map[string]*tree.Node{}
-		for e := range d.changedIn(list, changed) {
-			t, ok := tuple(e, u)
-			if !ok {
-				continue
-			}
-			first := added[t]
-			if key, there := standing[t]; first == nil && there {
-				if _, alsoChanged := changed.entries[key]; !alsoChanged {
-					first = list.Node.Entry(key)
-				}
-			}
-			if first != nil {
-				found = append(found, clash{u, first, e})
-				continue
-			}
-			added[t] = e
+	u, standing := def.Unique[which], d.index.unique[uniqueKey{path, which}]
+	added := map[string]*tree.Node{}
+	for e := range d.changedIn(list, changed) {
+		t, ok := tuple(e, u)
+		if !ok {
+			continue
 		}
+		first := added[t]
+		if key, there := standing[t]; first == nil && there {
+			if _, alsoChanged := changed.entries[key]; !alsoChanged {
+				first = list.Node.Entry(key)
+			}
+		}
+		if first != nil {
+			found = append(found, clash{u, first, e})
+			continue
+		}
+		added[t] = e
 	}
 	return found
 }

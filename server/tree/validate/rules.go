@@ -134,6 +134,7 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 			continue
 		}
 		below := r.compile(c, errs)
+		r.readForUnique(c)
 		if demanding(c) {
 			nr.demands = append(nr.demands, c)
 		}
@@ -150,6 +151,22 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 	nr.ruled = nr.ruled || len(nr.musts)+len(nr.whens)+len(nr.demands)+len(nr.choices) > 0 || nr.refs
 	nr.conditional = nr.conditional || len(nr.whens) > 0
 	return nr
+}
+
+// readForUnique registers what decides if a default counts in a unique statement of a list.
+func (r *Rules) readForUnique(list *schema.Node) {
+	for _, u := range list.Unique {
+		if !list.Config || !defaulted(u) {
+			continue
+		}
+		for _, chain := range u.Leaves {
+			for _, def := range chain {
+				for _, w := range r.nodes[def].whens {
+					r.reads(w.expr, ascend(def, w.Up), reader{def: list.Parent, part: partDemands})
+				}
+			}
+		}
+	}
 }
 
 func located(n *schema.Node, what string, err error) error {

@@ -36,27 +36,63 @@ func leafAt(n *tree.Node, chain []*schema.Node) (string, bool) {
 	return n.Value(), true
 }
 
+// defaulted reports whether conditions decide if a default counts in a unique statement: the entries alone do not tell then.
+func defaulted(u schema.Unique) bool {
+	return slices.ContainsFunc(u.Leaves, func(chain []*schema.Node) bool {
+		leaf := chain[len(chain)-1]
+		return leaf.Config && len(leaf.Default) > 0 && slices.ContainsFunc(chain, func(def *schema.Node) bool { return len(def.Whens) > 0 })
+	})
+}
+
+// tuple is tuple without the defaults whose condition is false.
+func (c *checker) tuple(list *xpath.Item, entry *tree.Node, u schema.Unique) (string, bool) {
+	if !defaulted(u) {
+		return tuple(entry, u)
+	}
+	for _, chain := range u.Leaves {
+		at := list.Parent.Child(entry)
+		for _, def := range chain {
+			n, _ := at.Node.EffectiveChild(def)
+			if n == nil || at.Node.Child(def) == nil && !c.holds(at, def) {
+				return "", false
+			}
+			at = at.Child(n)
+		}
+	}
+	return tuple(entry, u)
+}
+
 // clash is two entries of a list that have the same where they must not.
 type clash struct {
 	unique        schema.Unique
 	first, second *tree.Node
 }
 
-// compareAll checks the unique statements of a list by looking at all its entries.
-func compareAll(list *xpath.Item, def *schema.Node) (found []clash) {
-	for _, u := range def.Unique {
-		seen := make(map[string]*tree.Node, list.Node.Len())
-		for e := range list.Node.Entries() {
-			t, ok := tuple(e, u)
-			if !ok {
-				continue
-			}
-			if first := seen[t]; first != nil {
-				found = append(found, clash{u, first, e})
-				continue
-			}
-			seen[t] = e
+// clashes checks the unique statements of a list.
+func (c *checker) clashes(list *xpath.Item, def *schema.Node) (found []clash) {
+	for which, u := range def.Unique {
+		if c.full || c.unique == nil || defaulted(u) {
+			found = append(found, c.compareAll(list, u)...)
+		} else {
+			found = append(found, c.unique(list, def, which)...)
 		}
+	}
+	return found
+}
+
+// compareAll checks a unique statement of a list by looking at all its entries.
+func (c *checker) compareAll(list *xpath.Item, u schema.Unique) (found []clash) {
+	seen := make(map[string]*tree.Node, list.Node.Len())
+	for e := range list.Node.Entries() {
+		t, ok := c.tuple(list, e, u)
+		if !ok {
+			continue
+		}
+		if first := seen[t]; first != nil {
+			found = append(found, clash{u, first, e})
+			continue
+		}
+		seen[t] = e
 	}
 	return found
 }
