@@ -38,15 +38,21 @@ type delta struct {
 	again bool
 	// changes leads from the older root to the newer; it finds what differs in large lists. It is not set for rows.
 	changes tree.Changes
-	in      []*schema.Node
-	texts   [][]byte // used again
-	octets  []byte
+	// conditions decide which of the defaults exist. They are not asked of rows.
+	conditions tree.Conditions
+	at         schema.Path // where in is
+	in         []*schema.Node
+	texts      [][]byte // used again
+	octets     []byte
 }
 
 // instance tells about an instance and the entries of the lists in it.
 func (d *delta) instance(at schema.Path, old, new *tree.Node, sel selection) error {
 	d.sink.begin(at, d.when, d.merged)
+	above := d.at
+	d.at = at
 	d.leaves(old, new, sel)
+	d.at = above
 	if err := d.sink.end(); err != nil {
 		return err
 	}
@@ -96,7 +102,7 @@ func (c child) node() *tree.Node {
 func (d *delta) children(old, new *tree.Node, sel selection) iter.Seq[child] {
 	return func(yield func(child) bool) {
 		for _, def := range sel.children(child{old: old, new: new}.node().Schema()) {
-			c := child{def, d.childOf(old, def), d.childOf(new, def), sel}
+			c := child{def, d.childOf(d.changes.Old, old, def), d.childOf(d.changes.New, new, def), sel}
 			if c.old == nil && c.new == nil || !d.again && c.old.Same(c.new) || !d.models.has(def) {
 				continue
 			}
@@ -122,15 +128,38 @@ func (d *delta) children(old, new *tree.Node, sel selection) iter.Seq[child] {
 	}
 }
 
-func (d *delta) childOf(n *tree.Node, def *schema.Node) *tree.Node {
-	switch {
-	case n == nil:
+// childOf gives a child of n, or what it has by default; the root is that of the version.
+func (d *delta) childOf(root, n *tree.Node, def *schema.Node) *tree.Node {
+	if n == nil {
 		return nil
-	case d.state:
-		return n.Child(def)
 	}
-	c, _ := n.EffectiveChild(def)
+	c := n.Child(def)
+	if c != nil || d.state {
+		return c
+	}
+	if c, _ = n.EffectiveChild(def); c != nil && len(def.Whens) > 0 && !d.conditions(d.above(root), def) {
+		return nil
+	}
 	return c
+}
+
+// above are the nodes from a root down to what is being told.
+func (d *delta) above(root *tree.Node) []*tree.Node {
+	nodes := []*tree.Node{root}
+	down := func(def *schema.Node, keys []string) {
+		n, _ := nodes[len(nodes)-1].EffectiveChild(def)
+		if keys != nil {
+			n = n.Entry(keys...)
+		}
+		nodes = append(nodes, n)
+	}
+	for _, step := range d.at {
+		down(step.Node, step.Keys)
+	}
+	for _, container := range d.in {
+		down(container, nil)
+	}
+	return nodes
 }
 
 // enter asks whether the client may see a node; leave follows when it may.
@@ -181,6 +210,9 @@ func (d *delta) textsOf(n *tree.Node) [][]byte {
 
 // lists tells about the lists in an instance; at leads to it or to a container in it.
 func (d *delta) lists(at schema.Path, old, new *tree.Node, sel selection) error {
+	above := d.at
+	d.at = at
+	defer func() { d.at = above }()
 	for c := range d.children(old, new, sel) {
 		var err error
 		switch {

@@ -41,9 +41,10 @@ import (
 // models are those of an element, and an example that has every type.
 var testSchema = sync.OnceValue(func() *schema.Schema {
 	sources := append(model.Sources(), schema.Source{Name: "example-types", Implement: true},
-		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}}, schema.Source{Name: "example-any", Implement: true})
+		schema.Source{Name: "example-system", Implement: true, Features: []string{"tls"}}, schema.Source{Name: "example-any", Implement: true},
+		schema.Source{Name: "example-conditions", Implement: true})
 	files := fstest.MapFS{}
-	for _, from := range []fs.FS{yang.FS, os.DirFS("../tree/schema/testdata")} {
+	for _, from := range []fs.FS{yang.FS, os.DirFS("../tree/schema/testdata"), os.DirFS("testdata")} {
 		fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
 			if err == nil && filepath.Ext(name) == ".yang" {
 				data, _ := fs.ReadFile(from, name)

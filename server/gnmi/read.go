@@ -31,7 +31,7 @@ func (s *service) reader(who access.User, m models, to sink) *reader {
 // config tells what differs between two configurations. old nil tells all of the new one, and so does again.
 func (r *reader) config(old, now *tree.Node, sel selection, when time.Time, again bool) error {
 	filter, _ := r.access.Reader(nil)
-	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: tree.Diff(old, now)}
+	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: tree.Diff(old, now), conditions: r.options.Store.ConditionsHold}
 	return d.top(old, now, sel)
 }
 
