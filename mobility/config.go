@@ -115,7 +115,22 @@ type Peer struct {
 	Encap     dataplane.Encap // 0: the domain's
 	Transport Transport       // that Encap is for
 	Heartbeat *Heartbeat      // nil: that of the machine
+	Marking   *Marking        // nil: that of the machine
 	RevokeAll bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
+}
+
+// Marking is the differentiated services code point of signalling (RFC 2474 section 3). The zero value marks nothing of its own accord.
+type Marking struct {
+	CodePoint uint8 // of what is sent unasked, and of answers to unmarked requests; 0: none is configured
+	Force     bool  // answers to marked requests have it too, instead of that of their request
+}
+
+// Answer returns the code point of the answer to a request that had one.
+func (m Marking) Answer(request uint8) uint8 {
+	if m.Force || request == 0 {
+		return m.CodePoint
+	}
+	return request
 }
 
 // Revocation says how a Binding Revocation Indication is repeated (RFC 5846 section 11).
@@ -180,6 +195,7 @@ type LMA struct {
 
 	Heartbeat  Heartbeat
 	Revocation Revocation
+	Marking    Marking
 
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
@@ -220,6 +236,7 @@ type MAG struct {
 
 	Poll      Poll // of attached nodes
 	Heartbeat Heartbeat
+	Marking   Marking
 }
 
 // Poll says how nodes are asked whether they are still there (feature row EXT-28).

@@ -10,17 +10,19 @@ import (
 
 // Inbound is a received Mobility Header. It belongs to the caller of the machine and is valid during the call only.
 type Inbound struct {
-	From, To Endpoint
-	Octets   []byte       // the whole Mobility Header
-	Message  wire.Message // nil where Err is set
-	Err      error        // what the codec or the checksum says against it
+	From, To  Endpoint
+	CodePoint uint8        // that the packet was marked with; 0: unmarked
+	Octets    []byte       // the whole Mobility Header
+	Message   wire.Message // nil where Err is set
+	Err       error        // what the codec or the checksum says against it
 }
 
 // Datagram is a Mobility Header to be sent. Octets is valid until the Effects are reset.
 type Datagram struct {
-	From, To Endpoint
-	Octets   []byte
-	Unsent   *Counter // whoever finds that it cannot be sent counts it here; nil: nobody asks
+	From, To  Endpoint
+	CodePoint uint8 // to mark the packet with (RFC 2474 section 3)
+	Octets    []byte
+	Unsent    *Counter // whoever finds that it cannot be sent counts it here; nil: nobody asks
 }
 
 // CountUnsent notes that d could not be sent.
@@ -214,9 +216,9 @@ type Signature struct {
 	CareOf, Home netip.Addr
 }
 
-// Message appends a message to Send, signed and with its checksum. It fails when m holds what cannot be encoded, and then sends
+// Message appends a message to Send, signed, with its checksum, and to be marked with a code point. It fails when m holds what cannot be encoded, and then sends
 // nothing.
-func (e *Effects) Message(from, to Endpoint, m wire.Message, sign Signature) error {
+func (e *Effects) Message(from, to Endpoint, m wire.Message, sign Signature, codePoint uint8) error {
 	start := len(e.octets)
 	var err error
 	if sign.By != nil {
@@ -229,6 +231,6 @@ func (e *Effects) Message(from, to Endpoint, m wire.Message, sign Signature) err
 	}
 	octets := e.octets[start:len(e.octets):len(e.octets)]
 	wire.SetChecksum(from.Addr.Addr(), to.Addr.Addr(), octets)
-	e.Send = append(e.Send, Datagram{From: from, To: to, Octets: octets})
+	e.Send = append(e.Send, Datagram{From: from, To: to, CodePoint: codePoint, Octets: octets})
 	return nil
 }

@@ -178,7 +178,7 @@ func (m *askingMAG) encode() {
 		LinkLayerID:     wire.Some(wire.LinkLayerID(mac)),
 		Timestamp:       wire.Some(wire.TimestampOf(time.Now())),
 	}
-	if err := m.sent.Message(m.from, m.to, &m.update, m.sign); err != nil {
+	if err := m.sent.Message(m.from, m.to, &m.update, m.sign, 0); err != nil {
 		panic(err) // it is the same for every node
 	}
 }

@@ -245,7 +245,7 @@ func (a *asker) encode() {
 		LinkLayerID:     wire.Some(wire.LinkLayerID(mac[:])),
 		Timestamp:       wire.Some(wire.TimestampOf(time.Now())),
 	}
-	if err := a.sent.Message(a.from, a.to, &a.update, a.sign); err != nil {
+	if err := a.sent.Message(a.from, a.to, &a.update, a.sign, 0); err != nil {
 		panic(err)
 	}
 }

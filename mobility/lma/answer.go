@@ -96,7 +96,7 @@ func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, l
 	}
 	r.sign.Home = r.hash.Home(ack.HNPs)
 	// What cannot be encoded is what the request said; then there is no answer to give.
-	if err := out.Message(r.in.To, r.in.From, ack, r.sign); err != nil {
+	if err := out.Message(r.in.To, r.in.From, ack, r.sign, m.marking(r.peer).Answer(r.in.CodePoint)); err != nil {
 		m.drop(r.peer, mobility.DropMalformed)
 		return false
 	}

@@ -18,7 +18,7 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 		return
 	}
 	if msg.Flags&wire.HeartbeatR == 0 {
-		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, out)
+		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, m.marking(p).Answer(in.CodePoint), out)
 		if p != nil {
 			p.beat.Requests++
 		}
@@ -82,7 +82,7 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 			out.Events = append(out.Events, m.pathEvent(mobility.PathDown, p, p.bindings))
 		}
 		if from, to, ok := m.way(p); send && ok {
-			m.sendHeartbeat(from, to, &wire.Heartbeat{Seq: seq}, m.peerSignature(p, p.addr), out)
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Seq: seq}, m.peerSignature(p, p.addr), m.marking(p).CodePoint, out)
 		}
 	}
 }
@@ -93,17 +93,17 @@ func (m *Machine) AnnounceRestart(out *mobility.Effects) {
 		p := m.peers[addr]
 		if from, to, ok := m.way(p); ok {
 			flags := wire.HeartbeatU | wire.HeartbeatR
-			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p, p.addr), out)
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p, p.addr), m.marking(p).CodePoint, out)
 		}
 	}
 }
 
-func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, out *mobility.Effects) {
+func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, codePoint uint8, out *mobility.Effects) {
 	if msg.Flags&wire.HeartbeatR != 0 {
 		msg.RestartCounter = wire.Some(m.restarts)
 	}
 	// A heartbeat can always be encoded.
-	_ = out.Message(from, to, msg, sign)
+	_ = out.Message(from, to, msg, sign, codePoint)
 }
 
 // watch lets the path to a MAG be watched while there is a reason for it.
@@ -172,6 +172,14 @@ func (m *Machine) peerSignature(p *peer, careOf netip.Addr) mobility.Signature {
 		return mobility.Signature{}
 	}
 	return mobility.Signature{By: m.authenticator(key), CareOf: careOf, Home: netip.IPv6Unspecified()}
+}
+
+// marking is how signalling to a MAG, which may be nil, is marked.
+func (m *Machine) marking(p *peer) mobility.Marking {
+	if p != nil && p.cfg != nil && p.cfg.Marking != nil {
+		return *p.cfg.Marking
+	}
+	return m.cfg.Marking
 }
 
 // pathEvent is an event of the path to a MAG.

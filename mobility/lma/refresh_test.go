@@ -105,7 +105,7 @@ func (r *refresher) encode(t testing.TB, node int, handoff wire.Handoff) []byte 
 		Timestamp:       wire.Some(wire.TimestampOf(r.now)),
 	}
 	r.sent.Reset()
-	if err := r.sent.Message(r.from(), r.to, u, r.sign); err != nil {
+	if err := r.sent.Message(r.from(), r.to, u, r.sign, 0); err != nil {
 		t.Fatal(err)
 	}
 	return r.sent.Send[0].Octets

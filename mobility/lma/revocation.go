@@ -45,12 +45,13 @@ func (m *Machine) deaf(b *mobility.Binding) bool {
 // indicate sends the indication that the MAG of b loses it, and reports whether it could.
 func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
 	ends := b.Ends.Value()
-	count := m.countedFor(m.peerAt(ends.Remote.Addr(), ends.CareOf))
+	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	count := m.countedFor(p)
 	sign, hash := m.bindingSignature(b)
 	msg := &wire.Revocation{Trigger: trigger, Seq: m.revocations.Next(), Flags: wire.RevocationP}
 	msg.MNID = wire.Some(b.Node.MNID())
-	for _, p := range b.Prefixes {
-		msg.HNPs = append(msg.HNPs, wire.HNP{Prefix: p})
+	for _, prefix := range b.Prefixes {
+		msg.HNPs = append(msg.HNPs, wire.HNP{Prefix: prefix})
 	}
 	if len(b.Prefixes) == 0 && b.Home.IsValid() { // without a prefix every session of the node would be meant
 		msg.Flags |= wire.RevocationV
@@ -58,7 +59,7 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 	}
 	sign.Home = hash.Home(msg.HNPs)
 	from := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, controlPort(ends.Local))}
-	if out.Message(from, mobility.Endpoint{Addr: ends.Remote}, msg, sign) != nil {
+	if out.Message(from, mobility.Endpoint{Addr: ends.Remote}, msg, sign, m.marking(p).CodePoint) != nil {
 		return false
 	}
 	sent := &out.Send[len(out.Send)-1]
@@ -85,7 +86,7 @@ func (m *Machine) revokePeers(out *mobility.Effects) {
 			continue
 		}
 		msg := &wire.Revocation{Trigger: wire.TriggerPerPeerPolicy, Seq: m.revocations.Next(), Flags: wire.RevocationP | wire.RevocationG}
-		if out.Message(from, to, msg, m.peerSignature(p, p.addr)) == nil {
+		if out.Message(from, to, msg, m.peerSignature(p, p.addr), m.marking(p).CodePoint) == nil {
 			out.Send[len(out.Send)-1].Unsent = &p.stats.BRIUnsent
 			p.stats.BRISent.Add(msg.Trigger)
 		}

@@ -23,7 +23,7 @@ func (m *Machine) revokedBy(now time.Time, in *mobility.Inbound, msg *wire.Revoc
 	status := m.obey(now, p, msg, out)
 	ack := &wire.RevocationAck{Status: status, Seq: msg.Seq, Flags: msg.Flags}
 	ack.MNID = msg.MNID
-	if out.Message(in.To, in.From, ack, sign) == nil {
+	if out.Message(in.To, in.From, ack, sign, m.marking(p).Answer(in.CodePoint)) == nil {
 		out.Send[len(out.Send)-1].Unsent = &count.BRAUnsent
 		count.BRASent.Add(status)
 	}

@@ -191,7 +191,9 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Revocation, err = scenario.ParseRevocation(words[1:])
 	case "heartbeat":
 		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
-	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix]
+	case "dscp":
+		cfg.Marking, err = scenario.ParseMarking(value)
+	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix] [dscp=..]
 		return addPeer(cfg, words[1:])
 	case "learn":
 		cfg.LearnPeers, err = strconv.ParseBool(value)
@@ -242,6 +244,9 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 			peer.Transport = map[string]mobility.Transport{"ipv4": mobility.OverIPv4, "ipv6": mobility.OverIPv6}[value]
 		case "hash":
 			peer.Hash = mobility.HashFirstPrefix
+		case "dscp":
+			peer.Marking = new(mobility.Marking)
+			*peer.Marking, err = scenario.ParseMarking(value)
 		case "revoke-all":
 			peer.RevokeAll = true
 		default:

@@ -25,7 +25,7 @@ func TestTamperedRequestsChangeNothing(t *testing.T) {
 			r.encode(t, 2, wire.HandoffUnknown)
 			r.update.Lifetime = 0
 			r.sent.Reset()
-			if err := r.sent.Message(r.from(), r.to, &r.update, r.sign); err != nil {
+			if err := r.sent.Message(r.from(), r.to, &r.update, r.sign, 0); err != nil {
 				t.Fatal(err)
 			}
 			return r.sent.Send[0].Octets

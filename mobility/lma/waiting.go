@@ -20,11 +20,12 @@ type waiting struct {
 }
 
 type held struct {
-	node     mobility.NodeID
-	from, to mobility.Endpoint
-	octets   []byte
-	until    time.Time
-	taken    bool
+	node      mobility.NodeID
+	from, to  mobility.Endpoint
+	codePoint uint8
+	octets    []byte
+	until     time.Time
+	taken     bool
 }
 
 // hold keeps the request and reports whether there was room for it.
@@ -42,7 +43,7 @@ func (w *waiting) hold(r *request, wait time.Duration) bool {
 		w.byNode[node] = h
 		w.queue = append(w.queue, h)
 	}
-	h.from, h.to, h.octets = r.in.From, r.in.To, bytes.Clone(r.in.Octets)
+	h.from, h.to, h.codePoint, h.octets = r.in.From, r.in.To, r.in.CodePoint, bytes.Clone(r.in.Octets)
 	return true
 }
 
@@ -96,7 +97,7 @@ func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
 	if err != nil {
 		return // it decoded when it came
 	}
-	in, update := &mobility.Inbound{From: h.from, To: h.to, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
+	in, update := &mobility.Inbound{From: h.from, To: h.to, CodePoint: h.codePoint, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
 	r := &request{now: now, in: in, update: update, careOf: careOf(in, update), peer: m.peers[in.From.Addr.Addr()], late: true}
 	if m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)

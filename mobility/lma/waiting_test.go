@@ -18,7 +18,7 @@ func TestRequestsThatWaitAreBounded(t *testing.T) {
 		r.encode(t, node, wire.HandoffUnknown)
 		r.update.LinkLayerID.Value[1] = 0xff // another interface
 		r.sent.Reset()
-		if err := r.sent.Message(r.from(), r.to, &r.update, r.sign); err != nil {
+		if err := r.sent.Message(r.from(), r.to, &r.update, r.sign, 0); err != nil {
 			t.Fatal(err)
 		}
 		in := mobility.Inbound{From: r.from(), To: r.to, Octets: r.sent.Send[0].Octets}

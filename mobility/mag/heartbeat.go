@@ -19,7 +19,7 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 	case !mobility.Authentic(sign, in, msg.Auth):
 		m.drop(in, mobility.DropHeartbeat)
 	case msg.Flags&wire.HeartbeatR == 0 && !remote.IsMulticast() && !remote.IsUnspecified():
-		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, out)
+		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, m.marking(a).Answer(in.CodePoint), out)
 		if p != nil {
 			p.beat.Requests++
 		}
@@ -73,7 +73,7 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 			m.registerAnew(now, p, now, out)
 		}
 		if send {
-			m.sendHeartbeat(p.from(), p.to(), &wire.Heartbeat{Seq: seq}, m.anchorSignature(p.anchor, p.local), out)
+			m.sendHeartbeat(p.from(), p.to(), &wire.Heartbeat{Seq: seq}, m.anchorSignature(p.anchor, p.local), m.marking(p.anchor).CodePoint, out)
 		}
 	}
 }
@@ -83,18 +83,18 @@ func (m *Machine) AnnounceRestart(out *mobility.Effects) {
 	for _, a := range m.anchors {
 		for _, addr := range m.cfg.Addresses {
 			if p := a.path(addr); p != nil {
-				m.sendHeartbeat(p.from(), p.to(), &wire.Heartbeat{Flags: wire.HeartbeatU | wire.HeartbeatR}, m.anchorSignature(a, addr), out)
+				m.sendHeartbeat(p.from(), p.to(), &wire.Heartbeat{Flags: wire.HeartbeatU | wire.HeartbeatR}, m.anchorSignature(a, addr), m.marking(a).CodePoint, out)
 			}
 		}
 	}
 }
 
-func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, out *mobility.Effects) {
+func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, codePoint uint8, out *mobility.Effects) {
 	if msg.Flags&wire.HeartbeatR != 0 {
 		msg.RestartCounter = wire.Some(m.restarts)
 	}
 	// A heartbeat can always be encoded.
-	_ = out.Message(from, to, msg, sign)
+	_ = out.Message(from, to, msg, sign, codePoint)
 }
 
 // watch lets a path be watched while there is a reason for it. Sessions may still have one that is not of the configuration any more.
@@ -169,6 +169,14 @@ func (m *Machine) anchorSignature(a *anchor, local netip.Addr) mobility.Signatur
 		return mobility.Signature{}
 	}
 	return mobility.Signature{By: m.authenticator(key), CareOf: local, Home: netip.IPv6Unspecified()}
+}
+
+// marking is how signalling to an LMA, which may be nil, is marked.
+func (m *Machine) marking(a *anchor) mobility.Marking {
+	if a != nil && a.Marking != nil {
+		return *a.Marking
+	}
+	return m.cfg.Marking
 }
 
 func (p *path) event(kind mobility.EventKind) mobility.Event {

@@ -125,7 +125,7 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	sign := m.signature(s, ends)
 	sign.Home = s.anchor.Hash.Home(u.HNPs)
 	from, to := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, ends.Remote.Port())}, mobility.Endpoint{Addr: ends.Remote}
-	if err := out.Message(from, to, u, sign); err != nil {
+	if err := out.Message(from, to, u, sign, m.marking(s.anchor).CodePoint); err != nil {
 		s.anchor.stats.Dropped[mobility.DropMalformed].Add(1)
 		return
 	}

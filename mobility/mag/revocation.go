@@ -29,7 +29,7 @@ func (m *Machine) revoked(now time.Time, in *mobility.Inbound, msg *wire.Revocat
 	ack := &wire.RevocationAck{Status: status, Seq: msg.Seq, Flags: msg.Flags}
 	ack.MNID = msg.MNID
 	sign.Home = a.Hash.Home(nil)
-	if out.Message(in.To, in.From, ack, sign) == nil {
+	if out.Message(in.To, in.From, ack, sign, m.marking(a).Answer(in.CodePoint)) == nil {
 		out.Send[len(out.Send)-1].Unsent = &a.stats.BRAUnsent
 		a.stats.BRASent.Add(status)
 	}

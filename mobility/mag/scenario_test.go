@@ -218,6 +218,11 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap = map[string]dataplane.Encap{"ip": dataplane.EncapIP, "gre": dataplane.EncapGRE, "udp": dataplane.EncapUDP}[value]
+	case "dscp":
+		cfg.Marking, err = scenario.ParseMarking(value)
+	case "anchor-dscp": // of the anchor before
+		marking, parseErr := scenario.ParseMarking(value)
+		cfg.Anchors[len(cfg.Anchors)-1].Marking, err = &marking, parseErr
 	case "anchor": // NAME [gre-ipv4] [key=..] ADDRESS...
 		peer := mobility.Peer{Name: value}
 		for _, a := range words[2:] {

@@ -35,7 +35,7 @@ func TestTamperedAnswersChangeNothing(t *testing.T) {
 	from, to := netip.MustParseAddrPort("[2001:db8:ffff::1]:0"), netip.AddrPortFrom(cfg.Addresses[0], 0)
 	sent := mobility.Effects{}
 	sign := mobility.Signature{By: wire.NewAuthenticator(256, []byte("secret")), CareOf: to.Addr(), Home: netip.IPv6Unspecified()}
-	if err := sent.Message(mobility.Endpoint{Addr: from}, mobility.Endpoint{Addr: to}, answer, sign); err != nil {
+	if err := sent.Message(mobility.Endpoint{Addr: from}, mobility.Endpoint{Addr: to}, answer, sign, 0); err != nil {
 		t.Fatal(err)
 	}
 	octets := sent.Send[0].Octets

@@ -98,6 +98,14 @@ func ParseHeartbeat(words []string) (h mobility.Heartbeat, err error) {
 	return h, errors.Join(errs[:]...)
 }
 
+// ParseMarking reads "CODE-POINT" and "CODE-POINT,force".
+func ParseMarking(text string) (m mobility.Marking, err error) {
+	text, m.Force = strings.CutSuffix(text, ",force")
+	n, err := strconv.ParseUint(text, 10, 6)
+	m.CodePoint = uint8(n)
+	return m, err
+}
+
 // ParseRevocation reads "DELAY-MIN DELAY-MAX RETRIES".
 func ParseRevocation(words []string) (r mobility.Revocation, err error) {
 	var errs [3]error

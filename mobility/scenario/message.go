@@ -15,10 +15,11 @@ import (
 
 // Arrival is a message that a scenario lets arrive.
 type Arrival struct {
-	From, To netip.AddrPort
-	Message  wire.Message
-	Sign     mobility.Signature
-	Raw      []byte // in place of Message
+	From, To  netip.AddrPort
+	Message   wire.Message
+	Sign      mobility.Signature
+	Raw       []byte // in place of Message
+	CodePoint uint8
 }
 
 // Inbound encodes the message, receives it as a transport would, and returns what the machine gets to see.
@@ -26,12 +27,12 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 	octets := a.Raw
 	if octets == nil {
 		var sent mobility.Effects
-		if err := sent.Message(mobility.Endpoint{Addr: a.From}, mobility.Endpoint{Addr: a.To}, a.Message, a.Sign); err != nil {
+		if err := sent.Message(mobility.Endpoint{Addr: a.From}, mobility.Endpoint{Addr: a.To}, a.Message, a.Sign, a.CodePoint); err != nil {
 			return nil, err
 		}
 		octets = sent.Send[0].Octets
 	}
-	in := &mobility.Inbound{From: mobility.Endpoint{Addr: a.From}, To: mobility.Endpoint{Addr: a.To}, Octets: octets}
+	in := &mobility.Inbound{From: mobility.Endpoint{Addr: a.From}, To: mobility.Endpoint{Addr: a.To}, CodePoint: a.CodePoint, Octets: octets}
 	if in.Err = wire.VerifyChecksum(a.From.Addr(), a.To.Addr(), octets); in.Err == nil {
 		in.Message, in.Err = wire.Parse(octets)
 	}
@@ -39,7 +40,7 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 }
 
 // ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=. The addresses that
-// are signed are from and ::, unless careof= and homehash= say otherwise.
+// are signed are from and ::, unless careof= and homehash= say otherwise. dscp= is the code point that the packet is marked with.
 //
 // The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
 // ts=, which counts from now, restart= and unknown=, an option type; of a revocation trigger=. The word hex= gives the octets themselves.
@@ -62,6 +63,8 @@ func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, er
 			home, err = netip.ParseAddr(value)
 		case key == "sign":
 			a.Sign, err = parseSignature(value)
+		case key == "dscp":
+			err = setNumber(&a.CodePoint, value)
 		case key == "hex":
 			_, err = fmt.Sscanf(value, "%x", &a.Raw)
 		case !ok && messages[word] != nil:

@@ -97,6 +97,9 @@ func messageText(d mobility.Datagram) string {
 	if err != nil {
 		return err.Error()
 	}
+	if d.CodePoint != 0 {
+		return fmt.Sprint(msg, " dscp ", d.CodePoint)
+	}
 	return fmt.Sprint(msg)
 }
 

@@ -50,7 +50,7 @@ func isHost(a netip.Addr) bool {
 func appendBindingError(out *mobility.Effects, in *mobility.Inbound) {
 	// The home address is that of a Home Address option, which PMIPv6 has not (RFC 6275 section 9.3.3).
 	m := wire.BindingError{Status: wire.BindingErrorUnknownType, HomeAddress: netip.IPv6Unspecified()}
-	if err := out.Message(in.To, in.From, &m, mobility.Signature{}); err != nil {
+	if err := out.Message(in.To, in.From, &m, mobility.Signature{}, in.CodePoint); err != nil {
 		panic(err) // a message without options can be encoded
 	}
 }

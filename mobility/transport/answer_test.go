@@ -19,14 +19,14 @@ func endpoint(s string) mobility.Endpoint {
 func received(from, to string, octets []byte) (*Batch, *mobility.Inbound) {
 	b := newBatch(1, nil)
 	copy(b.slots[0].octets[:], octets)
-	return b, b.take(endpoint(from), endpoint(to), len(octets))
+	return b, b.take(endpoint(from), endpoint(to), 0, len(octets))
 }
 
 // message is a heartbeat request with its checksum.
 func message(t testing.TB, from, to mobility.Endpoint, seq uint32) []byte {
 	t.Helper()
 	var out mobility.Effects
-	if err := out.Message(from, to, &wire.Heartbeat{Seq: seq}, mobility.Signature{}); err != nil {
+	if err := out.Message(from, to, &wire.Heartbeat{Seq: seq}, mobility.Signature{}, 0); err != nil {
 		t.Fatal(err)
 	}
 	return out.Send[0].Octets
@@ -155,7 +155,7 @@ func TestTake(t *testing.T) {
 	}
 	b := newBatch(1, nil)
 	copy(b.slots[0].octets[:], good)
-	if in := b.take(endpoint(from), endpoint(to), roomSize+1); in.Err == nil || len(in.Octets) != roomSize {
+	if in := b.take(endpoint(from), endpoint(to), 0, roomSize+1); in.Err == nil || len(in.Octets) != roomSize {
 		t.Errorf("longer than any message: %d octets, %v", len(in.Octets), in.Err)
 	}
 	home := []byte{59, 1, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}

@@ -39,11 +39,11 @@ func (b *Batch) Release() {
 }
 
 // take adds the message whose first octets are in the next slot; length is what it had on the wire.
-func (b *Batch) take(from, to mobility.Endpoint, length int) *mobility.Inbound {
+func (b *Batch) take(from, to mobility.Endpoint, codePoint uint8, length int) *mobility.Inbound {
 	i := len(b.In)
 	b.In = b.In[:i+1]
 	in, s := &b.In[i], &b.slots[i]
-	*in = mobility.Inbound{From: from, To: to, Octets: s.octets[:min(length, roomSize)]}
+	*in = mobility.Inbound{From: from, To: to, CodePoint: codePoint, Octets: s.octets[:min(length, roomSize)]}
 	if length > roomSize {
 		// More than any Mobility Header has, and what the checksum is about is gone.
 		in.Err = &wire.DecodeError{Kind: wire.KindTooLong, Offset: atLength}

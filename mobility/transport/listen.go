@@ -84,6 +84,9 @@ func listen(network, address string, prepare func(fd int) error) (net.PacketConn
 
 func prepareIPv4(fd int) error {
 	setBuffers(fd)
+	if err := reportCodePoints(fd, true); err != nil {
+		return fmt.Errorf("ask for code points: %w", err)
+	}
 	return unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_FREEBIND, 1)
 }
 
@@ -92,6 +95,9 @@ func prepareMobility(fd int) error {
 	// The host would drop wrong checksums and tell nobody; they are to be counted.
 	if err := unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_CHECKSUM, -1); err != nil {
 		return fmt.Errorf("turn off the host's checksum: %w", err)
+	}
+	if err := reportCodePoints(fd, false); err != nil {
+		return fmt.Errorf("ask for code points: %w", err)
 	}
 	return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_FREEBIND, 1)
 }

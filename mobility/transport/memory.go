@@ -192,7 +192,7 @@ func (h *Host) arrive(d mobility.Datagram) {
 	home := make(chan *Batch, 1)
 	b := newBatch(1, home)
 	copy(b.slots[0].octets[:], d.Octets)
-	in := b.take(d.From, d.To, len(d.Octets))
+	in := b.take(d.From, d.To, d.CodePoint, len(d.Octets))
 	switch answer := answerTo(in); answer.kind {
 	case bindingError:
 		var out mobility.Effects

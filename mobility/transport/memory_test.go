@@ -133,7 +133,7 @@ func TestMemoryScribbles(t *testing.T) {
 		from, to := endpoint("2001:db8::a"), endpoint("2001:db8::b")
 		var out mobility.Effects
 		id := wire.MNID{Subtype: wire.IDNAI, ID: []byte("mn1@example.com")}
-		if err := out.Message(from, to, &wire.BindingUpdate{Options: wire.Options{MNID: wire.Some(id)}}, mobility.Signature{}); err != nil {
+		if err := out.Message(from, to, &wire.BindingUpdate{Options: wire.Options{MNID: wire.Some(id)}}, mobility.Signature{}, 0); err != nil {
 			t.Fatal(err)
 		}
 		net.Inject(out.Send[0])

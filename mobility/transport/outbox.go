@@ -34,7 +34,10 @@ func (o *outbox) add(d *mobility.Datagram) {
 	if m.Addr == nil {
 		m.Buffers, m.Addr = make([][]byte, 1), newDestination(o.udp)
 	}
-	m.Buffers[0] = d.Octets
+	m.Buffers[0], m.OOB = d.Octets, m.OOB[:0]
+	if d.CodePoint != 0 {
+		m.OOB = appendMark(m.OOB, d.CodePoint, o.udp)
+	}
 	o.datagrams = append(o.datagrams, d)
 	setDestination(m.Addr, d.To.Addr)
 }

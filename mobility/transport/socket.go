@@ -63,7 +63,7 @@ func (s *socket) close() {
 func (s *socket) read(batches chan<- *Batch, log *slog.Logger) {
 	s.reads = make([]ipv4.Message, batchSize)
 	for i := range s.reads {
-		s.reads[i].Buffers = make([][]byte, 1)
+		s.reads[i].Buffers, s.reads[i].OOB = make([][]byte, 1), make([]byte, markSize)
 	}
 	for range batchesPerSocket {
 		s.free <- newBatch(batchSize, s.free)
@@ -119,7 +119,8 @@ func (s *socket) fill(b *Batch) (int, error) {
 		return 0, err
 	}
 	for i := range s.reads[:n] {
-		in := b.take(mobility.Endpoint{VRF: s.VRF, Addr: source(s.reads[i].Addr)}, s.endpoint, s.reads[i].N)
+		read := &s.reads[i]
+		in := b.take(mobility.Endpoint{VRF: s.VRF, Addr: source(read.Addr)}, s.endpoint, codePointIn(read.OOB[:read.NN]), read.N)
 		if in.Err != nil {
 			s.refuse(in)
 		}

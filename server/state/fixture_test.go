@@ -260,7 +260,7 @@ func (d *domain) ask(from, node string, change func(*wire.BindingUpdate)) {
 	}
 	var out, answers mobility.Effects
 	source, to := mobility.Endpoint{Addr: netip.AddrPortFrom(addr(from), 0)}, mobility.Endpoint{Addr: netip.MustParseAddrPort("[2001:db8::1]:0")}
-	if err := out.Message(source, to, u, mobility.Signature{}); err != nil {
+	if err := out.Message(source, to, u, mobility.Signature{}, 0); err != nil {
 		d.t.Fatal(err)
 	}
 	d.lma.Receive(d.now, inbound(out.Send[0]), &answers)
