@@ -305,14 +305,9 @@ func (c *checker) due(i *xpath.Item, in *schema.Case) bool {
 	return slices.ContainsFunc(in.All(), func(n *schema.Node) bool { return i.Node.Child(n) != nil })
 }
 
-func (c *checker) choice(i *xpath.Item, ch *schema.Choice) {
-	if !c.due(i, ch.Parent) {
+func (c *checker) choice(i *xpath.Item, ch choice) {
+	if !c.due(i, ch.Parent) || slices.ContainsFunc(ch.whens, func(e *xpath.Expr) bool { return !e.Bool(c.eval(i)) }) {
 		return
-	}
-	for _, w := range ch.Whens {
-		if e, err := xpath.Compile(w.Expr); err == nil && !e.Bool(c.eval(i)) {
-			return
-		}
 	}
 	if slices.ContainsFunc(ch.Cases, func(k *schema.Case) bool {
 		return c.due(i, k) || slices.ContainsFunc(k.All(), func(def *schema.Node) bool { return c.unsure(i, def) })
@@ -320,7 +315,7 @@ func (c *checker) choice(i *xpath.Item, ch *schema.Choice) {
 		return
 	}
 	if c.operation != nil {
-		c.fail(i, partDemands, noCase(i, ch))
+		c.fail(i, partDemands, noCase(i, ch.Choice))
 		return
 	}
 	names := make([]string, len(ch.Cases))

@@ -38,7 +38,7 @@ type nodeRules struct {
 	refs bool
 	// demands are the children that the instance owes or that are limited.
 	demands []*schema.Node
-	choices []*schema.Choice // mandatory ones, outermost first
+	choices []choice // mandatory ones, outermost first
 	// visit are the children that may exist by default and have rules in or below them.
 	visit []*schema.Node
 	// ruled: there are rules in or below instances of the definition.
@@ -57,6 +57,12 @@ type must struct {
 type when struct {
 	*schema.When
 	expr *xpath.Expr
+}
+
+// choice is a choice that must be made where its conditions hold.
+type choice struct {
+	*schema.Choice
+	whens []*xpath.Expr
 }
 
 // reader is a rule of def that must be looked at again when what it reads changes, for the instances of def below the same
@@ -147,10 +153,27 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 		nr.ruled = nr.ruled || below.ruled
 		nr.conditional = nr.conditional || below.conditional
 	}
-	nr.choices = slices.DeleteFunc(mandatoryChoices(n.Choices), func(ch *schema.Choice) bool { return !ch.Config && !parameters })
+	for _, ch := range mandatoryChoices(n.Choices) {
+		if ch.Config || parameters {
+			nr.choices = append(nr.choices, compileChoice(n, ch, errs))
+		}
+	}
 	nr.ruled = nr.ruled || len(nr.musts)+len(nr.whens)+len(nr.demands)+len(nr.choices) > 0 || nr.refs
 	nr.conditional = nr.conditional || len(nr.whens) > 0
 	return nr
+}
+
+// compileChoice compiles the conditions of a choice in n. The nodes of its cases have them too, and register what they read.
+func compileChoice(n *schema.Node, ch *schema.Choice, errs *[]error) choice {
+	c := choice{Choice: ch}
+	for _, w := range ch.Whens {
+		e, err := xpath.Compile(w.Expr)
+		*errs = append(*errs, located(n, "when", err))
+		if err == nil {
+			c.whens = append(c.whens, e)
+		}
+	}
+	return c
 }
 
 // readForUnique registers what decides if a default counts in a unique statement of a list.
