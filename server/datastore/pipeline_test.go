@@ -1,12 +1,16 @@
 package datastore
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // part is a consumer that writes down what happens to it.
@@ -180,5 +184,37 @@ func TestForcedChanges(t *testing.T) {
 	}
 	if err := commit("d", CommitOptions{}); tagOf(err) != tree.InUse {
 		t.Errorf("a commit after a roll-back: %v", err)
+	}
+}
+
+// TestWarningsAreLogged when they come with a commit, and again when the element starts with them.
+func TestWarningsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	warn := func(_ string, c Change) (string, []*tree.Error, error) {
+		at := schema.Path{{Node: c.New.Schema().ChildNamed("system")}}
+		return "", []*tree.Error{{Warning: true, AppTag: "W-REF", Path: at, Message: "it leads nowhere"}}, nil
+	}
+	const want = `level=WARN msg=configuration code=W-REF path=/example-system:system warning="it leads nowhere"`
+	dir := t.TempDir()
+	reopen := func() *Store {
+		return open(t, dir, Options{Pipeline: &Consumers[string]{Translator: warn}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	}
+	s := reopen()
+	c := s.NewSession(admin, 1).Private()
+	setLeaf(t, c, "/example-system:system/name", "a")
+	log.Reset()
+	if _, err := c.Commit(t.Context(), CommitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), want) {
+		t.Errorf("the log of a commit is %q", log.String())
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log.Reset()
+	reopen()
+	if !strings.Contains(log.String(), want) {
+		t.Errorf("the log of a start is %q", log.String())
 	}
 }

@@ -196,7 +196,7 @@ func (s *Store) unreadable(err error) error {
 
 func (s *Store) warn(warnings []*tree.Error) {
 	for _, w := range warnings {
-		s.log.Warn("configuration", "path", w.Path.String(), "warning", w.Message)
+		s.log.Warn("configuration", "code", w.AppTag, "path", w.Path.String(), "warning", w.Message)
 	}
 }
 
