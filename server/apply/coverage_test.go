@@ -13,7 +13,7 @@ import (
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
 	"/ietf-netconf-acm:nacm":                             "server/access decides by the running configuration itself",
-	"/ietf-subscribed-notifications:filters":             "nobody yet: server/netconf refuses filters by name",
+	"/ietf-subscribed-notifications:filters":             "server/netconf looks filters up by name at each subscription",
 	"/mooring-system:system/aaa/radius/server/auth-port": "nobody yet: profiles do not come from RADIUS servers",
 	"/mooring-system:system/aaa/accounting/mobile/name":  "LMAs use the list called default, and nobody uses another",
 	"/mooring-system:system/aaa/radius/group/name":       "another group is one that no list names",

@@ -24,7 +24,8 @@ type field struct {
 	fields []field                           // of a container
 }
 
-// viewOf compiles a view. It fails when the struct has no place for a configuration node of the schema.
+// viewOf compiles a view. It fails when the struct has no place for a configuration node of the schema, and when a condition (when)
+// decides if a default exists: views take all defaults for existing.
 func viewOf[T any](def *schema.Node) (view[T], error) {
 	fields, err := fieldsOf(def, reflect.TypeFor[T]())
 	return view[T]{fields}, err
@@ -96,6 +97,9 @@ func fieldsOf(def *schema.Node, t reflect.Type) ([]field, error) {
 		index, ok := byPath[child.QualifiedName()]
 		if !ok {
 			return nil, fmt.Errorf("%s is not in struct %s: generate the structs anew", child, t)
+		}
+		if len(child.Whens) > 0 && (len(child.Default) > 0 || child.Kind == schema.Container && !child.Presence) {
+			return nil, fmt.Errorf("%s exists by default on a condition, which views do not ask: evaluate it (validate.Rules.ConditionsHold), or give it no default", child)
 		}
 		f := &fields[i]
 		f.index = index
