@@ -70,7 +70,7 @@ func (j *job) magSettings(g *gateway) {
 		ForceUDP:  x.GetForceUdpEncapsulation(),
 		TunnelMTU: int(x.Tunnel.GetMtu()),
 	}
-	g.native.Heartbeat = heartbeat(x.Heartbeat)
+	g.native.Heartbeat, g.native.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
 	if poll := x.DetachDetection; poll != nil {
 		g.native.Poll = mobility.Poll{Interval: seconds(poll.GetInterval()), Timeout: seconds(uint16(poll.GetTimeout())), Retries: int(poll.GetRetries())}
 	}

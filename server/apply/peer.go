@@ -13,7 +13,7 @@ func (j *job) lmaPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	x, err := j.lmaPeerView.of(at.node)
 	j.check(at, err)
 	p, warnings := j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
-	p.RevokeAll = x.GetAcceptGlobalRevocation()
+	p.RevokeAll, p.Marking = x.GetAcceptGlobalRevocation(), peerMarking(x.Dscp)
 	return p, warnings
 }
 
@@ -29,6 +29,7 @@ func (j *job) magPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	if h := heartbeat(x.Heartbeat); h.Interval > 0 {
 		p.Heartbeat = &h
 	}
+	p.Marking = peerMarking(x.Dscp)
 	return p, append(warnings, lateAnswers(at, p.Heartbeat)...)
 }
 
