@@ -40,13 +40,12 @@ func invalid(format string, args ...any) error {
 	return &ValueError{Message: fmt.Sprintf(format, args...)}
 }
 
-// or prefers the message and tag of the model to our own.
+// or prefers the message and tag of the model to our own: clients get its words and no others (RFC 7950 section 7.5.4.1).
 func (m Message) or(format string, args ...any) error {
-	e := &ValueError{Message: fmt.Sprintf(format, args...), AppTag: m.AppTag}
 	if m.Text != "" {
-		e.Message = m.Text + " (" + e.Message + ")"
+		return &ValueError{m.Text, m.AppTag}
 	}
-	return e
+	return &ValueError{fmt.Sprintf(format, args...), m.AppTag}
 }
 
 // Parse checks text against t and returns its canonical form: that of RFC 7950 section 9 and of RFC 6991 for its types,
