@@ -387,6 +387,7 @@ func TestAbsentLinkIsNoWarning(t *testing.T) {
 		time.Sleep(time.Second)
 		r.plane.RemoveLink("eth1")
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if said := log.String(); !strings.Contains(said, "eth1") || strings.Contains(said, "WARN") {
 			t.Errorf("the log says\n%s", said)
 		}
@@ -454,7 +455,7 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-func TestStatusOfTunnels_OPS18(t *testing.T) {
+func TestOPS18_StatusOfTunnels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plane := fake.New()
 		counters := dataplane.Counters{RxPackets: 1, TxOctets: 2, Drops: dataplane.Drops{Spoofed: 3}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -28,9 +29,9 @@ func TestSourceThatPanics(t *testing.T) {
 		def := path.Last().Node
 		leaf := def.Child(def.Module.Name, "version")
 		var broken atomic.Bool
-		version := "1"
+		var version atomic.Int32
 		s.Mount(Table{Node: def, Parts: []*schema.Node{leaf}, Read: func(_ context.Context, _ Keys, out *Out) error {
-			out.Row().Text(leaf, version)
+			out.Row().Text(leaf, fmt.Sprint(version.Load()))
 			if broken.Load() {
 				panic("a mistake")
 			}
@@ -42,7 +43,7 @@ func TestSourceThatPanics(t *testing.T) {
 			t.Fatalf("told at first: %v", rows)
 		}
 		broken.Store(true)
-		version = "2"
+		version.Store(2)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		if rows := f.Next(nil); len(rows) > 0 {
