@@ -17,7 +17,7 @@ import (
 
 var key1, key2 = dataplane.Key{Value: 0x01020304, Set: true}, dataplane.Key{Value: 77, Set: true}
 
-// Every encapsulation over both families carries both families: TCP whole in both directions, UDP of many sizes.
+// OPS-18, by what the ends count: every encapsulation over both families carries both families: TCP whole in both directions, UDP of many sizes.
 func TestEncapsulations(t *testing.T) {
 	cases := []struct {
 		name  string

@@ -241,7 +241,7 @@ func TestChecksumsOnTheWire(t *testing.T) {
 	}
 }
 
-// What cannot be read is delivered and counted, and answered where RFC 6275 section 9.2 says so.
+// OPS-05: what cannot be read is delivered and counted, and answered where RFC 6275 section 9.2 says so.
 func TestUnreadable(t *testing.T) {
 	w := cable(t)
 	a, b, seen := sockets(t, w.a), sockets(t, w.b), captureAt(t, w.a)

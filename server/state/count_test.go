@@ -37,7 +37,7 @@ func (d *domain) value(t testing.TB, path string) string {
 	return ""
 }
 
-// TestCountersTellWhatHappened sends the LMA so many of each kind of message, and reads as many of each.
+// TestCountersTellWhatHappened sends the LMA so many of each kind of message, and reads as many of each (OPS-06, OPS-07, OPS-11).
 func TestCountersTellWhatHappened(t *testing.T) {
 	d := newDomain(t)
 	from := "2001:db8::11"

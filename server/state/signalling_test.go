@@ -1,0 +1,119 @@
+package state
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/wire"
+)
+
+const lmaStatisticsPath = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/"
+
+// A binding tells every field of the update that made it, and of the one that prolonged it last.
+func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
+	d := newDomain(t)
+	full := func(u *wire.BindingUpdate) {
+		u.Lifetime, u.AccessType, u.Handoff = wire.LifetimeOf(400*time.Second), wire.Some(wire.Access8023), wire.Some(wire.HandoffNewInterface)
+		u.LinkLayerID = wire.Some(wire.LinkLayerID("\x02\x00\x00\x00\x00\xaa"))
+		u.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
+	}
+	d.ask("2001:db8::11", "mn@example.net", full)
+	const path = "/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/"
+	expect := func(fields map[string]string) {
+		t.Helper()
+		for leaf, want := range fields {
+			if got := d.value(t, path+leaf); got != want {
+				t.Errorf("%s is %q, want %q", leaf, got, want)
+			}
+		}
+	}
+	expect(map[string]string{
+		"mn-id": "mn@example.net", "mn-id-type": "1", "link-layer-id": "02:00:00:00:00:aa", "access-technology": "ethernet", "handoff-indicator": "new-interface",
+		"peer": "mag1", "care-of-address": "2001:db8::11", "lma-address": "2001:db8::1", "hoa": "10.0.0.2", "hoa-prefix-length": "8", "default-router": "10.0.0.1",
+		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
+		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm",
+	})
+	if got := d.get("/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/hnp"); len(got) != 1 {
+		t.Errorf("prefixes: %q", got)
+	}
+	d.advance(time.Minute)
+	expect(map[string]string{"remaining-lifetime": "340"})
+	d.ask("2001:db8::12", "mn@example.net", func(u *wire.BindingUpdate) {
+		full(u)
+		u.Handoff, u.Lifetime = wire.Some(wire.HandoffBetweenMAGs), wire.LifetimeOf(200*time.Second)
+	})
+	expect(map[string]string{"peer": "2001:db8::12", "care-of-address": "2001:db8::12", "handoff-indicator": "between-mags", "lifetime": "200", "remaining-lifetime": "200",
+		"sequence": "2", "handoff-count": "1", "hoa": "10.0.0.2", "created": "2026-11-22T10:00:00.001Z"})
+}
+
+// The packets of the addresses of an LMA are summed up for each IP version; those of other addresses and VRFs are not its own.
+func TestOPS05_Packets(t *testing.T) {
+	d := newDomain(t)
+	for leaf, want := range map[string]string{
+		"ipv4/received": "3", "ipv4/sent": "5", "ipv4/send-drops": "6", "ipv4/checksum-errors": "1",
+		"ipv4/receive-drops": "4", // two for want of memory, and of three that cannot be read one was answered
+		"ipv6/received":      "7", "ipv6/sent": "8", "ipv6/send-drops": "0", "ipv6/checksum-errors": "0", "ipv6/receive-drops": "0",
+	} {
+		if got := d.value(t, lmaStatisticsPath+"packets/"+leaf); got != want {
+			t.Errorf("%s is %q, want %q", leaf, got, want)
+		}
+	}
+}
+
+// Each reason to refuse an update counts one acknowledgement with its status, and no other.
+func TestOPS07_EachRefusalIsCountedByStatus(t *testing.T) {
+	d := newDomain(t)
+	for name, p := range map[string]*mobility.Profile{
+		"v4@example.net":    {Network: "home", Service: mobility.ServiceIPv4},
+		"v6@example.net":    {Network: "home", Service: mobility.ServiceIPv6},
+		"else@example.net":  {Network: "home", Service: mobility.ServiceDual, Anchor: "lma9"},
+		"empty@example.net": {Network: "nowhere", Service: mobility.ServiceDual},
+	} {
+		d.config.LMAs["lma1"].Domain.Profiles.(store)[name] = p
+	}
+	d.ask("2001:db8::11", "mn@example.net", nil)
+	home := wire.IPv4HoARequest{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+	sum, bindings := 1, d.value(t, lmaStatisticsPath+"summary/bce-count")
+	for _, c := range []struct {
+		status wire.Status
+		node   string
+		change func(*wire.BindingUpdate)
+	}{
+		{wire.StatusInsufficientResources, "empty@example.net", nil},
+		{wire.StatusSequenceOutOfWindow, "mn@example.net", func(u *wire.BindingUpdate) {
+			u.Seq, u.Timestamp.Set, u.Handoff = 1, false, wire.Some(wire.HandoffUnchanged)
+		}},
+		{wire.StatusProxyRegNotEnabled, "nobody@elsewhere", nil},
+		{wire.StatusNotLMAForThisMN, "else@example.net", nil},
+		{wire.StatusNotAuthorizedForHNP, "new@example.net", func(u *wire.BindingUpdate) { u.HNPs = append(append(u.HNPs, u.HNPs...), u.HNPs...) }},
+		{wire.StatusTimestampMismatch, "new@example.net", func(u *wire.BindingUpdate) { u.Timestamp = wire.Some(wire.TimestampOf(d.now.Add(-8 * time.Second))) }},
+		{wire.StatusTimestampLowerThanPrev, "mn@example.net", func(u *wire.BindingUpdate) { u.Timestamp = wire.Some(wire.TimestampOf(start)) }},
+		{wire.StatusMissingHNP, "new@example.net", func(u *wire.BindingUpdate) { u.HNPs = nil }},
+		{wire.StatusMissingMNID, "new@example.net", func(u *wire.BindingUpdate) { u.MNID.Set = false }},
+		{wire.StatusMissingHandoff, "new@example.net", func(u *wire.BindingUpdate) { u.Handoff.Set = false }},
+		{wire.StatusMissingAccessType, "new@example.net", func(u *wire.BindingUpdate) { u.AccessType.Set = false }},
+		{wire.StatusNotAuthorizedForIPv4, "v6@example.net", func(u *wire.BindingUpdate) { u.IPv4HoARequests = append(u.IPv4HoARequests, home) }},
+		{wire.StatusNotAuthorizedForIPv4HoA, "new@example.net", func(u *wire.BindingUpdate) {
+			u.IPv4HoARequests = append(u.IPv4HoARequests, wire.IPv4HoARequest{Prefix: netip.MustParsePrefix("203.0.113.9/24")})
+		}},
+		{wire.StatusNotAuthorizedForIPv6, "v4@example.net", nil},
+		{wire.StatusMultipleIPv4HoA, "new@example.net", func(u *wire.BindingUpdate) { u.IPv4HoARequests = append(u.IPv4HoARequests, home, home) }},
+	} {
+		count := lmaStatisticsPath + "pba/by-status[status='" + strconv.Itoa(int(c.status)) + "']/count"
+		before, _ := strconv.Atoi(d.value(t, count))
+		d.ask("2001:db8::11", c.node, c.change)
+		sum++
+		if after := d.value(t, count); after != strconv.Itoa(before+1) {
+			t.Errorf("%v: counted %q times after %d", c.status, after, before)
+		}
+		if sent, received := d.value(t, lmaStatisticsPath+"pba/sent"), d.value(t, lmaStatisticsPath+"pbu/received"); sent != strconv.Itoa(sum) || received != sent {
+			t.Errorf("%v: %s updates received, %s acknowledgements sent, want %d", c.status, received, sent, sum)
+		}
+	}
+	if accepted, now := d.value(t, lmaStatisticsPath+"pba/by-status[status='0']/count"), d.value(t, lmaStatisticsPath+"summary/bce-count"); accepted != "1" || now != bindings {
+		t.Errorf("%s accepted, %s bindings, want 1 and %s", accepted, now, bindings)
+	}
+}
