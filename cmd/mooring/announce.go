@@ -10,14 +10,12 @@ import (
 	"mooring/server/state"
 )
 
-// announce tells how to reach a running element, the first time with the fingerprints that clients ask about.
+// announce tells how to reach a running element, and the fingerprints that clients ask about.
 func announce(w io.Writer, version string, m element.Management) error {
 	fmt.Fprintf(w, "mooring %s is running\n", version)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if m.NewKeys {
-		fmt.Fprintf(t, "  new SSH host key\t%s\n", m.HostKey)
-		fmt.Fprintf(t, "  new certificate\t%s\n", m.Certificate)
-	}
+	fmt.Fprintf(t, "  SSH host key\t%s\n", m.HostKey)
+	fmt.Fprintf(t, "  certificate\t%s\n", m.Certificate)
 	fmt.Fprintf(t, "  NETCONF\t%s\n", listOf(m.NETCONF))
 	if !idle(m.NETCONFTLS) {
 		fmt.Fprintf(t, "  NETCONF over TLS\t%s\n", listOf(m.NETCONFTLS))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,7 +39,7 @@ func dial(t *client.Target) (*client.Client, error) {
 func targetFlags(f *pflag.FlagSet, t *client.Target) {
 	stateDirFlag(f, &t.StateDir)
 	f.StringVar(&t.Address, "address", "", "`HOST[:PORT]` of an element's gNMI, instead of the local socket; port 9339 unless given")
-	f.StringVar(&t.User, "user", "", "`NAME` to log in with at --address")
+	f.StringVar(&t.User, "user", "", "`NAME` to log in with over TLS")
 	f.StringVar(&t.PasswordFile, "password-file", "-", "`FILE` whose first line is the password; - is standard input, and asks at a terminal")
 	f.StringVar(&t.Cert, "cert", "", "`FILE` (PEM) with a client certificate to log in with")
 	f.StringVar(&t.Key, "key", "", "`FILE` (PEM) with its key")
@@ -52,7 +53,7 @@ func checkUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &usageError{err}
+				return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 			}
 			return nil
 		}

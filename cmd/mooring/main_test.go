@@ -102,9 +102,9 @@ func TestUsage(t *testing.T) {
 		args  string
 		texts []string
 	}{
-		{"dance", []string{`unknown command "dance"`}},
+		{"dance", []string{`unknown command "dance" for "mooring"; see mooring --help`}},
 		{"show", []string{"bindings, peers, tunnels or pools"}},
-		{"show moons", []string{`unknown command "moons"`}},
+		{"show moons", []string{`unknown command "moons" for "mooring show"; see mooring show --help`}},
 		{"show pools --colour", []string{"unknown flag: --colour"}},
 		{"lab now", []string{`unknown command "now"`}},
 		{"run now", []string{`unknown command "now"`}},

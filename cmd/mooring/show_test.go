@@ -12,7 +12,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"mooring/cmd/mooring/client"
 	"mooring/server/access"
 )
 
@@ -88,6 +90,16 @@ func TestShowFilters(t *testing.T) {
 		t.Errorf("the other peer is shown as well:\n%s", out)
 	}
 	complete(t, d.anchor.host, privileged, "show", "peers", "--state-dir", d.lmaDir, "--peer", "[").expect(t, 2, "--peer [", "syntax error")
+}
+
+// A column shows what it counts in units of time as a time.
+func TestSpan(t *testing.T) {
+	for text, want := range map[string]string{"2212": "2.212ms", "0": "0s", none: none} {
+		rtt := span(column{"RTT", func(*client.Row) string { return text }}, time.Microsecond)
+		if got := rtt.cell(nil); rtt.title != "RTT" || got != want {
+			t.Errorf("%s is shown as %s below %s, want %s", text, got, rtt.title, want)
+		}
+	}
 }
 
 func compare(t *testing.T, file, got string) {
@@ -187,7 +199,7 @@ func TestShowOverTLS(t *testing.T) {
 			{"name": "home", "pool": {"mobile-node": {"ipv4": {"start-address": "198.18.0.2", "pool-prefix": 16}}}}]}]}}`, hash)))
 	at := p.said("gNMI")
 	netip.MustParseAddrPort(at)
-	fingerprint, certificate := p.said("new certificate"), filepath.Join(dir, "keys/certificate.pem")
+	fingerprint, certificate := p.said("certificate"), filepath.Join(dir, "keys/certificate.pem")
 	right, wrong := write(t, "right", "correct horse\nbattery\n"), write(t, "wrong", "staple")
 	for name, c := range map[string]struct {
 		args  string

@@ -86,7 +86,7 @@ which addresses, and where.`,
 		paths: []string{"pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"},
 		columns: []column{
 			machine, leaf("NODE", "mn-id"), leaf("IPV4", "hoa"), leaf("IPV6", "hnp"), leaf("PEER", "peer"), leaf("CARE-OF", "care-of-address"),
-			leaf("STATE", "state"), seconds("REMAINING", "remaining-lifetime"), leaf("FORWARDING", "forwarding"),
+			leaf("STATE", "state"), span(leaf("REMAINING", "remaining-lifetime"), time.Second), leaf("FORWARDING", "forwarding"),
 		},
 		more: []column{
 			leaf("ID", "id"), leaf("LINK-LAYER", "link-layer-id"), leaf("ACCESS", "access-technology"), leaf("NETWORK", "network"), leaf("PROFILE", "profile"),
@@ -113,7 +113,7 @@ they answer, and how many bindings they have.`,
 			either("CHANGED", []string{"path", "last-change"}, []string{"last-change"}), either("TUNNEL", []string{"path", "tunnel"}, []string{"tunnel"}),
 			leaf("PBU", "statistics", "pbu", "received"), leaf("PBA", "statistics", "pba", "sent"),
 			either("MISSED", []string{"path", "heartbeat", "missed"}, []string{"heartbeat", "missed"}),
-			either("RTT", []string{"path", "heartbeat", "rtt"}, []string{"heartbeat", "rtt"}),
+			span(either("RTT", []string{"path", "heartbeat", "rtt"}, []string{"heartbeat", "rtt"}), time.Microsecond),
 		},
 		filters: []filter{
 			byLeaf("peer", "only the peer with this `ID` or address; * stands for anything", []string{"id"}, []string{"lma"}, []string{"path", "address"}, []string{"remote-address"}),
@@ -161,14 +161,14 @@ func either(title string, lma, mag []string) column {
 	return column{title, func(r *client.Row) string { return cmp.Or(r.Text(lma...), r.Text(mag...), none) }}
 }
 
-// seconds is a column that shows a leaf of that unit.
-func seconds(title string, path ...string) column {
-	return column{title, func(r *client.Row) string {
-		n, err := strconv.ParseInt(r.Text(path...), 10, 64)
+// span is a column whose leaf counts units of time.
+func span(c column, unit time.Duration) column {
+	return column{c.title, func(r *client.Row) string {
+		n, err := strconv.ParseInt(c.cell(r), 10, 64)
 		if err != nil {
 			return none
 		}
-		return (time.Duration(n) * time.Second).String()
+		return (time.Duration(n) * unit).String()
 	}}
 }
 

@@ -28,7 +28,6 @@ type Keys struct {
 	Certificate     tls.Certificate
 	// CertificateFingerprint is the SHA-256 digest as openssl prints it.
 	CertificateFingerprint string
-	Made                   bool // true when any of them was made just now: print the fingerprints
 }
 
 const (
@@ -61,7 +60,6 @@ func LoadKeys(dir *os.Root, hostname string, now time.Time) (*Keys, error) {
 func (k *Keys) loadHost(dir *os.Root) error {
 	key, err := readKey(dir, hostKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		k.Made = true
 		_, fresh, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			return err
@@ -82,7 +80,6 @@ func (k *Keys) loadHost(dir *os.Root) error {
 
 func (k *Keys) loadCertificate(dir *os.Root, hostname string, now time.Time) error {
 	if _, err := dir.Stat(tlsCertFile); errors.Is(err, fs.ErrNotExist) {
-		k.Made = true
 		if err := makeCertificate(dir, hostname, now); err != nil {
 			return err
 		}

@@ -188,7 +188,7 @@ func (c *Client) explain(err error) error {
 	case codes.Unavailable:
 		return c.explainUnreachable(plain(s.Message()))
 	case codes.Unauthenticated:
-		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", strings.TrimPrefix(s.Message(), gpb.GNMI_Subscribe_FullMethodName+": "))
+		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", withoutMethod(s.Message()))
 	case codes.Canceled, codes.DeadlineExceeded:
 		return err
 	}
@@ -197,16 +197,31 @@ func (c *Client) explain(err error) error {
 
 func (c *Client) explainUnreachable(why string) error {
 	switch {
+	case c.target.Address == "" && strings.Contains(why, "permission denied"):
+		return fmt.Errorf("%w: %s is for root and for who runs the element (%s); be one of them, or log in with --address and --user",
+			element.ErrPrivilege, c.target.StateDir, why)
 	case c.target.Address == "":
 		return fmt.Errorf("%w in %s: start one with mooring run --state-dir, or name another with --state-dir or --address (%s)",
 			ErrUnreachable, c.target.StateDir, why)
 	case strings.Contains(why, "first record does not look like a TLS handshake"):
 		return fmt.Errorf("%w at %s: what is there does not speak TLS; gNMI is at port %s unless it is configured otherwise", ErrUnreachable, c.target.Address, gnmiPort)
+	case strings.Contains(why, "produced zero addresses"): // what gRPC says of a name that DNS does not know
+		return fmt.Errorf("%w at %s: there is no host of this name", ErrUnreachable, c.target.Address)
+	case strings.Contains(why, "not that of --fingerprint"):
+		return fmt.Errorf("%w at %s that can be trusted: %s; compare both with what the element prints when it starts", ErrUnreachable, c.target.Address, why)
 	case strings.Contains(why, "certificate"):
-		return fmt.Errorf("%w at %s that can be trusted: %s; trust its certificate by --fingerprint, as the element printed it at its first start, or by --ca",
+		return fmt.Errorf("%w at %s that can be trusted: %s; trust its certificate by --fingerprint, as the element prints it when it starts, or by --ca",
 			ErrUnreachable, c.target.Address, why)
 	}
 	return fmt.Errorf("%w at %s: %s", ErrUnreachable, c.target.Address, why)
+}
+
+// withoutMethod takes away the name of the RPC, which nobody typed.
+func withoutMethod(message string) string {
+	if method, why, ok := strings.Cut(message, ": "); ok && strings.HasPrefix(method, "/"+gpb.GNMI_ServiceDesc.ServiceName+"/") {
+		return why
+	}
+	return message
 }
 
 // plain takes away what gRPC puts around the reason why a connection failed.

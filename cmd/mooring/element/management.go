@@ -14,7 +14,6 @@ type Management struct {
 	Socket      string // gNMI for root and the owner of the process
 	HostKey     string // fingerprint for SSH clients
 	Certificate string // fingerprint for TLS clients
-	NewKeys     bool   // both are new: nobody knows the fingerprints yet
 }
 
 // Management says how the element can be managed now.
@@ -27,6 +26,5 @@ func (e *Element) Management() Management {
 		Socket:      filepath.Join(e.StateDir, SocketFile),
 		HostKey:     e.keys.HostFingerprint,
 		Certificate: access.Fingerprint(e.certificate.Current().Certificate[0]),
-		NewKeys:     e.keys.Made,
 	}
 }
