@@ -10,7 +10,9 @@ import (
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 // client talks gNMI with an element, over its local socket.
@@ -38,9 +40,18 @@ func (c *client) commit(ctx context.Context, configurations ...[]byte) error {
 		request.Update = append(request.Update, &gpb.Update{Path: &gpb.Path{}, Val: value})
 	}
 	if _, err := c.Set(ctx, request); err != nil {
-		return fmt.Errorf("commit the configuration of %s: %w", c.name, err)
+		return c.explainCommit(err)
 	}
 	return nil
+}
+
+// explainCommit says why an element did not take its example, and where it would have: what it does not support, this host cannot do.
+func (c *client) explainCommit(err error) error {
+	why := fmt.Errorf("commit the configuration of %s: %s", c.name, status.Convert(err).Message())
+	if status.Code(err) == codes.Unimplemented {
+		return &Unfit{fmt.Errorf("%w\nWith --vm the lab is in a virtual machine, whose kernel lacks nothing", why)}
+	}
+	return why
 }
 
 // get returns the value of a leaf.

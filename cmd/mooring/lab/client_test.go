@@ -1,13 +1,32 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
+
+// A host that cannot carry what was asked for is unfit for the lab, which is not the lab's failure; the error is free of gRPC's words.
+func TestExplainCommit(t *testing.T) {
+	c := &client{name: "mag1"}
+	err := c.explainCommit(status.Error(codes.Unimplemented, "/mooring-system:system/dataplane/backend: the kernel cannot"))
+	if _, unfit := errors.AsType[*Unfit](err); !unfit || strings.Contains(err.Error(), "rpc error") ||
+		!strings.HasPrefix(err.Error(), "commit the configuration of mag1: /mooring-system:system/dataplane/backend: the kernel cannot\n") ||
+		!strings.Contains(err.Error(), "--vm") {
+		t.Errorf("what the host lacks: %v", err)
+	}
+	err = c.explainCommit(status.Error(codes.InvalidArgument, "no node"))
+	if _, unfit := errors.AsType[*Unfit](err); unfit || err.Error() != "commit the configuration of mag1: no node" {
+		t.Errorf("a mistake in the example: %v", err)
+	}
+}
 
 // Rows are brought up to date by updates of leaves, and go with the whole binding.
 func TestTake(t *testing.T) {
