@@ -46,6 +46,7 @@ var neverImports = []struct{ from, to, because, among string }{
 // purePackages take time and messages as arguments and return what is to be done.
 var purePackages = []string{
 	"mooring/mobility", "mooring/mobility/wire", "mooring/mobility/lma", "mooring/mobility/mag", "mooring/mobility/pool", "mooring/mobility/trie", "mooring/mobility/aaa",
+	"mooring/mobility/heartbeat", "mooring/mobility/revocation",
 	"mooring/mobility/attach/frame", "mooring/mobility/attach/homelink", "mooring/dataplane", "mooring/server/apply", "mooring/server/ios",
 }
 
