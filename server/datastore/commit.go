@@ -212,7 +212,7 @@ func (x *Session) Rollback(ctx context.Context, to *Snapshot, o CommitOptions) (
 	o.Comment = cmp.Or(o.Comment, fmt.Sprintf("rollback to commit %d", to.ID))
 	o.forced = true
 	c := x.Private()
-	if err := c.Replace(to.Root); err != nil {
+	if _, err := c.change(func(*tree.Node) (*tree.Node, error) { return to.Root, nil }); err != nil {
 		return nil, err
 	}
 	return c.Commit(ctx, o)

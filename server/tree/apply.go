@@ -164,11 +164,20 @@ func (e *editor) deletions(n *Node, ed *Edit) *Node {
 				n = e.child(n, b)
 				e.mark(b)
 			} else if now := e.deletions(held, b); !now.Same(held) {
-				n = e.child(n, &Edit{Op: Replace, Node: now})
+				n = e.put(n, now)
 			}
 		})
 	}
 	return n
+}
+
+// put returns n with what has become of a child, or of an entry of one of its lists, that it holds.
+func (e *editor) put(n, now *Node) *Node {
+	if !now.IsEntry() {
+		return n.with(now.def, now)
+	}
+	l := n.Child(now.def).in.list.put(*now, Keep, "", e.own)
+	return n.with(now.def, &Node{def: now.def, in: &inner{list: &l}})
 }
 
 func (e *editor) mark(ed *Edit) {

@@ -80,7 +80,7 @@ func (e *editor) mergeList(old, payload *Node) *Node {
 // replace returns payload, made to share with old what is equal in both: old itself when everything is.
 func (e *editor) replace(old, payload *Node) *Node {
 	switch {
-	case old == nil:
+	case old == nil || payload.Same(old):
 		return payload
 	case payload.in == nil:
 		return e.merge(old, payload)
