@@ -215,3 +215,13 @@ func TestListenAddresses(t *testing.T) {
 		t.Errorf("by flags: NETCONF %s, gNMI %s", n, g)
 	}
 }
+
+// The socket is announced by a name that clients understand, whichever way the folder was named.
+func TestSocketOfRelativeFolder(t *testing.T) {
+	h, parent := newHost(t, "h"), t.TempDir()
+	t.Chdir(parent)
+	p := run(t, h, "element", "--netconf", "off", "--gnmi", "off")
+	if at := p.said("local gNMI"); at != "unix://"+filepath.Join(parent, "element/mooring.sock") {
+		t.Errorf("the socket is at %s", at)
+	}
+}

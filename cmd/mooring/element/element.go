@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,6 +109,9 @@ func Start(ctx context.Context, o Options) (*Element, error) {
 func (e *Element) start(ctx context.Context) (err error) {
 	if err := checkPrivileges(); err != nil {
 		return err
+	}
+	if e.StateDir, err = filepath.Abs(e.StateDir); err != nil { // others are told names in it
+		return fmt.Errorf("state folder: %w", err)
 	}
 	if e.folder, err = openFolder(e.StateDir); err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 type Management struct {
 	NETCONF, NETCONFTLS, GNMI, Metrics state.Listener
 
-	Socket      string // gNMI for root and the owner of the process
+	Socket      string // absolute name; gNMI for root and the owner of the process
 	HostKey     string // fingerprint for SSH clients
 	Certificate string // fingerprint for TLS clients
 }
