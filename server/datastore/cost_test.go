@@ -8,11 +8,11 @@ import (
 	"mooring/server/tree/schema"
 )
 
-// TestCommitCostsTheChange and not the configuration: among eight times as many entries, to edit, commit and return takes about the same, for
+// TestCommitCostsTheChange and not the configuration: among five times as many entries, to edit, commit and return takes about the same, for
 // each kind of rule and for what is removed, by an edit or by a condition.
 func TestCommitCostsTheChange(t *testing.T) {
 	s := subscribers(t)
-	few, many := 1_000, 8_000 // both too large to be written anew at each commit
+	few, many := 400, 2_000 // both too large to be written anew at each commit
 	for _, c := range []struct {
 		leaf, value string
 		op          tree.Op
