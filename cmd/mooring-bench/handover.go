@@ -98,6 +98,9 @@ func runElement(ctx context.Context, o element.Options) error {
 }
 
 func (o *handoverOptions) run(ctx context.Context) ([]Result, error) {
+	if o.moves < 1 {
+		return nil, errors.New("--moves: there has to be one at least")
+	}
 	baseline, err := measureMoves("bare", func() ([]lab.Move, float64, error) {
 		moves, err := lab.Bare(ctx, o.moves)
 		return moves, 0, err // there is no element

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -42,5 +43,12 @@ func TestMiddle(t *testing.T) {
 		if got := middle(test.values); got != test.want {
 			t.Errorf("middle of %v is %v, want %v", test.values, got, test.want)
 		}
+	}
+}
+
+// No moves have no median.
+func TestHandoverWithoutMoves(t *testing.T) {
+	if results, err := (&handoverOptions{}).run(t.Context()); err == nil || !strings.Contains(err.Error(), "--moves") {
+		t.Errorf("no moves gave %v, %v", results, err)
 	}
 }
