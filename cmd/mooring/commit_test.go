@@ -112,3 +112,20 @@ func TestLMA25_NothingBeforeACommit(t *testing.T) {
 	s.must(`<commit/>`)
 	expect("at the end", "d2")
 }
+
+// OPS-15: what is not set is shown with the value that is in force, and where it comes from.
+func TestOPS15_SettingsInForce(t *testing.T) {
+	_, s := managed(t)
+	s.edit(`<domain><name>d1</name></domain><lma><name>l1</name><domain>d1</domain><bce><maximum>17</maximum></bce></lma>`)
+	s.must(`<commit/>`)
+	got := s.ask(`<get-data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-nmda" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><datastore>ds:operational</datastore>` +
+		`<subtree-filter><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l1</name><bce/><hnp/></lma><domain><name>d1</name><replay-protection/></domain></pmipv6></subtree-filter>` +
+		`<with-origin/></get-data>`)
+	got = strings.ReplaceAll(got, ` xmlns:or="urn:ietf:params:xml:ns:yang:ietf-origin"`, "")
+	for _, want := range []string{`<maximum>17</maximum>`, `<lifetime or:origin="or:default">3600</lifetime>`, `<delete-wait-time or:origin="or:default">10000</delete-wait-time>`,
+		`<maximum or:origin="or:default">3</maximum>`, `<mode or:origin="or:default">timestamp</mode>`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mooring/mobility"
 )
@@ -96,5 +97,20 @@ func TestMAG03_AnchorNeedsAnAddress(t *testing.T) {
 		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d"}]}]`:                                                      {"mag[name='m']/lma[id='l'][domain='d'] operation-failed"},
 		`"domain": [{"name": "d", "lma": [{"id": "l", "ipv6-address": "2001:db8::1"}]}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d"}]}]`: nil,
 		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d", "ipv6-address": ["2001:db8::1"]}]}]`:                     nil,
+	})
+}
+
+// EXT-01: the time that an LMA advises, and the one after which a MAG refreshes, are multiples of what the wire can say.
+func TestEXT01_RefreshTimes(t *testing.T) {
+	e := shared()
+	c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}],
+		"lma": [{"name": "l", "domain": "d", "bce": {"refresh-time": 64}}], "mag": [{"name": "m", "domain": "d", "binding": {"refresh-time": 4}}]}}`))
+	if l, m := c.Mobility.LMAs["l"].Refresh, c.Mobility.MAGs["m"].Refresh; l != 64*time.Second || m != 4*time.Second {
+		t.Errorf("the LMA advises %v, and the MAG refreshes after %v", l, m)
+	}
+	expectRefusals(t, map[string][]string{
+		`"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "bce": {"refresh-time": 5}}]`:     {"lma[name='l']/bce/refresh-time operation-failed"},
+		`"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "bce": {"refresh-time": 65004}}]`: {"lma[name='l']/bce/refresh-time invalid-value"},
+		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "binding": {"refresh-time": 5}}]`: {"mag[name='m']/binding/refresh-time operation-failed"},
 	})
 }

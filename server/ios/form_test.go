@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestForms reads one configuration in the many forms in which people have it.
+// TestForms reads one configuration in the many forms in which people have it (DOC-07, INC-07, INC-23).
 func TestForms(t *testing.T) {
 	const want = `ipv6 mobile pmipv6-domain d
  encap gre-ipv4

@@ -26,7 +26,10 @@ const (
 )
 
 // TestPublishedBlocks imports the configurations that the two documents publish, letter by letter. What is said of them is all that is
-// said: line, kind, and a part of the text.
+// said: line, kind, and a part of the text (DOC-08). So it is with their contradictions: the peers of INC-01, INC-08, INC-09 and INC-11 are in
+// xr-peer-mag, the network, addresses and accounting of INC-12, INC-14 and INC-35 in xr-mobile-local-loop, the SPI of INC-34 in xr-domain, the pools of
+// INC-15 in ios-pools-task, the sequence number of INC-18 in ios-mobile-map-lma, the misprints of INC-22 in ios-udp-encapsulation and
+// ios-roaming-interface, and in the blocks of multipath management the LMA of INC-24, the name of INC-29 and the profile of INC-31.
 func TestPublishedBlocks(t *testing.T) {
 	for _, c := range []struct {
 		file, base string
