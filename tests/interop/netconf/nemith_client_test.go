@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,11 +67,48 @@ func (e *element) listenTLS(t *testing.T) netip.AddrPort {
 	return bound[0]
 }
 
+// orderly is a transport that one writes to or closes after the other: the client closes it when the other end has, whatever it is at.
+type orderly struct {
+	transport.Transport
+	turn sync.Mutex
+}
+
+func (o *orderly) MsgWriter() (io.WriteCloser, error) {
+	w, err := o.Transport.MsgWriter()
+	return &orderlyMessage{w, &o.turn}, err
+}
+
+func (o *orderly) Close() error {
+	o.turn.Lock()
+	defer o.turn.Unlock()
+	return o.Transport.Close()
+}
+
+// Upgrade goes on with the framing of base 1.1.
+func (o *orderly) Upgrade() { o.Transport.(interface{ Upgrade() }).Upgrade() }
+
+type orderlyMessage struct {
+	io.WriteCloser
+	turn *sync.Mutex
+}
+
+func (m *orderlyMessage) Write(b []byte) (int, error) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	return m.WriteCloser.Write(b)
+}
+
+func (m *orderlyMessage) Close() error {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	return m.WriteCloser.Close()
+}
+
 // manage begins a session.
 func manage(t *testing.T, over transport.Transport, options ...nemith.SessionOption) *manager {
 	t.Helper()
 	m := &manager{t: t, told: make(chan string, 100)}
-	s, err := nemith.NewSession(over, append(options, nemith.WithLogger(slog.New(slog.DiscardHandler)),
+	s, err := nemith.NewSession(&orderly{Transport: over}, append(options, nemith.WithLogger(slog.New(slog.DiscardHandler)),
 		nemith.WithNotifHandlerFunc(func(_ context.Context, message *nemith.Message) {
 			text, err := io.ReadAll(message)
 			if err != nil {
