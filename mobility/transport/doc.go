@@ -15,6 +15,8 @@
 //
 // Messages that cannot be read arrive like others, with Inbound.Err: it is for the machines to count them.
 //
+// Each message is marked with the code point of its Datagram, and arrives with that of its packet.
+//
 // An address that the host does not have yet, or has no more, is not an error: the socket is bound all the same, works as soon as the
 // address is there, and [Sockets.Status] says what is wrong meanwhile.
 package transport
