@@ -32,7 +32,7 @@ func codePointIn(control []byte) uint8 {
 		case header.Level == unix.SOL_IP && header.Type == unix.IP_TOS && len(data) >= 1:
 			return data[0] >> codePointShift
 		case header.Level == unix.SOL_IPV6 && header.Type == unix.IPV6_TCLASS && len(data) >= 4:
-			return uint8(binary.NativeEndian.Uint32(data) >> codePointShift)
+			return uint8(binary.NativeEndian.Uint32(data)) >> codePointShift
 		}
 		control = rest
 	}
