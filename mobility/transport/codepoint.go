@@ -24,7 +24,7 @@ func reportCodePoints(fd int, ipv4 bool) error {
 
 // codePointIn finds the code point in what the host told beside a message. Where it told nothing the packet counts as unmarked.
 func codePointIn(control []byte) uint8 {
-	for len(control) > 0 {
+	for len(control) >= unix.SizeofCmsghdr { // what is shorter may not even be looked at
 		header, data, rest, err := unix.ParseOneSocketControlMessage(control)
 		switch {
 		case err != nil:

@@ -71,6 +71,7 @@ func FuzzCodePointIn(f *testing.F) {
 	f.Add(appendMark(nil, 63, true))
 	f.Add(appendMark(nil, 1, false))
 	f.Add([]byte{1, 2, 3})
+	f.Add(append(appendMark(nil, 0, true), 1, 2, 3))
 	f.Add([]byte("\x14\x00\x00\x00\x00\x00\x00\x00\x29\x00\x00\x00\x43\x00\x00\x00\x04\xd9\x00\x00")) // a traffic class of 55,556
 	f.Fuzz(func(t *testing.T, control []byte) {
 		if got := codePointIn(control); got > 63 {
