@@ -260,7 +260,9 @@ func (o *octets) addr() netip.Addr {
 
 func (o *octets) prefix() netip.Prefix {
 	a := o.addr()
-	return netip.PrefixFrom(a, int(o.byte()))
+	p := netip.PrefixFrom(a, int(o.byte()))
+	o.bad = o.bad || a.IsValid() && !p.IsValid() // longer than the address
+	return p
 }
 
 func (o *octets) key() dataplane.Key {
