@@ -93,6 +93,8 @@ type Result struct {
 
 // Config is the forwarding state that comes from the configuration and not from a binding.
 type Config struct {
+	VRFs       []VRF       // those that anything else here, or a session, names
+	Members    []Member    // interfaces in them
 	Links      []Link      // access interfaces of the MAG
 	Blackholes []VRFPrefix // pools of the LMA: what no binding has is discarded, not looped
 	Meter      bool        // count the traffic of each session behind a tunnel by itself

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Object is one thing that a host holds for us: a Tunnel, Route, SourceRoute, Neighbour or Link. Objects are values;
+// Object is one thing that a host holds for us: a VRF, Member, Tunnel, Route, SourceRoute, Neighbour or Link. Objects are values;
 // two objects with the same Key are versions of one thing.
 type Object interface{ Key() any } // the key is comparable
 
@@ -86,6 +86,8 @@ func LinkOf(o Object) string {
 	switch o := o.(type) {
 	case Link:
 		return o.Name
+	case Member:
+		return o.Link
 	case Route:
 		return o.Via.Link
 	case SourceRoute:

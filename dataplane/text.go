@@ -86,6 +86,15 @@ func (l Link) String() string {
 	return s
 }
 
+func (v VRF) String() string {
+	if v.Table == 0 {
+		return "vrf " + v.Name
+	}
+	return fmt.Sprintf("vrf %s table %d", v.Name, v.Table)
+}
+
+func (m Member) String() string { return "member " + m.Link + inVRF(m.VRF) }
+
 func inVRF(name string) string {
 	if name == "" {
 		return ""

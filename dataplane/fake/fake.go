@@ -153,6 +153,11 @@ func (p *Plane) supported(o dataplane.Object) error {
 			return fmt.Errorf("interface %s: %w", name, dataplane.ErrNoLink)
 		}
 	}
+	for _, vrf := range vrfsOf(o) {
+		if vrf != "" && p.objects[dataplane.VRFKey(vrf)] == nil {
+			return fmt.Errorf("there is no VRF %s", vrf)
+		}
+	}
 	if source, ok := o.(dataplane.SourceRoute); ok && p.objects[dataplane.LinkKey(source.Link)] == nil {
 		return fmt.Errorf("%s is not an access interface", source.Link)
 	}
@@ -162,11 +167,31 @@ func (p *Plane) supported(o dataplane.Object) error {
 	return nil
 }
 
+// vrfsOf names the VRFs that an object needs, which may be the default one.
+func vrfsOf(o dataplane.Object) []string {
+	switch o := o.(type) {
+	case dataplane.Member:
+		return []string{o.VRF}
+	case dataplane.Link:
+		return []string{o.VRF}
+	case dataplane.Tunnel:
+		return []string{o.ID.VRF}
+	case dataplane.Route:
+		return []string{o.VRF, o.Via.Path.Tunnel.VRF}
+	}
+	return nil
+}
+
 // unused says what still leans on an object that is to go.
 func (p *Plane) unused(key any) error {
 	for _, o := range p.objects {
 		if path, ok := dataplane.PathOf(o); ok && key == any(path.Tunnel) {
 			return fmt.Errorf("in use by %s", o)
+		}
+		for _, vrf := range vrfsOf(o) {
+			if key == any(dataplane.VRFKey(vrf)) {
+				return fmt.Errorf("in use by %s", o)
+			}
 		}
 	}
 	return nil

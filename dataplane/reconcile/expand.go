@@ -49,6 +49,12 @@ func blackholes(s *dataplane.Session, owner dataplane.SessionID) []dataplane.Obj
 // expandConfig names the objects that the configuration wants.
 func expandConfig(c dataplane.Config) []dataplane.Object {
 	var objects []dataplane.Object
+	for _, vrf := range c.VRFs {
+		objects = append(objects, vrf)
+	}
+	for _, member := range c.Members {
+		objects = append(objects, member)
+	}
 	for _, link := range c.Links {
 		objects = append(objects, link)
 	}
@@ -61,14 +67,18 @@ func expandConfig(c dataplane.Config) []dataplane.Object {
 // rank orders objects: each may lean on those of a lower rank.
 func rank(o dataplane.Object) int {
 	switch o.(type) {
-	case dataplane.Link:
+	case dataplane.VRF:
 		return 0
-	case dataplane.Tunnel:
+	case dataplane.Member:
 		return 1
-	case dataplane.Route, dataplane.SourceRoute:
+	case dataplane.Link:
 		return 2
+	case dataplane.Tunnel:
+		return 3
+	case dataplane.Route, dataplane.SourceRoute:
+		return 4
 	}
-	return 3
+	return 5
 }
 
-const ranks = 4
+const ranks = 6

@@ -40,6 +40,9 @@ func (m *model) picture() string {
 	for _, link := range m.config.Links {
 		put(link)
 	}
+	for _, vrf := range m.config.VRFs {
+		put(vrf)
+	}
 	for _, s := range m.sessions {
 		if !s.Blocked {
 			tunnel := dataplane.Tunnel{ID: s.Path.Tunnel, MTU: s.MTU}
@@ -88,13 +91,14 @@ func randomChange(rng *rand.Rand) dataplane.Change {
 	if rng.IntN(2) == 0 {
 		c = access(id, tunnel, []string{"eth1", "eth2"}[rng.IntN(2)], prefixes...)
 	}
+	c.Session.VRF = []string{"", "red"}[rng.IntN(2)]
 	c.Session.Blocked = rng.IntN(8) == 0
 	c.Session.MTU = []int{0, 1360}[rng.IntN(2)]
 	return c
 }
 
 func randomConfig(rng *rand.Rand) dataplane.Config {
-	c := dataplane.Config{Links: []dataplane.Link{{Name: "eth1"}, {Name: "eth2"}}}
+	c := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Links: []dataplane.Link{{Name: "eth1"}, {Name: "eth2"}}}
 	for i := range rng.IntN(3) {
 		c.Blackholes = append(c.Blackholes, dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/32", i))})
 	}

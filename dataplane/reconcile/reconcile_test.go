@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -182,6 +183,40 @@ func TestPoolsAreBlackholes_LMA28(t *testing.T) {
 		r.expect("route 10.0.0.0/24: blackhole", "route 10.0.1.1/32: blackhole")
 		r.Configure(dataplane.Config{Blackholes: []dataplane.VRFPrefix{pool("10.0.0.0/24")}})
 		r.expect("route 10.0.0.0/24: blackhole")
+	})
+}
+
+// A VRF is there before what is in it, and goes after it. The same prefix in two VRFs is two routes (MLL-19).
+func TestVRFsComeFirstAndGoLast_MLL19(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plane := fake.New("eth1")
+		r := start(t, plane, reconcile.Options{})
+		red, blue := anchor(1, tunnel1, "10.0.0.1/32"), anchor(2, tunnel2, "10.0.0.1/32")
+		red.Session.VRF, blue.Session.VRF = "red", "blue"
+		blue.Session.Path.Tunnel.VRF = "carrier"
+		r.want(red, blue)
+		r.Configure(dataplane.Config{
+			VRFs:    []dataplane.VRF{{Name: "red", Table: 7}, {Name: "blue"}, {Name: "carrier"}},
+			Members: []dataplane.Member{{Link: "eth1", VRF: "carrier"}},
+		})
+		time.Sleep(time.Second) // what came before its VRF is tried again
+		r.expect("member eth1 vrf carrier",
+			"route 10.0.0.1/32 vrf blue: gre 2001:db8::1 > 2001:db8::11 vrf carrier",
+			"route 10.0.0.1/32 vrf red: udp 192.0.2.1 > 192.0.2.11 port 5437",
+			"tunnel gre 2001:db8::1 > 2001:db8::11 vrf carrier", "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437",
+			"vrf blue", "vrf carrier", "vrf red table 7")
+		plane.Applied()
+		r.Configure(dataplane.Config{})
+		r.want(gone(1), gone(2))
+		time.Sleep(time.Second)
+		r.expect()
+		last := map[string]int{}
+		for i, op := range plane.Applied() {
+			last[fmt.Sprintf("%T", op.Object)] = i
+		}
+		if order := []int{last["dataplane.Route"], last["dataplane.Tunnel"], last["dataplane.Member"], last["dataplane.VRF"]}; !slices.IsSorted(order) {
+			t.Errorf("removed as %v", last)
+		}
 	})
 }
 
