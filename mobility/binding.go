@@ -95,17 +95,24 @@ type Ends struct {
 	Tunnel dataplane.TunnelID // Encap 0: none was agreed yet
 }
 
+// Tenancy is what a session of an LMA belongs to, from its beginning to its end. All bindings of one network share a value.
+type Tenancy struct {
+	Customer string // of the Mobile Local Loop; empty: none
+	VRF      string // that its addresses live in: the same ones may exist in another; empty: the default one
+	Network  string // whose pools they come from; empty: what the MAG asks for is accepted
+}
+
 // Holding is whom a session is for and what the node holds by it. Most rows of a session share one, because a request to prolong the
 // session changes nothing of it; it is never changed, only replaced (see Binding.Hold).
 type Holding struct {
 	Node      NodeID
 	LinkID    LinkID
-	Prefixes  []netip.Prefix        // home network prefixes
-	Home      netip.Prefix          // IPv4 home address with the length of its subnet; invalid: none
-	Router    netip.Addr            // IPv4 default router
-	LinkLocal LinkLocal             // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
-	Link      unique.Handle[string] // MAG: the access link
-	Network   unique.Handle[string] // LMA: whose pools it draws from
+	Prefixes  []netip.Prefix         // home network prefixes
+	Home      netip.Prefix           // IPv4 home address with the length of its subnet; invalid: none
+	Router    netip.Addr             // IPv4 default router
+	LinkLocal LinkLocal              // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
+	Link      unique.Handle[string]  // MAG: the access link
+	Tenancy   unique.Handle[Tenancy] // LMA
 	Created   Instant
 }
 
@@ -137,6 +144,14 @@ func (b *Binding) Hold(change func(*Holding)) {
 	h := *b.Holding
 	change(&h)
 	b.Holding = &h
+}
+
+// Tenant returns what the session belongs to; that of a MAG belongs to nobody.
+func (h *Holding) Tenant() (t Tenancy) {
+	if h.Tenancy != (unique.Handle[Tenancy]{}) {
+		t = h.Tenancy.Value()
+	}
+	return t
 }
 
 // Path is the binding's way through the tunnel.

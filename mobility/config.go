@@ -1,6 +1,7 @@
 package mobility
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -175,7 +176,7 @@ func (p *Peer) Usable(d *Domain) bool {
 type LMA struct {
 	Name      string
 	Domain    *Domain
-	Addresses []netip.Addr // LMAA, IPv6 and IPv4
+	Addresses []netip.Addr // LMAA, IPv6 and IPv4, in the default VRF; those of customers are theirs alone
 
 	MaxPrefixes int           // home network prefixes per node interface
 	MaxBindings uint32        // bindings of the whole anchor
@@ -199,6 +200,47 @@ type LMA struct {
 
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
+
+	Customers map[string]*Customer // by name; neither VRFs nor names of networks occur twice, nor do transport addresses
+}
+
+// Listens yields every address that the anchor is spoken to at, with the customer whose transport it belongs to; nil: none.
+func (l *LMA) Listens() iter.Seq2[VRFAddr, *Customer] {
+	return func(yield func(VRFAddr, *Customer) bool) {
+		for _, addr := range l.Addresses {
+			if !yield(VRFAddr{Addr: addr}, nil) {
+				return
+			}
+		}
+		for _, c := range l.Customers {
+			for _, at := range c.Transports {
+				if !yield(at, c) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// VRFAddr is an address in a VRF, which is empty for the default one.
+type VRFAddr struct {
+	VRF  string
+	Addr netip.Addr
+}
+
+// Customer is a tenant of an anchor, isolated from all others by a VRF of its own (Mobile Local Loop). A request belongs to the customer who
+// has the VRF and the address that it arrives at.
+type Customer struct {
+	Name string
+	VRF  string // that the addresses of its nodes live in; empty: the default one
+
+	Key       *Key          // nil: the domain's
+	Heartbeat *Heartbeat    // nil: the anchor's
+	Lifetime  time.Duration // granted at most; 0: the anchor's
+
+	Transports   []VRFAddr           // the anchor, as the customer's MAGs reach it; tunnels leave in that VRF
+	Unauthorized bool                // what a MAG asks for is accepted, where it hurts nobody; there are no Networks
+	Networks     map[string]*Network // that what a MAG asks for is checked against
 }
 
 // Network is a named set of pools.

@@ -33,7 +33,7 @@ func benchAddr(net byte, i int) netip.Addr {
 }
 
 var (
-	benchNetwork = unique.Make("home")
+	benchTenancy = unique.Make(mobility.Tenancy{Network: "home"})
 	benchProfile = unique.Make("@example.net")
 	benchCreated = time.Now()
 )
@@ -43,7 +43,7 @@ func benchBinding(i int, sequence uint16, now time.Time) *mobility.Binding {
 	return benchRow(i, sequence, now, &mobility.Holding{
 		Node: mobility.NAI(nai(i)), LinkID: mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
 		Prefixes: []netip.Prefix{netip.PrefixFrom(benchAddr(8, i), 64).Masked()}, Created: mobility.At(benchCreated),
-		Network: benchNetwork,
+		Tenancy: benchTenancy,
 	})
 }
 

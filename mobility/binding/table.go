@@ -26,9 +26,9 @@ type Table struct {
 	count  atomic.Int64
 
 	// The rest belongs to the owner.
-	found    *entry                     // by the last look-up or Put: most often the next to be put
-	byNode   map[mobility.NodeID]*entry // first of a chain over entry.sibling
-	byPrefix map[netip.Prefix]*entry
+	found    *entry                             // by the last look-up or Put: most often the next to be put
+	byNode   map[mobility.NodeID]*entry         // first of a chain over entry.sibling
+	byPrefix map[string]map[netip.Prefix]*entry // by VRF; none is empty
 	alarms   alarms
 }
 
@@ -62,7 +62,7 @@ type entry struct {
 
 // New returns an empty table.
 func New() *Table {
-	t := &Table{byNode: map[mobility.NodeID]*entry{}, byPrefix: map[netip.Prefix]*entry{}}
+	t := &Table{byNode: map[mobility.NodeID]*entry{}, byPrefix: map[string]map[netip.Prefix]*entry{}}
 	for i := range t.shards {
 		t.shards[i].rows = map[dataplane.SessionID]*entry{}
 		t.shards[i].place = i
@@ -206,9 +206,9 @@ func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
 	}
 }
 
-// ByPrefix returns the row that holds exactly this home network prefix, or this home address as /32. For the owner only.
-func (t *Table) ByPrefix(p netip.Prefix) *mobility.Binding {
-	if e := t.byPrefix[p]; e != nil {
+// ByPrefix returns the row that holds exactly this home network prefix in a VRF, or this home address as /32. For the owner only.
+func (t *Table) ByPrefix(vrf string, p netip.Prefix) *mobility.Binding {
+	if e := t.byPrefix[vrf][p]; e != nil {
 		t.found = e
 		return e.row
 	}
@@ -229,16 +229,35 @@ func (t *Table) reindex(e *entry, old, b *mobility.Binding) {
 		}
 	}
 	if old != nil && (b == nil || !old.SameAddresses(b)) {
-		for p := range addresses(old) {
-			if t.byPrefix[p] == e {
-				delete(t.byPrefix, p)
-			}
-		}
+		t.dropAddresses(e, old)
 	}
 	if b != nil && (old == nil || !old.SameAddresses(b)) {
-		for p := range addresses(b) {
-			t.byPrefix[p] = e
+		t.addAddresses(e, b)
+	}
+}
+
+func (t *Table) dropAddresses(e *entry, row *mobility.Binding) {
+	vrf := row.Tenant().VRF
+	within := t.byPrefix[vrf]
+	for p := range addresses(row) {
+		if within[p] == e {
+			delete(within, p)
 		}
+	}
+	if len(within) == 0 {
+		delete(t.byPrefix, vrf)
+	}
+}
+
+func (t *Table) addAddresses(e *entry, row *mobility.Binding) {
+	vrf := row.Tenant().VRF
+	within := t.byPrefix[vrf]
+	for p := range addresses(row) {
+		if within == nil {
+			within = map[netip.Prefix]*entry{}
+			t.byPrefix[vrf] = within
+		}
+		within[p] = e
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -59,15 +60,23 @@ func (m model) check(t *testing.T, table *Table, nodes, prefixes int) {
 	}
 	for n := range prefixes {
 		for _, p := range []netip.Prefix{prefix(n), netip.PrefixFrom(home(n).Addr(), 32)} {
-			if got, want := table.ByPrefix(p), m.holder(p); got != want {
-				t.Fatalf("%v is held by %+v, want %+v", p, got, want)
+			for _, vrf := range vrfs {
+				if got, want := table.ByPrefix(vrf, p), m.holder(vrf, p); got != want {
+					t.Fatalf("%v of VRF %q is held by %+v, want %+v", p, vrf, got, want)
+				}
 			}
 		}
 	}
 }
 
-func (m model) holder(p netip.Prefix) *mobility.Binding {
+// vrfs are those of the model: each has the same prefixes.
+var vrfs = []string{"", "VRF1", "VRF2"}
+
+func (m model) holder(vrf string, p netip.Prefix) *mobility.Binding {
 	for _, b := range m.rows {
+		if b.Tenant().VRF != vrf {
+			continue
+		}
 		if slices.Contains(b.Prefixes, p) || b.Home.IsValid() && b.Home.Addr() == p.Addr() {
 			return b
 		}
@@ -117,16 +126,17 @@ func TestTableAgreesWithAModel(t *testing.T) {
 		id := dataplane.SessionID(rnd.IntN(ids))
 		switch rnd.IntN(10) {
 		case 0, 1, 2, 3, 4:
-			b := &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(rnd.IntN(nodes))}}
+			vrf := vrfs[rnd.IntN(len(vrfs))]
+			b := &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(rnd.IntN(nodes)), Tenancy: unique.Make(mobility.Tenancy{VRF: vrf})}}
 			if old := m.rows[id]; old != nil && rnd.IntN(2) == 0 {
 				b.Holding = old.Holding // a refresh
 			} else {
 				for range rnd.IntN(3) {
-					if p := prefix(rnd.IntN(prefixes)); m.holder(p) == nil && !slices.Contains(b.Prefixes, p) {
+					if p := prefix(rnd.IntN(prefixes)); m.holder(vrf, p) == nil && !slices.Contains(b.Prefixes, p) {
 						b.Prefixes = append(b.Prefixes, p)
 					}
 				}
-				if h := home(rnd.IntN(prefixes)); m.holder(h) == nil {
+				if h := home(rnd.IntN(prefixes)); m.holder(vrf, h) == nil {
 					b.Home = h
 				}
 			}

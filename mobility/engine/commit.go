@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -146,8 +145,8 @@ func (e *element) index() {
 	for _, name := range slices.Sorted(maps.Keys(e.anchors)) {
 		a := e.anchors[name]
 		e.units = append(e.units, &a.unit)
-		for _, addr := range a.cfg.Addresses {
-			e.owners[transport.Address{Addr: addr}] = owner{anchor: a}
+		for at := range a.cfg.Listens() {
+			e.owners[transport.Address(at)] = owner{anchor: a}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.gateways)) {
@@ -171,22 +170,24 @@ func (e *element) index() {
 func claims(config *mobility.Config) ([]transport.Address, error) {
 	var errs []error
 	addresses := map[transport.Address]bool{}
-	claim := func(role Role, owners map[netip.Addr]string, name string, of []netip.Addr) {
-		for _, addr := range of {
-			if other, taken := owners[addr]; taken && other != name {
-				errs = append(errs, fmt.Errorf("%v %s and %v %s have the same address %v; give one of them another", role, other, role, name, addr))
-			}
-			owners[addr] = name
-			addresses[transport.Address{Addr: addr}] = true
+	claim := func(role Role, owners map[transport.Address]string, name string, at transport.Address) {
+		if other, taken := owners[at]; taken && other != name {
+			errs = append(errs, fmt.Errorf("%v %s and %v %s have the same address %v; give one of them another", role, other, role, name, at))
+		}
+		owners[at] = name
+		addresses[at] = true
+	}
+	owners := map[transport.Address]string{}
+	for _, name := range slices.Sorted(maps.Keys(config.LMAs)) {
+		for at := range config.LMAs[name].Listens() {
+			claim(RoleLMA, owners, name, transport.Address(at))
 		}
 	}
-	owners := map[netip.Addr]string{}
-	for _, name := range slices.Sorted(maps.Keys(config.LMAs)) {
-		claim(RoleLMA, owners, name, config.LMAs[name].Addresses)
-	}
-	owners, links := map[netip.Addr]string{}, map[string]string{}
+	owners, links := map[transport.Address]string{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(config.MAGs)) {
-		claim(RoleMAG, owners, name, config.MAGs[name].Addresses)
+		for _, addr := range config.MAGs[name].Addresses {
+			claim(RoleMAG, owners, name, transport.Address{Addr: addr})
+		}
 		for _, link := range config.MAGs[name].Links {
 			if other, taken := links[link.Name]; taken {
 				errs = append(errs, fmt.Errorf("mag %s and mag %s have the same access link %s; take it from one of them", other, name, link.Name))

@@ -17,12 +17,13 @@ import (
 type kind byte
 
 const (
-	kindMachine kind = iota + 1 // the following records are of this machine: name, highest identifier so far
-	kindRow                     // a binding, whole
-	kindRenewal                 // what a refresh changes in a binding
-	kindDelete                  // a binding is no more
-	kindForget                  // none of the machine's bindings is any more
-	kindEnd                     // of a snapshot: how many bindings it has
+	kindMachine   kind = iota + 1 // the following records are of this machine: name, highest identifier so far
+	kindRow                       // a binding, whole
+	kindRenewal                   // what a refresh changes in a binding
+	kindDelete                    // a binding is no more
+	kindForget                    // none of the machine's bindings is any more
+	kindEnd                       // of a snapshot: how many bindings it has
+	kindTenantRow                 // a binding of a customer: kindRow, then the customer and its VRF; since version 2
 )
 
 // errRecord says that a frame has a good checksum and makes no sense nevertheless.
@@ -38,7 +39,7 @@ func renews(old, now *mobility.Binding) bool {
 
 func sameHolding(a, b *mobility.Holding) bool {
 	return a == b || a.Node == b.Node && a.LinkID == b.LinkID && slices.Equal(a.Prefixes, b.Prefixes) && a.Home == b.Home && a.Router == b.Router &&
-		a.LinkLocal == b.LinkLocal && a.Link == b.Link && a.Network == b.Network && a.Created == b.Created
+		a.LinkLocal == b.LinkLocal && a.Link == b.Link && a.Tenancy == b.Tenancy && a.Created == b.Created
 }
 
 // appendRenewal appends what renews leaves to be different.
@@ -60,7 +61,11 @@ func (o *octets) renew(r *mobility.Binding) {
 }
 
 func appendRow(b []byte, r *mobility.Binding) []byte {
-	b = binary.AppendUvarint(append(b, byte(kindRow)), uint64(r.ID))
+	tenant, k := r.Tenant(), kindRow
+	if tenant.Customer != "" {
+		k = kindTenantRow
+	}
+	b = binary.AppendUvarint(append(b, byte(k)), uint64(r.ID))
 	b = appendText(b, r.Node)
 	b = appendText(b, r.LinkID)
 	b = binary.AppendUvarint(b, uint64(len(r.Prefixes)))
@@ -76,16 +81,18 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 		b = binary.LittleEndian.AppendUint64(b, uint64(instant))
 	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Timestamp))
-	for _, name := range [...]unique.Handle[string]{r.Link, r.Network, r.Profile} {
-		b = appendText(b, value(name))
-	}
+	b = appendText(appendText(appendText(b, value(r.Link)), tenant.Network), value(r.Profile))
 	b = binary.AppendUvarint(b, uint64(r.Handovers))
 	b = binary.AppendUvarint(b, uint64(r.Refresh))
 	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
-	return append(b, byte(r.State), byte(r.Access), byte(r.Handoff), byte(r.Source), byte(r.Status))
+	b = append(b, byte(r.State), byte(r.Access), byte(r.Handoff), byte(r.Source), byte(r.Status))
+	if k == kindTenantRow {
+		b = appendText(appendText(b, tenant.Customer), tenant.VRF)
+	}
+	return b
 }
 
-func (o *octets) row(id dataplane.SessionID, known *names) *mobility.Binding {
+func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Binding {
 	h := &mobility.Holding{Node: mobility.NodeID(o.text()), LinkID: mobility.LinkID(o.text())}
 	if n := o.uvarint(); n > 0 && n <= uint64(len(o.rest)) {
 		h.Prefixes = make([]netip.Prefix, n)
@@ -101,11 +108,18 @@ func (o *octets) row(id dataplane.SessionID, known *names) *mobility.Binding {
 	r.Lifetime = time.Duration(o.uvarint())
 	r.Expires, h.Created, r.Updated = mobility.Instant(o.uint64()), mobility.Instant(o.uint64()), mobility.Instant(o.uint64())
 	r.Timestamp = wire.Timestamp(o.uint64())
-	h.Link, h.Network, r.Profile = known.name(o), known.name(o), known.name(o)
+	h.Link = known.name(o)
+	tenant := mobility.Tenancy{Network: known.name(o).Value()}
+	r.Profile = known.name(o)
 	r.Handovers, r.Refresh = uint32(o.uvarint()), uint32(o.uvarint())
 	r.Sequence = o.uint16()
 	r.State, r.Access, r.Handoff = mobility.State(o.byte()), wire.AccessType(o.byte()), wire.Handoff(o.byte())
 	r.Source, r.Status = mobility.ProfileSource(o.byte()), wire.Status(o.byte())
+	if k == kindTenantRow {
+		tenant.Customer, tenant.VRF = known.name(o).Value(), known.name(o).Value()
+		o.bad = o.bad || tenant.Customer == ""
+	}
+	h.Tenancy = unique.Make(tenant)
 	return r
 }
 

@@ -252,8 +252,8 @@ func (r *restored) takeBinding(k kind, o *octets, machine *kept) {
 	id := dataplane.SessionID(o.uvarint())
 	machine.last = max(machine.last, id)
 	switch k {
-	case kindRow:
-		if row := o.row(id, r.names); !o.bad {
+	case kindRow, kindTenantRow:
+		if row := o.row(k, id, r.names); !o.bad {
 			machine.rows[id] = row
 			r.rows++
 		}

@@ -197,7 +197,7 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized bool, out *mobility.Effects) {
 	for b := range m.table.All() {
 		switch {
-		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), rebuilt[b.Network.Value()] && !m.reserve(b):
+		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), rebuilt[b.Tenant().Network] && !m.reserve(b):
 			m.takeLeave(now, b, wire.TriggerAdministrative, out)
 			m.end(now, b, mobility.Unconfigured, out)
 		case resized:

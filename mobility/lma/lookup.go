@@ -65,7 +65,7 @@ func (m *Machine) holder(r *request, p netip.Prefix) *mobility.Binding {
 			return b
 		}
 	}
-	return m.table.ByPrefix(p)
+	return m.table.ByPrefix("", p)
 }
 
 // sameSession decides whether a request that names addresses of b means b, or wants a session beside it.

@@ -51,13 +51,13 @@ func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReaso
 
 // claim takes all addresses of a binding from the pools, or none.
 func (m *Machine) claim(b *mobility.Binding) bool {
-	network := m.networks[b.Network.Value()]
+	network := m.networks[b.Tenant().Network]
 	if network == nil {
 		return false
 	}
 	for i, p := range b.Prefixes {
 		if network.pools.ReservePrefix(p) != nil {
-			m.takeBack(new(mobility.Holding), &mobility.Holding{Network: b.Network, Prefixes: b.Prefixes[:i]})
+			m.takeBack(new(mobility.Holding), &mobility.Holding{Tenancy: b.Tenancy, Prefixes: b.Prefixes[:i]})
 			return false
 		}
 	}
@@ -65,7 +65,7 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 		return true
 	}
 	if _, _, err := network.pools.ReserveHome(b.Home.Addr()); err != nil {
-		m.takeBack(new(mobility.Holding), &mobility.Holding{Network: b.Network, Prefixes: b.Prefixes})
+		m.takeBack(new(mobility.Holding), &mobility.Holding{Tenancy: b.Tenancy, Prefixes: b.Prefixes})
 		return false
 	}
 	return true

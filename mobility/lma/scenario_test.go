@@ -85,7 +85,7 @@ func (p *player) show(what string) (string, error) {
 		for b := range p.table.All() {
 			ends := b.Ends.Value()
 			line := fmt.Sprintf("binding %d %s %s %v %v via %s network %s profile %s/%d handovers %d expires %s install %d", b.ID, b.Node, b.State,
-				b.Prefixes, b.Home, ends.Remote.Addr(), b.Network.Value(), b.Profile.Value(), b.Source, b.Handovers, b.Expires.Time().Sub(scenario.Start), b.Install)
+				b.Prefixes, b.Home, ends.Remote.Addr(), b.Tenant().Network, b.Profile.Value(), b.Source, b.Handovers, b.Expires.Time().Sub(scenario.Start), b.Install)
 			if b.LinkLocal != 0 {
 				line += " link-local " + b.LinkLocal.Addr().String()
 			}

@@ -29,7 +29,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 			Node:    mobility.NodeIDOf(r.update.MNID.Value),
 			Created: mobility.At(r.now),
 			Link:    nameless,
-			Network: unique.Make(r.profile.Network),
+			Tenancy: unique.Make(mobility.Tenancy{Network: r.profile.Network}),
 		},
 	}
 	if status := m.assign(r, b); status != wire.StatusAccepted {
@@ -105,7 +105,7 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		Remote: r.in.From.Addr,
 		CareOf: r.careOf,
 		Peer:   r.peer.name(),
-		Tunnel: dataplane.TunnelID{Local: r.in.To.Addr.Addr(), Peer: r.in.From.Addr.Addr(), Encap: r.encap},
+		Tunnel: dataplane.TunnelID{VRF: r.in.To.VRF, Local: r.in.To.Addr.Addr(), Peer: r.in.From.Addr.Addr(), Encap: r.encap},
 	}
 	if r.encap == dataplane.EncapUDP && r.careOf == r.in.From.Addr.Addr() {
 		ends.Tunnel.Port = mobility.DataPort // else a translator stands between, and what it makes of the port shows in what comes
@@ -138,7 +138,7 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 // assign gives the binding what the request asks for, keeps what it has, and drops what the request no longer names
 // (RFC 5844 section 3.1.2.4). On a refusal the caller gives back what b has and did not have before.
 func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
-	network := m.networks[b.Network.Value()]
+	network := m.networks[b.Tenant().Network]
 	if network == nil {
 		return wire.StatusInsufficientResources
 	}
@@ -281,6 +281,7 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 		ID:      b.ID,
 		Side:    dataplane.Anchor,
 		Path:    b.Path(),
+		VRF:     b.Tenant().VRF,
 		Blocked: b.State == mobility.StateDeletePending,
 		MTU:     m.cfg.TunnelMTU,
 	}
@@ -296,7 +297,7 @@ func (m *Machine) takeBack(kept, lost *mobility.Holding) {
 	if kept == lost {
 		return
 	}
-	network := m.networks[lost.Network.Value()]
+	network := m.networks[lost.Tenant().Network]
 	if network == nil {
 		return
 	}
@@ -314,7 +315,7 @@ func (m *Machine) release(b *mobility.Binding) { m.takeBack(new(mobility.Holding
 
 // reserve takes the addresses of a binding from pools that know nothing of it.
 func (m *Machine) reserve(b *mobility.Binding) bool {
-	network := m.networks[b.Network.Value()]
+	network := m.networks[b.Tenant().Network]
 	if network == nil {
 		return false
 	}

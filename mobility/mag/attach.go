@@ -45,7 +45,7 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	m.table.Put(&mobility.Binding{
 		ID: s.id, Access: link.Access, State: mobility.StateInit, Profile: unique.Make(profile.Name), Ends: unique.Make(way.ends),
 		Holding: &mobility.Holding{
-			Node: node, LinkID: mobility.LinkID(at.mac[:]), Link: unique.Make(at.link), Network: nameless, Created: mobility.At(now),
+			Node: node, LinkID: mobility.LinkID(at.mac[:]), Link: unique.Make(at.link), Created: mobility.At(now),
 		},
 	})
 	m.request(now, s, wire.HandoffUnknown, out)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mooring/dataplane"
+	"mooring/mobility"
 )
 
 // dataplane is what the configuration wants of forwarding by itself: access links dressed like any other of the domain, and
@@ -51,16 +52,25 @@ func (j *job) dataplaneLinks() (links []dataplane.Link) {
 
 func (j *job) blackholes() (holes []dataplane.VRFPrefix) {
 	for _, m := range j.new.Mobility.LMAs {
-		for _, network := range m.Networks {
-			for _, p := range network.Pools {
-				holes = append(holes, dataplane.VRFPrefix{Prefix: netip.PrefixFrom(p.Start, p.Bits).Masked()})
-			}
+		holes = append(holes, ranges("", m.Networks)...)
+		for _, c := range m.Customers {
+			holes = append(holes, ranges(c.VRF, c.Networks)...)
 		}
 	}
 	slices.SortFunc(holes, func(a, b dataplane.VRFPrefix) int {
-		return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
+		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
 	})
 	return slices.Compact(holes)
+}
+
+// ranges are the prefixes that the pools of networks lie in.
+func ranges(vrf string, networks map[string]*mobility.Network) (list []dataplane.VRFPrefix) {
+	for _, network := range networks {
+		for _, p := range network.Pools {
+			list = append(list, dataplane.VRFPrefix{VRF: vrf, Prefix: netip.PrefixFrom(p.Start, p.Bits).Masked()})
+		}
+	}
+	return list
 }
 
 // checkOwners refuses addresses and access interfaces that two LMAs or two MAGs claim: nobody could tell whose a message or a

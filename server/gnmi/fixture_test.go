@@ -357,7 +357,7 @@ func session(id int, change func(*mobility.Binding)) *mobility.Binding {
 			Node:     mobility.NAI(fmt.Sprintf("node%d@example.net", id)),
 			LinkID:   mobility.LinkID([]byte{2, 0, 0, 0, byte(id >> 8), byte(id)}),
 			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 8, byte(id >> 16), byte(id >> 8), byte(id)}), 64)},
-			Created:  now, Network: unique.Make("home"),
+			Created:  now, Tenancy: unique.Make(mobility.Tenancy{Network: "home"}),
 		},
 	}
 	if change != nil {

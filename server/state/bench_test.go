@@ -37,7 +37,7 @@ func session(id dataplane.SessionID, ends unique.Handle[mobility.Ends]) *mobilit
 			Node:     mobility.NAI(fmt.Sprintf("node%07d@example.net", i)),
 			LinkID:   mobility.LinkID([]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}),
 			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)},
-			Created:  mobility.At(start), Network: unique.Make("home"),
+			Created:  mobility.At(start), Tenancy: unique.Make(mobility.Tenancy{Network: "home"}),
 		},
 	}
 }

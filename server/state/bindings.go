@@ -192,7 +192,7 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	if b.Updated != 0 || b.Status != 0 { // else nothing was answered yet
 		s.Uint(n.LastStatus, uint64(b.Status))
 	}
-	s.Text(n.Network, textOf(b.Network))
+	s.Text(n.Network, b.Tenant().Network)
 	s.Text(n.Profile, textOf(b.Profile))
 	s.Text(n.ProfileSource, profileSources[b.Source])
 }

@@ -60,7 +60,7 @@ func (e *Element) bound(lma, network string) (n int) {
 		return 0
 	}
 	for b := range l.Table.All() {
-		if b.Network.Value() == network {
+		if b.Tenant().Network == network {
 			n++
 		}
 	}
