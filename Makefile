@@ -49,7 +49,7 @@ generate:
 test:
 	$(GO) test -race -timeout 20m ./...
 
-# The same tests as another user, who has no network either.
+# The tests as another user, who has no network either.
 rootless:
 	GO=$(GO) tests/rootless.sh
 
@@ -66,9 +66,10 @@ fuzz-smoke:
 fuzz:
 	tests/fuzz.sh each $(FUZZ_EACH)
 
-# Every benchmark once, so that none rots.
+# Every benchmark once, so that none rots; where it is there in several sizes, not with a million.
 bench-smoke:
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -skip '/^1000000$$' -timeout 10m \
+		$$(git grep -lE '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -54,7 +54,13 @@ func streamTCP(from, to *netns.Host, addr string, length time.Duration) (octets 
 			}
 		}
 	}()
-	const warmUp = 300 * time.Millisecond // for the window to open
+	const (
+		patience = 10 * time.Second
+		warmUp   = 300 * time.Millisecond // for the window to open
+	)
+	for begun := time.Now(); received.Load() == 0 && time.Since(begun) < patience; {
+		time.Sleep(time.Millisecond)
+	}
 	time.Sleep(warmUp)
 	before := received.Load()
 	time.Sleep(length)

@@ -26,7 +26,7 @@ func TestForward(t *testing.T) {
 	cmd := command()
 	out := new(bytes.Buffer)
 	cmd.SetOut(out)
-	cmd.SetArgs([]string{"forward", "--json", "--rounds", "1", "--time", "100ms", "--measures", "tcp"})
+	cmd.SetArgs([]string{"forward", "--json", "--rounds", "1", "--time", "300ms", "--measures", "tcp"})
 	if err := cmd.Execute(); err != nil {
 		t.Fatal(err)
 	}

@@ -144,10 +144,10 @@ func TestGNMI63Sample(t *testing.T) {
 	e := newElement(t, fast)
 	e.bindings.Put(session(1, nil))
 	const every = 50 * time.Millisecond
+	begun := time.Now()
 	w := e.client().watch(t, sampled(every, sys, bindings))
 	w.sync()
 	first := maps.Clone(w.tree)
-	begun := time.Now()
 	const rounds = 4
 	for round := range rounds {
 		w.tree = map[string]string{}
@@ -158,7 +158,7 @@ func TestGNMI63Sample(t *testing.T) {
 			t.Errorf("round %d tells %v", round, w.tree)
 		}
 	}
-	if took := time.Since(begun); took < (rounds-1)*every {
+	if took := time.Since(begun); took < rounds*every {
 		t.Errorf("%d samples came within %v", rounds, took)
 	}
 	// What is gone is told as that, with the next sample.
@@ -193,8 +193,11 @@ func TestGNMI64SuppressRedundant(t *testing.T) {
 	}
 	e.bindings.Put(refresh(1, 2))
 	e.bindings.Put(refresh(1, 3))
-	if got := values(w.next()); got[bindingPath(1, "sequence")] != "uint 3" || len(got) > 2 {
-		t.Errorf("told are %v", got)
+	for told := ""; told != "uint 3"; { // 2 is told only if a sample was taken between the two
+		got := values(w.next())
+		if told = got[bindingPath(1, "sequence")]; len(got) > 2 || told != "uint 2" && told != "uint 3" {
+			t.Fatalf("told are %v", got)
+		}
 	}
 	w.quiet(100 * time.Millisecond)
 	for _, sub := range list.Subscription {
