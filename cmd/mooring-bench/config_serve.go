@@ -46,6 +46,7 @@ type serveOptions struct {
 type served struct {
 	PID      int    `json:"pid"`
 	NETCONF  string `json:"netconf"`
+	TLS      string `json:"netconf-tls,omitempty"` // NETCONF over TLS, for whoever configures a certificate of his
 	GNMI     string `json:"gnmi"`
 	User     string `json:"user"`
 	Password string `json:"password"`
@@ -102,6 +103,9 @@ func (s served) print(cmd *cobra.Command) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "NETCONF   %s\ngNMI      %s\nuser      %s\npassword  %s\nprocess   %d\n",
 		s.NETCONF, s.GNMI, s.User, s.Password, s.PID)
+	if s.TLS != "" && err == nil {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "TLS       %s\n", s.TLS)
+	}
 	if s.Files != "" && err == nil {
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "files     %s\n", s.Files)
 	}
@@ -187,7 +191,8 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 	if err != nil {
 		return nil, errors.Join(err, store.Close(), root.Close())
 	}
-	n, err := netconf.New(netconf.Options{Store: store, State: view, Access: control, Users: users, Events: events, Log: log, HostKey: keys.Host})
+	n, err := netconf.New(netconf.Options{Store: store, State: view, Access: control, Users: users, Events: events, Log: log, HostKey: keys.Host,
+		Certificate: func() *tls.Certificate { return &keys.Certificate }})
 	if err != nil {
 		g.Close()
 		return nil, errors.Join(err, store.Close(), root.Close())
@@ -201,6 +206,7 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 	n.ReachURLs(&urls.Files{Config: urls.Config{File: true}, Folder: files})
 	unfollow := events.Follow(store)
 	n.SSH.Prepare(ctx, anyPort).Apply()
+	n.TLS.Prepare(ctx, anyPort).Apply()
 	g.Prepare(ctx, anyPort).Apply()
 	end = func() error {
 		n.Close()
@@ -209,6 +215,9 @@ func (o serveOptions) modules(ctx context.Context, dir string, at *served, log *
 		return errors.Join(store.Close(), files.Close(), root.Close())
 	}
 	if at.NETCONF, err = onlyAddress(n.SSH.Status()); err != nil {
+		return nil, errors.Join(err, end())
+	}
+	if at.TLS, err = onlyAddress(n.TLS.Status()); err != nil {
 		return nil, errors.Join(err, end())
 	}
 	if at.GNMI, err = onlyAddress(g.Status()); err != nil {

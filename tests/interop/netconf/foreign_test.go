@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -17,13 +18,19 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	nemith "nemith.io/netconf"
+	"nemith.io/netconf/rpc"
+	"nemith.io/netconf/transport"
 	overssh "nemith.io/netconf/transport/ssh"
+	overtls "nemith.io/netconf/transport/tls"
 )
 
 const suiteFile = "testdata/foreign/suite.txt"
 
 // foreign is "mooring-bench config" with the modules of a vendor.
-type foreign struct{ NETCONF, User, Password string }
+type foreign struct {
+	NETCONF, User, Password string
+	TLS                     string `json:"netconf-tls"`
+}
 
 // serveForeign starts it; it is interrupted when the test ends.
 func serveForeign(t *testing.T) (at foreign) {
@@ -62,22 +69,55 @@ func TestForeignSuiteByNcclient(t *testing.T) {
 }
 
 func TestForeignSuiteByNemith(t *testing.T) {
-	s := &suite{t: t, at: serveForeign(t), verbs: map[string]string{}, sessions: map[string]*manager{}, kept: map[string]string{}}
-	text, err := os.ReadFile(suiteFile)
-	check(t, err)
-	for line := range strings.Lines(string(text)) {
-		s.line(strings.TrimSuffix(line, "\n"))
+	for name, over := range map[string]func(foreign, *testing.T) func() transport.Transport{"ssh": foreign.overSSH, "tls": foreign.overTLS} {
+		t.Run(name, func(t *testing.T) {
+			at := serveForeign(t)
+			s := &suite{t: t, dial: over(at, t), verbs: map[string]string{}, sessions: map[string]*manager{}, kept: map[string]string{}}
+			text, err := os.ReadFile(suiteFile)
+			check(t, err)
+			for line := range strings.Lines(string(text)) {
+				s.line(strings.TrimSuffix(line, "\n"))
+			}
+			s.settle()
+			if s.steps < 200 {
+				t.Errorf("only %d operations were run", s.steps)
+			}
+		})
 	}
-	s.settle()
-	if s.steps < 200 {
-		t.Errorf("only %d operations were run", s.steps)
+}
+
+// overSSH connects by password.
+func (at foreign) overSSH(t *testing.T) func() transport.Transport {
+	return func() transport.Transport {
+		conn, err := overssh.Dial(t.Context(), "tcp", at.NETCONF,
+			&ssh.ClientConfig{User: at.User, Auth: []ssh.AuthMethod{ssh.Password(at.Password)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: time.Minute})
+		check(t, err)
+		return conn
+	}
+}
+
+// overTLS connects by a certificate, which is configured over SSH.
+func (at foreign) overTLS(t *testing.T) func() transport.Transport {
+	t.Helper()
+	var e element
+	fingerprint := e.certify(t)
+	own, err := tls.LoadX509KeyPair(e.certFile, e.certKeyFile)
+	check(t, err)
+	m := manage(t, at.overSSH(t)())
+	m.must(rpc.EditConfig{Target: rpc.Candidate, Config: `<system xmlns="urn:mooring:yang:mooring-system"><client-certificate><fingerprint>` + fingerprint +
+		`</fingerprint><user>` + at.User + `</user></client-certificate></system>`}, rpc.Commit{})
+	check(t, m.Close(t.Context()))
+	return func() transport.Transport {
+		conn, err := overtls.Dial(t.Context(), "tcp", at.TLS, &tls.Config{Certificates: []tls.Certificate{own}, InsecureSkipVerify: true})
+		check(t, err)
+		return conn
 	}
 }
 
 // suite runs the lines of a vendor's suite, which says itself what they mean.
 type suite struct {
 	t        *testing.T
-	at       foreign
+	dial     func() transport.Transport
 	defines  []string // what is replaced by what
 	verbs    map[string]string
 	sessions map[string]*manager
@@ -142,10 +182,7 @@ func (s *suite) session(letter string) *manager {
 	s.t.Helper()
 	m := s.sessions[letter]
 	if m == nil {
-		conn, err := overssh.Dial(s.t.Context(), "tcp", s.at.NETCONF,
-			&ssh.ClientConfig{User: s.at.User, Auth: []ssh.AuthMethod{ssh.Password(s.at.Password)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: time.Minute})
-		check(s.t, err)
-		m = manage(s.t, conn)
+		m = manage(s.t, s.dial())
 		s.sessions[letter] = m
 		s.kept[letter] = fmt.Sprint(m.SessionID())
 	}
