@@ -47,7 +47,7 @@ var neverImports = []struct{ from, to, because, among string }{
 var purePackages = []string{
 	"mooring/mobility", "mooring/mobility/wire", "mooring/mobility/lma", "mooring/mobility/mag", "mooring/mobility/pool", "mooring/mobility/trie", "mooring/mobility/aaa",
 	"mooring/mobility/heartbeat", "mooring/mobility/revocation",
-	"mooring/mobility/attach/frame", "mooring/mobility/attach/homelink", "mooring/dataplane", "mooring/server/apply", "mooring/server/ios",
+	"mooring/mobility/attach/frame", "mooring/mobility/attach/homelink", "mooring/dataplane", "mooring/server/apply", "mooring/server/ios", "mooring/server/wording",
 }
 
 const whyPure = "this package is part of the functional core: clocks, goroutines, files, sockets and logs belong to the shell"

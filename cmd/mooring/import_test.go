@@ -64,9 +64,9 @@ func TestImport(t *testing.T) {
 		t.Errorf("the element has\n%s\nwant\n%s", got, want)
 	}
 	for text, says := range map[string]string{
-		"ipv6 mobile pmipv6-lma lma1 domain d1\n hnp maximum 2\n bce lifetime 9\n": "E-RANGE lifetime takes 10..65535 seconds, not 9",
-		"ipv6 mobile pmipv6-lma lma1 domain elsewhere\n":                           "E-REF",
-		"ipv6 mobile pmipv6-lma lma1 domain d1\n pgw subscriber continuity\n":      "E-LATER pgw-subscriber-continuity is not yet carried out",
+		"ipv6 mobile pmipv6-lma lma1 domain d1\n hnp maximum 2\n bce lifetime 9\n": "% Invalid input: lifetime takes 10..65535 seconds, not 9 (E-RANGE)",
+		"ipv6 mobile pmipv6-lma lma1 domain elsewhere\n":                           "% domain elsewhere is not configured (E-REF)",
+		"ipv6 mobile pmipv6-lma lma1 domain d1\n pgw subscriber continuity\n":      "pgw-subscriber-continuity is not yet carried out by this version, whose elements refuse it (E-LATER)",
 	} {
 		o := importing("--from", "ios-xr", write(t, "bad.cfg", text), "--target", "local")
 		if o.expect(t, 2, "nothing was applied"); !strings.Contains(o.out, says) || printed() != want {

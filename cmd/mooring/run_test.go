@@ -24,12 +24,12 @@ func TestRunRefusesBadConfigurations(t *testing.T) {
 		"of-the-wrong-form.json": {`{"mooring-pmipv6:pmipv6": {
 			"domain": [{"name": "d", "encap": "carrier-pigeon"}],
 			"lma": [{"name": "l", "domain": "d", "bce": {"lifetime": 3}, "colour": "red"}]}, "mooring-system:system": {"gnmi": {"port": 65536}}}`,
-			[]string{pmipv6 + "/domain[name='d']/encap", "carrier-pigeon", pmipv6 + "/lma[name='l']/bce/lifetime", pmipv6 + "/lma[name='l']: no node \"colour\"", "/mooring-system:system/gnmi/port"}},
+			[]string{"% Invalid input: " + pmipv6 + "/domain[name='d']/encap", "carrier-pigeon", pmipv6 + "/lma[name='l']/bce/lifetime", pmipv6 + "/lma[name='l']: no node \"colour\"", "/mooring-system:system/gnmi/port"}},
 		"that-breaks-constraints.json": {`{"mooring-pmipv6:pmipv6": {
 			"domain": [{"name": "d"}],
 			"lma": [{"name": "l"}],
 			"mag": [{"name": "m", "domain": "elsewhere"}, {"name": "n", "domain": "d", "lma": [{"id": "x", "domain": "d"}]}]}}`,
-			[]string{pmipv6 + "/lma[name='l']/domain", pmipv6 + "/mag[name='m']/domain", pmipv6 + "/mag[name='n']/lma[id='x'][domain='d']"}},
+			[]string{"% Incomplete command: " + pmipv6 + "/lma[name='l']/domain", "% " + pmipv6 + "/mag[name='m']/domain: \"elsewhere\" is not configured", pmipv6 + "/mag[name='n']/lma[id='x'][domain='d']"}},
 		"that-makes-no-sense.json": {`{"mooring-pmipv6:pmipv6": {
 			"domain": [{"name": "d"}],
 			"lma": [{"name": "l1", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}, {"name": "l2", "domain": "d", "address": {"ipv4": ["192.0.2.1"]}}]},

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,7 +46,8 @@ func (j *job) domainOf(at place) *domain {
 	d := j.new.domains[name]
 	if d == nil {
 		if !j.unsure(j.list("domain")) {
-			j.refuse(at.child("domain"), "instance-required", "there is no domain %q", name)
+			j.errs = append(j.errs, &tree.Error{Tag: tree.DataMissing, AppTag: "instance-required", Path: at.child("domain").path,
+				Message: fmt.Sprintf("domain %q is not configured", name)})
 		}
 		d = &domain{settings: &settings{}, store: &profiles{}, native: &mobility.Domain{}}
 	}

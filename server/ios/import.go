@@ -329,7 +329,7 @@ func (im *importer) explain(words []word, m *miss) (code, message, hint string) 
 		if len(wanted) > 1 {
 			list = "one of " + list
 		}
-		return Missing, "incomplete command: " + list + " is missing" + mind, ""
+		return Missing, list + " is missing" + mind, ""
 	}
 	text := words[m.at].text
 	switch {

@@ -43,7 +43,7 @@ func (im *importer) objections() (items []*Item) {
 		wrong = im.certain(after, all)
 	}
 	for _, e := range all {
-		item := im.itemAt(e.Path, Refused, codes(e), e.Message)
+		item := im.itemAt(e.Path, Refused, kindOf(e), im.put(e))
 		if !contains(wrong, e) {
 			item.Outcome, item.Code = Warned, Expected
 			item.Message += "; it has to be there already where this is applied"
@@ -112,23 +112,6 @@ func (im *importer) domainGaps(after *tree.Node) (gaps tree.Gaps) {
 		gaps = append(gaps, at.Append(list.ChildNamed("lma")))
 	}
 	return gaps
-}
-
-// codes is the kind of a violation.
-func codes(e *tree.Error) string {
-	switch {
-	case e.AppTag == "instance-required":
-		return NoReference
-	case e.AppTag == "data-not-unique":
-		return NotUnique
-	case e.AppTag == "must-violation" || e.AppTag == overlapping || e.Tag == tree.OperationFailed && e.AppTag == "":
-		return Violation
-	case e.Tag == tree.DataMissing || e.AppTag == "missing-choice" || e.AppTag == "too-few-elements":
-		return Missing
-	case e.AppTag == "too-many-elements":
-		return OutOfRange
-	}
-	return Violation
 }
 
 // itemAt describes something that is wrong at a place: the line is the one that brought it there.

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"text/tabwriter"
+
+	"mooring/server/wording"
 )
 
 // Outcome is what became of a line.
@@ -21,17 +23,17 @@ const (
 
 // The kinds of errors and warnings.
 const (
-	OutOfRange   = "E-RANGE" // a value is none of its type
-	NoReference  = "E-REF"   // what a name leads to is missing
-	Violation    = "E-MUST"  // values that cannot stand together
-	NotUnique    = "E-UNIQ"  // two of what there can be one of
-	Missing      = "E-MISS"  // something is not said that has to be
-	Unreadable   = "E-PARSE" // no command
-	NotYet       = "E-LATER" // a command that elements of this version do not carry out
-	LaterWarning = "W-LATER" // the same, where it does not matter now
-	BadReference = "W-REF"   // a name leads nowhere, so far
-	Mismatch     = "W-MIX"   // values that do not work together, or are left out
-	Expected     = "W-NEED"  // something that has to be there already, where this goes
+	OutOfRange   = wording.OutOfRange
+	NoReference  = wording.NoReference
+	Violation    = wording.Violation
+	NotUnique    = wording.NotUnique
+	Missing      = wording.Missing
+	Unreadable   = wording.Unreadable
+	NotYet       = wording.NotYet
+	LaterWarning = wording.LaterWarning
+	BadReference = wording.BadReference
+	Mismatch     = wording.Mismatch
+	Expected     = wording.Expected
 )
 
 // Item says what became of a line, or one thing that is wrong with it. It refers to no memory of anybody else.
@@ -121,7 +123,7 @@ func (i *Item) write(w io.Writer) {
 		message += "; did you mean " + i.Hint + "?"
 	}
 	if i.Line == 0 {
-		fmt.Fprintf(w, "%% %s %s\n", i.Code, printable(message))
+		fmt.Fprintln(w, wording.Line(i.Code, printable(message)))
 		return
 	}
 	margin := fmt.Sprintf("%5d | ", i.Line)
@@ -129,7 +131,7 @@ func (i *Item) write(w io.Writer) {
 	if i.Column > 0 {
 		fmt.Fprintf(w, "%s%s^\n", strings.Repeat(" ", len(margin)), strings.Repeat(" ", i.Column-1))
 	}
-	fmt.Fprintf(w, "%% %s\n", strings.TrimSpace(i.Code+" "+printable(message)))
+	fmt.Fprintln(w, wording.Line(i.Code, printable(message)))
 }
 
 // printable keeps a text from changing a terminal, and each character one column wide.

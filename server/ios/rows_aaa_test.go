@@ -41,7 +41,7 @@ func TestAAA03_Import(t *testing.T) {
 
 func TestAAA03_ImportUnknownGroup(t *testing.T) {
 	r := grammar().Import("aaa accounting mobile default group elsewhere\n", Options{Dialect: XR, Base: decode(t, "{}")})
-	if got := said(r, &Result{}); !strings.HasPrefix(got, "E-REF no RADIUS group of this name") {
+	if got := said(r, &Result{}); !strings.HasPrefix(got, "E-REF the RADIUS group is not configured") {
 		t.Errorf("it says %q", got)
 	}
 }

@@ -9,7 +9,7 @@ func TestDOM01_Import(t *testing.T) {
 	long := strings.Repeat("n", 126)
 	commands{
 		good: []string{"ipv6 mobile pmipv6-domain cisco.com -> /pmipv6/domain[name='cisco.com']", "ipv6 mobile pmipv6-domain a; ipv6 mobile pmipv6-domain b -> /pmipv6/domain[name='b']"},
-		bad:  []string{"ipv6 mobile pmipv6-domain -> E-MISS incomplete command: <name>", "ipv6 mobile pmipv6-domain " + long + " -> E-RANGE"},
+		bad:  []string{"ipv6 mobile pmipv6-domain -> E-MISS <name>", "ipv6 mobile pmipv6-domain " + long + " -> E-RANGE"},
 	}.run(t)
 }
 
@@ -19,7 +19,7 @@ func TestDOM02_Import(t *testing.T) {
 			"auth-option spi decimal 300 key hex 0aFF -> auth-option/hex-key = ***", "auth-option spi 100 key ascii 7 094F471A1A0A -> auth-option/key = ***",
 			"auth-option spi 67 key ascii key1 -> auth-option/spi = 103 ! W-MIX SPI 103"},
 		bad: []string{"auth-option spi 0xZZ key ascii k -> E-RANGE", "auth-option spi 100000000 key ascii k -> E-RANGE 100000000 has more than 32 bits",
-			"auth-option spi 100 key ascii -> E-MISS incomplete command", "auth-option spi 100 -> E-MISS incomplete command: key", "auth-option key ascii k -> E-PARSE",
+			"auth-option spi 100 key ascii -> E-MISS", "auth-option spi 100 -> E-MISS key", "auth-option key ascii k -> E-PARSE",
 			"auth-option spi 100 key hex 0g -> E-RANGE", "auth-option spi 100 key ascii " + strings.Repeat("k", 126) + " -> E-RANGE",
 			"auth-option spi 100 key md5 abc -> cannot be turned back", "auth-option spi 100 key ascii 5 abc -> encrypted or hashed",
 			"auth-option spi 100 key ascii 7 094F471A1A0 -> E-PARSE bad type 7 key"}}.run(t)
@@ -68,7 +68,7 @@ func TestMP02_Import(t *testing.T) {
 func TestMMAP01_Import(t *testing.T) {
 	commands{dialect: IOS, under: inDomain, good: []string{"mobile-map mobilemap1 255 -> mobile-map[name='mobilemap1']/entry[sequence='255']",
 		"mobile-map m 10; loadbalance; mobile-map m 10 -> mobile-map[name='m']/entry[sequence='10']/load-balance = true"},
-		bad: []string{"mobile-map m 0 -> E-RANGE sequence takes 1..255", "mobile-map m 256 -> E-RANGE", "mobile-map m -> E-MISS incomplete command: <sequence>"}}.run(t)
+		bad: []string{"mobile-map m 0 -> E-RANGE sequence takes 1..255", "mobile-map m 256 -> E-RANGE", "mobile-map m -> E-MISS <sequence>"}}.run(t)
 }
 
 func TestMMAP02_Import(t *testing.T) {

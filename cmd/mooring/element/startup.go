@@ -14,6 +14,7 @@ import (
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/xmlio"
+	"mooring/server/wording"
 )
 
 // ConfigError says all that is wrong with a configuration.
@@ -34,8 +35,7 @@ func (e *ConfigError) Error() string {
 	text := strings.Builder{}
 	fmt.Fprintf(&text, "the configuration in %s is not valid", e.Source)
 	for _, p := range e.Problems {
-		text.WriteString("\n  ")
-		text.WriteString(p.Error())
+		text.WriteString("\n" + wording.Of(p))
 	}
 	if e.Remedy != "" {
 		text.WriteString("\n" + e.Remedy)

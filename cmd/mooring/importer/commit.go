@@ -3,6 +3,7 @@ package importer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"mooring/server/apply"
@@ -10,6 +11,7 @@ import (
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/validate"
+	"mooring/server/wording"
 )
 
 // commit makes what a text says the configuration of the element, in one commit. base is what that was when the text was read.
@@ -26,10 +28,10 @@ func (j *Job) commit(ctx context.Context, served *schema.Schema, base *tree.Node
 	}
 	warnings, err := j.Element.Commit(ctx, remove, merge)
 	if err != nil {
-		return fmt.Errorf("the element refuses the commit: %w", err)
+		return fmt.Errorf("the element refuses the commit; nothing was applied\n%% %w", err)
 	}
 	for _, w := range warnings {
-		j.tell("%% the element warns: %s\n", w)
+		j.tell("%% Warning: %s\n", w)
 	}
 	return j.tell("committed\n")
 }
@@ -114,7 +116,7 @@ func (j *Job) try(served *schema.Schema, base *tree.Node, r *ios.Result) error {
 		return err
 	}
 	if err := rules.Check(nil, root); err != nil {
-		return &InputError{fmt.Errorf("the element would refuse it: %w", err)}
+		return refusal(err)
 	}
 	translator, err := apply.New(served)
 	if err != nil {
@@ -122,12 +124,21 @@ func (j *Job) try(served *schema.Schema, base *tree.Node, r *ios.Result) error {
 	}
 	_, warnings, err := translator.Translate(nil, root)
 	if err != nil {
-		return &InputError{fmt.Errorf("the element would refuse it: %w", err)}
+		return refusal(err)
 	}
 	for _, w := range warnings {
-		j.tell("%% the element would warn: %s\n", w.Error())
+		j.tell("%s\n", wording.Of(w))
 	}
 	return j.tell("valid; nothing was committed (--dry-run)\n")
+}
+
+// refusal says what the element would not take.
+func refusal(err error) error {
+	text := "the element would refuse it"
+	for _, e := range tree.Errors(err) {
+		text += "\n" + wording.Of(e)
+	}
+	return &InputError{errors.New(text)}
 }
 
 // tell adds something to the report, which is for people; a program has the exit code.

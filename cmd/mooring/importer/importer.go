@@ -13,6 +13,7 @@ import (
 	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
+	"mooring/server/wording"
 )
 
 // Formats are those that a text is turned into.
@@ -108,7 +109,7 @@ func (j *Job) Print(ctx context.Context) error {
 		return err
 	}
 	for _, what := range left {
-		fmt.Fprintf(j.Stderr, "%% W-MIX there is no command for %s\n", what)
+		fmt.Fprintln(j.Stderr, wording.Line(wording.Mismatch, "there is no command for "+what))
 	}
 	return nil
 }
@@ -163,7 +164,11 @@ func (j *Job) running(ctx context.Context, s *schema.Schema) (*tree.Node, error)
 func decode(text []byte, s *schema.Schema, what string) (*tree.Node, error) {
 	root, err := tree.DecodeJSON(bytes.NewReader(text), s.Root, tree.DecodeOptions{})
 	if err != nil {
-		return nil, &InputError{fmt.Errorf("%s: %w", what, err)}
+		text := what + " is not valid"
+		for _, e := range tree.Errors(err) {
+			text += "\n" + wording.Of(e)
+		}
+		return nil, &InputError{errors.New(text)}
 	}
 	if root == nil {
 		root = tree.NewRoot(s)

@@ -76,7 +76,7 @@ func TestCommit(t *testing.T) {
 			t.Errorf("%s lacks %s", e.merged, want)
 		}
 	}
-	if !strings.Contains(out.String(), "% the element warns: a warning\ncommitted\n") {
+	if !strings.Contains(out.String(), "% Warning: a warning\ncommitted\n") {
 		t.Errorf("it says\n%s", out)
 	}
 }

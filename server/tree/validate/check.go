@@ -192,8 +192,12 @@ func (c *checker) reference(i *xpath.Item) {
 	if t := def.Type; t.Base == schema.Leafref {
 		where = "no " + t.Target.Path()
 	}
+	what := "is not configured"
+	if c.operation != nil {
+		what = "refers to what is not there"
+	}
 	c.fail(i, partRef, &tree.Error{Tag: tree.DataMissing, AppTag: "instance-required", Path: i.Path(),
-		Message: fmt.Sprintf("%q refers to what is not there: %s has this value", i.Node.Value(), where)})
+		Message: fmt.Sprintf("%q %s: %s has this value", i.Node.Value(), what, where)})
 }
 
 func (c *checker) refers(i *xpath.Item, t *schema.Type, value string) bool {

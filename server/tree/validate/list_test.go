@@ -38,11 +38,11 @@ func TestEveryProblemIsListedWithItsPath(t *testing.T) {
 /example-rules:top/strict/need |  | is mandatory and missing
 /example-rules:top/strict/r2 |  | is mandatory and missing
 /example-rules:top/more/z | must-violation | must satisfy . < ../../limit
-/example-rules:group[name='a']/member[id='1']/friend | instance-required | "2" refers to what is not there: no /example-rules:group/member/id has this value
-/example-rules:group[name='b']/member[id='1']/boss | instance-required | "9" refers to what is not there: no /example-rules:group/member/id has this value
+/example-rules:group[name='a']/member[id='1']/friend | instance-required | "2" is not configured: no /example-rules:group/member/id has this value
+/example-rules:group[name='b']/member[id='1']/boss | instance-required | "9" is not configured: no /example-rules:group/member/id has this value
 /example-rules:group[name='c']/member | too-few-elements | has 0 entries, needs at least 1
-/example-rules:ref[id='1']/group | instance-required | "zz" refers to what is not there: no /example-rules:group/name has this value
-/example-rules:ref[id='1']/where | instance-required | "/example-rules:group[name='zz']" refers to what is not there: no instance has this value`
+/example-rules:ref[id='1']/group | instance-required | "zz" is not configured: no /example-rules:group/name has this value
+/example-rules:ref[id='1']/where | instance-required | "/example-rules:group[name='zz']" is not configured: no instance has this value`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
