@@ -73,7 +73,7 @@ func run(t *testing.T, h *netns.Host, s *dataplane.Session, config dataplane.Con
 func settle(t *testing.T, p *Plane, byKernel bool) {
 	t.Helper()
 	var tunnels map[dataplane.TunnelID]dataplane.TunnelState
-	for range 100 {
+	for range 3000 {
 		tunnels, _ = p.Tunnels()
 		picture, err := dataplane.Picture(t.Context(), p)
 		must(t, err)

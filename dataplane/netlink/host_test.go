@@ -161,7 +161,7 @@ func linkLocals(t *testing.T, h *netns.Host) (found []netip.Addr) {
 
 func TestWatch(t *testing.T) {
 	h, n := newHost(t)
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
 	defer stop()
 	events := make(chan dataplane.Event, 100)
 	go func() {

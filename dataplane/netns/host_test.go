@@ -59,7 +59,7 @@ func TestHostsAreConnectedByRouter(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 		}()
-		sink.SetReadDeadline(time.Now().Add(10 * time.Second))
+		sink.SetReadDeadline(time.Now().Add(30 * time.Second))
 		buf := make([]byte, 16)
 		n, err := sink.Read(buf)
 		if err != nil || string(buf[:n]) != "hello" {

@@ -186,7 +186,7 @@ func TestDeletedDeviceIsMadeAgain(t *testing.T) {
 		}
 	}
 	must(t, d.lma.Delete(d.anchor.anchors[""].name))
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for overrun := false; !overrun; {
 		select {
 		case e := <-events:

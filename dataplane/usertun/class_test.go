@@ -46,7 +46,7 @@ func (d *domain) expectMarks(t *testing.T, from *netns.Host, source string, to *
 	_, err := sender.WriteToUDPAddrPort([]byte("x"), receiver.LocalAddr().(*net.UDPAddr).AddrPort())
 	must(t, err)
 	oob := make([]byte, 200)
-	must(t, receiver.SetReadDeadline(time.Now().Add(5*time.Second)))
+	must(t, receiver.SetReadDeadline(time.Now().Add(30*time.Second)))
 	_, n, _, _, err := receiver.ReadMsgUDP(make([]byte, 10), oob)
 	must(t, err)
 	messages, err := unix.ParseSocketControlMessage(oob[:n])

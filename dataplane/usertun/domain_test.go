@@ -180,7 +180,7 @@ func (d *domain) bind(t testing.TB, e ends, downlink, uplink dataplane.Key, mtu 
 // settle waits until the kernel carries what it may of a tunnel.
 func settle(t testing.TB, p *Plane, id dataplane.TunnelID) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if tunnels, _ := p.Tunnels(); tunnels[id].Fast || p.FastPath() != nil || id.Encap == dataplane.EncapUDP {
 			return
 		}

@@ -70,7 +70,7 @@ func (d *domain) expectClean(t *testing.T, e ends, w way) {
 	if w.slowAnchor != w.slowAccess {
 		return
 	}
-	for range 500 { // the last packets of TCP may still be under way
+	for range 3000 { // the last packets of TCP may still be under way
 		if a.RxPackets == b.TxPackets && a.RxOctets == b.TxOctets && b.RxPackets == a.TxPackets && b.RxOctets == a.TxOctets && a.RxOctets >= 1<<20 {
 			return
 		}
@@ -90,7 +90,7 @@ func transfer(t *testing.T, from, to *netns.Host, addr string) {
 	defer l.Close()
 	sent := randomBytes(1 << 20) // some sixteen super-packets
 	var c net.Conn
-	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 5*time.Second); return }))
+	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 30*time.Second); return }))
 	defer c.Close()
 	server, err := l.Accept()
 	must(t, err)
@@ -136,7 +136,7 @@ func datagrams(t *testing.T, from, to *netns.Host, addr string) {
 				t.Fatal(err)
 			}
 		}
-		must(t, sink.SetReadDeadline(time.Now().Add(5*time.Second)))
+		must(t, sink.SetReadDeadline(time.Now().Add(30*time.Second)))
 		for i, want := range all {
 			n, err := sink.Read(buf)
 			if err != nil || !bytes.Equal(buf[:n], want) {
@@ -162,7 +162,7 @@ func segmentedDatagrams(t *testing.T, from, to *netns.Host, addr string) {
 	_, err := source.Write(sent)
 	must(t, err)
 	for i := range count {
-		if got := arrives(t, sink, 5*time.Second); !bytes.Equal(got, sent[i*size:(i+1)*size]) {
+		if got := arrives(t, sink, 30*time.Second); !bytes.Equal(got, sent[i*size:(i+1)*size]) {
 			t.Fatalf("%s: datagram %d has %d octets", addr, i, len(got))
 		}
 	}

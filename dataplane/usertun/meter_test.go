@@ -13,7 +13,7 @@ import (
 func eventuallySame(t *testing.T, p *Plane, owner dataplane.SessionID, id dataplane.TunnelID, before dataplane.Counters) dataplane.Counters {
 	t.Helper()
 	var own, tunnel dataplane.Counters
-	for range 200 {
+	for range 6000 {
 		var ok bool
 		if own, ok = p.Plane.SessionUsage(owner); !ok {
 			t.Fatalf("session %d is not counted", owner)

@@ -52,7 +52,7 @@ func (p *pinger) ping(size int) (message []byte, from netip.Addr) {
 		putChecksum(request[2:], sum(request, 0))
 	}
 	_, err := p.conn.WriteTo(request, &net.IPAddr{IP: p.to.AsSlice()})
-	must(p.t, err, p.conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	must(p.t, err, p.conn.SetReadDeadline(time.Now().Add(30*time.Second)))
 	b := make([]byte, 65536)
 	for {
 		n, addr, err := p.conn.ReadFrom(b)

@@ -94,7 +94,7 @@ func dropsOf(p *Plane, id dataplane.TunnelID) dataplane.Drops {
 // eventually waits for something that another goroutine counts.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if ok() {
 			return
 		}
@@ -120,7 +120,7 @@ func dropsSpoofed(t *testing.T, encap dataplane.Encap, w way) {
 	good4 := udpPacket(nodeAddr4, cnAddr4, []byte("four"))
 	d.inject(t, encap, 0, good4)
 	d.inject(t, encap, 0, udpPacket(nodeAddr6, cnAddr6, []byte("six")))
-	if a, b := arrives(t, sink4, 5*time.Second), arrives(t, sink6, 5*time.Second); string(a) != "four" || string(b) != "six" {
+	if a, b := arrives(t, sink4, 30*time.Second), arrives(t, sink6, 30*time.Second); string(a) != "four" || string(b) != "six" {
 		t.Fatalf("from the node: %q, %q", a, b)
 	}
 	expectCarried(t, d.anchor, id, !w.slowAnchor)
@@ -198,12 +198,12 @@ func TestPortOfNAT(t *testing.T) {
 				eventually(t, "the packet from a strange port counted", func() bool { _, other := d.anchor.Tunnels(); return other.NoSession == 2 })
 				return
 			}
-			if b := arrives(t, sink, 5*time.Second); string(b) != "hello" {
+			if b := arrives(t, sink, 30*time.Second); string(b) != "hello" {
 				t.Fatalf("%q arrived", b)
 			}
 			_, err = sink.WriteToUDPAddrPort([]byte("back"), netip.MustParseAddrPort(nodeAddr4+":1000"))
 			must(t, err)
-			if inner := arrives(t, mag, 5*time.Second); len(inner) == 0 || destination(inner) != netip.MustParseAddr(nodeAddr4) {
+			if inner := arrives(t, mag, 30*time.Second); len(inner) == 0 || destination(inner) != netip.MustParseAddr(nodeAddr4) {
 				t.Fatalf("answer at the new port: %x", inner)
 			}
 		})
@@ -244,13 +244,13 @@ func TestKeysSeparateOverlappingAddresses(t *testing.T) {
 		packet := udpPacket("10.0.0.1", "203.0.113.2", []byte(vrf))
 		_, err := raw.WriteTo(append(appendHeader(nil, dataplane.EncapGRE, key, 4, len(packet)), packet...), &net.IPAddr{IP: net.ParseIP("192.0.2.1")})
 		must(t, err)
-		if b := arrives(t, sinks[vrf], 5*time.Second); string(b) != vrf {
+		if b := arrives(t, sinks[vrf], 30*time.Second); string(b) != vrf {
 			t.Fatalf("%s got %q", vrf, b)
 		}
 		_, err = sinks[vrf].WriteToUDPAddrPort([]byte("to "+vrf), netip.MustParseAddrPort("10.0.0.1:1000"))
 		must(t, err)
 		b := make([]byte, 2000)
-		must(t, raw.SetReadDeadline(time.Now().Add(5*time.Second)))
+		must(t, raw.SetReadDeadline(time.Now().Add(30*time.Second)))
 		n, _, err := raw.ReadFrom(b)
 		must(t, err)
 		if _, got, err := strip(dataplane.EncapGRE, b[:n]); err != nil || got != key {
@@ -296,7 +296,7 @@ func (d *domain) classesLeave(t *testing.T, encap dataplane.Encap, id dataplane.
 				continue
 			}
 			b, oob := make([]byte, 100), make([]byte, 100)
-			must(t, sink.SetReadDeadline(time.Now().Add(5*time.Second)))
+			must(t, sink.SetReadDeadline(time.Now().Add(30*time.Second)))
 			n, m, _, _, err := sink.ReadMsgUDP(b, oob)
 			must(t, err)
 			if got := classOf(t, oob[:m]); got != want || string(b[:n]) != string([]byte{byte(inner), byte(outer)}) {
@@ -332,7 +332,7 @@ func (d *domain) outerPackets(t *testing.T, encap dataplane.Encap) func() (uint8
 		c := listen(t, d.mag, magAddr4, PortData)
 		setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_RECVTOS: 1})
 		return func() (uint8, []byte) {
-			must(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+			must(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
 			n, m, _, _, err := c.ReadMsgUDP(b, oob)
 			must(t, err)
 			return classOf(t, oob[:m]), b[:n]
@@ -345,7 +345,7 @@ func (d *domain) outerPackets(t *testing.T, encap dataplane.Encap) func() (uint8
 	c := listenRaw(t, d.mag, magAddr4, protocol)
 	setOptions(t, c, unix.IPPROTO_IP, map[int]int{unix.IP_RECVTOS: 1})
 	return func() (uint8, []byte) {
-		must(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+		must(t, c.SetReadDeadline(time.Now().Add(30*time.Second)))
 		n, m, _, _, err := c.ReadMsgIP(b, oob) // with the outer header
 		must(t, err)
 		return classOf(t, oob[:m]), b[header4:n]

@@ -196,7 +196,7 @@ func (a *asker) round() error {
 			}
 			sent += n
 		}
-		if err := a.conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := a.conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			return err
 		}
 		n, err := a.conn.ReadBatch(a.in, 0)

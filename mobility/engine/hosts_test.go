@@ -47,7 +47,7 @@ func sockets(t *testing.T, h *netns.Host) *transport.Sockets {
 // eventually waits for something that real time brings.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain: %s", what)
 		}
@@ -194,7 +194,7 @@ func answer(t *testing.T, s *transport.Sockets) string {
 			return fmt.Sprintf("BE status %d(%v)", m.Status, m.Status)
 		}
 		return fmt.Sprint(b.In[0])
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no answer")
 		return ""
 	}

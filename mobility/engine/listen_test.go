@@ -37,7 +37,7 @@ func TestLMA01_AnswersWhereItIsConfigured(t *testing.T) {
 				t.Errorf("asked at %s: %v from %v", way[1], in.Message, in.From)
 			}
 			b.Release()
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("asked at %s: no answer", way[1])
 		}
 	}

@@ -105,7 +105,7 @@ func TestBackPressure(t *testing.T) {
 		all = append(all, heartbeat(t, a4, b4, i))
 	}
 	a.Send(all)
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for len(b.Batches()) < batchesPerSocket && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
@@ -137,7 +137,7 @@ func TestOverrun(t *testing.T) {
 	for i := range uint32(n) {
 		a.Send([]mobility.Datagram{heartbeat(t, a6, b6, i)})
 	}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
 		select {
 		case batch := <-b.Batches():
 			batch.Release()
@@ -200,7 +200,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	cycle()
 	settled := func(goroutines, files int) bool {
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			if runtime.NumGoroutine() <= goroutines && openFiles(t) <= files {
 				return true
 			}

@@ -385,13 +385,14 @@ func TestCallHomeSlowReader(t *testing.T) {
 
 // A connection that is made from time to time does not stay when nothing happens, and stays while something does.
 func TestCallHomeIdle(t *testing.T) {
+	t.Parallel()
 	f, m := calling(t, Limits{})
 	at := m.at("m", true)
-	at.Period, at.IdleTimeout = time.Hour, 300*time.Millisecond
+	at.Period, at.IdleTimeout = time.Hour, 3*time.Second
 	f.server.CallHome.Configure([]Manager{at})
 	c := over(t, m.secure(m.await(), m.cert))
 	for range 10 {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 		c.must(lockC, unlockC)
 	}
 	c.ended()

@@ -40,7 +40,7 @@ func next(t testing.TB, r *Reader) string {
 		}
 		select {
 		case <-woken:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("no event came")
 		}
 	}
