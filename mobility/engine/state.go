@@ -42,6 +42,9 @@ func (l *LMA) Networks(ctx context.Context) (networks map[string][]pool.Usage, e
 	return networks, err
 }
 
+// LowerMarks makes the high-water marks of all pools begin anew with what is used now.
+func (l *LMA) LowerMarks(ctx context.Context) error { return l.engine.Do(ctx, l.anchor.lma.LowerMarks) }
+
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
 

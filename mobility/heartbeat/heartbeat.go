@@ -26,6 +26,7 @@ const (
 type State struct {
 	Health         Health
 	Changed        time.Time // of Health; zero: never
+	Began          time.Time // when the numbers below began at 0; zero: nothing was counted yet
 	Sent           uint64    // requests
 	Responses      uint64    // that came in time
 	Requests       uint64    // received and answered
@@ -119,7 +120,7 @@ func (m *Monitor[T]) Due(now time.Time) (p *Path[T], seq uint32, send, down bool
 		p.seq++
 		p.sentAt, p.next = now, now.Add(p.timers.Interval)
 		p.asked, p.waiting = true, true
-		p.Sent++
+		p.count(now, &p.Sent)
 	}
 	heap.Fix(&m.paths, 0)
 	return p, p.seq, send, down
@@ -165,6 +166,16 @@ func (m *Monitor[T]) NotUnderstood(now time.Time, p *Path[T]) bool {
 	p.deaf = true
 	m.Ignore(now, p)
 	return true
+}
+
+// Requested counts a request that was received and answered.
+func (p *Path[T]) Requested(now time.Time) { p.count(now, &p.Requests) }
+
+func (p *Path[T]) count(now time.Time, n *uint64) {
+	if p.Began.IsZero() {
+		p.Began = now
+	}
+	*n++
 }
 
 // become notes the health of a path, and reports whether it is another one.

@@ -20,7 +20,7 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 	if msg.Flags&wire.HeartbeatR == 0 {
 		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, m.marking(p).Answer(in.CodePoint), out)
 		if p != nil {
-			p.beat.Requests++
+			p.beat.Requested(now)
 		}
 		return
 	}

@@ -21,7 +21,7 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 	case msg.Flags&wire.HeartbeatR == 0 && !remote.IsMulticast() && !remote.IsUnspecified():
 		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, m.marking(a).Answer(in.CodePoint), out)
 		if p != nil {
-			p.beat.Requests++
+			p.beat.Requested(now)
 		}
 	case p == nil || p.remote().Addr() != remote:
 		m.drop(in, mobility.DropHeartbeat)

@@ -27,7 +27,7 @@ type Usage struct {
 	Pool      mobility.Pool
 	Total     uint64 // saturates
 	Used      uint64
-	HighWater uint64    // largest Used so far
+	HighWater uint64    // largest Used since LowerMark, or ever
 	Refused   uint64    // allocations that found the pool exhausted
 	Exhausted time.Time // of the last of them; zero: there was none
 }
@@ -106,6 +106,9 @@ func (p *Pool) Release(unit netip.Prefix) {
 
 // Usage returns the gauges.
 func (p *Pool) Usage() Usage { return p.usage }
+
+// LowerMark makes HighWater begin anew with what is used now.
+func (p *Pool) LowerMark() { p.usage.HighWater = p.usage.Used }
 
 func (p *Pool) take(n uint64) {
 	p.taken.set(n)
@@ -318,6 +321,13 @@ func (s *Set) Usage() []Usage {
 		out[i] = p.Usage()
 	}
 	return out
+}
+
+// LowerMarks makes HighWater of every pool begin anew with what is used now.
+func (s *Set) LowerMarks() {
+	for _, p := range s.pools {
+		p.LowerMark()
+	}
 }
 
 func (s *Set) holder(unit netip.Prefix) *Pool {

@@ -70,6 +70,17 @@ func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
 			t.Errorf("releasing %s made %v free", reserved, got)
 		}
 	}
+	p.Release(netip.MustParsePrefix("10.0.0.5/32"))
+	if u := p.Usage(); u.Used != 4 || u.HighWater != 5 {
+		t.Errorf("usage %+v after a release", u)
+	}
+	p.LowerMark()
+	if u := p.Usage(); u.Used != 4 || u.HighWater != 4 {
+		t.Errorf("usage %+v after the mark was lowered", u)
+	}
+	if err := p.Reserve(netip.MustParsePrefix("10.0.0.5/32")); err != nil {
+		t.Fatal(err)
+	}
 	if u := p.Usage(); u.Total != 5 || u.Used != 5 || u.HighWater != 5 || u.Refused != 4 {
 		t.Errorf("usage %+v", u)
 	}

@@ -22,7 +22,8 @@ the lists on the way. Series of Go and of the process come with them, and those 
 
 - Times are seconds since 1970, and there is no series while nothing has happened. Octets are called bytes, as Prometheus has it.
 - A series that ends in ` + "`_up`" + ` is 1 while the thing is up, 0 while it is not, and absent while that is not known.
-- Counters begin at 0 when the element starts, and when the machine, peer or tunnel that they count for comes back.
+- Counters begin at 0 when the element starts, and when the machine, peer or tunnel that they count for comes back. The action
+  clear-statistics lets them begin anew, too; Prometheus takes that for the restart of a counter, which rate() and increase() allow for.
 - What there is once for each mobile node or each session of a manager is **not** exported: a million bindings would be many
   millions of series. Ask for it over gNMI. An LMA with ten thousand peers has about three hundred thousand series; where that is
   too many, drop those that begin with ` + "`mooring_lma_peer_`" + ` or ` + "`mooring_lma_tunnel_`" + ` in the scrape configuration.

@@ -123,7 +123,7 @@ func (n *radiusServerNodes) render(s *Sink, server *client.Status) {
 	s.Text(n.OperStatus, status)
 	c := &n.Statistics
 	s.Open(c.Self)
-	s.Time(c.DiscontinuityTime, server.Began)
+	s.Since(c.DiscontinuityTime, server.Began, server.Began)
 	s.Uint(c.Requests, server.Requests)
 	s.Uint(c.Retransmissions, server.Retransmissions)
 	s.Uint(c.Responses, server.Responses)

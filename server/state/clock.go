@@ -38,3 +38,6 @@ func appendDigits(to []byte, n, unit int) []byte {
 	}
 	return to
 }
+
+// DateAndTime is t as a yang:date-and-time, as state has it.
+func DateAndTime(t time.Time) string { return string(new(clock).appendTime(nil, t)) }

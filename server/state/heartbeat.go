@@ -13,6 +13,7 @@ type heartbeatNodes struct {
 	RestartCounter *schema.Node `yang:"restart-counter,optional"`
 	Heartbeat      struct {
 		Self              *schema.Node `yang:"."`
+		DiscontinuityTime *schema.Node `yang:"discontinuity-time"`
 		RequestsSent      *schema.Node `yang:"requests-sent"`
 		ResponsesReceived *schema.Node `yang:"responses-received"`
 		RequestsReceived  *schema.Node `yang:"requests-received"`
@@ -31,6 +32,7 @@ func (n *heartbeatNodes) renderHeartbeat(s *Sink, h heartbeat.State) {
 		return
 	}
 	s.Open(n.Heartbeat.Self)
+	s.Since(n.Heartbeat.DiscontinuityTime, h.Began, h.Began)
 	s.Uint(n.Heartbeat.RequestsSent, h.Sent)
 	s.Uint(n.Heartbeat.ResponsesReceived, h.Responses)
 	s.Uint(n.Heartbeat.RequestsReceived, h.Requests)

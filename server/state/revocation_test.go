@@ -54,8 +54,8 @@ func TestOPS04_HeartbeatsShowOnThePath(t *testing.T) {
 	d.attach(d.mag, 1)
 	d.beat()
 	for path, want := range map[string]string{
-		peer: `"restart-counter":0,"heartbeat":{"requests-sent":"1","responses-received":"1","requests-received":"1","missed":0,"rtt":0,"last-response":"2026-11-22T10:00:00.001Z"}`,
-		"/mooring-pmipv6:pmipv6/mag[name='mag1']/paths": `"restart-counter":0,"heartbeat":{"requests-sent":"1","responses-received":"1","requests-received":"1","missed":0,"rtt":0,"last-response":"2026-11-22T10:00:00.001Z"}`,
+		peer: `"restart-counter":0,"heartbeat":{"discontinuity-time":"2026-11-22T10:00:00.001Z","requests-sent":"1","responses-received":"1","requests-received":"1","missed":0,"rtt":0,"last-response":"2026-11-22T10:00:00.001Z"}`,
+		"/mooring-pmipv6:pmipv6/mag[name='mag1']/paths": `"restart-counter":0,"heartbeat":{"discontinuity-time":"2026-11-22T10:00:00.001Z","requests-sent":"1","responses-received":"1","requests-received":"1","missed":0,"rtt":0,"last-response":"2026-11-22T10:00:00.001Z"}`,
 	} {
 		if said := strings.Join(d.get(path), "\n"); !strings.Contains(said, want) {
 			t.Errorf("%s says %s", path, said)

@@ -23,6 +23,13 @@ type Sink struct {
 	text     []byte
 	ends     [2]map[unique.Handle[mobility.Ends]]endsText // of an LMA's bindings, and of a MAG's
 	clock    clock
+	sinces   []since
+}
+
+// since is when the counters of a container began, and the discontinuity-time that says so.
+type since struct {
+	op           int // that writes it
+	began, shown time.Time
 }
 
 // op is a step in making a tree: a leaf with a text of its own or a part of Sink.text, or (leaf false) the beginning or, with def nil, the
@@ -37,7 +44,9 @@ type op struct {
 // Now is the time that the row is rendered at.
 func (s *Sink) Now() time.Time { return s.now }
 
-func (s *Sink) reset(now time.Time) { s.now, s.ops, s.text = now, s.ops[:0], s.text[:0] }
+func (s *Sink) reset(now time.Time) {
+	s.now, s.ops, s.text, s.sinces = now, s.ops[:0], s.text[:0], s.sinces[:0]
+}
 
 // row begins a row and writes the keys of its entry.
 func (s *Sink) row(def *schema.Node, keys []string) {
@@ -68,6 +77,13 @@ func (s *Sink) build(b *tree.Builder) *tree.Node {
 	}
 	n, _ := b.Close()
 	return n
+}
+
+func (s *Sink) textOf(o *op) string {
+	if o.fixed != "" {
+		return o.fixed
+	}
+	return string(s.text[o.start:o.end])
 }
 
 // leaves ends a row of leaves and appends them.
@@ -150,6 +166,16 @@ func (s *Sink) Octets(def *schema.Node, octets string) {
 func (s *Sink) Time(def *schema.Node, t time.Time) {
 	if !t.IsZero() && s.wants(def) {
 		s.append(def, s.clock.appendTime(s.text, t))
+	}
+}
+
+// Since writes the leaf discontinuity-time of a container, before its counters: when they began at 0, and when they last changed in another way
+// than by counting, which is shown.
+func (s *Sink) Since(def *schema.Node, began, shown time.Time) {
+	before := len(s.ops)
+	s.Time(def, shown)
+	if len(s.ops) > before {
+		s.sinces = append(s.sinces, since{before, began, shown})
 	}
 }
 

@@ -107,7 +107,7 @@ func (v View) Passing() (nodes []*schema.Node) {
 	var walk func(def *schema.Node)
 	walk = func(def *schema.Node) {
 		keyless := def.Kind == schema.List && len(def.Keys) == 0
-		if !def.Config && (keyless || def.Type != nil && slices.Contains(counters, def.Type.Typedef)) {
+		if !def.Config && (keyless || isCounter(def)) {
 			nodes = append(nodes, def)
 		}
 		for _, kid := range def.Children {
@@ -122,6 +122,10 @@ func (v View) Passing() (nodes []*schema.Node) {
 
 // counters are the types of RFC 6991 section 3 that count.
 var counters = []string{"counter32", "counter64", "zero-based-counter32", "zero-based-counter64"}
+
+func isCounter(def *schema.Node) bool {
+	return def.Type != nil && slices.Contains(counters, def.Type.Typedef)
+}
 
 // Same reports whether two views are of one table.
 func (v View) Same(other View) bool { return v.table == other.table }

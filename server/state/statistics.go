@@ -91,7 +91,7 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
 		for l, cfg := range src.runningLMAs(want) {
 			s := out.Row(l.Name)
-			s.Time(n.DiscontinuityTime, since.of(l.Statistics, cfg.Addresses))
+			s.Since(n.DiscontinuityTime, l.Statistics.Began, since.of(l.Statistics, cfg.Addresses))
 			s.Open(n.Summary.Self)
 			s.Text(n.Summary.LMAIdentifier, l.Name)
 			s.Uint(n.Summary.BCECount, uint64(l.Table.Len()))
@@ -112,7 +112,7 @@ func magStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
 		for m, cfg := range src.runningMAGs(want) {
 			s := out.Row(m.Name)
-			s.Time(n.DiscontinuityTime, since.of(m.Statistics, cfg.Addresses))
+			s.Since(n.DiscontinuityTime, m.Statistics.Began, since.of(m.Statistics, cfg.Addresses))
 			n.renderPackets(s, src, cfg.Addresses)
 			n.renderSignalling(s, m.Statistics)
 		}
@@ -126,7 +126,7 @@ func (n *statisticsNodes) renderPeer(s *Sink, c *mobility.Statistics) {
 		return
 	}
 	s.Open(n.Self)
-	s.Time(n.DiscontinuityTime, c.Began)
+	s.Since(n.DiscontinuityTime, c.Began, c.Began)
 	n.renderSignalling(s, c)
 	s.Close()
 }

@@ -35,7 +35,8 @@ type Out struct {
 	sink  Sink
 	keys  []string
 	open  bool
-	done  bool // nobody wants more
+	done  bool                         // nobody wants more
+	tally func(keys []string, s *Sink) // takes rows in place of yield, as they were before anything was taken off
 }
 
 // Row begins a row and ends the one before. keys are those of all lists on the way to it, the outermost first.
@@ -58,6 +59,13 @@ func (o *Out) end() {
 	if o.done || !o.want.match(o.keys) {
 		return
 	}
+	if o.tally != nil {
+		o.tally(o.keys, &o.sink)
+		return
+	}
+	if cleared := o.table.cleared.of(o.keys); cleared != nil {
+		o.sink.subtract(cleared)
+	}
 	var b tree.Builder
 	if n := o.sink.build(&b); n != nil {
 		o.done = !o.yield(Row{of: o.table, value: &kept{o.keys, n}})
@@ -78,6 +86,9 @@ type small struct {
 	tick  time.Duration
 	log   func() *slog.Logger
 
+	counts  bool // it has counters that can begin anew
+	cleared baselines
+
 	broken atomic.Bool // its source has panicked the last time
 
 	mu      sync.Mutex // guards what follows
@@ -96,7 +107,8 @@ type latest struct {
 }
 
 func newSmall(t Table, tick time.Duration, log func() *slog.Logger) *small {
-	return &small{Table: t, def: t.Node, above: t.Node.Ancestors(), tick: tick, log: log, cursors: map[*smallCursor]bool{}}
+	counting := slices.ContainsFunc(t.Parts, func(def *schema.Node) bool { return def.Name == discontinuityTime || counts(def) })
+	return &small{Table: t, def: t.Node, above: t.Node.Ancestors(), tick: tick, log: log, counts: counting, cursors: map[*smallCursor]bool{}}
 }
 
 func (t *small) of() table             { return t }

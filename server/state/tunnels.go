@@ -131,7 +131,7 @@ func (n *tunnelNodes) renderStatistics(s *Sink, t *reconcile.TunnelStatus) {
 	c := &n.Statistics
 	s.Open(c.Self)
 	if t.State == reconcile.Installed {
-		s.Time(c.DiscontinuityTime, t.Since) // the counters begin anew when the tunnel is made, which Since follows
+		s.Since(c.DiscontinuityTime, t.Since, t.Since) // the counters begin anew when the tunnel is made, which Since follows
 	}
 	s.Uint(c.InPackets, t.RxPackets)
 	s.Uint(c.InOctets, t.RxOctets)

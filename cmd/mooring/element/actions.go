@@ -15,11 +15,11 @@ import (
 func (e *Element) actions(s *schema.Schema) *action.Registry {
 	r := &action.Registry{}
 	r.History(e.store, e.state)
-	clear := func(path string, h action.Handler) {
-		r.Handle(s.Find(path).Action("mooring-pmipv6", "clear-binding"), h)
-	}
-	clear("/mooring-pmipv6:pmipv6/lma", e.clearLMA)
-	clear("/mooring-pmipv6:pmipv6/mag", e.clearMAG)
+	lma, mag := s.Find("/mooring-pmipv6:pmipv6/lma"), s.Find("/mooring-pmipv6:pmipv6/mag")
+	r.Handle(lma.Action(lma.Module.Name, "clear-binding"), e.clearLMA)
+	r.Handle(mag.Action(mag.Module.Name, "clear-binding"), e.clearMAG)
+	r.Handle(lma.Action(lma.Module.Name, "clear-statistics"), e.clearLMAStatistics)
+	r.Handle(mag.Action(mag.Module.Name, "clear-statistics"), e.clearMAGStatistics)
 	return r
 }
 

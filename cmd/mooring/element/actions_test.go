@@ -17,6 +17,7 @@ import (
 	"mooring/mobility/transport"
 	"mooring/server/access"
 	"mooring/server/action"
+	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/model"
 	"mooring/server/state"
@@ -32,7 +33,7 @@ func (unmoved) Room() <-chan struct{}   { return ready }
 
 var ready = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// LMA-12: bindings are cleared at the anchor and at the gateway, each by what names it.
+// LMA-12: bindings are cleared at the anchor and at the gateway, each by what names it. OPS-06, OPS-13, OPS-17: so are counters, and what names nothing changes nothing.
 func TestLMA12ClearBinding(t *testing.T) {
 	s, err := model.Schema()
 	if err != nil {
@@ -47,6 +48,7 @@ func TestLMA12ClearBinding(t *testing.T) {
 		}
 		host := transport.NewMemory(transport.Conditions{Delay: time.Millisecond}, 1).Host()
 		e := &Element{store: store, state: state.New(s, 0)}
+		e.running.Store(&apply.Config{Mobility: &config})
 		e.engine = engine.New(engine.Options{Transport: host, Dataplane: unmoved{}, Grants: func([]mobility.Grant) {}})
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -63,6 +65,11 @@ func TestLMA12ClearBinding(t *testing.T) {
 			t.Fatal(err)
 		}
 		obeyed.Apply()
+		src := state.Sources{Configured: func() *mobility.Config { return &config }}
+		src.FromEngine(e.engine)
+		if err := e.state.MountElement(src); err != nil {
+			t.Fatal(err)
+		}
 		lma, mag := e.engine.LMAs()[0], e.engine.MAGs()[0]
 		e.engine.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: "access0", MAC: dataplane.MAC{2, 0, 0x5e, 0x10, 0, 1}})
 		settle := func() {
@@ -71,10 +78,10 @@ func TestLMA12ClearBinding(t *testing.T) {
 		}
 		settle()
 		registry := e.actions(s)
-		run := func(machine, name, input string) string {
+		run := func(name, machine, of, input string) string {
 			list := s.Find("/mooring-pmipv6:pmipv6/" + machine)
-			def := list.Action("mooring-pmipv6", "clear-binding")
-			path := schema.Path{{Node: list.Parent}, {Node: list, Keys: []string{name}}}
+			def := list.Action("mooring-pmipv6", name)
+			path := schema.Path{{Node: list.Parent}, {Node: list, Keys: []string{of}}}
 			there, err := tree.Apply(store.Running().Root, tree.At(s, path, tree.Merge, nil))
 			if err != nil {
 				t.Fatal(err)
@@ -87,8 +94,10 @@ func TestLMA12ClearBinding(t *testing.T) {
 				return string(tree.Errors(err)[0].Tag)
 			}
 			defer settle()
-			cleared, _ := out.Leaf("cleared")
-			return cleared
+			for leaf := range out.Children() {
+				return leaf.Value()
+			}
+			return ""
 		}
 		idOf := func(table *binding.Table) string {
 			for b := range table.All() {
@@ -117,11 +126,73 @@ func TestLMA12ClearBinding(t *testing.T) {
 			if input == `{"id": "now"}` {
 				input = fmt.Sprintf(`{"id": %q}`, idOf(map[string]*binding.Table{"lma": lma.Table, "mag": mag.Table}[c.machine]))
 			}
-			if got := run(c.machine, c.name, input); got != c.want {
+			if got := run("clear-binding", c.machine, c.name, input); got != c.want {
 				t.Fatalf("%s %s %s: %s, want %s", c.machine, c.name, input, got, c.want)
 			}
 		}
+		statisticsAreCleared(t, e.state, lma.Name, mag.Name, run)
 	})
+}
+
+func statisticsAreCleared(t *testing.T, s *state.State, lma, mag string, run func(name, machine, of, input string) string) {
+	t.Helper()
+	value := func(path string) string { return leafOf(t, s, path) }
+	lmaAt, magAt := "/mooring-pmipv6:pmipv6/lma[name='"+lma+"']", "/mooring-pmipv6:pmipv6/mag[name='"+mag+"']"
+	for _, c := range []struct {
+		machine, name, input string
+		fails                string
+		zero, kept           string
+	}{
+		{"lma", lma, `{"peer": "other"}`, "data-missing", "", lmaAt + "/statistics/pbu/received"},
+		{"mag", mag, `{"lma": "other"}`, "data-missing", "", magAt + "/statistics/pbu/sent"},
+		{"mag", "other", `{}`, "operation-failed", "", magAt + "/statistics/pbu/sent"},
+		{"lma", "other", `{}`, "operation-failed", "", lmaAt + "/statistics/pbu/received"},
+		{"lma", lma, `{"peer": "mag1"}`, "", lmaAt + "/peers/peer[id='mag1']/statistics/pbu/received", lmaAt + "/statistics/pbu/received"},
+		{"mag", mag, `{"lma": "lma"}`, "", magAt + "/lma[id='lma'][domain='lab.example']/statistics/pbu/sent", magAt + "/statistics/pbu/sent"},
+		{"mag", mag, `{}`, "", magAt + "/statistics/pbu/sent", lmaAt + "/statistics/pbu/received"},
+		{"lma", lma, `{}`, "", lmaAt + "/statistics/pbu/received", lmaAt + "/network[name='home']/pool/mobile-node/ipv4/usage/total"},
+	} {
+		kept := value(c.kept)
+		if kept == "" || kept == "0" || c.zero != "" && value(c.zero) == "0" {
+			t.Fatalf("%s is %s, %s is %s", c.kept, kept, c.zero, value(c.zero))
+		}
+		got := run("clear-statistics", c.machine, c.name, c.input)
+		if c.fails != "" && got != c.fails || value(c.kept) != kept {
+			t.Errorf("%s %s %s: %s, want %s; %s was %s and is %s", c.machine, c.name, c.input, got, c.fails, c.kept, kept, value(c.kept))
+		}
+		if c.fails != "" {
+			continue
+		}
+		since := c.zero[:strings.LastIndex(c.zero, "/pbu/")] + "/discontinuity-time"
+		if value(c.zero) != "0" || value(since) != got {
+			t.Errorf("%s %s %s: %s is %s since %s, cleared at %s", c.machine, c.name, c.input, c.zero, value(c.zero), value(since), got)
+		}
+	}
+	const high = "/network[name='home']/pool/mobile-node/ipv4/usage/high-water"
+	if got := value(lmaAt + high); got != value(lmaAt+strings.Replace(high, "high-water", "used", 1)) {
+		t.Errorf("the high-water mark is %s", got)
+	}
+}
+
+// leafOf reads one leaf of state; "" is none.
+func leafOf(t *testing.T, s *state.State, path string) string {
+	t.Helper()
+	p, err := schema.ParsePath(s.Schema, path, s.Schema.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := state.NewRenderer()
+	for _, v := range s.At(p) {
+		for row, err := range v.Rows(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := r.Render(row, time.Now()).Get(p[len(row.Path()):]); n != nil {
+				return n.Value()
+			}
+		}
+	}
+	return ""
 }
 
 // decoded reads the parameters of an action.
