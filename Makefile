@@ -47,7 +47,7 @@ generate:
 	$(GO) generate ./...
 
 test:
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -vet=off -timeout 20m ./...
 
 # The tests as another user, who has no network either.
 rootless:
@@ -68,7 +68,7 @@ fuzz:
 
 # Every benchmark once, so that none rots; where it is there in several sizes, not with a million.
 bench-smoke:
-	$(GO) test -run '^$$' -bench . -benchtime 1x -skip '/^1000000$$' -timeout 10m \
+	$(GO) test -run '^$$' -bench . -benchtime 1x -skip '/^1000000$$' -vet=off -timeout 10m \
 		$$(git grep -lE '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 bench:
