@@ -184,26 +184,17 @@ func (r *request) streamTerms(t streamTerms) (streamTerms, error) {
 		t.stop = stop
 	}
 	if r.filter != nil {
-		t.filter, t.xpath, t.name = r.filter, "", ""
+		t.filter, t.written, t.name = r.filter, filterText{}, ""
 	}
-	text, given := r.given("stream-xpath-filter")
-	if given {
-		t.name = ""
+	written, name, given, err := r.writtenFilter("stream-xpath-filter", "stream-filter-name", "stream-filter")
+	if err != nil || !given {
+		return t, err
 	}
-	if name, byName := r.given("stream-filter-name"); byName {
-		var err error
-		if text, err = namedFilter(r.server.store.Running().Root, "stream-filter", name); err != nil {
-			return t, r.unsupportedFilter(err)
-		}
-		given, t.name, t.filter, t.xpath = text != "", name, nil, ""
+	f, err := written.compile(r.server, filter.EventXPath)
+	if err != nil {
+		return t, r.unsupportedFilter(err)
 	}
-	if given {
-		f, err := filter.EventXPath(r.server.schema, text, r.server.moduleNames()) // the value is canonical: its prefixes are names of modules
-		if err != nil {
-			return t, r.unsupportedFilter(err)
-		}
-		t.filter, t.xpath = f, text
-	}
+	t.filter, t.written, t.name = f, written, name
 	return t, nil
 }
 

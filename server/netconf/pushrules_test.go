@@ -334,6 +334,50 @@ func TestNamedFilters(t *testing.T) {
 	f.until("one is left", func() bool { return len(f.server.dynamic.list()) == 1 })
 }
 
+// Named filters may be subtrees, with values to match and in any of the ways to write namespaces; one kind may take the place of the other.
+func TestNamedSubtreeFilters(t *testing.T) {
+	f := start(t, startTop, Limits{})
+	c, editor := f.dial(admin), f.dial(admin)
+	stream := func(content string) string {
+		return edit(`<filters` + sn + ` xmlns:tr="urn:example:traps"><stream-filter><name>f</name>` + content + `</stream-filter></filters>`)
+	}
+	selection := func(content string) string {
+		return edit(`<filters` + sn + ` xmlns:tr="urn:example:traps"><selection-filter` + yp + `><filter-id>f</filter-id>` + content + `</selection-filter></filters>`)
+	}
+	editor.must(stream(`<stream-subtree-filter><tr:alarm><tr:level> 1 </tr:level></tr:alarm></stream-subtree-filter>`),
+		selection(`<datastore-subtree-filter><top xmlns="urn:example:traps"><name/></top></datastore-subtree-filter>`), commit)
+	if got := editor.rpc("<get-config><source><running/></source><filter><filters" + sn + "/></filter></get-config>"); !strings.Contains(got, `<level>1</level>`) || !strings.Contains(got, `<top xmlns="urn:example:traps"><name/></top>`) {
+		t.Errorf("the filters are read as %s", got)
+	}
+	events := c.established(establish("<stream-filter-name>f</stream-filter-name>"))
+	c.tells(f.alarm(1))
+	f.alarm(2)
+	data := c.established(pushOf("running", "<selection-filter-ref"+yp+">f</selection-filter-ref>", onChange()))
+	if _, update := c.nextUpdate("push-update", data); update.in("datastore-contents").flat() != "n" {
+		t.Errorf("told %s", update.flat())
+	}
+	modified := about("subscription-modified", events, "<stream-filter-name>f</stream-filter-name><stream>NETCONF</stream>")
+	editor.must(stream(`<stream-subtree-filter><alarm xmlns=""><level>2</level></alarm></stream-subtree-filter>`), commit)
+	c.tells(modified)
+	f.alarm(1)
+	c.tells(f.alarm(2))
+	editor.must(stream(`<stream-xpath-filter>/tr:alarm[tr:level=1]</stream-xpath-filter>`), commit)
+	c.tells(modified)
+	f.alarm(2)
+	c.tells(f.alarm(1))
+	editor.must(stream(`<stream-subtree-filter><tr:top/></stream-subtree-filter>`), commit) // no event is there
+	c.tells(modified)
+	f.alarm(1)
+	f.alarm(2)
+	editor.must(selection(`<datastore-subtree-filter><tr:top><tr:limit/></tr:top></datastore-subtree-filter>`), commit)
+	if got := parseDOM(t, c.told()).kids[0]; got.name != "subscription-modified" || got.in("selection-filter-ref").text != "f" {
+		t.Errorf("told %s %s", got.name, got.flat())
+	}
+	if _, update := c.nextUpdate("push-update", data); update.in("datastore-contents").flat() != "7" {
+		t.Errorf("told %s", update.flat())
+	}
+}
+
 // After a subscription was deleted nothing of it comes any more (RFC 8639 section 2.4.4), though it was about to.
 func TestNothingFollowsADeletion(t *testing.T) {
 	d := startDomain(t, `{`+anchorConfig+`}`)

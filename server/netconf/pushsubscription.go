@@ -82,12 +82,13 @@ func (s *pushSubscription) refilter(config *tree.Node) {
 		return
 	}
 	server := s.session.server
-	text, err := namedFilter(config, "selection-filter", t.name)
-	if err == nil && text == t.xpath {
+	written, err := namedFilter(config, "selection-filter", t.name)
+	if err == nil && written == t.written {
 		return
 	}
-	if t.filter, t.xpath = nil, text; err == nil && text != "" {
-		t.filter, err = filter.XPath(server.schema, text, server.moduleNames())
+	if err == nil {
+		t.written = written
+		t.filter, err = written.compile(server, filter.XPath)
 	}
 	if err == nil && t.period == 0 && t.datastore == "operational" && server.state != nil {
 		err = t.filter.Followable(server.state)

@@ -21,8 +21,8 @@ const (
 type pushTerms struct {
 	datastore string // running, intended, candidate or operational
 	filter    *filter.Filter
-	xpath     string // of the filter, when it is of that kind
-	name      string // of the filter, when it is one of the configuration
+	written   filterText // the filter, unless a request had a subtree
+	name      string     // of the filter, when it is one of the configuration
 	stop      time.Time
 
 	period time.Duration // zero: it is told what changes
@@ -76,27 +76,30 @@ func centiseconds(n *tree.Node, leaf string) time.Duration {
 // pushFilter reads the selection filter.
 func (r *request) pushFilter(t *pushTerms) error {
 	if r.filter != nil {
-		t.filter, t.xpath, t.name = r.filter, "", ""
+		t.filter, t.written, t.name = r.filter, filterText{}, ""
 	}
-	text, given := r.given("datastore-xpath-filter")
-	if given {
-		t.name = ""
+	written, name, given, err := r.writtenFilter("datastore-xpath-filter", "selection-filter-ref", "selection-filter")
+	if err != nil || !given {
+		return err
 	}
-	if name, byName := r.given("selection-filter-ref"); byName {
-		var err error
-		if text, err = namedFilter(r.server.store.Running().Root, "selection-filter", name); err != nil {
-			return r.unsupportedFilter(err)
-		}
-		given, t.name, t.filter, t.xpath = text != "", name, nil, ""
+	f, err := written.compile(r.server, filter.XPath)
+	if err != nil {
+		return r.unsupportedFilter(err)
 	}
-	if given {
-		f, err := filter.XPath(r.server.schema, text, r.server.moduleNames()) // the value is canonical: its prefixes are names of modules
-		if err != nil {
-			return r.unsupportedFilter(err)
-		}
-		t.filter, t.xpath = f, text
-	}
+	t.filter, t.written, t.name = f, written, name
 	return nil
+}
+
+// writtenFilter reads the filter that a request gives by an expression, or by a name in a list of the configuration.
+func (r *request) writtenFilter(expression, reference, list string) (written filterText, name string, given bool, err error) {
+	if name, given = r.given(reference); given {
+		if written, err = namedFilter(r.server.store.Running().Root, list, name); err != nil {
+			err = r.unsupportedFilter(err)
+		}
+		return written, name, true, err
+	}
+	text, given := r.given(expression)
+	return filterText{r.parameter(expression), text}, "", given, nil
 }
 
 // pushable finds out whether there can be a subscription on these terms (RFC 8641 section 3.2).
@@ -146,7 +149,7 @@ func (t pushTerms) describe(d describer, def *schema.Node) {
 	if t.name != "" {
 		d.Text(def.ChildNamed("selection-filter-ref"), t.name)
 	} else {
-		d.Text(def.ChildNamed("datastore-xpath-filter"), t.xpath)
+		d.Text(def.ChildNamed("datastore-xpath-filter"), t.written.xpath())
 	}
 	d.Text(def.ChildNamed("stop-time"), timeText(t.stop))
 	if t.period > 0 {

@@ -21,10 +21,10 @@ type streamSubscription struct {
 
 // streamTerms are what can be changed of a subscription.
 type streamTerms struct {
-	filter *filter.Filter
-	xpath  string    // of the filter, when it is of that kind
-	name   string    // of the filter, when it is one of the configuration
-	stop   time.Time // zero: never
+	filter  *filter.Filter
+	written filterText // the filter, unless a request had a subtree
+	name    string     // of the filter, when it is one of the configuration
+	stop    time.Time  // zero: never
 }
 
 func newStreamSubscription(x *session, t streamTerms) *streamSubscription {
@@ -142,15 +142,13 @@ func (s *streamSubscription) refilter(root *tree.Node) {
 	if t.name == "" {
 		return
 	}
-	text, err := namedFilter(root, "stream-filter", t.name)
-	if err == nil && text == t.xpath {
+	written, err := namedFilter(root, "stream-filter", t.name)
+	if err == nil && written == t.written {
 		return
 	}
 	if err == nil {
-		t.filter, t.xpath, err = nil, text, nil
-		if text != "" {
-			t.filter, err = filter.EventXPath(root.Schema().Schema(), text, s.session.server.moduleNames())
-		}
+		t.written = written
+		t.filter, err = written.compile(s.session.server, filter.EventXPath)
 	}
 	if err != nil {
 		s.end(subscribed + ":filter-unavailable")
@@ -165,7 +163,7 @@ func (s *streamSubscription) describe(d describer, def *schema.Node) {
 	if t.name != "" {
 		d.Text(def.ChildNamed("stream-filter-name"), t.name)
 	} else {
-		d.Text(def.ChildNamed("stream-xpath-filter"), t.xpath)
+		d.Text(def.ChildNamed("stream-xpath-filter"), t.written.xpath())
 	}
 	d.Text(def.ChildNamed("stream"), stream)
 	d.Text(def.ChildNamed("stop-time"), timeText(t.stop))

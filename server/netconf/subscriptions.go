@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strconv"
 
+	"mooring/server/netconf/filter"
 	"mooring/server/state"
 	"mooring/server/tree"
+	"mooring/server/tree/schema"
 )
 
 // mountSubscriptions mounts /streams and /subscriptions of RFC 8639.
@@ -45,19 +47,52 @@ func (s *Server) mountSubscriptions() {
 	})
 }
 
-// namedFilter returns the expression of a filter of the configuration, empty where it selects everything. list is stream-filter or
-// selection-filter.
-func namedFilter(config *tree.Node, list, name string) (xpath string, err error) {
+// filterText is a filter as it is written.
+type filterText struct {
+	in   *schema.Node // a leaf with an expression, or an anydata with a subtree; nil: there is none, and everything is selected
+	text string
+}
+
+// namedFilter returns a filter of the configuration. list is stream-filter or selection-filter.
+func namedFilter(config *tree.Node, list, name string) (filterText, error) {
 	filters := config.Schema().Child(subscribed, "filters")
 	if filters != nil {
 		if n := config.Child(filters); n != nil {
 			if entry := n.ChildNamed(list).Entry(name); entry != nil {
-				xpath, _ = entry.Leaf(map[string]string{"stream-filter": "stream-xpath-filter", "selection-filter": "datastore-xpath-filter"}[list])
-				return xpath, nil
+				return writtenIn(entry), nil
 			}
 		}
 	}
-	return "", fmt.Errorf("there is no %s %s in the configuration", list, name)
+	return filterText{}, fmt.Errorf("there is no %s %s in the configuration", list, name)
+}
+
+// writtenIn is the filter of an entry, which is one of two kinds.
+func writtenIn(entry *tree.Node) filterText {
+	for n := range entry.Children() {
+		if !n.Schema().IsKey() {
+			return filterText{n.Schema(), n.Value()}
+		}
+	}
+	return filterText{}
+}
+
+// compile makes it ready for use. xpath compiles expressions; their prefixes are names of modules.
+func (f filterText) compile(s *Server, xpath func(*schema.Schema, string, map[string]string) (*filter.Filter, error)) (*filter.Filter, error) {
+	switch {
+	case f.in == nil:
+		return nil, nil
+	case f.in.Kind == schema.AnyData:
+		return filter.SubtreeText(f.in, f.text)
+	}
+	return xpath(s.schema, f.text, s.moduleNames())
+}
+
+// xpath is the expression that a request gave for a filter; "" where it gave none.
+func (f filterText) xpath() string {
+	if f.in == nil || f.in.Kind == schema.AnyData {
+		return ""
+	}
+	return f.text
 }
 
 // followFilters tells subscriptions that refer to a filter of the configuration what becomes of it.

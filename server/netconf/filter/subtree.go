@@ -39,6 +39,16 @@ func Subtree(r *xmlio.Reader, s *schema.Schema) (*Filter, error) {
 	return f, nil
 }
 
+// SubtreeText reads a subtree filter that is the content of an anydata, as tree.Node.Value gives it. def is its definition.
+func SubtreeText(def *schema.Node, text string) (*Filter, error) {
+	document := `<filter xmlns="` + string(xmlio.AppendAttr(nil, def.Module.Namespace)) + `">` + text + `</filter>`
+	r := xmlio.NewReader(strings.NewReader(document), xmlio.Limits{})
+	if _, err := r.Next(); err != nil {
+		return nil, err
+	}
+	return Subtree(r, def.Schema())
+}
+
 // read reads the children of the open element.
 func (e *element) read(r *xmlio.Reader) error {
 	for {
