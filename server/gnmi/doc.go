@@ -23,7 +23,8 @@
 //	read.go          configuration and state to a sink
 //	delta.go         what differs between two versions of a node
 //	found.go         the sink of Get
-//	notify.go        the sink of Subscribe; encode.go what it writes, codec.go how that is sent
+//	notify.go        the sink of Subscribe; encode.go what it writes, outbox.go
+//	                 and wire.go how that is sent
 //	flat.go          rows that hold nothing but leaves
 //	value.go         values of leaves; json.go the JSON encoding that is not RFC 7951's
 //	get.go

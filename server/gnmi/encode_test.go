@@ -8,22 +8,29 @@ import (
 	"unicode/utf8"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"mooring/server/tree/schema"
 )
 
-// told is what a notifier sends, decoded.
+// told is what a notifier has told last, decoded.
 func told(t *testing.T, s *notifier) func() *gpb.SubscribeResponse {
 	var last *gpb.SubscribeResponse
-	s.send = func(m encoded) error {
-		last = &gpb.SubscribeResponse{}
-		if err := proto.Unmarshal(*m.octets, last); err != nil {
-			t.Fatalf("% x: %v", *m.octets, err)
+	s.outbox = &outbox{send: func(b mem.Buffer) error {
+		defer b.Free()
+		return split(b.ReadOnlyData(), func(message []byte) error {
+			last = &gpb.SubscribeResponse{}
+			return proto.Unmarshal(message, last)
+		})
+	}}
+	return func() *gpb.SubscribeResponse {
+		t.Helper()
+		if err := s.outbox.flush(); err != nil {
+			t.Fatal(err)
 		}
-		return nil
+		return last
 	}
-	return func() *gpb.SubscribeResponse { return last }
 }
 
 // below is the path from an instance to a leaf.
@@ -130,7 +137,7 @@ func instanceOf(def *schema.Node, key string) (at schema.Path, in []*schema.Node
 // A notification costs no memory once the first have been told.
 func TestEncodingAllocatesNothing(t *testing.T) {
 	def := testSchema().Find("/mooring-pmipv6:pmipv6/lma/bindings/binding")
-	s := &notifier{send: func(m encoded) error { messages.Put(m.octets); return nil }, origin: func(schema.Path) string { return "" },
+	s := &notifier{outbox: &outbox{send: func(b mem.Buffer) error { b.Free(); return nil }}, origin: func(schema.Path) string { return "" },
 		values: valueEncoder{encoding: gpb.Encoding_PROTO}, target: "lma1"}
 	at := pattern(t, bindingPath(1, ""))
 	texts := [][]byte{[]byte("4711")}
@@ -144,7 +151,7 @@ func TestEncodingAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, tell); n > 0 {
 		t.Errorf("%v allocations for a notification", n)
 	}
-	if !strings.Contains(string(s.body), "4711") {
+	if err := s.outbox.flush(); err != nil || !strings.Contains(string(s.body), "4711") {
 		t.Error("nothing was told")
 	}
 }

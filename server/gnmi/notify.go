@@ -13,7 +13,7 @@ import (
 // leaf, written straight to octets. (Several instances in one Notification would be more octets, since each path would have its keys, and
 // would share a timestamp that is not theirs.)
 type notifier struct {
-	send   func(encoded) error
+	outbox *outbox
 	target string
 	origin func(schema.Path) string
 	values valueEncoder
@@ -110,17 +110,15 @@ func (s *notifier) removed(at schema.Path, when time.Time) error {
 	return s.notify(at, nil)
 }
 
-// notify sends the body with a prefix.
+// notify tells the body with a prefix.
 func (s *notifier) notify(at, instance schema.Path) error {
 	prefix := s.prefix.encode(s.origin(at), instance, s.target)
 	when := uint64(s.when.UnixNano())
 	size := 1 + protowire.SizeVarint(when) + sizeText(len(prefix)) + len(s.body)
-	octets := messages.Get(sizeText(size))
-	b := appendTag((*octets)[:0], responseUpdate, size)
+	b := appendTag(s.outbox.begin(sizeText(size)), responseUpdate, size)
 	b = appendNumber(b, notificationTimestamp, when)
 	b = appendText(b, notificationPrefix, prefix)
-	*octets = append(b, s.body...)
-	return s.send(encoded{octets})
+	return s.outbox.end(append(b, s.body...))
 }
 
 // prefix writes the paths of instances. What is the same as in the path before is not written again, which is most of it.

@@ -73,7 +73,7 @@ func (x *subscriber) live(ctx context.Context, feeds []*feed, wake <-chan struct
 		if more {
 			continue
 		}
-		if err := x.flush(); err != nil {
+		if err := x.outbox.flush(); err != nil {
 			return err
 		}
 		var alarm <-chan time.Time

@@ -11,6 +11,7 @@ import (
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	"mooring/server/access"
@@ -25,16 +26,14 @@ type subscriber struct {
 	list   *subscriptionList
 	sends  atomic.Uint64 // odd while a message is being sent
 
-	// held are messages that are sent together: gRPC has a goroutine that writes, and to wake it for each would cost more than the message.
-	held   []encoded
-	octets int // of held
+	outbox outbox
 }
 
-// batch is how many octets of messages are sent together: about as many as gRPC writes at once.
-const batch = 32 << 10
-
 func newSubscriber(s *service, stream subscribeStream, user access.User, list *subscriptionList) *subscriber {
-	return &subscriber{service: s, stream: stream, user: user, list: list}
+	x := &subscriber{service: s, stream: stream, user: user, list: list}
+	wire := wireOf(stream)
+	x.outbox.send = func(b mem.Buffer) error { return x.sending(func() error { return wire(b) }) }
+	return x
 }
 
 // run serves the subscription in a goroutine of its own, so that a client who does not read keeps only that from going on. It ends with the
@@ -161,7 +160,7 @@ func (x *subscriber) once(ctx context.Context) error {
 // newReader reads for the subscriber's user and tells the subscriber.
 func (x *subscriber) newReader() *reader {
 	return x.reader(x.user, x.list.used, &notifier{
-		send: x.hold, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
+		outbox: &x.outbox, target: x.list.GetPrefix().GetTarget(), origin: x.list.origin, values: valueEncoder{encoding: x.list.GetEncoding()},
 	})
 }
 
@@ -173,40 +172,21 @@ func (x *subscriber) committed(s *datastore.Snapshot) error {
 	}}}})
 }
 
-// hold takes a message that is sent with others, by flush at the latest.
-func (x *subscriber) hold(m encoded) error {
-	x.held, x.octets = append(x.held, m), x.octets+len(*m.octets)
-	if x.octets < batch {
-		return nil
-	}
-	return x.flush()
-}
-
-// flush sends what is held.
-func (x *subscriber) flush() error {
-	for _, m := range x.held {
-		if err := x.sendMsg(m); err != nil {
-			return err
-		}
-	}
-	x.held, x.octets = x.held[:0], 0
-	return nil
-}
-
 func (x *subscriber) sync() error {
 	return x.send(&gpb.SubscribeResponse{Response: &gpb.SubscribeResponse_SyncResponse{SyncResponse: true}})
 }
 
-// send sends a message after those that are held.
+// send sends a message after those that have been gathered.
 func (x *subscriber) send(resp *gpb.SubscribeResponse) error {
-	if err := x.flush(); err != nil {
+	if err := x.outbox.flush(); err != nil {
 		return err
 	}
-	return x.sendMsg(resp)
+	return x.sending(func() error { return x.stream.Send(resp) })
 }
 
-func (x *subscriber) sendMsg(m any) error {
+// sending counts what is sent, for who looks whether anything can be.
+func (x *subscriber) sending(send func() error) error {
 	x.sends.Add(1)
 	defer x.sends.Add(1)
-	return x.stream.SendMsg(m)
+	return send()
 }

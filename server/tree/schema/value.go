@@ -153,6 +153,9 @@ func (t *Type) Member(canonical string) *Type {
 		return t
 	}
 	for _, m := range t.Members {
+		if e := m.Resolved(); e.Base == Enumeration && !slices.ContainsFunc(e.Enums, func(known Enum) bool { return known.Name == canonical }) {
+			continue // most unions are of names and numbers; to say why a number is no name costs more than anything else here
+		}
 		if got, err := m.ParseCanonical(canonical); err == nil && got == canonical {
 			return m.Member(canonical)
 		}
