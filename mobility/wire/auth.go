@@ -89,10 +89,15 @@ func (a *Authenticator) Sign(mh []byte, careOf, home netip.Addr) error {
 	if err != nil {
 		return err
 	}
+	a.signAt(mh, at, careOf, home)
+	return nil
+}
+
+// signAt fills in the MN-HA option that begins at this octet.
+func (a *Authenticator) signAt(mh []byte, at int, careOf, home netip.Addr) {
 	data := mh[at+2:]
 	binary.BigEndian.PutUint32(data[1:], a.spi)
 	copy(data[authMAC:authLength], a.sum(mh[:at+2+authMAC], careOf, home))
-	return nil
 }
 
 // AppendSigned appends m to b like AppendBinary, with an MN-HA option in place of those that m has, and signs it. An
@@ -110,7 +115,12 @@ func (a *Authenticator) AppendSigned(b []byte, m Message, careOf, home netip.Add
 	if err != nil {
 		return b, err
 	}
-	if err := a.Sign(out[len(b):], careOf, home); err != nil {
+	mh := out[len(b):]
+	if f.came() == nil { // then the option stands at the end, and need not be looked for
+		a.signAt(mh, len(mh)-2-authLength, careOf, home)
+		return out, nil
+	}
+	if err := a.Sign(mh, careOf, home); err != nil {
 		return b, fmt.Errorf("sign %v: %w", m.Type(), err)
 	}
 	return out, nil
