@@ -146,6 +146,21 @@ func (b *Binding) Hold(change func(*Holding)) {
 	b.Holding = &h
 }
 
+// Gather returns the same with all its parts side by side in memory, where they were allocated one by one: in a large table each part is
+// a wait for memory, at every request that concerns the row.
+func (h *Holding) Gather() *Holding {
+	g := &struct {
+		Holding
+		prefix [1]netip.Prefix
+	}{Holding: *h}
+	octets := string(h.Node) + string(h.LinkID)
+	g.Node, g.LinkID = NodeID(octets[:len(h.Node)]), LinkID(octets[len(h.Node):])
+	if len(h.Prefixes) == 1 {
+		g.prefix[0], g.Prefixes = h.Prefixes[0], g.prefix[:]
+	}
+	return &g.Holding
+}
+
 // Tenant returns what the session belongs to; that of a MAG belongs to nobody.
 func (h *Holding) Tenant() (t Tenancy) {
 	if h.Tenancy != (unique.Handle[Tenancy]{}) {

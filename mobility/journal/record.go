@@ -120,6 +120,7 @@ func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Bin
 		o.bad = o.bad || tenant.Customer == ""
 	}
 	h.Tenancy = unique.Make(tenant)
+	r.Holding = h.Gather()
 	return r
 }
 

@@ -86,6 +86,9 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	if moved {
 		b.Install = mobility.InstallPending
 	}
+	if old == nil || old.Holding != b.Holding {
+		b.Holding = b.Holding.Gather()
+	}
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
 	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
@@ -119,8 +122,10 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		// The uplink key is ours to choose and stays for the life of the session (RFC 5845 section 3.3.2).
 		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
 	}
-	if address := cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b)); u.LinkLocal.Set && b.LinkLocal != address {
-		b.Hold(func(h *mobility.Holding) { h.LinkLocal = address })
+	if u.LinkLocal.Set {
+		if address := cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b)); b.LinkLocal != address {
+			b.Hold(func(h *mobility.Holding) { h.LinkLocal = address })
+		}
 	}
 	b.State = mobility.StateActive
 	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
