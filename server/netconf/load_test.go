@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mooring/dataplane"
 )
 
 // items makes configuration of n entries, each of more than 300 octets.
@@ -201,6 +203,32 @@ func TestSlowReader(t *testing.T) {
 	c.must("<kill-session><session-id>" + id(slow) + "</session-id></kill-session>")
 	if f.server.session(slow.id) != nil {
 		t.Error("the session lives")
+	}
+}
+
+// A client that asks for state and does not read it holds up neither those whose state it is nor commits.
+func TestSlowReaderOfState(t *testing.T) {
+	d := startDomain(t, `{`+anchorConfig+`}`)
+	const bindings, requests = 5_000, 20
+	for id := range bindings {
+		d.table.Put(bound(id+1, 0))
+	}
+	slow, c := d.dial(admin), d.dial(admin)
+	for i := range requests { // beyond what sockets buffer
+		slow.send(rpc(i, `<get><filter><pmipv6 `+lmaSpace+`/></filter></get>`))
+	}
+	x := d.server.session(slow.id)
+	d.until("it is being answered", func() bool { return x.count.in.Load() > 0 })
+	for id := range bindings {
+		d.table.Put(bound(id+1, 1))
+		d.table.Delete(dataplane.SessionID(id + 1))
+	}
+	c.must(edit(top("<name>a</name>")), commit, lockC, unlockC)
+	if got := c.rpc(`<get><filter><pmipv6 ` + lmaSpace + `><lma><name>lma1</name><bindings/></lma></pmipv6></filter></get>`); strings.Contains(got, "<binding>") {
+		t.Error("bindings that are gone are shown")
+	}
+	if n := x.count.in.Load(); n == requests {
+		t.Error("the session went through all its requests: the test proves nothing")
 	}
 }
 

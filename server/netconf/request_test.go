@@ -1,6 +1,8 @@
 package netconf
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -37,6 +39,29 @@ func TestDataUnderAnotherDefaultNamespace(t *testing.T) {
 	c.send(`<n:rpc xmlns="urn:example:traps" xmlns:n="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="1"><n:get-config><n:source><n:running/></n:source></n:get-config></n:rpc>`)
 	if got := c.read(); !strings.Contains(got, `<n:data><top><name>a</name></top></n:data>`) {
 		t.Errorf("got %s", got)
+	}
+}
+
+// The page for operators has the limits that hold, and a request may be as deep as it says, but no deeper.
+func TestLimitsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/netconf.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const depth = 100
+	l := Limits{}.orDefault()
+	want := fmt.Sprintf("There are limits to sessions (%d), logins at a time (%d), the time for a login (%.0f s) and until the hello (%.0f s), and the size (%d MiB) and depth (%d) of a request.",
+		l.Sessions, l.Logins, l.LoginTimeout.Seconds(), l.HelloTimeout.Seconds(), l.MessageSize>>20, depth)
+	if !strings.Contains(string(page), want) {
+		t.Errorf("the page lacks %q", want)
+	}
+	c := start(t, "", Limits{}).dial(admin)
+	for n, refused := range map[int]bool{depth: false, depth + 1: true} {
+		inner := n - len([]string{"rpc", "get", "filter"})
+		got := c.rpc(`<get><filter>` + strings.Repeat("<a>", inner) + strings.Repeat("</a>", inner) + `</filter></get>`)
+		if tooBig := said(t, got) == "rpc too-big"; tooBig != refused {
+			t.Errorf("%d elements inside each other: %s", n, got)
+		}
 	}
 }
 

@@ -192,24 +192,51 @@ func TestOnlyTheSubsystem(t *testing.T) {
 	channel(t, conn).must(discard)
 }
 
-// Whoever does not log in is turned away in time, and when too many try.
+// As many as may log in at a time are greeted; whoever else comes is turned away at once, and has a place when one of them is gone.
 func TestLoginLimits(t *testing.T) {
-	f := start(t, "", Limits{Logins: 2, LoginTimeout: 300 * time.Millisecond})
+	f := start(t, "", Limits{Logins: 2, LoginTimeout: time.Hour, Linger: shortPause})
 	addr := f.listen()
-	for range 3 { // the third finds no place
+	greeted := func() (net.Conn, bool) {
+		t.Helper()
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetReadDeadline(time.Now().Add(time.Minute))
+		n, err := conn.Read(make([]byte, len("SSH-2.0-")))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("somebody is neither greeted nor turned away")
+		}
+		return conn, n > 0
+	}
+	one, first := greeted()
+	_, second := greeted()
+	if _, third := greeted(); !first || !second || third {
+		t.Errorf("of three the server greets %t, %t and %t", first, second, third)
+	}
+	one.Close()
+	f.until("there is room", func() bool { return len(f.server.logins) == 1 })
+	if _, again := greeted(); !again {
+		t.Error("a place that is free again is not given")
+	}
+}
+
+// Whoever does not log in is sent away, however much he says.
+func TestLoginTimeout(t *testing.T) {
+	addr := start(t, "", Limits{LoginTimeout: 300 * time.Millisecond}).listen()
+	for _, says := range []string{"", "SSH-2.0-slow\r\n"} {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		defer func() {
-			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("the connection stays open")
-			}
-		}()
+		io.WriteString(conn, says)
+		conn.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%q: the connection stays open", says)
+		}
 	}
-	f.until("one is turned away", func() bool { return len(f.server.logins) == 2 })
 }
 
 // Whoever logs in and then wants nothing is sent away.
