@@ -57,6 +57,9 @@ type Profile struct {
 	Service Service
 	Anchor  string // the LMA that serves it; empty: any
 	Key     *Key
+
+	Customer   string // that it belongs to; empty: to whoever has the transport that it arrives by
+	NoCustomer bool   // it may not use the transport of a customer
 }
 
 // ProfileSource says where the profile of a binding was found.

@@ -16,6 +16,7 @@ import (
 type request struct {
 	now    time.Time
 	in     *mobility.Inbound
+	via    *transport // that it came by
 	update *wire.BindingUpdate
 	late   bool // it waited: what depends on the time was checked when it came
 
@@ -58,12 +59,12 @@ func isUnicast(a netip.Addr) bool {
 }
 
 // authenticate finds out who speaks: the node, its profile, the MAG and the key between us (RFC 4285; the nearest key counts:
-// the node's, the MAG's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
+// the node's, the MAG's, the customer's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
 func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	u := r.update
 	sender := r.peer
 	if sender == nil {
-		r.peer = m.peers[r.careOf]
+		r.peer = m.sender(r.via, r.careOf)
 	}
 	if u.MNID.Set {
 		r.profile, r.source = m.profileOf(u.MNID.Value)
@@ -72,7 +73,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	if key == nil {
 		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
-			m.drop(r.peer, mobility.DropNoKey)
+			r.via.drop(r.peer, mobility.DropNoKey)
 			return false
 		}
 		return true
@@ -82,9 +83,9 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	case err == nil || r.late:
 		return true
 	case errors.Is(err, wire.ErrNotAuthenticated):
-		m.drop(r.peer, mobility.DropUnauthenticated)
+		r.via.drop(r.peer, mobility.DropUnauthenticated)
 	case errors.Is(err, wire.ErrUnknownSPI):
-		m.drop(r.peer, mobility.DropNoKey)
+		r.via.drop(r.peer, mobility.DropNoKey)
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}
@@ -105,7 +106,7 @@ func (m *Machine) keyFor(r *request) *mobility.Key {
 	case configured != nil && configured.Key != nil:
 		return configured.Key
 	}
-	return m.cfg.Domain.Key
+	return m.key(r.via)
 }
 
 func (m *Machine) authenticator(key *mobility.Key) *wire.Authenticator {
@@ -160,8 +161,13 @@ func (m *Machine) check(r *request) wire.Status {
 		return wire.StatusProxyRegNotEnabled
 	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
 		return wire.StatusNotLMAForThisMN
+	case !r.via.serves(r.profile):
+		return wire.StatusProhibited
 	}
 	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
+	if len(m.customers) > 0 { // a node of another customer may be called the same
+		r.sessions = slices.DeleteFunc(r.sessions, func(b *mobility.Binding) bool { return !r.via.owns(b) })
+	}
 	if status := m.checkOrder(r); status != wire.StatusAccepted {
 		return status
 	}

@@ -25,7 +25,7 @@ func (m *Machine) accept(r *request, b *mobility.Binding, out *mobility.Effects)
 	}
 	d := out.Send[before]
 	d.Octets = bytes.Clone(d.Octets)
-	m.unsent[b.ID] = withheld{d, status, m.countedFor(r.peer)}
+	m.unsent[b.ID] = withheld{d, status, r.via.counted(r.peer)}
 	out.Send = out.Send[:before]
 }
 
@@ -65,7 +65,7 @@ func (m *Machine) refuse(r *request, status wire.Status, out *mobility.Effects) 
 // answer sends the Proxy Binding Acknowledgement. b is nil in a refusal.
 func (m *Machine) answer(r *request, status wire.Status, b *mobility.Binding, lifetime wire.Lifetime, out *mobility.Effects) {
 	if m.compose(r, status, b, lifetime, out) {
-		m.countedFor(r.peer).PBASent.Add(status)
+		r.via.counted(r.peer).PBASent.Add(status)
 	}
 }
 
@@ -97,10 +97,10 @@ func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, l
 	r.sign.Home = r.hash.Home(ack.HNPs)
 	// What cannot be encoded is what the request said; then there is no answer to give.
 	if err := out.Message(r.in.To, r.in.From, ack, r.sign, m.marking(r.peer).Answer(r.in.CodePoint)); err != nil {
-		m.drop(r.peer, mobility.DropMalformed)
+		r.via.drop(r.peer, mobility.DropMalformed)
 		return false
 	}
-	out.Send[len(out.Send)-1].Unsent = &m.countedFor(r.peer).PBAUnsent
+	out.Send[len(out.Send)-1].Unsent = &r.via.counted(r.peer).PBAUnsent
 	return true
 }
 
@@ -159,7 +159,7 @@ func echo(u *wire.BindingUpdate, status wire.Status, ack *wire.BindingAck) {
 // homeStatus says in the terms of the IPv4 Home Address Reply option why a request was refused (RFC 5844 section 3.3.2).
 func homeStatus(status wire.Status) wire.HoAStatus {
 	switch status {
-	case wire.StatusNotAuthorizedForIPv4, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusProhibited:
+	case wire.StatusNotAuthorizedForIPv4, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusNotAuthorizedForDMNP, wire.StatusProhibited:
 		return wire.HoAProhibited
 	}
 	return wire.HoAReasonUnspecified

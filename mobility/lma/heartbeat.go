@@ -10,11 +10,11 @@ import (
 )
 
 // heartbeat answers a request, or takes in an answer (RFC 5847 section 3).
-func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heartbeat, out *mobility.Effects) {
-	p := m.speaker(in.From.Addr)
-	sign := m.peerSignature(p, in.From.Addr.Addr())
+func (m *Machine) heartbeat(now time.Time, via *transport, in *mobility.Inbound, msg *wire.Heartbeat, out *mobility.Effects) {
+	p := via.speaker(in.From.Addr)
+	sign := m.peerSignature(via, p, in.From.Addr.Addr())
 	if !isUnicast(in.From.Addr.Addr()) || !mobility.Authentic(sign, in, msg.Auth) {
-		m.drop(p, mobility.DropHeartbeat)
+		via.drop(p, mobility.DropHeartbeat)
 		return
 	}
 	if msg.Flags&wire.HeartbeatR == 0 {
@@ -25,12 +25,12 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 		return
 	}
 	if p == nil {
-		m.drop(p, mobility.DropHeartbeat)
+		via.drop(p, mobility.DropHeartbeat)
 		return
 	}
 	told, expected := m.beats.Response(now, &p.beat, msg)
 	if !expected {
-		m.drop(p, mobility.DropHeartbeat)
+		via.drop(p, mobility.DropHeartbeat)
 	}
 	if told.Up {
 		out.Events = append(out.Events, m.pathEvent(mobility.PathUp, p, p.bindings))
@@ -41,16 +41,16 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 }
 
 // bindingError takes in that a peer does not know a message (RFC 6275 section 9.3.3).
-func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError, out *mobility.Effects) {
-	p := m.speaker(in.From.Addr)
+func (m *Machine) bindingError(now time.Time, via *transport, in *mobility.Inbound, msg *wire.BindingError, out *mobility.Effects) {
+	p := via.speaker(in.From.Addr)
 	if p == nil || msg.Status != wire.BindingErrorUnknownType {
-		m.drop(p, mobility.DropUnexpected)
+		via.drop(p, mobility.DropUnexpected)
 		return
 	}
 	given := m.revocations.RemoveTo(in.From)
 	p.deaf = p.deaf || len(given) > 0
 	if !m.beats.NotUnderstood(now, &p.beat) && len(given) == 0 {
-		m.drop(p, mobility.DropUnexpected)
+		via.drop(p, mobility.DropUnexpected)
 	}
 	for _, r := range given {
 		m.revoked(now, r, out)
@@ -62,7 +62,7 @@ func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.Bi
 func (m *Machine) lost(now time.Time, p *peer, before time.Time, out *mobility.Effects) {
 	var gone []*mobility.Binding
 	for b := range m.table.All() {
-		if ends := b.Ends.Value(); m.peerAt(ends.Remote.Addr(), ends.CareOf) == p && b.Updated <= mobility.At(before) {
+		if ends := b.Ends.Value(); m.peerOf(&ends) == p && b.Updated <= mobility.At(before) {
 			gone = append(gone, b)
 		}
 	}
@@ -70,7 +70,7 @@ func (m *Machine) lost(now time.Time, p *peer, before time.Time, out *mobility.E
 	out.Events = append(out.Events, m.pathEvent(mobility.PeerRestarted, p, len(gone)))
 	for _, b := range gone {
 		m.end(now, b, mobility.PeerLost, out)
-		m.resume(now, b.Node, out)
+		m.resume(now, b, out)
 	}
 }
 
@@ -81,8 +81,8 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 		if down {
 			out.Events = append(out.Events, m.pathEvent(mobility.PathDown, p, p.bindings))
 		}
-		if from, to, ok := m.way(p); send && ok {
-			m.sendHeartbeat(from, to, &wire.Heartbeat{Seq: seq}, m.peerSignature(p, p.addr), m.marking(p).CodePoint, out)
+		if from, to, ok := p.way(); send && ok {
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Seq: seq}, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint, out)
 		}
 	}
 }
@@ -90,10 +90,10 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 // AnnounceRestart tells the configured MAGs that the anchor has lost its bindings, so that they register anew (RFC 5847 section 3.2).
 func (m *Machine) AnnounceRestart(out *mobility.Effects) {
 	for _, addr := range m.peerAddresses() {
-		p := m.peers[addr]
-		if from, to, ok := m.way(p); ok {
+		p := m.own.peers[addr]
+		if from, to, ok := p.way(); ok {
 			flags := wire.HeartbeatU | wire.HeartbeatR
-			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p, p.addr), m.marking(p).CodePoint, out)
+			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint, out)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat,
 
 // watch lets the path to a MAG be watched while there is a reason for it.
 func (m *Machine) watch(now time.Time, p *peer) {
-	h := m.cfg.Heartbeat
+	h := m.beating(p.via)
 	p.beat.Owner = p
 	if h.Interval > 0 && p.usable && (p.bindings > 0 || h.Idle && p.cfg != nil) {
 		m.beats.Watch(now, &p.beat, h)
@@ -120,34 +120,33 @@ func (m *Machine) watch(now time.Time, p *peer) {
 // forget lets a MAG go.
 func (m *Machine) forget(now time.Time, p *peer) {
 	m.beats.Ignore(now, &p.beat)
-	delete(m.peers, p.addr)
-	delete(m.translated, p.remote)
+	delete(p.via.peers, p.addr)
+	delete(p.via.translated, p.remote)
 }
 
 // speaker finds the MAG that sends from an address: its own, or the one that a translator made of it.
-func (m *Machine) speaker(from netip.AddrPort) *peer {
-	if p := m.peers[from.Addr()]; p != nil {
+func (t *transport) speaker(from netip.AddrPort) *peer {
+	if p := t.peers[from.Addr()]; p != nil {
 		return p
 	}
-	return m.translated[from]
+	return t.translated[from]
 }
 
 // way says from where to where signalling to a MAG goes, if it has an address of ours to come from.
-func (m *Machine) way(p *peer) (from, to mobility.Endpoint, ok bool) {
-	to.Addr = p.remote
+func (p *peer) way() (from, to mobility.Endpoint, ok bool) {
+	to = p.via.at(p.remote)
 	if !to.Addr.IsValid() {
 		to.Addr = netip.AddrPortFrom(p.addr, controlPort(p.addr))
 	}
 	local := p.local
-	if !slices.Contains(m.cfg.Addresses, local) {
-		i := slices.IndexFunc(m.cfg.Addresses, func(a netip.Addr) bool { return a.Is4() == p.addr.Is4() })
+	if !slices.Contains(p.via.addresses, local) {
+		i := slices.IndexFunc(p.via.addresses, func(a netip.Addr) bool { return a.Is4() == p.addr.Is4() })
 		if i < 0 {
 			return from, to, false
 		}
-		local = m.cfg.Addresses[i]
+		local = p.via.addresses[i]
 	}
-	from.Addr = netip.AddrPortFrom(local, controlPort(local))
-	return from, to, true
+	return p.via.at(netip.AddrPortFrom(local, controlPort(local))), to, true
 }
 
 // controlPort is the port of signalling to or from an address: over IPv6 there is none.
@@ -158,10 +157,10 @@ func controlPort(a netip.Addr) uint16 {
 	return 0
 }
 
-// peerSignature is how messages that are not about one node are authenticated: with the key of the MAG or the domain, unless that is for
+// peerSignature is how messages that are not about one node are authenticated: with the key of the MAG, the customer or the domain, unless that is for
 // registrations only (decisions 13 and 44 of the project's notes on RFC 4285).
-func (m *Machine) peerSignature(p *peer, careOf netip.Addr) mobility.Signature {
-	key := m.cfg.Domain.Key
+func (m *Machine) peerSignature(via *transport, p *peer, careOf netip.Addr) mobility.Signature {
+	key := m.key(via)
 	if p != nil {
 		if p.cfg != nil && p.cfg.Key != nil {
 			key = p.cfg.Key
@@ -184,13 +183,13 @@ func (m *Machine) marking(p *peer) mobility.Marking {
 
 // pathEvent is an event of the path to a MAG.
 func (m *Machine) pathEvent(kind mobility.EventKind, p *peer, bindings int) mobility.Event {
-	from, to, _ := m.way(p)
+	from, to, _ := p.way()
 	return mobility.Event{Kind: kind, Peer: to.Addr, Path: &mobility.PathEvent{Peer: p.name(), Local: from.Addr.Addr(), Bindings: bindings}}
 }
 
 // peerAddresses lists the addresses of the configured MAGs in order.
 func (m *Machine) peerAddresses() (list []netip.Addr) {
-	for addr, p := range m.peers {
+	for addr, p := range m.own.peers {
 		if p.cfg != nil {
 			list = append(list, addr)
 		}

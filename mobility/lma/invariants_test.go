@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -296,7 +297,7 @@ func (w *world) check() {
 	if len(w.sessions) != w.table.Len() || w.table.Len() > int(w.cfg.MaxBindings) {
 		w.t.Fatalf("%d bindings, %d sessions, at most %d are allowed", w.table.Len(), len(w.sessions), w.cfg.MaxBindings)
 	}
-	usage := w.networks["net1"].pools.Usage()
+	usage := w.networks[unique.Make(mobility.Tenancy{Network: "net1"})].pools.Usage()
 	if usage[0].Used != homes || usage[1].Used != prefixes {
 		w.t.Fatalf("bindings hold %d home addresses and %d prefixes, the pools count %+v", homes, prefixes, usage)
 	}

@@ -1,7 +1,7 @@
 package lma
 
 import (
-	"net/netip"
+	"maps"
 	"slices"
 	"time"
 	"unique"
@@ -10,7 +10,6 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/binding"
 	"mooring/mobility/heartbeat"
-	"mooring/mobility/pool"
 	"mooring/mobility/revocation"
 	"mooring/mobility/wire"
 )
@@ -20,10 +19,11 @@ type Machine struct {
 	cfg      *mobility.LMA
 	table    *binding.Table
 	stats    mobility.Statistics
-	networks map[string]*network
-	peers    map[netip.Addr]*peer
-	// translated are the MAGs that sent from an address that is not theirs, by that.
-	translated map[netip.AddrPort]*peer
+	networks networks
+	// own is where the MAGs are that speak to an address of the anchor itself; transports has it, too, under these addresses.
+	own        *transport
+	transports map[mobility.VRFAddr]*transport // empty while there are no customers: then own is the only one
+	customers  map[string]*customer
 	beats      heartbeat.Monitor[*peer]
 	// revocations are the indications that MAGs have not acknowledged.
 	revocations revocation.Queue
@@ -41,11 +41,6 @@ type Machine struct {
 	unstorable bool // nothing can be stored
 }
 
-type network struct {
-	cfg   *mobility.Network
-	pools *pool.Set
-}
-
 var nameless = unique.Make("")
 
 // New returns the anchor that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart counter
@@ -55,14 +50,12 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32
 		cfg:      cfg,
 		table:    table,
 		stats:    mobility.Statistics{Began: now},
-		networks: map[string]*network{},
-		peers:    map[netip.Addr]*peer{},
 		restarts: restarts,
 		unsent:   map[dataplane.SessionID]withheld{},
-
-		translated: map[netip.AddrPort]*peer{},
 	}
+	m.own = newTransport("", nil, &m.stats)
 	m.configureNetworks()
+	m.configureCustomers(now)
 	m.configurePeers(now, &mobility.LMA{Domain: cfg.Domain})
 	return m
 }
@@ -72,42 +65,47 @@ func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
 
 // Receive takes in a message that was sent to one of the anchor's addresses.
 func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
-	sender := m.peers[in.From.Addr.Addr()]
+	via := m.transportAt(in.To.VRF, in.To.Addr.Addr())
+	if via == nil {
+		m.stats.Dropped[mobility.DropUnexpected].Add(1)
+		return
+	}
+	sender := m.sender(via, in.From.Addr.Addr())
 	if in.Err != nil {
-		m.drop(sender, mobility.ReasonOf(in.Err))
+		via.drop(sender, mobility.ReasonOf(in.Err))
 		return
 	}
 	update, ok := in.Message.(*wire.BindingUpdate)
 	if !ok {
-		m.receiveOther(now, in, out)
+		m.receiveOther(now, via, in, out)
 		return
 	}
 	r := &m.request
-	*r = request{now: now, in: in, update: update, careOf: careOf(in, update), peer: sender, sessions: r.sessions[:0]}
+	*r = request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: sender, sessions: r.sessions[:0]}
 	switch {
 	case update.Flags&wire.UpdateP == 0:
-		m.drop(sender, mobility.DropNotProxy)
+		via.drop(sender, mobility.DropNotProxy)
 	case !isUnicast(r.careOf):
-		m.drop(sender, mobility.DropMalformed)
+		via.drop(sender, mobility.DropMalformed)
 	case m.authenticate(r, out) && m.admit(r, out):
 		m.decide(r, out)
 	}
-	m.countedFor(r.peer).PBUReceived.Add(1) // now it is known who sent it
+	via.counted(r.peer).PBUReceived.Add(1) // now it is known who sent it
 }
 
 // receiveOther takes in what is no Binding Update.
-func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
+func (m *Machine) receiveOther(now time.Time, via *transport, in *mobility.Inbound, out *mobility.Effects) {
 	switch msg := in.Message.(type) {
 	case *wire.Heartbeat:
-		m.heartbeat(now, in, msg, out)
+		m.heartbeat(now, via, in, msg, out)
 	case *wire.Revocation:
-		m.revokedBy(now, in, msg, out)
+		m.revokedBy(now, via, in, msg, out)
 	case *wire.RevocationAck:
-		m.revocationAck(now, in, msg, out)
+		m.revocationAck(now, via, in, msg, out)
 	case *wire.BindingError:
-		m.bindingError(now, in, msg, out)
+		m.bindingError(now, via, in, msg, out)
 	default:
-		m.drop(m.speaker(in.From.Addr), mobility.DropUnexpected)
+		via.drop(via.speaker(in.From.Addr), mobility.DropUnexpected)
 	}
 }
 
@@ -120,14 +118,14 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 	case found.wait && m.waiting.hold(r, m.cfg.CreateWait):
 		m.askWhere(r.now, found.binding, out)
 	case found.wait:
-		m.drop(r.peer, mobility.DropOverload)
+		r.via.drop(r.peer, mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
-		m.drop(r.peer, mobility.DropNoSession)
+		r.via.drop(r.peer, mobility.DropNoSession)
 	case found.binding == nil:
 		m.register(r, out)
 	case r.update.Lifetime == 0:
 		m.deregister(r, found.binding, out)
-	case m.revocations.Of(found.binding.ID) != nil && found.binding.Ends.Value().CareOf == r.careOf:
+	case m.revocations.Of(found.binding.ID) != nil && r.fromMAGOf(found.binding):
 		m.refuse(r, wire.StatusProhibited, out) // it is told to end it; a node that moves is not concerned
 	default:
 		m.extend(r, found.binding, out)
@@ -173,7 +171,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 			reason = mobility.Deregistered
 		}
 		m.end(now, b, reason, out)
-		m.resume(now, b.Node, out)
+		m.resume(now, b, out)
 	}
 	for held := m.waiting.due(now); held != nil; held = m.waiting.due(now) {
 		m.replay(now, held, out)
@@ -188,22 +186,29 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	was := m.cfg
 	m.cfg = cfg
 	rebuilt := m.configureNetworks()
-	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) {
+	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) || !maps.Equal(cfg.Customers, was.Customers) {
 		m.reviewBindings(now, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
 	}
+	m.configureCustomers(now)
 	m.configurePeers(now, was)
 }
 
-func (m *Machine) reviewBindings(now time.Time, rebuilt map[string]bool, resized bool, out *mobility.Effects) {
+func (m *Machine) reviewBindings(now time.Time, rebuilt tenancies, resized bool, out *mobility.Effects) {
 	for b := range m.table.All() {
 		switch {
-		case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), rebuilt[b.Tenant().Network] && !m.reserve(b):
+		case !m.stands(b), rebuilt[b.Tenancy] && !m.reserve(b):
 			m.takeLeave(now, b, wire.TriggerAdministrative, out)
 			m.end(now, b, mobility.Unconfigured, out)
 		case resized:
 			out.Sessions = append(out.Sessions, m.session(b))
 		}
 	}
+}
+
+// stands says whether the address that a binding leads to is still of its customer, if any.
+func (m *Machine) stands(b *mobility.Binding) bool {
+	ends := b.Ends.Value()
+	return m.listens(ends.Tunnel.VRF, ends.Local, b.Tenant().Customer)
 }
 
 // Close ends every binding, because the anchor is no more.
@@ -224,44 +229,3 @@ func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Eff
 	m.revoke(now, b, mobility.Cleared, out)
 	return true
 }
-
-// Networks yields the usage of the pools of each network.
-func (m *Machine) Networks(yield func(network string, pools []pool.Usage) bool) {
-	for name, n := range m.networks {
-		if !yield(name, n.pools.Usage()) {
-			return
-		}
-	}
-}
-
-// LowerMarks makes the high-water marks of all pools begin anew with what is used now.
-func (m *Machine) LowerMarks() {
-	for _, n := range m.networks {
-		n.pools.LowerMarks()
-	}
-}
-
-// configureNetworks makes pools for the networks of the configuration and keeps those of which nothing changed. It returns
-// the names of the networks whose pools know of no binding: the new ones and those that are gone.
-func (m *Machine) configureNetworks() (rebuilt map[string]bool) {
-	old := m.networks
-	m.networks, rebuilt = make(map[string]*network, len(m.cfg.Networks)), map[string]bool{}
-	for name, cfg := range m.cfg.Networks {
-		if n := old[name]; n != nil && slices.Equal(n.cfg.Pools, cfg.Pools) {
-			m.networks[name] = n
-			continue
-		}
-		rebuilt[name] = true
-		// A pool that makes no sense is not in the set, and the translator has refused it before.
-		pools, _ := pool.NewSet(cfg)
-		m.networks[name] = &network{cfg: cfg, pools: pools}
-	}
-	for name := range old {
-		if m.networks[name] == nil {
-			rebuilt[name] = true
-		}
-	}
-	return rebuilt
-}
-
-func (m *Machine) drop(from *peer, why mobility.DropReason) { m.countedFor(from).Dropped[why].Add(1) }

@@ -37,7 +37,7 @@ func (m *Machine) lookupByPrefix(r *request) match {
 		case b == nil:
 			continue
 		case !r.isNode(b):
-			return match{refused: wire.StatusNotAuthorizedForHNP}
+			return match{refused: m.foreign(r)}
 		case !r.namesPrefixesOf(b):
 			return match{refused: wire.StatusPrefixSetMismatch}
 		}
@@ -65,7 +65,7 @@ func (m *Machine) holder(r *request, p netip.Prefix) *mobility.Binding {
 			return b
 		}
 	}
-	return m.table.ByPrefix("", p)
+	return m.table.ByPrefix(r.vrf(), p)
 }
 
 // sameSession decides whether a request that names addresses of b means b, or wants a session beside it.
@@ -76,7 +76,7 @@ func (m *Machine) sameSession(r *request, b *mobility.Binding) match {
 	case r.sameInterface(b),
 		u.Handoff.Value == wire.HandoffBetweenInterfaces,
 		r.linkID() == nil && b.LinkID == "" && sameAccess && u.Handoff.Value == wire.HandoffBetweenMAGs,
-		r.careOf == b.Ends.Value().CareOf && sameAccess:
+		sameAccess && r.fromMAGOf(b):
 		return match{binding: b}
 	}
 	return match{}
@@ -125,7 +125,30 @@ func (m *Machine) onlySession(r *request, b *mobility.Binding) match {
 
 func (r *request) isNode(b *mobility.Binding) bool {
 	id := r.update.MNID.Value
-	return len(b.Node) == 1+len(id.ID) && b.Node[0] == id.Subtype && string(b.Node[1:]) == string(id.ID)
+	return r.via.owns(b) && len(b.Node) == 1+len(id.ID) && b.Node[0] == id.Subtype && string(b.Node[1:]) == string(id.ID)
+}
+
+// vrf is where the addresses live that the request is about.
+func (r *request) vrf() string {
+	if r.via.customer == nil {
+		return ""
+	}
+	return r.via.customer.cfg.VRF
+}
+
+// foreign is the status for home network prefixes that another node has: it is not entitled to them (RFC 5213 section 5.4.1.1), or where whoever asks
+// first is entitled, it comes late (feature MLL-08).
+func (m *Machine) foreign(r *request) wire.Status {
+	if c := r.via.customer; c != nil && c.cfg.Unauthorized {
+		return wire.StatusDMNPInUse
+	}
+	return wire.StatusNotAuthorizedForHNP
+}
+
+// fromMAGOf says whether the request comes from where the binding leads to.
+func (r *request) fromMAGOf(b *mobility.Binding) bool {
+	ends := b.Ends.Value()
+	return ends.CareOf == r.careOf && ends.Tunnel.VRF == r.in.To.VRF
 }
 
 // sameInterface says whether the request names the interface of the binding.

@@ -17,7 +17,7 @@ func (m *Machine) checkOrder(r *request) wire.Status {
 	switch {
 	case b == nil:
 		return wire.StatusAccepted
-	case r.update.Timestamp.Set && b.Ends.Value().CareOf != r.careOf:
+	case r.update.Timestamp.Set && !r.fromMAGOf(b):
 		return wire.StatusAccepted // another MAG counts from another number
 	case !newer(r.update.Seq, b.Sequence):
 		return wire.StatusSequenceOutOfWindow

@@ -13,6 +13,7 @@ import (
 
 // peer is a MAG: one of the configuration, or one that was learned from its signalling.
 type peer struct {
+	via      *transport
 	cfg      *mobility.Peer // nil: learned
 	addr     netip.Addr
 	remote   netip.AddrPort // where the last accepted PBU came from: behind a translator, the translator's
@@ -43,17 +44,11 @@ func (p *peer) name() string {
 	return p.cfg.Name
 }
 
-// countedFor returns what counts the signalling of a MAG, and of the anchor as a whole; of a MAG that is not known, the latter.
-func (m *Machine) countedFor(p *peer) *mobility.Statistics {
-	if p == nil {
-		return &m.stats
-	}
-	return p.stats
-}
-
 // PeerState describes a MAG to an operator, at one of its addresses.
 type PeerState struct {
 	Address    netip.Addr
+	VRF        string         // that it is reached in; empty: the default one
+	Customer   string         // by whose transport; empty: by none
 	Name       string         // empty: learned
 	Remote     netip.AddrPort // where its last accepted PBU came from; the port is 0 over IPv6
 	Bindings   int
@@ -66,8 +61,8 @@ type PeerState struct {
 
 // Peers yields the MAGs: the configured ones and those that were learned.
 func (m *Machine) Peers(yield func(PeerState) bool) {
-	for _, p := range m.peers {
-		if !yield(PeerState{p.addr, p.name(), p.remote, p.bindings, p.since, p.last, p.changed, p.stats, p.beat.State}) {
+	for p := range m.everyPeer {
+		if !yield(PeerState{p.addr, p.via.vrf, p.via.customer.name(), p.name(), p.remote, p.bindings, p.since, p.last, p.changed, p.stats, p.beat.State}) {
 			return
 		}
 	}
@@ -90,7 +85,7 @@ func (m *Machine) configurePeers(now time.Time, was *mobility.LMA) {
 		}
 	}
 	if m.cfg.Domain.Transport != was.Domain.Transport || m.cfg.Heartbeat != was.Heartbeat {
-		for _, p := range m.peers {
+		for p := range m.everyPeer {
 			p.setUsable(now, p.cfg == nil || p.cfg.Usable(m.cfg.Domain))
 			m.watch(now, p)
 		}
@@ -100,14 +95,19 @@ func (m *Machine) configurePeers(now time.Time, was *mobility.LMA) {
 // disown takes their addresses from the MAGs that change. It returns what is at these, and the counters by name.
 func (m *Machine) disown(changes []trie.Change[*mobility.Peer]) (left []*peer, counted map[string]*mobility.Statistics) {
 	counted = map[string]*mobility.Statistics{}
-	for _, change := range changes {
-		if change.Old == nil {
-			continue
-		}
-		for _, addr := range change.Old.Addresses {
-			if p := m.peers[addr]; p != nil && p.cfg == change.Old {
-				counted[p.cfg.Name], p.cfg = p.stats, nil
-				left = append(left, p)
+	for t := range m.everyTransport {
+		for _, change := range changes {
+			if change.Old == nil {
+				continue
+			}
+			for _, addr := range change.Old.Addresses {
+				if p := t.peers[addr]; p != nil && p.cfg == change.Old {
+					if t == m.own {
+						counted[p.cfg.Name] = p.stats
+					}
+					p.cfg = nil
+					left = append(left, p)
+				}
 			}
 		}
 	}
@@ -121,14 +121,23 @@ func (m *Machine) configurePeer(now time.Time, cfg *mobility.Peer, stats *mobili
 	}
 	usable := cfg.Usable(m.cfg.Domain)
 	for _, addr := range cfg.Addresses {
-		p := m.peers[addr]
+		p := m.own.peers[addr]
 		if p == nil {
-			p = &peer{addr: addr, usable: usable, changed: now}
-			m.peers[addr] = p
+			p = &peer{via: m.own, addr: addr, usable: usable, changed: now}
+			m.own.peers[addr] = p
 		}
 		p.cfg, p.stats = cfg, stats
 		p.setUsable(now, usable)
 		m.watch(now, p)
+		for _, c := range m.customers {
+			for _, t := range c.transports {
+				if p := t.peers[addr]; p != nil {
+					p.cfg = cfg
+					p.setUsable(now, usable)
+					m.watch(now, p)
+				}
+			}
+		}
 	}
 }
 
@@ -138,7 +147,7 @@ func (m *Machine) abandon(now time.Time, p *peer) {
 		m.forget(now, p)
 		return
 	}
-	p.stats = m.stats.Part(now)
+	p.stats = p.via.stats.Part(now)
 	p.setUsable(now, true)
 	m.watch(now, p)
 }
@@ -151,11 +160,11 @@ func (p *peer) setUsable(now time.Time, usable bool) {
 
 // peerAt finds the MAG that signals from one address and states another, or nil. The two differ behind a NAT and where the MAG
 // has an Alternate Care-of Address.
-func (m *Machine) peerAt(source, careOf netip.Addr) *peer {
-	if p := m.peers[source]; p != nil {
+func (t *transport) peerAt(source, careOf netip.Addr) *peer {
+	if p := t.peers[source]; p != nil {
 		return p
 	}
-	return m.peers[careOf]
+	return t.peers[careOf]
 }
 
 // mayServe says whether the MAG may register nodes: a configured one, or any where they are learned. A learned MAG may not go
@@ -165,31 +174,31 @@ func (m *Machine) mayServe(p *peer) bool { return m.cfg.LearnPeers || p != nil &
 // meet notes an accepted request of a MAG, and learns the MAG by it.
 func (m *Machine) meet(r *request, out *mobility.Effects) {
 	if r.peer == nil {
-		r.peer = &peer{addr: r.in.From.Addr.Addr(), usable: true, stats: m.stats.Part(r.now)}
-		m.peers[r.peer.addr] = r.peer
+		r.peer = &peer{via: r.via, addr: r.in.From.Addr.Addr(), usable: true, stats: r.via.stats.Part(r.now)}
+		r.via.peers[r.peer.addr] = r.peer
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.PeerLearned, Peer: r.in.From.Addr})
 	}
 	if r.peer.since.IsZero() {
 		r.peer.since = r.now
 	}
 	if r.peer.remote != r.in.From.Addr {
-		m.translate(r.peer, r.in.From.Addr)
+		r.peer.translate(r.in.From.Addr)
 	}
 	r.peer.local, r.peer.stated, r.peer.last = r.in.To.Addr.Addr(), r.careOf, r.now
 }
 
 // translate notes where a MAG sends from.
-func (m *Machine) translate(p *peer, remote netip.AddrPort) {
-	delete(m.translated, p.remote)
+func (p *peer) translate(remote netip.AddrPort) {
+	delete(p.via.translated, p.remote)
 	p.remote = remote
 	if remote.Addr() != p.addr {
-		m.translated[remote] = p
+		p.via.translated[remote] = p
 	}
 }
 
 // count adds n to the bindings of a MAG; a learned MAG is forgotten with its last one.
 func (m *Machine) count(now time.Time, ends mobility.Ends, n int) {
-	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	p := m.peerOf(&ends)
 	if p == nil {
 		return
 	}

@@ -87,7 +87,7 @@ func (w *world) edited() *mobility.LMA {
 
 func (w *world) known() map[netip.Addr]peer {
 	all := map[netip.Addr]peer{}
-	for addr, p := range w.peers {
+	for addr, p := range w.own.peers {
 		is := *p
 		is.beat.Owner = nil // it would differ, and tell nothing
 		all[addr] = is
@@ -104,7 +104,7 @@ func (w *world) rebuilt(before map[netip.Addr]peer) (want map[netip.Addr]peer, k
 	}
 	for _, cfg := range w.cfg.Peers.All() {
 		for _, addr := range cfg.Addresses {
-			want[addr] = peer{cfg: cfg, addr: addr, usable: cfg.Usable(w.cfg.Domain), changed: w.now, stats: counted[cfg.Name]}
+			want[addr] = peer{via: w.own, cfg: cfg, addr: addr, usable: cfg.Usable(w.cfg.Domain), changed: w.now, stats: counted[cfg.Name]}
 		}
 	}
 	for addr, was := range before {
@@ -113,7 +113,7 @@ func (w *world) rebuilt(before map[netip.Addr]peer) (want map[netip.Addr]peer, k
 			if was.bindings == 0 {
 				continue
 			}
-			is = peer{addr: addr, usable: true, changed: w.now}
+			is = peer{via: w.own, addr: addr, usable: true, changed: w.now}
 			if was.cfg == nil {
 				is.stats = was.stats
 			} else {
@@ -155,11 +155,11 @@ func (w *world) compare(want, before map[netip.Addr]peer) {
 			w.t.Fatalf("%v is %+v, want %+v", addr, is, expected)
 		}
 	}
-	if len(w.peers) != len(want) {
-		w.t.Fatalf("%d addresses are known, want %d", len(w.peers), len(want))
+	if len(w.own.peers) != len(want) {
+		w.t.Fatalf("%d addresses are known, want %d", len(w.own.peers), len(want))
 	}
-	for addr, p := range New(w.now, w.cfg, binding.New(), 0).peers {
-		if is := w.peers[addr]; is == nil || is.cfg != p.cfg || is.usable != p.usable {
+	for addr, p := range New(w.now, w.cfg, binding.New(), 0).own.peers {
+		if is := w.own.peers[addr]; is == nil || is.cfg != p.cfg || is.usable != p.usable {
 			w.t.Fatalf("%v is %+v, at a fresh anchor %+v", addr, is, p)
 		}
 	}
@@ -193,7 +193,7 @@ func TestOneMAGOfManyAllocatesLittle(t *testing.T) {
 			t.Errorf("%d MAGs: a change of one takes %v allocations, want at most %d", n, got, limit)
 		}
 		m.Reconfigure(time.Time{}, other, &out)
-		if got := m.peers[differs.Addresses[0]].cfg; got != differs {
+		if got := m.own.peers[differs.Addresses[0]].cfg; got != differs {
 			t.Errorf("the MAG is %+v, want %+v", got, differs)
 		}
 	}

@@ -1,7 +1,6 @@
 package lma
 
 import (
-	"slices"
 	"time"
 
 	"mooring/dataplane"
@@ -29,6 +28,7 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 		m.table.Put(b)
 		m.table.SetAlarm(b.ID, b.Expires.Time())
 		m.count(now, b.Ends.Value(), +1)
+		m.countTenant(b, +1)
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
 }
@@ -41,7 +41,7 @@ func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReaso
 		return mobility.Deregistered
 	case !b.Expires.Time().After(now):
 		return mobility.Expired
-	case !slices.Contains(m.cfg.Addresses, b.Ends.Value().Local), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
+	case !m.stands(b), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
 		return mobility.Unconfigured
 	case !m.claim(b):
 		return mobility.Unconfigured
@@ -51,7 +51,7 @@ func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReaso
 
 // claim takes all addresses of a binding from the pools, or none.
 func (m *Machine) claim(b *mobility.Binding) bool {
-	network := m.networks[b.Tenant().Network]
+	network := m.networks[b.Tenancy]
 	if network == nil {
 		return false
 	}
@@ -64,7 +64,7 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 	if !b.Home.IsValid() {
 		return true
 	}
-	if _, _, err := network.pools.ReserveHome(b.Home.Addr()); err != nil {
+	if _, _, err := network.pools.ReserveHome(b.Home); err != nil {
 		m.takeBack(new(mobility.Holding), &mobility.Holding{Tenancy: b.Tenancy, Prefixes: b.Prefixes})
 		return false
 	}
@@ -74,17 +74,21 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 // meetAgain makes the MAG of a restored binding known, where it is not configured.
 func (m *Machine) meetAgain(now time.Time, b *mobility.Binding) {
 	ends := b.Ends.Value()
-	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	via := m.transportOf(&ends)
+	p := m.sender(via, ends.Remote.Addr())
 	if p == nil {
-		p = &peer{addr: ends.Remote.Addr(), usable: true, stats: m.stats.Part(now)}
-		m.peers[p.addr] = p
+		p = m.sender(via, ends.CareOf)
+	}
+	if p == nil {
+		p = &peer{via: via, addr: ends.Remote.Addr(), usable: true, stats: via.stats.Part(now)}
+		via.peers[p.addr] = p
 	}
 	if created := b.Created.Time(); p.since.IsZero() || created.Before(p.since) {
 		p.since = created
 	}
 	if updated := b.Updated.Time(); updated.After(p.last) {
 		if p.remote != ends.Remote {
-			m.translate(p, ends.Remote)
+			p.translate(ends.Remote)
 		}
 		p.local, p.stated, p.last = ends.Local, ends.CareOf, updated
 	}
@@ -99,8 +103,8 @@ func (m *Machine) turnsAway(r *request, b *mobility.Binding, out *mobility.Effec
 	switch {
 	case !m.unstorable:
 		return false
-	case b != nil && b.State == mobility.StateActive && b.Ends.Value().CareOf == r.careOf && r.update.Lifetime > 0:
-		m.drop(r.peer, mobility.DropOverload)
+	case b != nil && b.State == mobility.StateActive && r.fromMAGOf(b) && r.update.Lifetime > 0:
+		r.via.drop(r.peer, mobility.DropOverload)
 	default:
 		m.refuse(r, wire.StatusInsufficientResources, out)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -113,12 +114,12 @@ func TestRestoreDropsWhatHasNoRoom(t *testing.T) {
 	if m.table.Len() != 1 || m.lastID != active.ID+300 {
 		t.Errorf("%d bindings, last identifier %d", m.table.Len(), m.lastID)
 	}
-	for _, usage := range m.networks["net1"].pools.Usage() {
+	for _, usage := range m.networks[unique.Make(mobility.Tenancy{Network: "net1"})].pools.Usage() {
 		if usage.Used > uint64(len(active.Prefixes)) {
 			t.Errorf("%+v", usage)
 		}
 	}
-	if err := m.networks["net1"].pools.ReservePrefix(active.Prefixes[0]); err == nil {
+	if err := m.networks[unique.Make(mobility.Tenancy{Network: "net1"})].pools.ReservePrefix(active.Prefixes[0]); err == nil {
 		t.Error("the prefix of the binding that is there is free")
 	}
 }

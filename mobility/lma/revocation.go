@@ -1,6 +1,7 @@
 package lma
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -19,7 +20,7 @@ func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.Delete
 	case b.State == mobility.StateDeletePending || m.revocations.Len() >= revocation.MaxPending || m.deaf(b) ||
 		!m.indicate(now, b, wire.TriggerAdministrative, b.ID, why, out):
 		m.end(now, b, why, out)
-		m.resume(now, b.Node, out)
+		m.resume(now, b, out)
 		return
 	}
 	row := *b
@@ -38,15 +39,16 @@ func (m *Machine) takeLeave(now time.Time, b *mobility.Binding, trigger wire.Rev
 // deaf says whether the MAG of a binding does not know revocations.
 func (m *Machine) deaf(b *mobility.Binding) bool {
 	ends := b.Ends.Value()
-	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	p := m.peerOf(&ends)
 	return p != nil && p.deaf
 }
 
 // indicate sends the indication that the MAG of b loses it, and reports whether it could.
 func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
 	ends := b.Ends.Value()
-	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
-	count := m.countedFor(p)
+	via := m.transportOf(&ends)
+	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
+	count := via.counted(p)
 	sign, hash := m.bindingSignature(b)
 	msg := &wire.Revocation{Trigger: trigger, Seq: m.revocations.Next(), Flags: wire.RevocationP}
 	msg.MNID = wire.Some(b.Node.MNID())
@@ -58,14 +60,14 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home}}
 	}
 	sign.Home = hash.Home(msg.HNPs)
-	from := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, controlPort(ends.Local))}
-	if out.Message(from, mobility.Endpoint{Addr: ends.Remote}, msg, sign, m.marking(p).CodePoint) != nil {
+	from := via.at(netip.AddrPortFrom(ends.Local, controlPort(ends.Local)))
+	if out.Message(from, via.at(ends.Remote), msg, sign, m.marking(p).CodePoint) != nil {
 		return false
 	}
 	sent := &out.Send[len(out.Send)-1]
 	sent.Unsent = &count.BRIUnsent
 	count.BRISent.Add(trigger)
-	if slices.Contains(m.cfg.Addresses, ends.Local) { // else there is nowhere to repeat it from, or to have an answer
+	if m.stands(b) { // else there is nowhere to repeat it from, or to have an answer
 		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: why, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
 	}
 	return true
@@ -74,19 +76,21 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 // revokePeers tells every MAG that all its bindings have ended, with one message each (RFC 5846 section 8.1): there will be nobody to repeat it.
 func (m *Machine) revokePeers(out *mobility.Effects) {
 	var with []*peer
-	for _, p := range m.peers {
+	for p := range m.everyPeer {
 		if p.bindings > 0 && !p.deaf {
 			with = append(with, p)
 		}
 	}
-	slices.SortFunc(with, func(a, b *peer) int { return a.addr.Compare(b.addr) })
+	slices.SortFunc(with, func(a, b *peer) int {
+		return cmp.Or(cmp.Compare(a.via.vrf, b.via.vrf), cmp.Compare(a.via.customer.name(), b.via.customer.name()), a.addr.Compare(b.addr))
+	})
 	for _, p := range with {
-		from, to, ok := m.way(p)
+		from, to, ok := p.way()
 		if !ok {
 			continue
 		}
 		msg := &wire.Revocation{Trigger: wire.TriggerPerPeerPolicy, Seq: m.revocations.Next(), Flags: wire.RevocationP | wire.RevocationG}
-		if out.Message(from, to, msg, m.peerSignature(p, p.addr), m.marking(p).CodePoint) == nil {
+		if out.Message(from, to, msg, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint) == nil {
 			out.Send[len(out.Send)-1].Unsent = &p.stats.BRIUnsent
 			p.stats.BRISent.Add(msg.Trigger)
 		}
@@ -110,24 +114,24 @@ func (m *Machine) repeat(now time.Time, out *mobility.Effects) {
 func (m *Machine) revoked(now time.Time, p *revocation.Pending, out *mobility.Effects) {
 	if b := m.table.Get(p.Binding); b != nil {
 		m.end(now, b, p.Reason, out)
-		m.resume(now, b.Node, out)
+		m.resume(now, b, out)
 	}
 }
 
 // revocationAck takes in what a MAG says to an indication (RFC 5846 section 6.2.2).
-func (m *Machine) revocationAck(now time.Time, in *mobility.Inbound, msg *wire.RevocationAck, out *mobility.Effects) {
+func (m *Machine) revocationAck(now time.Time, via *transport, in *mobility.Inbound, msg *wire.RevocationAck, out *mobility.Effects) {
 	p := m.revocations.Find(msg.Seq, in.From)
-	sender := m.speaker(in.From.Addr)
-	if p == nil {
-		m.countedFor(sender).BRADiscarded.Add(1)
-		m.drop(sender, mobility.DropRevocation)
+	sender := via.speaker(in.From.Addr)
+	if p == nil || m.transportAt(p.From.VRF, p.From.Addr.Addr()) != via {
+		via.counted(sender).BRADiscarded.Add(1)
+		via.drop(sender, mobility.DropRevocation)
 		return
 	}
 	sign := p.Sign
 	sign.Home = p.Hash.Home(msg.HNPs)
 	if !mobility.Authentic(sign, in, msg.Auth) {
 		p.Count.BRADiscarded.Add(1)
-		m.drop(sender, mobility.DropRevocation)
+		via.drop(sender, mobility.DropRevocation)
 		return
 	}
 	p.Count.BRAReceived.Add(msg.Status)
@@ -142,7 +146,7 @@ func (m *Machine) revocationAck(now time.Time, in *mobility.Inbound, msg *wire.R
 
 // askWhere asks the MAG of a binding whether its node has left, because it may have come to another MAG.
 func (m *Machine) askWhere(now time.Time, b *mobility.Binding, out *mobility.Effects) {
-	asked := func(p *revocation.Pending) bool { return p.Trigger == wire.TriggerHandoverUnknown }
+	asked := func(p *revocation.Pending) bool { return p.Trigger == wire.TriggerHandoverUnknown && m.went(p, b) }
 	if !slices.ContainsFunc(m.revocations.About(b.Node), asked) {
 		m.takeLeave(now, b, wire.TriggerHandoverUnknown, out)
 	}
@@ -153,12 +157,12 @@ func (m *Machine) askWhere(now time.Time, b *mobility.Binding, out *mobility.Eff
 func (m *Machine) learnWhere(now time.Time, p *revocation.Pending, status wire.RevocationStatus, out *mobility.Effects) {
 	if status != wire.RevocationMNAttached {
 		for b := range m.table.ByNode(p.Node) {
-			if b.Ends.Value().Remote == p.To.Addr && b.State == mobility.StateActive {
+			if m.went(p, b) && b.State == mobility.StateActive {
 				m.suspend(now, b, out)
 			}
 		}
 	}
-	m.resume(now, p.Node, out)
+	m.resumeNode(now, waiter{m.transportAt(p.From.VRF, p.From.Addr.Addr()).customer.name(), p.Node}, out)
 }
 
 // suspend treats a binding as if its MAG had de-registered it.
@@ -185,24 +189,33 @@ func handover(old, b *mobility.Binding) wire.RevocationTrigger {
 // overrule drops the indications to a MAG about a node that it has registered anew: they are about what was before.
 func (m *Machine) overrule(b *mobility.Binding) {
 	m.revocations.RemoveAbout(b.Node, func(p *revocation.Pending) bool {
-		return p.Binding == b.ID || p.Binding == 0 && p.To.Addr == b.Ends.Value().Remote
+		return p.Binding == b.ID || p.Binding == 0 && m.went(p, b)
 	})
 }
 
-// answered drops the indications about a node that its MAG has obeyed: it has de-registered the node.
-func (m *Machine) answered(node mobility.NodeID, by mobility.Endpoint) {
-	m.revocations.RemoveAbout(node, func(p *revocation.Pending) bool { return p.Binding == 0 && p.To.Addr == by.Addr })
+// went says whether an indication went to the MAG of a binding.
+func (m *Machine) went(p *revocation.Pending, b *mobility.Binding) bool {
+	ends := b.Ends.Value()
+	return p.To.Addr == ends.Remote && m.transportAt(p.From.VRF, p.From.Addr.Addr()) == m.transportOf(&ends)
 }
 
-// bindingSignature is how messages about one binding are authenticated: with the key of the node, its MAG or the domain, unless that is for registrations
+// answered drops the indications about a node that its MAG has obeyed: it has de-registered the node.
+func (m *Machine) answered(node mobility.NodeID, via *transport, by netip.AddrPort) {
+	m.revocations.RemoveAbout(node, func(p *revocation.Pending) bool {
+		return p.Binding == 0 && p.To.Addr == by && m.transportAt(p.From.VRF, p.From.Addr.Addr()) == via
+	})
+}
+
+// bindingSignature is how messages about one binding are authenticated: with the key of the node, its MAG, the customer or the domain, unless that is for registrations
 // only.
 func (m *Machine) bindingSignature(b *mobility.Binding) (sign mobility.Signature, hash mobility.HomeAddressHash) {
 	ends := b.Ends.Value()
-	p := m.peerAt(ends.Remote.Addr(), ends.CareOf)
+	via := m.transportOf(&ends)
+	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
 	if p != nil && p.cfg != nil {
 		hash = p.cfg.Hash
 	}
-	sign = m.peerSignature(p, ends.CareOf)
+	sign = m.peerSignature(via, p, ends.CareOf)
 	if profile, _ := m.profileOf(b.Node.MNID()); profile != nil && profile.Key != nil {
 		sign = mobility.Signature{By: m.authenticator(profile.Key)}
 	}

@@ -10,12 +10,12 @@ import (
 )
 
 // revokedBy ends what a MAG says has ended with it (RFC 5846 section 8.2). An indication that is not authentic is not answered.
-func (m *Machine) revokedBy(now time.Time, in *mobility.Inbound, msg *wire.Revocation, out *mobility.Effects) {
-	p := m.speaker(in.From.Addr)
-	sign := m.peerSignature(p, in.From.Addr.Addr())
+func (m *Machine) revokedBy(now time.Time, via *transport, in *mobility.Inbound, msg *wire.Revocation, out *mobility.Effects) {
+	p := via.speaker(in.From.Addr)
+	sign := m.peerSignature(via, p, in.From.Addr.Addr())
 	if p == nil || !mobility.Authentic(sign, in, msg.Auth) {
-		m.countedFor(p).BRIDiscarded.Add(1)
-		m.drop(p, mobility.DropRevocation)
+		via.counted(p).BRIDiscarded.Add(1)
+		via.drop(p, mobility.DropRevocation)
 		return
 	}
 	count := p.stats // p may go with its last binding
@@ -42,12 +42,18 @@ func (m *Machine) obey(now time.Time, p *peer, msg *wire.Revocation, out *mobili
 	case global && (!msg.MNID.Set || p.cfg == nil || !p.cfg.RevokeAll || !p.speaksFor(careOf)):
 		return wire.RevocationGlobalNotAuthorized
 	case global:
-		m.endWhere(now, func(b *mobility.Binding) bool { return b.Ends.Value().CareOf == careOf }, out)
+		m.endWhere(now, func(b *mobility.Binding) bool { return p.registered(m, b, careOf) }, out)
 		return wire.RevocationSuccess
 	case !msg.MNID.Set:
 		return wire.RevocationIdentityRequired
 	}
-	return m.endNamed(now, careOf, msg, out)
+	return m.endNamed(now, p, careOf, msg, out)
+}
+
+// registered says whether a MAG has registered a binding with a care-of address. The same address in another transport is another's.
+func (p *peer) registered(m *Machine, b *mobility.Binding, careOf netip.Addr) bool {
+	ends := b.Ends.Value()
+	return ends.CareOf == careOf && m.transportOf(&ends) == p.via
 }
 
 // speaksFor says whether a MAG may speak for the bindings with a care-of address.
@@ -56,10 +62,10 @@ func (p *peer) speaksFor(careOf netip.Addr) bool {
 }
 
 // endNamed ends the bindings of one node that an indication names.
-func (m *Machine) endNamed(now time.Time, careOf netip.Addr, msg *wire.Revocation, out *mobility.Effects) wire.RevocationStatus {
+func (m *Machine) endNamed(now time.Time, by *peer, careOf netip.Addr, msg *wire.Revocation, out *mobility.Effects) wire.RevocationStatus {
 	var there []*mobility.Binding
 	for b := range m.table.ByMNID(msg.MNID.Value) {
-		if b.Ends.Value().CareOf == careOf {
+		if by.registered(m, b, careOf) {
 			there = append(there, b)
 		}
 	}
@@ -120,7 +126,7 @@ func (m *Machine) endAll(now time.Time, list []*mobility.Binding, out *mobility.
 	slices.SortFunc(list, func(a, b *mobility.Binding) int { return int(a.ID) - int(b.ID) })
 	for _, b := range list {
 		m.end(now, b, mobility.Revoked, out)
-		m.resume(now, b.Node, out)
+		m.resume(now, b, out)
 	}
 }
 

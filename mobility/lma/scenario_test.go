@@ -86,6 +86,9 @@ func (p *player) show(what string) (string, error) {
 			ends := b.Ends.Value()
 			line := fmt.Sprintf("binding %d %s %s %v %v via %s network %s profile %s/%d handovers %d expires %s install %d", b.ID, b.Node, b.State,
 				b.Prefixes, b.Home, ends.Remote.Addr(), b.Tenant().Network, b.Profile.Value(), b.Source, b.Handovers, b.Expires.Time().Sub(scenario.Start), b.Install)
+			if tenant := b.Tenant(); tenant.Customer != "" {
+				line += " customer " + tenant.Customer + " in " + tenant.VRF
+			}
 			if b.LinkLocal != 0 {
 				line += " link-local " + b.LinkLocal.Addr().String()
 			}
@@ -94,6 +97,9 @@ func (p *player) show(what string) (string, error) {
 	case "peers":
 		for peer := range p.Peers {
 			line := fmt.Sprintf("peer %s %q bindings %d", peer.Address, peer.Name, peer.Bindings)
+			if peer.Customer != "" {
+				line += fmt.Sprintf(" customer %s in %q", peer.Customer, peer.VRF)
+			}
 			if !peer.Since.IsZero() {
 				line += fmt.Sprintf(" since +%s last +%s", peer.Since.Sub(scenario.Start), peer.Last.Sub(scenario.Start))
 			}
@@ -108,6 +114,10 @@ func (p *player) show(what string) (string, error) {
 		lines = append(lines, "anchor "+scenario.Figures(&p.stats))
 		for peer := range p.Peers {
 			lines = append(lines, fmt.Sprintf("peer %s %q %s", peer.Address, peer.Name, scenario.Figures(peer.Statistics)))
+		}
+	case "customers":
+		for c := range p.Customers {
+			lines = append(lines, fmt.Sprintf("customer %s bindings %d %s", c.Name, c.Bindings, scenario.Figures(c.Statistics)))
 		}
 	case "pools":
 		for name, pools := range p.Networks {
@@ -198,7 +208,11 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 	case "learn":
 		cfg.LearnPeers, err = strconv.ParseBool(value)
 	case "pool": // NETWORK START/BITS [router]
-		return addPool(cfg, words[1:])
+		return addPool(cfg.Networks, words[1:])
+	case "customer": // NAME VRF [unauthorized] [key=..] [lifetime=..] [heartbeat=INTERVAL,RETRIES,TIMEOUT] [at=[VRF/]ADDRESS]...
+		return addCustomer(cfg, words[1:])
+	case "customer-pool": // CUSTOMER NETWORK START/BITS [router]
+		return addPool(cfg.Customers[value].Networks, words[2:])
 	case "hnp-maximum":
 		cfg.MaxPrefixes, err = strconv.Atoi(value)
 	case "bce-maximum":
@@ -257,7 +271,40 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 	return err
 }
 
-func addPool(cfg *mobility.LMA, words []string) error {
+func addCustomer(cfg *mobility.LMA, words []string) (err error) {
+	c := &mobility.Customer{Name: words[0], VRF: words[1], Networks: map[string]*mobility.Network{}}
+	for _, word := range words[2:] {
+		switch key, value, _ := strings.Cut(word, "="); key {
+		case "unauthorized":
+			c.Unauthorized = true
+		case "key":
+			c.Key, err = scenario.ParseKey(value)
+		case "lifetime":
+			c.Lifetime, err = time.ParseDuration(value)
+		case "heartbeat":
+			c.Heartbeat = new(mobility.Heartbeat)
+			*c.Heartbeat, err = scenario.ParseHeartbeat(strings.Split(value, ","))
+		case "at":
+			vrf, addr, in := strings.Cut(value, "/")
+			if !in {
+				vrf, addr = "", vrf
+			}
+			c.Transports = append(c.Transports, mobility.VRFAddr{VRF: vrf, Addr: netip.MustParseAddr(addr)})
+		default:
+			return errors.New("unknown word")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if cfg.Customers == nil {
+		cfg.Customers = map[string]*mobility.Customer{}
+	}
+	cfg.Customers[c.Name] = c
+	return nil
+}
+
+func addPool(networks map[string]*mobility.Network, words []string) error {
 	at, err := netip.ParsePrefix(words[1])
 	if err != nil {
 		return err
@@ -269,10 +316,10 @@ func addPool(cfg *mobility.LMA, words []string) error {
 	if len(words) > 2 {
 		p.Router = netip.MustParseAddr(words[2])
 	}
-	if cfg.Networks[words[0]] == nil {
-		cfg.Networks[words[0]] = &mobility.Network{Name: words[0]}
+	if networks[words[0]] == nil {
+		networks[words[0]] = &mobility.Network{Name: words[0]}
 	}
-	n := cfg.Networks[words[0]]
+	n := networks[words[0]]
 	n.Pools = append(n.Pools, p)
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
-	"mooring/mobility/pool"
 	"mooring/mobility/wire"
 )
 
@@ -29,7 +28,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 			Node:    mobility.NodeIDOf(r.update.MNID.Value),
 			Created: mobility.At(r.now),
 			Link:    nameless,
-			Tenancy: unique.Make(mobility.Tenancy{Network: r.profile.Network}),
+			Tenancy: unique.Make(r.via.tenancy(r.profile)),
 		},
 	}
 	if status := m.assign(r, b); status != wire.StatusAccepted {
@@ -41,6 +40,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.meet(r, out)
 	m.follow(r, b)
 	m.count(r.now, b.Ends.Value(), +1)
+	m.countTenant(b, +1)
 	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
 	m.overrule(b)
@@ -62,7 +62,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	m.meet(r, out)
 	m.follow(r, b)
 	kind, counter := mobility.BindingRefreshed, &r.peer.stats.Refresh
-	if old.Ends != b.Ends && old.Ends.Value().CareOf != b.Ends.Value().CareOf {
+	if old.Ends != b.Ends && !r.fromMAGOf(old) {
 		kind, counter = mobility.BindingHandover, &r.peer.stats.Handover
 		b.Handovers++
 	}
@@ -97,7 +97,7 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	}
 	m.accept(r, b, out)
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
-	m.waiting.overtake(b.Node, r.in.From, kind == mobility.BindingHandover)
+	m.waiting.overtake(waiterOf(b), r.in.From, kind == mobility.BindingHandover)
 }
 
 // follow takes over what the request says of the node and of the way to it.
@@ -132,7 +132,7 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	b.Timestamp = max(b.Timestamp, u.Timestamp.Value) // what waited is older than what ended the wait
 	share(&b.Profile, r.profile.Name)
 	b.Source = r.source
-	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.cfg.Lifetime)).Duration()
+	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.lifetime(r.via))).Duration()
 	b.Refresh = 0
 	if m.cfg.Refresh < b.Lifetime {
 		b.Refresh = uint32(m.cfg.Refresh / time.Second)
@@ -143,18 +143,18 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 // assign gives the binding what the request asks for, keeps what it has, and drops what the request no longer names
 // (RFC 5844 section 3.1.2.4). On a refusal the caller gives back what b has and did not have before.
 func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
-	network := m.networks[b.Tenant().Network]
+	network := m.networks[b.Tenancy]
 	if network == nil {
 		return wire.StatusInsufficientResources
 	}
-	if status := assignPrefixes(r, b, network.pools); status != wire.StatusAccepted {
+	if status := assignPrefixes(r, b, network); status != wire.StatusAccepted {
 		return status
 	}
-	return assignHome(r, b, network.pools)
+	return assignHome(r, b, network)
 }
 
 // assignPrefixes gives one prefix for each Home Network Prefix option: the one that it names, or any (RFC 5213 section 5.3.2).
-func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Status {
+func assignPrefixes(r *request, b *mobility.Binding, from *network) wire.Status {
 	switch {
 	case len(r.update.HNPs) == 0:
 		dropPrefixes(b)
@@ -166,7 +166,7 @@ func assignPrefixes(r *request, b *mobility.Binding, pools *pool.Set) wire.Statu
 	status := wire.StatusAccepted
 	for _, hnp := range r.update.HNPs {
 		var prefix netip.Prefix
-		if prefix, status = takePrefix(r.now, hnp, pools); status != wire.StatusAccepted {
+		if prefix, status = takePrefix(r.now, hnp, from); status != wire.StatusAccepted {
 			break
 		}
 		taken = append(taken, prefix)
@@ -181,22 +181,22 @@ func dropPrefixes(b *mobility.Binding) {
 	}
 }
 
-func takePrefix(now time.Time, hnp wire.HNP, pools *pool.Set) (netip.Prefix, wire.Status) {
+func takePrefix(now time.Time, hnp wire.HNP, from *network) (netip.Prefix, wire.Status) {
 	if hnp.IsUnspecified() {
-		prefix, err := pools.Prefix(now)
+		prefix, err := from.pools.Prefix(now)
 		if err != nil {
 			return prefix, wire.StatusInsufficientResources
 		}
 		return prefix, wire.StatusAccepted
 	}
 	prefix := hnp.Prefix.Masked()
-	if pools.ReservePrefix(prefix) != nil {
-		return prefix, wire.StatusNotAuthorizedForHNP
+	if err := from.pools.ReservePrefix(prefix); err != nil {
+		return prefix, from.refusal(err, wire.StatusNotAuthorizedForHNP, wire.StatusDMNPInUse)
 	}
 	return prefix, wire.StatusAccepted
 }
 
-func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.Status) {
+func assignHome(r *request, b *mobility.Binding, from *network) (status wire.Status) {
 	var home netip.Prefix
 	var router netip.Addr
 	var err error
@@ -209,10 +209,10 @@ func assignHome(r *request, b *mobility.Binding, pools *pool.Set) (status wire.S
 	case b.Home.IsValid():
 		return wire.StatusNotAuthorizedForIPv4HoA
 	case r.namesHome():
-		home, router, err = pools.ReserveHome(r.home())
-		status = wire.StatusNotAuthorizedForIPv4HoA
+		home, router, err = from.pools.ReserveHome(r.update.IPv4HoARequests[0].Prefix)
+		status = from.refusal(err, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusNotAuthorizedForIPv4HoA)
 	default:
-		home, router, err = pools.HomeAddress(r.now)
+		home, router, err = from.pools.HomeAddress(r.now)
 		status = wire.StatusInsufficientResources
 	}
 	if err != nil {
@@ -231,9 +231,9 @@ func dropHome(b *mobility.Binding) {
 // deregister ends a session, or one IP version of it, when its present MAG says so (RFC 5213 section 5.3.5, RFC 5844
 // section 3.1.2.5). The binding stays for a while, without traffic: the node may be on its way to another MAG.
 func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
-	m.answered(old.Node, r.in.From)
-	if old.Ends.Value().CareOf != r.careOf {
-		m.drop(r.peer, mobility.DropStale)
+	m.answered(old.Node, r.via, r.in.From.Addr)
+	if !r.fromMAGOf(old) {
+		r.via.drop(r.peer, mobility.DropStale)
 		return
 	}
 	if m.turnsAway(r, old, out) {
@@ -243,7 +243,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	b := &row
 	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.update.Timestamp.Value)
 	b.Updated = mobility.At(r.now)
-	m.countedFor(r.peer).Deregistration.Add(1)
+	r.via.counted(r.peer).Deregistration.Add(1)
 	switch kept := old.Service() &^ r.wants(); {
 	case kept == 0:
 		b.State = mobility.StateDeletePending
@@ -262,7 +262,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	m.answer(r, wire.StatusAccepted, old, 0, out)
 	if b.State == mobility.StateDeletePending {
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeregistered, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
-		m.resume(r.now, b.Node, out)
+		m.resume(r.now, b, out)
 	}
 }
 
@@ -271,6 +271,7 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	m.release(b)
 	m.table.Delete(b.ID)
 	m.count(now, b.Ends.Value(), -1)
+	m.countTenant(b, -1)
 	delete(m.unsent, b.ID)
 	if p := m.revocations.Of(b.ID); p != nil {
 		m.revocations.Remove(p)
@@ -302,7 +303,7 @@ func (m *Machine) takeBack(kept, lost *mobility.Holding) {
 	if kept == lost {
 		return
 	}
-	network := m.networks[lost.Tenant().Network]
+	network := m.networks[lost.Tenancy]
 	if network == nil {
 		return
 	}
@@ -320,7 +321,7 @@ func (m *Machine) release(b *mobility.Binding) { m.takeBack(new(mobility.Holding
 
 // reserve takes the addresses of a binding from pools that know nothing of it.
 func (m *Machine) reserve(b *mobility.Binding) bool {
-	network := m.networks[b.Tenant().Network]
+	network := m.networks[b.Tenancy]
 	if network == nil {
 		return false
 	}
@@ -329,7 +330,7 @@ func (m *Machine) reserve(b *mobility.Binding) bool {
 		errs = append(errs, network.pools.ReservePrefix(p))
 	}
 	if b.Home.IsValid() {
-		_, _, err := network.pools.ReserveHome(b.Home.Addr())
+		_, _, err := network.pools.ReserveHome(b.Home)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...) == nil

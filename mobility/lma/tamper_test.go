@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 	"time"
+	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -73,7 +74,7 @@ func (r *refresher) picture() any {
 	for b := range r.table.All() {
 		rows[b.ID] = *b
 	}
-	return []any{rows, r.networks["net1"].pools.Usage(), len(r.peers), maps.Clone(r.waiting.byNode), r.lastID, len(r.unsent)}
+	return []any{rows, r.networks[unique.Make(mobility.Tenancy{Network: "net1"})].pools.Usage(), len(r.own.peers), maps.Clone(r.waiting.byNode), r.lastID, len(r.unsent)}
 }
 
 // refusals counts what was dropped, or answered with 146.

@@ -15,12 +15,20 @@ const maxWaiting = 10_000
 // old MAG to de-register the node, MaxDelayBeforeNewBCEAssign at most (RFC 5213 section 5.4.1.2). A MAG that asks again replaces
 // what waits: it is the newest request that is answered, once.
 type waiting struct {
-	byNode map[mobility.NodeID]*held
+	byNode map[waiter]*held
 	queue  []*held // in the order of their ends; those taken out are left in it until their turn
 }
 
+// waiter is a node of a customer, or of none.
+type waiter struct {
+	customer string
+	node     mobility.NodeID
+}
+
+func waiterOf(b *mobility.Binding) waiter { return waiter{b.Tenant().Customer, b.Node} }
+
 type held struct {
-	node      mobility.NodeID
+	node      waiter
 	from, to  mobility.Endpoint
 	codePoint uint8
 	octets    []byte
@@ -30,14 +38,14 @@ type held struct {
 
 // hold keeps the request and reports whether there was room for it.
 func (w *waiting) hold(r *request, wait time.Duration) bool {
-	node := mobility.NodeIDOf(r.update.MNID.Value)
+	node := waiter{r.via.customer.name(), mobility.NodeIDOf(r.update.MNID.Value)}
 	h := w.byNode[node]
 	if h == nil {
 		if len(w.queue) >= maxWaiting {
 			return false
 		}
 		if w.byNode == nil {
-			w.byNode = map[mobility.NodeID]*held{}
+			w.byNode = map[waiter]*held{}
 		}
 		h = &held{node: node, until: r.now.Add(wait)}
 		w.byNode[node] = h
@@ -67,7 +75,7 @@ func (w *waiting) due(now time.Time) *held {
 }
 
 // take takes out the request of a node, or returns nil.
-func (w *waiting) take(node mobility.NodeID) *held {
+func (w *waiting) take(node waiter) *held {
 	h := w.byNode[node]
 	if h != nil {
 		h.taken = true
@@ -78,14 +86,18 @@ func (w *waiting) take(node mobility.NodeID) *held {
 
 // overtake takes out the request of a node when a newer one of the same MAG was answered, or any that moved a session of the
 // node. That another MAG prolongs what it has only says that the node is still there.
-func (w *waiting) overtake(node mobility.NodeID, from mobility.Endpoint, moved bool) {
+func (w *waiting) overtake(node waiter, from mobility.Endpoint, moved bool) {
 	if h := w.byNode[node]; h != nil && (moved || h.from == from) {
 		w.take(node)
 	}
 }
 
-// resume decides on what waited for the node, because its old MAG has de-registered it or its old binding is gone.
-func (m *Machine) resume(now time.Time, node mobility.NodeID, out *mobility.Effects) {
+// resume decides on what waited for the node of a binding, because its old MAG has de-registered it or its old binding is gone.
+func (m *Machine) resume(now time.Time, b *mobility.Binding, out *mobility.Effects) {
+	m.resumeNode(now, waiterOf(b), out)
+}
+
+func (m *Machine) resumeNode(now time.Time, node waiter, out *mobility.Effects) {
 	if h := m.waiting.take(node); h != nil {
 		m.replay(now, h, out)
 	}
@@ -97,8 +109,12 @@ func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
 	if err != nil {
 		return // it decoded when it came
 	}
+	via := m.transportAt(h.to.VRF, h.to.Addr.Addr())
+	if via == nil {
+		return // the address is gone
+	}
 	in, update := &mobility.Inbound{From: h.from, To: h.to, CodePoint: h.codePoint, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
-	r := &request{now: now, in: in, update: update, careOf: careOf(in, update), peer: m.peers[in.From.Addr.Addr()], late: true}
+	r := &request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: m.sender(via, in.From.Addr.Addr()), late: true}
 	if m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)
 	}

@@ -279,16 +279,17 @@ func (s *Set) Prefix(now time.Time) (netip.Prefix, error) {
 	return netip.Prefix{}, ErrExhausted
 }
 
-// ReserveHome takes this very IPv4 home address.
-func (s *Set) ReserveHome(a netip.Addr) (home netip.Prefix, router netip.Addr, err error) {
-	p := s.holder(netip.PrefixFrom(a, a.BitLen()))
+// ReserveHome takes this very IPv4 home address. The subnet that it is asked with is not looked at: it is the pool's.
+func (s *Set) ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.Addr, err error) {
+	unit := single(asked.Addr())
+	p := s.holder(unit)
 	if p == nil {
 		return netip.Prefix{}, netip.Addr{}, ErrOutside
 	}
-	if err := p.Reserve(netip.PrefixFrom(a, 32)); err != nil {
+	if err := p.Reserve(unit); err != nil {
 		return netip.Prefix{}, netip.Addr{}, err
 	}
-	return netip.PrefixFrom(a, p.cfg.Bits), p.cfg.Router, nil
+	return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
 }
 
 // ReservePrefix takes this very IPv6 home network prefix.
@@ -302,8 +303,8 @@ func (s *Set) ReservePrefix(prefix netip.Prefix) error {
 
 // ReleaseHome gives an IPv4 home address back.
 func (s *Set) ReleaseHome(a netip.Addr) {
-	if p := s.holder(netip.PrefixFrom(a, a.BitLen())); p != nil {
-		p.Release(netip.PrefixFrom(a, 32))
+	if p := s.holder(single(a)); p != nil {
+		p.Release(single(a))
 	}
 }
 

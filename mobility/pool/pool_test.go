@@ -268,10 +268,10 @@ func TestSetCrossesPools(t *testing.T) {
 		}
 	}
 	s.ReleaseHome(netip.MustParseAddr("10.1.0.2"))
-	if _, _, err := s.ReserveHome(netip.MustParseAddr("10.2.0.1")); !errors.Is(err, ErrTaken) {
+	if _, _, err := s.ReserveHome(netip.MustParsePrefix("10.2.0.1/32")); !errors.Is(err, ErrTaken) {
 		t.Errorf("reserving a taken home address: %v", err)
 	}
-	if home, _, err := s.ReserveHome(netip.MustParseAddr("10.1.0.2")); err != nil || home.Bits() != 30 {
+	if home, _, err := s.ReserveHome(netip.MustParsePrefix("10.1.0.2/8")); err != nil || home.Bits() != 30 {
 		t.Errorf("reserving a released home address: %v, %v", home, err)
 	}
 	if err := s.ReservePrefix(netip.MustParsePrefix("2001:db8:9::/64")); !errors.Is(err, ErrOutside) {

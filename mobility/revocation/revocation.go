@@ -100,7 +100,7 @@ func (q *Queue) Due(now time.Time, timers mobility.Revocation) (p *Pending, agai
 
 // Find returns the indication with a sequence number that was sent to where an answer comes from, or nil.
 func (q *Queue) Find(seq uint16, from mobility.Endpoint) *Pending {
-	if p := q.bySeq[seq]; p != nil && p.To.Addr.Addr() == from.Addr.Addr() {
+	if p := q.bySeq[seq]; p != nil && p.To.VRF == from.VRF && p.To.Addr.Addr() == from.Addr.Addr() {
 		return p
 	}
 	return nil
@@ -124,7 +124,7 @@ func (q *Queue) RemoveAbout(node mobility.NodeID, match func(*Pending) bool) {
 // RemoveTo takes out the indications to a peer, and returns them.
 func (q *Queue) RemoveTo(peer mobility.Endpoint) (removed []*Pending) {
 	for _, p := range q.pending {
-		if p.To.Addr == peer.Addr {
+		if p.To == peer {
 			removed = append(removed, p)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 // Arrival is a message that a scenario lets arrive.
 type Arrival struct {
 	From, To  netip.AddrPort
+	VRF       string // of both
 	Message   wire.Message
 	Sign      mobility.Signature
 	Raw       []byte // in place of Message
@@ -32,14 +33,14 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 		}
 		octets = sent.Send[0].Octets
 	}
-	in := &mobility.Inbound{From: mobility.Endpoint{Addr: a.From}, To: mobility.Endpoint{Addr: a.To}, CodePoint: a.CodePoint, Octets: octets}
+	in := &mobility.Inbound{From: mobility.Endpoint{VRF: a.VRF, Addr: a.From}, To: mobility.Endpoint{VRF: a.VRF, Addr: a.To}, CodePoint: a.CodePoint, Octets: octets}
 	if in.Err = wire.VerifyChecksum(a.From.Addr(), a.To.Addr(), octets); in.Err == nil {
 		in.Message, in.Err = wire.Parse(octets)
 	}
 	return in, nil
 }
 
-// ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=. The addresses that
+// ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=, vrf= is where both are. The addresses that
 // are signed are from and ::, unless careof= and homehash= say otherwise. dscp= is the code point that the packet is marked with.
 //
 // The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
@@ -57,6 +58,8 @@ func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, er
 			careOf = a.From.Addr()
 		case key == "to":
 			a.To, err = parseEndpoint(value)
+		case key == "vrf":
+			a.VRF = value
 		case key == "careof":
 			careOf, err = netip.ParseAddr(value)
 		case key == "homehash":

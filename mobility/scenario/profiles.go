@@ -28,6 +28,10 @@ func (p Profiles) Add(words []string) error {
 		switch key {
 		case "network":
 			profile.Network = value
+		case "customer":
+			profile.Customer = value
+		case "no-customer":
+			profile.NoCustomer = true
 		case "lma":
 			profile.Anchor = value
 		case "key":

@@ -20,7 +20,7 @@ func Render(out *strings.Builder, e *mobility.Effects) {
 		fmt.Fprintf(out, "grant %s\n", grantText(grant))
 	}
 	for _, d := range e.Send {
-		fmt.Fprintf(out, "send %s %s\n", endpointText(d.To.Addr), messageText(d))
+		fmt.Fprintf(out, "send %s%s %s\n", endpointText(d.To.Addr), inVRF(d.To.VRF), messageText(d))
 	}
 	for _, event := range e.Events {
 		fmt.Fprintf(out, "event %s\n", eventText(event))
@@ -42,6 +42,7 @@ func sessionText(change dataplane.Change) string {
 	if tunnel.Port != 0 {
 		fmt.Fprintf(&b, " port %d", tunnel.Port)
 	}
+	b.WriteString(inVRF(tunnel.VRF))
 	for _, key := range []struct {
 		name string
 		key  dataplane.Key
@@ -54,6 +55,7 @@ func sessionText(change dataplane.Change) string {
 	for _, p := range s.Prefixes {
 		fmt.Fprintf(&b, " %s", p)
 	}
+	b.WriteString(inVRF(s.VRF))
 	if s.Link != "" {
 		fmt.Fprintf(&b, " on %s %s", s.Link, net.HardwareAddr(s.LinkAddr[:]))
 	}
@@ -64,6 +66,14 @@ func sessionText(change dataplane.Change) string {
 		fmt.Fprintf(&b, " blocked")
 	}
 	return b.String()
+}
+
+// inVRF names a VRF that is not the default one.
+func inVRF(vrf string) string {
+	if vrf == "" {
+		return ""
+	}
+	return " in " + vrf
 }
 
 func grantText(g mobility.Grant) string {
