@@ -23,11 +23,12 @@ func exitCode(err error) int {
 	_, badUsage := errors.AsType[*usageError](err)
 	_, refused := errors.AsType[*importer.RefusedError](err)
 	_, badInput := errors.AsType[*importer.InputError](err)
+	refusal, _ := errors.AsType[*client.RPCError](err)
 	_, unfit := errors.AsType[*lab.Unfit](err)
 	switch {
 	case err == nil:
 		return 0
-	case badConfig, badUsage, refused, badInput, unfit:
+	case badConfig, badUsage, refused, badInput, unfit, refusal != nil && refusal.Input():
 		return 2
 	case errors.Is(err, element.ErrPrivilege):
 		return 3

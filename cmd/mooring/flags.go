@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -46,6 +47,26 @@ func targetFlags(f *pflag.FlagSet, t *client.Target) {
 	f.StringVar(&t.Fingerprint, "fingerprint", "", "SHA-256 `DIGEST` of the certificate that the element has to show")
 	f.StringVar(&t.CA, "ca", "", "`FILE` (PEM) with certificates of who may have signed the element's")
 	f.BoolVar(&t.InsecureSkipVerify, "insecure-skip-verify", false, "believe whatever certificate the element shows")
+}
+
+// managerFlags adds the flags of commands that have something done, over NETCONF.
+func managerFlags(f *pflag.FlagSet, t *client.Target) {
+	stateDirFlag(f, &t.StateDir)
+	f.StringVar(&t.Address, "address", "", "`HOST[:PORT]` of an element's NETCONF over SSH, instead of the local socket; port 830 unless given")
+	f.StringVar(&t.User, "user", "", "`NAME` to log in with over SSH")
+	f.StringVar(&t.PasswordFile, "password-file", "-", "`FILE` whose first line is the password; - is standard input, and asks at a terminal")
+	f.StringVar(&t.Fingerprint, "fingerprint", "", "SHA-256 `DIGEST` of the host key that the element has to show, as it prints it when it starts")
+	f.BoolVar(&t.InsecureSkipVerify, "insecure-skip-verify", false, "believe whatever host key the element shows")
+}
+
+// manage begins a NETCONF session with a running element.
+func manage(ctx context.Context, t *client.Target) (*client.Session, error) {
+	if t.Address == "" {
+		if err := needStateDir(t.StateDir); err != nil {
+			return nil, err
+		}
+	}
+	return t.Manage(ctx)
 }
 
 // checkUsage makes what commands complain of about their arguments a matter of usage.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 
 	"mooring/server/access"
 )
@@ -29,12 +30,12 @@ func (s *Server) loginTLS(c *call) (serve func(), err error) {
 		c.turnAway(s.limits.Linger)
 		return nil, err
 	}
-	return func() { s.serveTLS(c, conn, user) }, nil
+	return func() { s.serveOne(c, conn, user) }, nil
 }
 
-// serveTLS serves the session that a connection is.
-func (s *Server) serveTLS(c *call, conn *tls.Conn, user access.User) {
-	defer conn.Close() // tells the client so (RFC 7589 section 4)
+// serveOne serves the session that a connection is.
+func (s *Server) serveOne(c *call, conn net.Conn, user access.User) {
+	defer conn.Close() // over TLS it tells the client so (RFC 7589 section 4)
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	x := s.newSession(ctx, conn, user, func(<-chan struct{}) { conn.Close() })

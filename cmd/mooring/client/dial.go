@@ -118,18 +118,18 @@ func (t *Target) remote() (address string, options []grpc.DialOption, err error)
 		}
 		options = append(options, grpc.WithPerRPCCredentials(login{t.User, password}))
 	}
-	return "dns:///" + withPort(t.Address), options, nil
+	return "dns:///" + withPort(t.Address, gnmiPort), options, nil
 }
 
 // gnmiPort is where gNMI is, unless somebody says otherwise (registered with IANA as gnmi-gnoi).
 const gnmiPort = "9339"
 
 // withPort adds the port to an address that has none.
-func withPort(address string) string {
+func withPort(address, port string) string {
 	if _, _, err := net.SplitHostPort(address); err == nil {
 		return address
 	}
-	return net.JoinHostPort(strings.Trim(address, "[]"), gnmiPort)
+	return net.JoinHostPort(strings.Trim(address, "[]"), port)
 }
 
 func readPool(name string) (*x509.CertPool, error) {
@@ -186,7 +186,7 @@ func (c *Client) explain(err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
 	case codes.Unavailable:
-		return c.explainUnreachable(plain(s.Message()))
+		return c.target.explainUnreachable(plain(s.Message()))
 	case codes.Unauthenticated:
 		return fmt.Errorf("%s; log in with --user and --password-file, or with --cert and --key", withoutMethod(s.Message()))
 	case codes.Canceled, codes.DeadlineExceeded:
@@ -195,25 +195,27 @@ func (c *Client) explain(err error) error {
 	return errors.New(s.Message())
 }
 
-func (c *Client) explainUnreachable(why string) error {
+func (t *Target) explainUnreachable(why string) error {
 	switch {
-	case c.target.Address == "" && strings.Contains(why, "permission denied"):
+	case t.Address == "" && strings.Contains(why, "permission denied"):
 		return fmt.Errorf("%w: %s is for root and for who runs the element (%s); be one of them, or log in with --address and --user",
-			element.ErrPrivilege, c.target.StateDir, why)
-	case c.target.Address == "":
+			element.ErrPrivilege, t.StateDir, why)
+	case t.Address == "":
 		return fmt.Errorf("%w in %s: start one with mooring run --state-dir, or name another with --state-dir or --address (%s)",
-			ErrUnreachable, c.target.StateDir, why)
+			ErrUnreachable, t.StateDir, why)
 	case strings.Contains(why, "first record does not look like a TLS handshake"):
-		return fmt.Errorf("%w at %s: what is there does not speak TLS; gNMI is at port %s unless it is configured otherwise", ErrUnreachable, c.target.Address, gnmiPort)
+		return fmt.Errorf("%w at %s: what is there does not speak TLS; gNMI is at port %s unless it is configured otherwise", ErrUnreachable, t.Address, gnmiPort)
 	case strings.Contains(why, "produced zero addresses"): // what gRPC says of a name that DNS does not know
-		return fmt.Errorf("%w at %s: there is no host of this name", ErrUnreachable, c.target.Address)
+		return fmt.Errorf("%w at %s: there is no host of this name", ErrUnreachable, t.Address)
 	case strings.Contains(why, "not that of --fingerprint"):
-		return fmt.Errorf("%w at %s that can be trusted: %s; compare both with what the element prints when it starts", ErrUnreachable, c.target.Address, why)
+		return fmt.Errorf("%w at %s that can be trusted: %s; compare both with what the element prints when it starts", ErrUnreachable, t.Address, why)
+	case strings.Contains(why, "unable to authenticate"): // what SSH says
+		return errors.New("the element does not know this user and password; log in with --user and --password-file")
 	case strings.Contains(why, "certificate"):
 		return fmt.Errorf("%w at %s that can be trusted: %s; trust its certificate by --fingerprint, as the element prints it when it starts, or by --ca",
-			ErrUnreachable, c.target.Address, why)
+			ErrUnreachable, t.Address, why)
 	}
-	return fmt.Errorf("%w at %s: %s", ErrUnreachable, c.target.Address, why)
+	return fmt.Errorf("%w at %s: %s", ErrUnreachable, t.Address, why)
 }
 
 // withoutMethod takes away the name of the RPC, which nobody typed.

@@ -143,11 +143,11 @@ func statisticsAreCleared(t *testing.T, s *state.State, lma, mag string, run fun
 		fails                string
 		zero, kept           string
 	}{
-		{"lma", lma, `{"peer": "other"}`, "data-missing", "", lmaAt + "/statistics/pbu/received"},
+		{"lma", lma, `{"mag": "other"}`, "data-missing", "", lmaAt + "/statistics/pbu/received"},
 		{"mag", mag, `{"lma": "other"}`, "data-missing", "", magAt + "/statistics/pbu/sent"},
 		{"mag", "other", `{}`, "operation-failed", "", magAt + "/statistics/pbu/sent"},
 		{"lma", "other", `{}`, "operation-failed", "", lmaAt + "/statistics/pbu/received"},
-		{"lma", lma, `{"peer": "mag1"}`, "", lmaAt + "/peers/peer[id='mag1']/statistics/pbu/received", lmaAt + "/statistics/pbu/received"},
+		{"lma", lma, `{"mag": "mag1"}`, "", lmaAt + "/peers/peer[id='mag1']/statistics/pbu/received", lmaAt + "/statistics/pbu/received"},
 		{"mag", mag, `{"lma": "lma"}`, "", magAt + "/lma[id='lma'][domain='lab.example']/statistics/pbu/sent", magAt + "/statistics/pbu/sent"},
 		{"mag", mag, `{}`, "", magAt + "/statistics/pbu/sent", lmaAt + "/statistics/pbu/received"},
 		{"lma", lma, `{}`, "", lmaAt + "/statistics/pbu/received", lmaAt + "/network[name='home']/pool/mobile-node/ipv4/usage/total"},

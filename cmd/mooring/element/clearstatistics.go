@@ -17,9 +17,9 @@ func (e *Element) clearLMAStatistics(ctx context.Context, c *action.Call, out *t
 	if l == nil {
 		return notRunning(c)
 	}
-	if id, given := c.Given("peer"); given {
+	if id, given := c.Given("mag"); given {
 		peers := c.Path.Last().Node.ChildNamed("peers")
-		return e.clearCounters(ctx, c, out, "peer", id, c.Path.Append(peers).Append(peers.ChildNamed("peer"), id))
+		return e.clearCounters(ctx, c, out, "mag", id, c.Path.Append(peers).Append(peers.ChildNamed("peer"), id))
 	}
 	if err := l.LowerMarks(ctx); err != nil {
 		return err

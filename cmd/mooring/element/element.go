@@ -220,13 +220,18 @@ func (e *Element) startServers(ctx context.Context) error {
 	}
 	e.servers = append(e.servers, e.measurer)
 	e.measurer.Secure(e.running.Load().Manage.MetricsTLS)
-	local, err := e.folder.listenLocal()
+	local, err := e.folder.listenLocal(SocketFile)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(e.ssh.begin(ctx, n.SSH), e.tls.begin(ctx, n.TLS), e.gnmi.begin(ctx, g), e.metrics.begin(ctx, e.measurer)); err != nil {
+	localNETCONF, err := e.folder.listenLocal(NETCONFFile)
+	if err != nil {
 		return errors.Join(err, local.Close())
 	}
+	if err := errors.Join(e.ssh.begin(ctx, n.SSH), e.tls.begin(ctx, n.TLS), e.gnmi.begin(ctx, g), e.metrics.begin(ctx, e.measurer)); err != nil {
+		return errors.Join(err, local.Close(), localNETCONF.Close())
+	}
+	n.ServeLocal(localNETCONF)
 	n.CallHome.Configure(managers(e.running.Load().Manage))
 	g.ServeLocal(local)
 	return nil

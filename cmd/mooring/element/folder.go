@@ -19,10 +19,11 @@ var ErrInUse = errors.New("the state folder is in use")
 
 // Names in the state folder, besides those of the datastore and the keys.
 const (
-	lockFile   = "lock"
-	SocketFile = "mooring.sock" // where gNMI is served to users of this host
-	filesDir   = "files"        // what file URLs name
-	bindings   = "bindings"     // what survives of LMAs and MAGs
+	lockFile    = "lock"
+	SocketFile  = "mooring.sock" // where gNMI is served to users of this host
+	NETCONFFile = "netconf.sock" // where NETCONF is
+	filesDir    = "files"        // what file URLs name
+	bindings    = "bindings"     // what survives of LMAs and MAGs
 )
 
 // DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for

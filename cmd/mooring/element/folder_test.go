@@ -47,13 +47,13 @@ func TestLocalSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	left, err := f.listenLocal()
+	left, err := f.listenLocal(SocketFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	left.SetUnlinkOnClose(false)
 	left.Close()
-	l, err := f.listenLocal()
+	l, err := f.listenLocal(SocketFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestLocalSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer long.Close()
-	if _, err := long.listenLocal(); err == nil || !strings.Contains(err.Error(), "longer than 107 octets") {
+	if _, err := long.listenLocal(SocketFile); err == nil || !strings.Contains(err.Error(), "longer than 107 octets") {
 		t.Errorf("long name: %v", err)
 	}
 }

@@ -76,12 +76,12 @@ func (l *listener) status() state.Listener {
 	return state.Listener{Bound: bound}
 }
 
-// listenLocal makes the local socket. One that a process left behind is in the way of nobody: the folder is ours alone.
-func (f *folder) listenLocal() (*net.UnixListener, error) {
-	if err := f.Remove(SocketFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// listenLocal makes a local socket. One that a process left behind is in the way of nobody: the folder is ours alone.
+func (f *folder) listenLocal(file string) (*net.UnixListener, error) {
+	if err := f.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	name := filepath.Join(f.Name(), SocketFile)
+	name := filepath.Join(f.Name(), file)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		if len(name) >= maxSocketName {

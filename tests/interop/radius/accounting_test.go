@@ -2,13 +2,15 @@
 package radius
 
 import (
+	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
 const headers = 40 + 8 // IPv6 and UDP
 
 // AAA-01, AAA-02, AAA-04, LMA-14, RAD-01 to RAD-06, RAD-11, expectation 10: an element accounts a node to FreeRADIUS at port 1646, with the
-// traffic that there was; when that server is gone it goes to the second one; when both are gone and the element is killed, nothing is lost.
+// traffic that there was, whatever is cleared for a display; when that server is gone it goes to the second one; when both are gone and the element is killed, nothing is lost.
 func TestAAA04FreeRADIUS(t *testing.T) {
 	d := newDomain(t)
 	first, second := newServer(t, d.lma, 1646), newServer(t, d.lma, 2646)
@@ -36,6 +38,10 @@ func TestAAA04FreeRADIUS(t *testing.T) {
 
 	here, there := d.udp(d.node, home.String()), d.udp(d.cn, cnAddr)
 	d.exchange(here, there, 50, 1000)
+	clear := exec.CommandContext(t.Context(), d.program, "clear", "statistics", "--state-dir", filepath.Join(d.folder, "lma")) // of a display
+	if out, err := clear.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	d.exchange(there, here, 30, 700)
 	first.stop()
 	d.detach()
