@@ -1,6 +1,7 @@
 package usertun
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -61,34 +62,67 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkEncapsulate and BenchmarkDecapsulate are the work on packets alone, without the host.
+// BenchmarkEncapsulate and BenchmarkDecapsulate are the work on packets alone, without the host: a TCP stream of super-packets and small packets, for
+// a session that nobody counts and for one whose traffic is accounted for.
 func BenchmarkEncapsulate(b *testing.B) {
-	d, _ := unconnected(dataplane.EncapUDP, dataplane.Key{})
-	e := newEncapsulator(d)
 	stream := tcpPacket("203.0.113.2", nodeAddr4, 1, tcpACK, randomBytes(60_000))
 	v := virtioHeader{flags: needsChecksum, kind: gsoTCP4, segment: 1400, checksumStart: header4, checksumOff: tcpChecksum}
-	b.SetBytes(int64(len(stream)))
-	for b.Loop() {
-		e.forward(v, stream)
-		for _, box := range e.boxes {
-			box.used = 0
+	small := udpPacket(cnAddr4, nodeAddr4, randomBytes(64))
+	for _, counted := range []bool{false, true} {
+		d, t := unconnected(dataplane.EncapUDP, dataplane.Key{})
+		count(d, t, counted)
+		e := newEncapsulator(d)
+		measure := func(name string, size int, send func()) {
+			b.Run(fmt.Sprintf("%s/counted=%t", name, counted), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					send()
+					for _, box := range e.boxes {
+						box.used = 0
+					}
+					e.headers = e.headers[:0]
+				}
+			})
 		}
-		e.headers = e.headers[:0]
+		measure("stream", len(stream), func() { e.forward(v, stream) })
+		measure("small", 43*len(small), func() {
+			for range 43 {
+				e.forward(virtioHeader{}, small)
+			}
+		})
 	}
 }
 
 func BenchmarkDecapsulate(b *testing.B) {
-	_, tunnel := unconnected(dataplane.EncapUDP, dataplane.Key{})
-	d := &decapsulator{socket: tunnel.endpoint.inner4, endpoint: tunnel.endpoint}
-	var packets [][]byte
+	var stream, small [][]byte
 	for i := range 43 {
-		packets = append(packets, tcpPacket(nodeAddr4, cnAddr4, uint32(i*1400), tcpACK, randomBytes(1400)))
+		stream = append(stream, tcpPacket(nodeAddr4, cnAddr4, uint32(i*1400), tcpACK, randomBytes(1400)))
+		small = append(small, udpPacket(nodeAddr4, cnAddr4, randomBytes(64)))
 	}
-	b.SetBytes(43 * 1440)
-	for b.Loop() {
-		for _, p := range packets {
-			d.packet(tunnel, netip.AddrPort{}, 0, p)
+	for _, counted := range []bool{false, true} {
+		s, t := unconnected(dataplane.EncapUDP, dataplane.Key{})
+		count(s, t, counted)
+		d := &decapsulator{socket: t.endpoint.inner4, endpoint: t.endpoint}
+		for name, packets := range map[string][][]byte{"stream": stream, "small": small} {
+			b.Run(fmt.Sprintf("%s/counted=%t", name, counted), func(b *testing.B) {
+				b.SetBytes(int64(len(packets) * len(packets[0])))
+				for b.Loop() {
+					for _, p := range packets {
+						d.packet(t, netip.AddrPort{}, 0, p)
+					}
+					d.joined.used = 0
+				}
+			})
 		}
-		d.joined.used = 0
+	}
+}
+
+// count has the traffic of all sessions of an unconnected device accounted for, or not.
+func count(d *device, t *tunnel, counted bool) {
+	if !counted {
+		return
+	}
+	for _, p := range prefixes("0.0.0.0/0", "::/0") {
+		d.insert(p, &route{tunnel: t, usage: &usage{}})
 	}
 }
