@@ -16,9 +16,9 @@ func (j *job) dataplane() *dataplane.Config {
 	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && was.Meter == metered {
 		return was
 	}
-	c := &dataplane.Config{Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
+	c := &dataplane.Config{VRFs: j.vrfs(), Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
 	if was := j.old.Dataplane; was != nil {
-		same := was.Meter == c.Meter
+		same := was.Meter == c.Meter && slices.Equal(was.VRFs, c.VRFs)
 		if slices.Equal(was.Links, c.Links) {
 			c.Links = was.Links
 		} else {
@@ -34,6 +34,24 @@ func (j *job) dataplane() *dataplane.Config {
 		}
 	}
 	return c
+}
+
+// vrfs are those that customers live in or are reached through.
+func (j *job) vrfs() (list []dataplane.VRF) {
+	names := map[string]bool{}
+	for _, m := range j.new.Mobility.LMAs {
+		for _, c := range m.Customers {
+			names[c.VRF] = true
+			for _, at := range c.Transports {
+				names[at.VRF] = true
+			}
+		}
+	}
+	delete(names, "")
+	for _, name := range sortedKeys(names) {
+		list = append(list, dataplane.VRF{Name: name})
+	}
+	return list
 }
 
 func (j *job) dataplaneLinks() (links []dataplane.Link) {
@@ -90,6 +108,7 @@ func (j *job) checkOwners() {
 				claim("LMA "+name, "address "+e.Value(), list.entry(e))
 			}
 		}
+		j.claimTransports(name, claim)
 	}
 	clear(owners)
 	for _, name := range sortedKeys(j.new.mags) {

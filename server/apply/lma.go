@@ -72,6 +72,7 @@ func (j *job) lma(was *anchor, d *domain, at place) *anchor {
 	a.native.Domain = d.native
 	j.lmaPeers(was, sameDomain && !j.domainsCame, a)
 	j.networks(was, a)
+	j.customers(was, a)
 	a.warnings = j.lmaWarnings(a)
 	j.warnings = append(j.warnings, fresh(a.warnings, was.warnings)...)
 	return a
@@ -173,7 +174,16 @@ func (j *job) lmaWarnings(a *anchor) []*tree.Error {
 }
 
 func servesIPv6(m *mobility.LMA) bool {
-	for _, network := range m.Networks {
+	for _, c := range m.Customers {
+		if c.Unauthorized || havePrefixes(c.Networks) {
+			return true
+		}
+	}
+	return havePrefixes(m.Networks)
+}
+
+func havePrefixes(networks map[string]*mobility.Network) bool {
+	for _, network := range networks {
 		for _, pool := range network.Pools {
 			if pool.Start.Is6() {
 				return true

@@ -1,10 +1,10 @@
 package apply
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
-	"mooring/gen"
 	"mooring/mobility"
 	"mooring/mobility/pool"
 )
@@ -35,22 +35,45 @@ func (j *job) network(at place) *mobility.Network {
 	x, err := j.networkView.of(at.node)
 	j.check(at, err)
 	n := &mobility.Network{Name: x.GetName()}
+	nodes := x.Pool.MobileNode
+	if nodes.Ipv4 != nil {
+		n.Pools = append(n.Pools, j.homePool(at, nodes.Ipv4))
+	}
+	if nodes.Ipv6 != nil {
+		n.Pools = append(n.Pools, j.prefixPool(at, nodes.Ipv6))
+	}
+	j.checkNetwork(at, n)
+	return n
+}
+
+// poolStruct is what the structs of all pools for nodes have in common.
+type poolStruct interface {
+	GetStartAddress() string
+	GetPoolPrefix() uint8
+}
+
+// homePoolStruct is what the structs of pools of home addresses have in common.
+type homePoolStruct interface {
+	poolStruct
+	GetDefaultRouter() string
+}
+
+func (j *job) prefixPool(network place, x poolStruct) mobility.Pool {
+	at := network.below("pool", "mobile-node", "ipv6")
+	return mobility.Pool{Start: j.addr(at, x.GetStartAddress()), Bits: int(x.GetPoolPrefix()), Unit: nodePrefix}
+}
+
+// checkNetwork drops the pools of which something is not known, and refuses those that make no sense.
+func (j *job) checkNetwork(at place, n *mobility.Network) {
 	nodes := at.below("pool", "mobile-node")
-	if v4 := x.Pool.MobileNode.Ipv4; v4 != nil {
-		n.Pools = append(n.Pools, j.homePool(nodes.child("ipv4"), v4))
-	}
-	if v6 := x.Pool.MobileNode.Ipv6; v6 != nil {
-		at := nodes.child("ipv6")
-		n.Pools = append(n.Pools, mobility.Pool{Start: j.addr(at, v6.GetStartAddress()), Bits: int(v6.GetPoolPrefix()), Unit: nodePrefix})
-	}
 	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(nodes.child(poolVersion(p))) })
 	for _, p := range n.Pools {
 		j.checkPool(nodes.below(poolVersion(p), "start-address"), p)
 	}
-	return n
 }
 
-func (j *job) homePool(at place, x *gen.MooringPmipv6_Pmipv6_Lma_Network_Pool_MobileNode_Ipv4) mobility.Pool {
+func (j *job) homePool(network place, x homePoolStruct) mobility.Pool {
+	at := network.below("pool", "mobile-node", "ipv4")
 	p := mobility.Pool{Start: j.addr(at, x.GetStartAddress()), Bits: int(x.GetPoolPrefix()), Unit: 32}
 	p.Router = j.addr(at, x.GetDefaultRouter())
 	if j.unsure(at) {
@@ -120,9 +143,12 @@ func (s span) holds(a netip.Addr) bool { return s.first.Compare(a) <= 0 && a.Com
 
 // poolPlace is the start address of a pool of a network of the LMA at.
 func poolPlace(at place, network string, p mobility.Pool) place {
-	list := at.child("network")
-	entry := place{list.node.Entry(network), at.path.Append(list.path.Last().Node, network)}
-	return entry.below("pool", "mobile-node", poolVersion(p), "start-address")
+	return poolOf(at.child("network").named(network), p)
+}
+
+// poolOf is the start address of a pool of a network.
+func poolOf(network place, p mobility.Pool) place {
+	return network.below("pool", "mobile-node", poolVersion(p), "start-address")
 }
 
 // poolVersion is the container that a pool is configured in.
@@ -133,34 +159,41 @@ func poolVersion(p mobility.Pool) string {
 	return "ipv6"
 }
 
-// checkPools refuses pools that overlap: all networks of all LMAs hand out addresses of the default VRF.
+// checkPools refuses pools that overlap: all networks of all LMAs hand out addresses of the default VRF, those of customers of theirs.
 func (j *job) checkPools() {
 	if !j.networksChanged {
 		return
 	}
 	type owned struct {
 		span
-		lma, network string
-		pool         mobility.Pool
+		vrf, of string // what the other is told that it belongs to
+		at      place
 	}
 	var pools []owned
-	for _, name := range sortedKeys(j.new.lmas) {
-		networks := j.new.lmas[name].native.Networks
+	add := func(vrf, whose string, list place, networks map[string]*mobility.Network) {
 		for _, network := range sortedKeys(networks) {
 			for _, p := range networks[network].Pools {
-				pools = append(pools, owned{spanOf(p), name, network, p})
+				pools = append(pools, owned{spanOf(p), vrf, "network " + network + " of " + whose, poolOf(list.named(network), p)})
 			}
 		}
 	}
-	slices.SortStableFunc(pools, func(a, b owned) int { return a.first.Compare(b.first) })
+	for _, name := range sortedKeys(j.new.lmas) {
+		a := j.new.lmas[name]
+		add("", "LMA "+name, a.at.child("network"), a.native.Networks)
+		for _, customer := range sortedKeys(a.native.Customers) {
+			c := a.native.Customers[customer]
+			add(c.VRF, "customer "+customer+" of LMA "+name, a.customers().named(customer).below("network", "authorized"), c.Networks)
+		}
+	}
+	slices.SortStableFunc(pools, func(a, b owned) int { return cmp.Or(cmp.Compare(a.vrf, b.vrf), a.first.Compare(b.first)) })
 	longest := 0 // of those so far, the one that goes furthest
 	for i := 1; i < len(pools); i++ {
 		p, other := &pools[i], &pools[longest]
-		if other.holds(p.first) {
-			j.refuse(poolPlace(j.new.lmas[p.lma].at, p.network, p.pool), mustViolation,
-				"the pool overlaps that of network %s of LMA %s, which goes from %v to %v", other.network, other.lma, other.first, other.last)
+		same := other.vrf == p.vrf
+		if same && other.holds(p.first) {
+			j.refuse(p.at, mustViolation, "the pool overlaps that of %s, which goes from %v to %v", other.of, other.first, other.last)
 		}
-		if other.last.Less(p.last) {
+		if !same || other.last.Less(p.last) {
 			longest = i
 		}
 	}

@@ -48,6 +48,15 @@ func (p place) below(names ...string) place {
 	return p
 }
 
+// named is the entry of the list p with a key.
+func (p place) named(key string) place {
+	e := place{path: p.path.Parent().Append(p.path.Last().Node, key)}
+	if p.node != nil {
+		e.node = p.node.Entry(key)
+	}
+	return e
+}
+
 // entry is an entry of the list p.
 func (p place) entry(e *tree.Node) place {
 	return place{e, append(slices.Clip(p.path.Parent()), e.Step())}

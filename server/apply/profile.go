@@ -99,6 +99,7 @@ func (j *job) nai(at place) *mobility.Profile {
 	x, err := j.naiView.of(at.node)
 	j.check(at, err)
 	p := profile(x.GetId(), x)
+	p.NoCustomer = !x.GetMobileLocalLoop()
 	if x.AuthOption != nil {
 		p.Key = j.key(at.child("auth-option"), x.AuthOption)
 	}
@@ -119,10 +120,11 @@ type entitlement interface {
 	GetNetwork() string
 	GetService() gen.E_MooringPmipv6Types_Service
 	GetLma() string
+	GetCustomer() string
 }
 
 func profile(name string, x entitlement) *mobility.Profile {
-	p := &mobility.Profile{Name: name, Network: x.GetNetwork(), Anchor: x.GetLma()}
+	p := &mobility.Profile{Name: name, Network: x.GetNetwork(), Anchor: x.GetLma(), Customer: x.GetCustomer()}
 	switch x.GetService() {
 	case gen.MooringPmipv6Types_Service_ipv4:
 		p.Service = mobility.ServiceIPv4
@@ -182,6 +184,11 @@ func (j *job) danglingNetworks(d *domain) map[string]bool {
 			anchored = true
 			for network := range a.native.Networks {
 				known[network] = true
+			}
+			for _, c := range a.native.Customers {
+				for network := range c.Networks {
+					known[network] = true
+				}
 			}
 		}
 	}

@@ -44,15 +44,16 @@ type Translator struct {
 	lmaView      view[gen.MooringPmipv6_Pmipv6_Lma]
 	lmaPeerView  view[gen.MooringPmipv6_Pmipv6_Lma_Mag]
 	networkView  view[gen.MooringPmipv6_Pmipv6_Lma_Network]
-	magView      view[gen.MooringPmipv6_Pmipv6_Mag]
-	magPeerView  view[gen.MooringPmipv6_Pmipv6_Mag_Lma]
-	linkView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface]
-	nodeView     view[gen.MooringPmipv6_Pmipv6_Mag_Interface_Node]
-	systemView   view[gen.MooringSystem_System]
-	managerView  view[gen.MooringSystem_System_Netconf_CallHome]
-	httpsView    view[gen.MooringSystem_System_Netconf_Url_HttpsServer]
-	sftpView     view[gen.MooringSystem_System_Netconf_Url_SftpServer]
-	userKeyView  view[gen.MooringSystem_System_User_AuthorizedKey]
+	customerViews
+	magView     view[gen.MooringPmipv6_Pmipv6_Mag]
+	magPeerView view[gen.MooringPmipv6_Pmipv6_Mag_Lma]
+	linkView    view[gen.MooringPmipv6_Pmipv6_Mag_Interface]
+	nodeView    view[gen.MooringPmipv6_Pmipv6_Mag_Interface_Node]
+	systemView  view[gen.MooringSystem_System]
+	managerView view[gen.MooringSystem_System_Netconf_CallHome]
+	httpsView   view[gen.MooringSystem_System_Netconf_Url_HttpsServer]
+	sftpView    view[gen.MooringSystem_System_Netconf_Url_SftpServer]
+	userKeyView view[gen.MooringSystem_System_User_AuthorizedKey]
 }
 
 // New returns a translator for a schema that holds mooring-pmipv6 and mooring-system. It fails when the generated structs do
@@ -77,6 +78,7 @@ func New(s *schema.Schema) (*Translator, error) {
 	bind(&b, &t.sftpView, "/mooring-system:system/netconf/url/sftp-server")
 	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
 	t.aaaViews.bind(&b)
+	t.customerViews.bind(&b)
 	return t, b.err()
 }
 

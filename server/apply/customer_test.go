@@ -1,0 +1,159 @@
+package apply
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mooring/dataplane"
+	"mooring/mobility"
+	"mooring/server/model"
+	"mooring/server/tree/schema"
+	"mooring/server/tree/validate"
+	"mooring/yang"
+)
+
+// looped is the element with the Mobile Local Loop and the modules that it needs.
+var looped = sync.OnceValues(func() (*element, error) {
+	sources := model.Sources()
+	for i := range sources {
+		switch m := &sources[i]; m.Name {
+		case "mooring-pmipv6":
+			if !slices.Contains(m.Features, "mobile-local-loop") {
+				m.Features = append(slices.Clone(m.Features), "mobile-local-loop")
+			}
+		case "ietf-access-control-list", "ietf-network-instance", "mooring-deviations", "ietf-interfaces", "ietf-ip":
+			m.Implement = true
+		}
+	}
+	s, err := schema.Compile(yang.FS, sources...)
+	if err != nil {
+		return nil, err
+	}
+	translator, err := New(s)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := validate.Compile(s)
+	return &element{translator, s, rules}, err
+})
+
+func loop(t *testing.T) *element {
+	e, err := looped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// loopBase is the configuration that the published example of customers comes to, without mobile networks.
+const loopBase = `{
+	"ietf-network-instance:network-instances": {"network-instance": [{"name": "VRF1"}, {"name": "VRF2"}, {"name": "CUSTSP"}]},
+	"mooring-pmipv6:pmipv6": {
+		"domain": [{"name": "D1", "auth-option": {"spi": 500, "key": "domain"}, "nai": [
+			{"id": "@CUST1", "network": "CUST1", "service": "dual", "customer": "CUST1"}, {"id": "@CUST2", "network": "CUST2", "service": "dual", "customer": "CUST2"},
+			{"id": "@no", "mobile-local-loop": false}]}],
+		"lma": [{"name": "LMA", "domain": "D1", "dynamic-mag-learning": true, "heartbeat": {"interval": 60, "retries": 3, "timeout": 5}, "mobile-local-loop": {"customer": [
+			{"name": "CUST1", "vrf": "VRF1", "bce": {"lifetime": 300}, "network": {"unauthorized": true}, "heartbeat": {"interval": 30, "retries": 10, "timeout": 10},
+			 "auth-option": {"spi": 256, "key": "xyz123"}, "transport": [{"vrf": "CUSTSP", "ipv4-address": "15.15.15.2", "ipv6-address": "2002:15::2"}]},
+			{"name": "CUST2", "vrf": "VRF2", "network": {"authorized": [{"name": "CUST2", "pool": {"mobile-node": {
+				"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}, "ipv6": {"start-address": "2002:10:10:1::1", "pool-prefix": 48}}}}]},
+			 "transport": [{"vrf": "CUSTSP", "ipv4-address": "16.16.16.2"}, {"vrf": "default", "ipv4-address": "16.16.16.2"}]}]}}]}}`
+
+func TestMLL24_CustomersOfThePublishedExample(t *testing.T) {
+	c := loop(t).translate(t, nil, loop(t).parse(t, loopBase))
+	lma := c.Mobility.LMAs["LMA"]
+	one, two := lma.Customers["CUST1"], lma.Customers["CUST2"]
+	if one.VRF != "VRF1" || one.Lifetime != 300*time.Second || !one.Unauthorized || len(one.Networks) != 0 || one.Key.SPI != 256 || string(one.Key.Secret) != "xyz123" {
+		t.Errorf("CUST1 is %+v", one)
+	}
+	if want := (mobility.Heartbeat{Interval: 30 * time.Second, Retries: 10, Timeout: 10 * time.Second}); one.Heartbeat == nil || *one.Heartbeat != want {
+		t.Errorf("heartbeats of CUST1: %+v", one.Heartbeat)
+	}
+	if two.Key != nil || two.Heartbeat != nil || two.Lifetime != 0 || two.Unauthorized || len(two.Networks["CUST2"].Pools) != 2 {
+		t.Errorf("CUST2 is %+v: what is not set is that of the anchor", two)
+	}
+	// MLL-14, MLL-15: the global VRF, and one address in two.
+	at := netip.MustParseAddr("16.16.16.2")
+	if want := []mobility.VRFAddr{{VRF: "CUSTSP", Addr: at}, {Addr: at}}; !slices.Equal(two.Transports, want) {
+		t.Errorf("transports %v, want %v", two.Transports, want)
+	}
+	if p := lma.Domain.Profiles.Realm([]byte("@CUST1")); p.Customer != "CUST1" || p.NoCustomer {
+		t.Errorf("profile %+v", p)
+	}
+	if p := lma.Domain.Profiles.Realm([]byte("@no")); p.Customer != "" || !p.NoCustomer {
+		t.Errorf("profile %+v", p)
+	}
+	holes := []dataplane.VRFPrefix{{VRF: "VRF2", Prefix: netip.MustParsePrefix("10.10.10.0/24")}, {VRF: "VRF2", Prefix: netip.MustParsePrefix("2002:10:10::/48")}}
+	if !slices.Equal(c.Dataplane.Blackholes, holes) {
+		t.Errorf("free addresses end at %v, want %v", c.Dataplane.Blackholes, holes)
+	}
+	if want := []dataplane.VRF{{Name: "CUSTSP"}, {Name: "VRF1"}, {Name: "VRF2"}}; !slices.Equal(c.Dataplane.VRFs, want) {
+		t.Errorf("VRFs %v, want %v", c.Dataplane.VRFs, want)
+	}
+}
+
+// A change of one customer leaves the others the very same.
+func TestMLL04_OneCustomerChangesAlone(t *testing.T) {
+	e := loop(t)
+	root := e.parse(t, loopBase)
+	before := e.translate(t, nil, root)
+	was := before.Mobility.LMAs["LMA"]
+	after := e.translate(t, before, e.set(t, root, "/mooring-pmipv6:pmipv6/lma[name='LMA']/mobile-local-loop/customer[name='CUST2']/bce/lifetime", "77"))
+	is := after.Mobility.LMAs["LMA"]
+	if is.Customers["CUST1"] != was.Customers["CUST1"] || is.Customers["CUST2"] == was.Customers["CUST2"] || is.Customers["CUST2"].Lifetime != 77*time.Second {
+		t.Errorf("%+v, before %+v", is.Customers["CUST2"], was.Customers["CUST2"])
+	}
+	if after.Dataplane != before.Dataplane {
+		t.Error("the dataplane has to do something")
+	}
+	gone := e.translate(t, before, e.set(t, root, "/mooring-pmipv6:pmipv6/lma[name='LMA']/mobile-local-loop/customer[name='CUST1']", ""))
+	if left := gone.Mobility.LMAs["LMA"].Customers; len(left) != 1 || left["CUST2"] != was.Customers["CUST2"] {
+		t.Errorf("%v is left", left)
+	}
+	unmoved := e.translate(t, before, e.set(t, root, "/mooring-pmipv6:pmipv6/lma[name='LMA']/bce/lifetime", "99"))
+	if now := unmoved.Mobility.LMAs["LMA"].Customers; now["CUST1"] != was.Customers["CUST1"] || now["CUST2"] != was.Customers["CUST2"] {
+		t.Error("a change of the anchor makes other customers")
+	}
+}
+
+// What customers may not have in common is refused by the rules of the model, or by the translation where it takes all LMAs to tell.
+func TestMLL16_CustomersDoNotShare(t *testing.T) {
+	e := loop(t)
+	root := e.parse(t, loopBase)
+	const lma = `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "%L", "domain": "D1", "mobile-local-loop": {"customer": [%C]}}]}}`
+	for _, c := range []struct{ row, lma, customer, want string }{
+		{"MLL-02", "LMA", `{"name": "CUST3", "vrf": "VRF3"}`, "VRF3"},
+		{"MLL-03", "LMA", `{"name": "CUST3", "vrf": "VRF2"}`, "CUST"},
+		{"MLL-08", "LMA", `{"name": "CUST2", "network": {"unauthorized": true}}`, "not both"},
+		{"MLL-10", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "CUST2"}]}}`, "has this name already"},
+		{"MLL-13", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "nowhere", "ipv4-address": "17.17.17.2"}]}`, "default stands for the global one"},
+		{"MLL-16", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "another customer has this transport address already"},
+		{"MLL-16", "other", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "transport address 15.15.15.2 is that of customer CUST1 of LMA LMA already"},
+		{"MLL-17", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1"}]}`, "a transport needs an IPv4 or an IPv6 address"},
+	} {
+		edit := strings.NewReplacer("%L", c.lma, "%C", c.customer).Replace(lma)
+		changed := e.merge(t, root, edit)
+		err := e.rules.Check(root, changed)
+		if err == nil {
+			_, _, err = e.Translate(nil, changed)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %s of LMA %s: %v, want %q", c.row, c.customer, c.lma, err, c.want)
+		}
+	}
+	// MLL-19: the same pools in two VRFs, and those of the anchor, are no overlap.
+	same := e.merge(t, root, strings.NewReplacer("%L", "LMA", "%C", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "net3", "pool": {"mobile-node": {
+		"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}}}}]}}`).Replace(lma))
+	if _, _, err := e.Translate(nil, same); err != nil {
+		t.Error(err)
+	}
+	overlap := e.merge(t, root, strings.NewReplacer("%L", "LMA", "%C", `{"name": "CUST2", "network": {"authorized": [{"name": "net3", "pool": {"mobile-node": {
+		"ipv4": {"start-address": "10.10.10.9", "pool-prefix": 24}}}}]}}`).Replace(lma))
+	if _, _, err := e.Translate(nil, overlap); err == nil || !strings.Contains(err.Error(), "overlaps that of network CUST2 of customer CUST2 of LMA LMA") {
+		t.Errorf("pools of one VRF overlap: %v", err)
+	}
+}
