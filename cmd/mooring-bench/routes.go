@@ -12,7 +12,6 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/backend"
-	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/reconcile"
 )
@@ -151,7 +150,7 @@ func (o *routesOptions) install(ctx context.Context, wish backend.Wish) ([]Resul
 	}
 	defer h.Close()
 	defer other.Close()
-	p, err := backend.Open(backend.Options{UserSpaceOnly: true, Namespace: func(string) (*netlink.Namespace, error) { return h.Namespace, nil }})
+	p, err := backend.Open(backend.Options{UserSpaceOnly: true, Namespace: h.Namespace})
 	if err != nil {
 		return nil, err
 	}

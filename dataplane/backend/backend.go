@@ -41,9 +41,12 @@ func Parse(name string) (Wish, error) {
 // Options of a Plane. The zero value works, for the process's own namespace.
 type Options struct {
 	Log           *slog.Logger
-	Namespace     func(vrf string) (*netlink.Namespace, error) // as of plane.Options
-	UserSpaceOnly bool                                         // as of usertun.Options
-	Probe         func() map[kernel.Kind]error                 // what the host lacks; nil for kernel.Probe. It is asked once
+	Namespace     *netlink.Namespace // these four as of plane.Options
+	Names         string
+	NoVRFDevices  bool
+	Renewed       func(vrf string)
+	UserSpaceOnly bool                         // as of usertun.Options
+	Probe         func() map[kernel.Kind]error // what the host lacks; nil for kernel.Probe. It is asked once
 }
 
 // Plane is a dataplane.Plane that is told its backend. It begins with Userspace.
@@ -75,7 +78,9 @@ func Open(o Options) (*Plane, error) {
 		Notify: func(e dataplane.Event) { p.Plane.Notify(e) },
 	})
 	var err error
-	p.Plane, err = plane.Open(plane.Options{Log: o.Log, Namespace: o.Namespace}, p.user, p.kernel)
+	p.Plane, err = plane.Open(plane.Options{
+		Log: o.Log, Namespace: o.Namespace, Names: o.Names, NoVRFDevices: o.NoVRFDevices, Renewed: o.Renewed,
+	}, p.user, p.kernel)
 	return p, err
 }
 

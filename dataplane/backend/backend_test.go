@@ -10,7 +10,7 @@ import (
 func TestMain(m *testing.M) { planetest.Main(m, openAuto) }
 
 func openIn(ns *netlink.Namespace) (*Plane, error) {
-	return Open(Options{Namespace: func(string) (*netlink.Namespace, error) { return ns, nil }})
+	return Open(Options{Namespace: ns})
 }
 
 func openAuto(ns *netlink.Namespace) (planetest.Plane, error) {

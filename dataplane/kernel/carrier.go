@@ -27,9 +27,8 @@ type Carrier struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	host    *netlink.Host
-	filter  *filter
-	lacks   error // why there can be no tunnels on this host
+	hosts   map[string]*netlink.Host // by VRF
+	places  map[string]*place        // by VRF
 	tunnels map[dataplane.TunnelID]*tunnel
 	routes  map[dataplane.VRFPrefix]dataplane.Path // those into paths
 	sources map[dataplane.SourceRouteKey]steering
@@ -47,41 +46,27 @@ func New(log *slog.Logger) *Carrier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Carrier{log: log, tunnels: map[dataplane.TunnelID]*tunnel{}}
+	return &Carrier{
+		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
+		routes: map[dataplane.VRFPrefix]dataplane.Path{},
+	}
 }
 
 // Close lets go of the host. Everything stays there, and forwards.
 func (c *Carrier) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.filter != nil {
-		c.filter.close()
+	for _, p := range c.allPlaces() {
+		p.close()
 	}
 	return nil
 }
-
-// Attach implements plane.Carrier.
-func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if vrf != "" {
-		return nil // whoever uses it is refused
-	}
-	c.host = host
-	c.filter, c.lacks = openFilter(host.Namespace())
-	return nil
-}
-
-var errVRF = errors.New("the kernel's tunnels have no VRFs yet")
 
 // Lead implements plane.Carrier.
 func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if vrf != "" {
-		return "", fmt.Errorf("vrf %s: %w", vrf, errVRF)
-	}
-	d, err := c.device(path)
+	d, err := c.device(path, vrf)
 	if err != nil {
 		return "", err
 	}
@@ -93,7 +78,7 @@ func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
 func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	d, err := c.device(path)
+	d, err := c.device(path, at.VRF)
 	if err != nil {
 		return err
 	}
@@ -117,9 +102,12 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 }
 
 // PutSource implements plane.Carrier.
-func (c *Carrier) PutSource(o dataplane.SourceRoute) error {
+func (c *Carrier) PutSource(vrf string, o dataplane.SourceRoute) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if vrf != "" {
+		return fmt.Errorf("link %s is in VRF %s: the kernel's tunnels take what nodes send in the default VRF alone", o.Link, vrf)
+	}
 	return c.withTable(func() error { return c.putSource(o) })
 }
 
@@ -129,17 +117,17 @@ func (c *Carrier) withTable(do func() error) error {
 	if !isAbsent(err) {
 		return err
 	}
-	if there, e := c.filter.exists(); there || e != nil {
+	if there, e := c.places[""].filter.exists(); there || e != nil {
 		return err
 	}
-	if e := c.rebuild(); e != nil {
+	if e := c.rebuild(c.places[""]); e != nil {
 		return errors.Join(err, e)
 	}
 	return do()
 }
 
 func (c *Carrier) putSource(o dataplane.SourceRoute) error {
-	d, err := c.device(o.Path)
+	d, err := c.device(o.Path, "")
 	if err != nil {
 		return err
 	}
@@ -152,7 +140,7 @@ func (c *Carrier) putSource(o dataplane.SourceRoute) error {
 	if old == now { // replacing it is not free: for a moment, the kernel finds neither
 		return nil
 	}
-	if err := c.filter.put(source{key, now.mark}, replace); err != nil {
+	if err := c.places[""].filter.put(source{key, now.mark}, replace); err != nil {
 		return errors.Join(err, c.release(o.Path))
 	}
 	c.sources[key] = now
@@ -175,7 +163,7 @@ func (c *Carrier) removeSource(key dataplane.SourceRouteKey) error {
 	if !ok {
 		return nil
 	}
-	if err := c.filter.remove(key); err != nil && !isAbsent(err) {
+	if err := c.places[""].filter.remove(key); err != nil && !isAbsent(err) {
 		return err
 	}
 	delete(c.sources, key)
@@ -211,7 +199,7 @@ func (c *Carrier) Lost(name string) bool {
 	for _, t := range c.tunnels {
 		for _, d := range t.devices {
 			if d.name == name {
-				up, err := c.host.Devices()
+				up, err := c.places[d.vrf].host.Devices()
 				return err != nil || up[name] == nil
 			}
 		}
@@ -227,16 +215,26 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 	if len(c.tunnels) == 0 {
 		return states, dataplane.Drops{}
 	}
-	found, err := c.host.Tunnels()
-	if err != nil {
-		c.log.Warn("counters of tunnels are not to be had", "error", err)
-	}
-	for _, f := range found {
-		if t := c.tunnels[f.Path.Tunnel]; t != nil && t.devices[f.Path] != nil && f.Name == nameOf(f.Path) {
-			states[t.id] = addDevice(states[t.id], f)
+	owners := map[string]*tunnel{} // of interfaces, by name
+	for _, t := range c.tunnels {
+		for _, d := range t.devices {
+			owners[d.name] = t
 		}
 	}
-	return states, dataplane.Drops{Spoofed: c.filter.spoofed()}
+	var drops dataplane.Drops
+	for _, p := range c.allPlaces() {
+		found, err := p.host.Tunnels()
+		if err != nil {
+			c.log.Warn("counters of tunnels are not to be had", "error", err)
+		}
+		for _, f := range found {
+			if t := owners[f.Name]; t != nil {
+				states[t.id] = addDevice(states[t.id], f)
+			}
+		}
+		drops.Spoofed += p.filter.spoofed()
+	}
+	return states, drops
 }
 
 func addDevice(s dataplane.TunnelState, f netlink.TunnelDevice) dataplane.TunnelState {

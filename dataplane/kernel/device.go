@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 )
@@ -25,7 +23,8 @@ type tunnel struct {
 type device struct {
 	name            string
 	index           int
-	routes, sources int // that lead into it
+	vrf             string // that it is in, or the one of its namespace
+	routes, sources int    // that lead into it
 	steered         bool
 	led             bool // a route into it is being made
 	down            bool // nothing can be led into it until its tunnel is put right
@@ -87,41 +86,36 @@ func (t *tunnel) inUse() bool {
 func (c *Carrier) PutTunnel(o dataplane.Tunnel) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lacks != nil {
-		return c.lacks
+	if err := c.places[o.ID.VRF].lacks; err != nil {
+		return err
 	}
 	return c.withTable(func() error { return c.putTunnel(o) })
 }
 
 func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
-	if o.ID.VRF != "" {
-		return fmt.Errorf("vrf %s: %w", o.ID.VRF, errVRF)
-	}
 	t := c.tunnels[o.ID]
-	made := t == nil
-	if made {
+	if t == nil {
 		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{{Tunnel: o.ID}: nil}}
-	}
-	if len(c.tunnels) == 0 {
-		if err := c.ensureTable(); err != nil {
-			return err
-		}
 	}
 	t.configured = o.MTU
 	if o.ID.Encap == dataplane.EncapUDP {
-		if err := c.host.ReceiveUDP(o.ID.Peer.Is6()); err != nil {
+		if err := c.hosts[o.ID.VRF].ReceiveUDP(o.ID.Peer.Is6()); err != nil {
 			return err
 		}
 	}
 	for path, old := range t.devices {
-		d, err := c.setDevice(path, o.MTU)
+		vrf := c.home(o.ID)
+		if old != nil {
+			vrf = old.vrf
+		}
+		d, err := c.setDevice(path, vrf, o.MTU)
 		if err != nil {
 			return err
 		}
 		if old != nil {
 			d.routes, d.sources, d.steered = old.routes, old.sources, old.steered && old.index == d.index
 		}
-		t.devices[path] = d
+		c.keep(t, path, d)
 		if d.sources > 0 {
 			if err := c.steer(d); err != nil {
 				return err
@@ -147,14 +141,14 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 		if err := c.deleteDevice(d); err != nil {
 			return err
 		}
-		delete(t.devices, path)
-	}
-	delete(c.tunnels, id)
-	if len(c.tunnels) == 0 {
-		if err := c.dropTable(); err != nil {
-			return err
+		p := c.places[d.vrf]
+		if c.forget(t, path); p.devices == 0 {
+			if err := c.dropTable(p); err != nil {
+				return err
+			}
 		}
 	}
+	delete(c.tunnels, id)
 	return c.stopUDP(id)
 }
 
@@ -164,29 +158,31 @@ func (c *Carrier) stopUDP(last dataplane.TunnelID) error {
 		return nil
 	}
 	for id := range c.tunnels {
-		if id.Encap == dataplane.EncapUDP && id.Peer.Is6() == last.Peer.Is6() {
+		if id.VRF == last.VRF && id.Encap == dataplane.EncapUDP && id.Peer.Is6() == last.Peer.Is6() {
 			return nil
 		}
 	}
-	return c.host.IgnoreUDP(last.Peer.Is6())
+	return c.hosts[last.VRF].IgnoreUDP(last.Peer.Is6())
 }
 
-// device returns the interface of a path through a tunnel that there is. It makes that of a path with keys when it is first asked for;
-// release removes it after its last route.
-func (c *Carrier) device(path dataplane.Path) (*device, error) {
+// device returns the interface of a path through a tunnel that there is, in a VRF. It makes that of a path with keys when it is first
+// asked for; release removes it after its last route.
+func (c *Carrier) device(path dataplane.Path, vrf string) (*device, error) {
 	t := c.tunnels[path.Tunnel]
 	if t == nil {
 		return nil, fmt.Errorf("there is no tunnel %s", path.Tunnel)
 	}
-	if d := t.devices[path]; d != nil {
+	d := t.devices[path]
+	switch {
+	case d != nil && d.vrf == vrf:
 		return d, nil
+	case d != nil && d.routes+d.sources > 0:
+		return nil, fmt.Errorf("path %s: %w (%q)", path, errElsewhere, d.vrf)
 	}
-	d, err := c.setDevice(path, max(t.configured, 0))
-	if err != nil {
+	if err := c.renew(t, path, vrf); err != nil {
 		return nil, err
 	}
-	t.devices[path] = d
-	return d, nil
+	return t.devices[path], nil
 }
 
 // lose counts a route less into the path, which may be none.
@@ -214,58 +210,42 @@ func (c *Carrier) release(path dataplane.Path) error {
 	if d.led || d.routes+d.sources > 0 || path == (dataplane.Path{Tunnel: t.id}) {
 		return nil
 	}
-	delete(t.devices, path)
+	c.forget(t, path)
 	return c.deleteDevice(d)
 }
 
-// setDevice makes the interface of a path exist, with an MTU in octets or, of 0, what the way to the peer leaves.
-func (c *Carrier) setDevice(path dataplane.Path, configured int) (*device, error) {
+// setDevice makes the interface of a path exist in a VRF, with an MTU in octets or, of 0, what the way to the peer leaves.
+func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*device, error) {
+	outer, in := c.hosts[path.Tunnel.VRF], c.places[vrf]
+	if outer == nil || in == nil {
+		return nil, fmt.Errorf("path %s: there is no VRF %s or %s", path, path.Tunnel.VRF, vrf)
+	}
 	mtu := configured
 	if mtu == 0 {
-		link, err := c.host.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
+		link, err := outer.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
 		if err != nil {
 			return nil, err
 		}
 		mtu = link - overhead(path)
 	}
+	if err := c.ensureTable(in); err != nil {
+		return nil, err
+	}
 	name := nameOf(path)
-	err := c.host.AddTunnel(name, path)
-	if errors.Is(err, unix.EEXIST) {
-		err = c.checkDevice(name, path, err)
+	if err := c.place(name, path, vrf); err != nil {
+		return nil, err
 	}
+	if err := in.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
+		return nil, err
+	}
+	index, err := in.host.LinkIndex(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
-		return nil, err
-	}
-	index, err := c.host.LinkIndex(name)
-	if err != nil {
-		return nil, err
-	}
-	return &device{name: name, index: index}, nil
+	return &device{name: name, index: index, vrf: vrf}, nil
 }
 
 const deviceQueue = 1000 // packets; the kernel's usual
-
-// checkDevice finds out whose interface is in the way; nil if it is ours.
-func (c *Carrier) checkDevice(name string, path dataplane.Path, exists error) error {
-	found, err := c.host.Tunnels()
-	if err != nil {
-		return err
-	}
-	for _, f := range found {
-		switch {
-		case f.Name == name && f.Path == path:
-			return nil
-		case f.Name == name:
-			return fmt.Errorf("%w; %s has become a tunnel %s: delete it", exists, name, f.Path)
-		case f.Path.Tunnel.Local == path.Tunnel.Local && f.Path.Tunnel.Peer == path.Tunnel.Peer && f.Path.Rx == path.Rx:
-			exists = fmt.Errorf("%w; %s has these addresses (%s)", exists, f.Name, f.Path)
-		}
-	}
-	return exists
-}
 
 func (c *Carrier) deleteDevice(d *device) error {
 	if d.steered {
@@ -273,7 +253,7 @@ func (c *Carrier) deleteDevice(d *device) error {
 			return err
 		}
 	}
-	return c.host.DeleteTunnel(d.name)
+	return c.places[d.vrf].host.DeleteTunnel(d.name)
 }
 
 // steer has packets with the device's mark leave by it.
@@ -281,7 +261,7 @@ func (c *Carrier) steer(d *device) error {
 	if d.steered {
 		return nil
 	}
-	if err := errors.Join(c.host.SteerMark(d.name, d.index), c.filter.addPath(d.index)); err != nil {
+	if err := errors.Join(c.places[""].host.SteerMark(d.name, d.index), c.places[""].filter.addPath(d.index)); err != nil {
 		return err
 	}
 	d.steered = true
@@ -289,7 +269,7 @@ func (c *Carrier) steer(d *device) error {
 }
 
 func (c *Carrier) unsteer(d *device) error {
-	err := errors.Join(c.host.UnsteerMark(d.index), c.filter.removePath(d.index))
+	err := errors.Join(c.places[""].host.UnsteerMark(d.index), c.places[""].filter.removePath(d.index))
 	d.steered = err != nil
 	return err
 }
@@ -306,5 +286,13 @@ func (c *Carrier) steered() (indexes []int) {
 	return indexes
 }
 
-// ours reports whether an interface is one that we make.
-func ours(d netlink.TunnelDevice) bool { return d.Name == nameOf(d.Path) }
+// ours returns the path of an interface that we have made: nobody knows the VRF of its outer packets but its name.
+func (c *Carrier) ours(d netlink.TunnelDevice) (path dataplane.Path, ok bool) {
+	for vrf := range c.hosts {
+		path = d.Path
+		if path.Tunnel.VRF = vrf; d.Name == nameOf(path) {
+			return path, true
+		}
+	}
+	return path, false
+}

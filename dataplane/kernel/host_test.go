@@ -102,7 +102,7 @@ func picture(t *testing.T, h *netns.Host, p *Plane) string {
 		}
 	}
 	p.mu.Lock()
-	sources, err := p.filter.sources()
+	sources, err := p.places[""].filter.sources()
 	p.mu.Unlock()
 	must(t, err)
 	for _, s := range sources {
@@ -224,10 +224,10 @@ func TestDamageIsMended(t *testing.T) {
 		"interface down":    func(h *netns.Host, p *Plane) error { return h.Down(greDevice) },
 		"MTU changed":       func(h *netns.Host, p *Plane) error { return h.SetMTU(udpDevice, 1280) },
 		"table deleted": func(h *netns.Host, p *Plane) error {
-			p.filter.conn.DelTable(p.filter.table)
-			return p.filter.flush(nil)
+			p.places[""].filter.conn.DelTable(p.places[""].filter.table)
+			return p.places[""].filter.flush(nil)
 		},
-		"rule deleted": func(h *netns.Host, p *Plane) error { return p.host.UnsteerMark(p.steered()[0]) },
+		"rule deleted": func(h *netns.Host, p *Plane) error { return p.places[""].host.UnsteerMark(p.steered()[0]) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := newHost(t)
@@ -242,7 +242,7 @@ func TestDamageIsMended(t *testing.T) {
 			if after := picture(t, h, p); after != before {
 				t.Errorf("host has\n%swant\n%s", after, before)
 			}
-			if whole, err := p.filter.intact(); !whole || err != nil {
+			if whole, err := p.places[""].filter.intact(); !whole || err != nil {
 				t.Errorf("rules are whole: %t, %v", whole, err)
 			}
 		})
@@ -275,10 +275,10 @@ func TestTableIsMadeAgainAtOnce(t *testing.T) {
 	h, p := newHost(t)
 	must(t, apply(p, planetest.Everything()...))
 	before := picture(t, h, p)
-	p.filter.conn.DelTable(p.filter.table)
+	p.places[""].filter.conn.DelTable(p.places[""].filter.table)
 	moved := planetest.Everything()[10].(dataplane.SourceRoute)
 	moved.Path = dataplane.Path{Tunnel: planetest.Everything()[3].(dataplane.Tunnel).ID}
-	must(t, p.filter.flush(nil), apply(p, moved), apply(p, planetest.Everything()[10]))
+	must(t, p.places[""].filter.flush(nil), apply(p, moved), apply(p, planetest.Everything()[10]))
 	if after := picture(t, h, p); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)
 	}
@@ -288,10 +288,10 @@ func TestTableIsMadeAgainAtOnce(t *testing.T) {
 func TestRulesAreMadeAgain(t *testing.T) {
 	_, p := newHost(t)
 	must(t, apply(p, planetest.Everything()...))
-	p.filter.conn.FlushChain(&nftables.Chain{Table: p.filter.table, Name: "deliver"})
-	must(t, p.filter.flush(nil))
+	p.places[""].filter.conn.FlushChain(&nftables.Chain{Table: p.places[""].filter.table, Name: "deliver"})
+	must(t, p.places[""].filter.flush(nil))
 	for _, want := range []bool{false, true} {
-		if whole, err := p.filter.intact(); whole != want || err != nil {
+		if whole, err := p.places[""].filter.intact(); whole != want || err != nil {
 			t.Errorf("rules are whole: %t, %v; want %t", whole, err, want)
 		}
 		_, err := dataplane.Picture(t.Context(), p)
@@ -327,7 +327,7 @@ func TestLostInterfaceIsBack(t *testing.T) {
 	whole := becomes(func(now string) bool {
 		return strings.Count(now, "table mark "+greDevice) == 6 && strings.Contains(now, "route 10.0.0.1/32 table main metric 20: "+greDevice)
 	})
-	unsteer := func(string) error { return p.Carrier.host.UnsteerMark(p.steered()[0]) }
+	unsteer := func(string) error { return p.places[""].host.UnsteerMark(p.steered()[0]) }
 	for _, damage := range []func(string) error{h.Delete, h.Down, unsteer, h.Delete} {
 		must(t, damage(greDevice))
 		becomes(func(now string) bool { return now == whole })

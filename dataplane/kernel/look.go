@@ -12,7 +12,7 @@ import (
 func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lacks != nil {
+	if c.places[""].lacks != nil {
 		return nil, nil
 	}
 	if c.names, err = c.lookAtTunnels(); err != nil {
@@ -33,11 +33,12 @@ func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	path, ok := c.names[device]
-	if ok {
-		c.routes[at] = path
-		c.tunnels[path.Tunnel].devices[path].routes++
+	if !ok || c.tunnels[path.Tunnel].devices[path].vrf != at.VRF {
+		return path, false
 	}
-	return path, ok
+	c.routes[at] = path
+	c.tunnels[path.Tunnel].devices[path].routes++
+	return path, true
 }
 
 // Tidy implements plane.Carrier. It does what no object stands for: the table of nftables is as it should be, interfaces of paths that
@@ -45,19 +46,10 @@ func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, 
 func (c *Carrier) Tidy() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.lacks != nil:
-		return nil
-	case len(c.tunnels) == 0:
-		return c.dropTable()
-	}
 	var errs []error
-	intact, err := c.filter.intact()
-	if err == nil && !intact {
-		c.log.Warn("our nftables table is not as it was, it is made again", "table", tableName)
-		err = c.rebuild()
+	for _, p := range c.allPlaces() {
+		errs = append(errs, c.tidyTable(p))
 	}
-	errs = append(errs, err)
 	for _, t := range c.tunnels {
 		for path, d := range t.devices {
 			if d.sources > 0 && !d.steered && !d.down {
@@ -73,43 +65,70 @@ func (c *Carrier) Tidy() error {
 
 // lookAtTunnels returns the paths of our interfaces by their names.
 func (c *Carrier) lookAtTunnels() (map[string]dataplane.Path, error) {
-	found, err := c.host.Tunnels()
-	if err != nil {
-		return nil, err
-	}
-	marks, err := c.host.Marks()
-	if err != nil {
-		return nil, err
-	}
 	c.tunnels = map[dataplane.TunnelID]*tunnel{}
 	paths := map[string]dataplane.Path{}
+	for _, p := range c.allPlaces() {
+		p.devices = 0
+		if err := c.lookAtPlace(p, paths); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
+
+func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
+	found, err := p.host.Tunnels()
+	if err != nil {
+		return err
+	}
+	marks, err := p.host.Marks()
+	if err != nil {
+		return err
+	}
 	for _, f := range found {
-		if !ours(f) {
+		path, ours := c.ours(f)
+		if !ours {
 			continue
 		}
-		id := f.Path.Tunnel
+		id := path.Tunnel
 		t := c.tunnels[id]
 		if t == nil {
 			t = &tunnel{id: id, devices: map[dataplane.Path]*device{}}
 			c.tunnels[id] = t
 		}
-		t.devices[f.Path] = &device{name: f.Name, index: f.Index, steered: marks[f.Index] == netlink.MarkComplete, down: !f.Up}
+		d := &device{name: f.Name, index: f.Index, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
+		d.down = !f.Up || !c.inVRF(d, f, path)
+		c.keep(t, path, d)
 		delete(marks, f.Index)
-		if n := configuredMTU(f.Alias); !f.Up || n < 0 || n > 0 && n != f.MTU {
+		if n := configuredMTU(f.Alias); d.down || n < 0 || n > 0 && n != f.MTU {
 			t.configured = -1 // which nobody wants: it is put right
 		} else if t.configured == 0 {
 			t.configured = n
 		}
-		paths[f.Name] = f.Path
+		paths[f.Name] = path
 	}
 	for index := range marks { // of devices that are gone
-		err = errors.Join(err, c.host.UnsteerMark(index))
+		err = errors.Join(err, p.host.UnsteerMark(index))
 	}
-	return paths, err
+	return err
+}
+
+// inVRF finds out the VRF that an interface is in, and whether both this and that of its outer packets are VRFs of ours.
+func (c *Carrier) inVRF(d *device, f netlink.TunnelDevice, path dataplane.Path) bool {
+	if f.Outer != c.hosts[path.Tunnel.VRF].DeviceIndex() {
+		return false
+	}
+	for vrf, h := range c.hosts {
+		if f.Master != 0 && f.Master == h.DeviceIndex() {
+			d.vrf = vrf
+			return true
+		}
+	}
+	return f.Master == 0
 }
 
 func (c *Carrier) lookAtSources(devices map[string]dataplane.Path) (objects []dataplane.Object, err error) {
-	sources, err := c.filter.sources()
+	sources, err := c.places[""].filter.sources()
 	if err != nil && len(c.tunnels) > 0 { // a host without nftables has none
 		return nil, err
 	}
@@ -127,37 +146,4 @@ func (c *Carrier) lookAtSources(devices map[string]dataplane.Path) (objects []da
 		objects = append(objects, dataplane.SourceRoute{Link: s.Link, Source: s.Source, Path: path})
 	}
 	return objects, nil
-}
-
-// rebuild makes the table of nftables anew, with the sources that are known and lead somewhere.
-func (c *Carrier) rebuild() error {
-	var sources []source
-	for key, to := range c.sources {
-		if t := c.tunnels[to.path.Tunnel]; t != nil && t.devices[to.path] != nil {
-			to.mark = netlink.MarkOf(t.devices[to.path].index)
-			c.sources[key] = to
-			sources = append(sources, source{key, to.mark})
-		} else {
-			delete(c.sources, key)
-		}
-	}
-	return c.filter.rebuild(sources, c.steered())
-}
-
-// dropTable removes the table after the last tunnel. A host without nftables has none.
-func (c *Carrier) dropTable() error {
-	if there, err := c.filter.exists(); !there || err != nil {
-		return nil
-	}
-	clear(c.sources)
-	return c.filter.drop()
-}
-
-// ensureTable makes the table before the first tunnel.
-func (c *Carrier) ensureTable() error {
-	intact, err := c.filter.intact()
-	if err != nil || intact {
-		return err
-	}
-	return c.rebuild()
 }

@@ -19,8 +19,8 @@ import (
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
 //	}
-//	chain input { type filter hook input …; iifname "mt-*" meta mark UNPROVEN counter name spoofed drop }
-//	chain forward { type filter hook forward …; iifname "mt-*" meta mark UNPROVEN jump deliver }
+//	chain input { type filter hook input …; meta mark UNPROVEN counter name spoofed drop }
+//	chain forward { type filter hook forward …; meta mark UNPROVEN jump deliver }
 //	chain prove {			# an anchor's node: the way back leads into the same tunnel
 //		meta mark set 0
 //		fib saddr . iif oif exists return
@@ -41,7 +41,7 @@ var unproven = netlink.MarkOf(0) // no interface has the index 0
 // rules returns the rules of a chain.
 func (f *filter) rules(chain string) [][]expr.Any {
 	drop := []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: spoofedCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
-	suspect := concat(fromTunnel, isUnproven())
+	suspect := isUnproven() // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting":
 		return [][]expr.Any{concat(fromTunnel, jump("prove")), f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
@@ -152,3 +152,5 @@ func concat(parts ...[]expr.Any) (all []expr.Any) {
 }
 
 func isAbsent(err error) bool { return errors.Is(err, unix.ENOENT) }
+
+func isPresent(err error) bool { return errors.Is(err, unix.EEXIST) }

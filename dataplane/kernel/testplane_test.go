@@ -17,7 +17,7 @@ type Plane struct {
 func openPlane(ns *netlink.Namespace) (*Plane, error) {
 	p := &Plane{Carrier: New(nil)}
 	var err error
-	p.Plane, err = plane.Open(plane.Options{Namespace: func(string) (*netlink.Namespace, error) { return ns, nil }}, p.Carrier)
+	p.Plane, err = plane.Open(plane.Options{Namespace: ns}, p.Carrier)
 	if err != nil {
 		return nil, err
 	}

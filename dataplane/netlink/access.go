@@ -20,8 +20,11 @@ type AccessLink struct {
 	Uplink    string
 }
 
-// Links lists the interfaces that have anything of what SetLink gives them, whoever gave it.
+// Links lists the interfaces that have anything of what SetLink gives them, whoever gave it. A part of a namespace has none (SetLink).
 func (h *Host) Links() (map[string]AccessLink, error) {
+	if h.IsPart() {
+		return nil, nil
+	}
 	links, err := dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)

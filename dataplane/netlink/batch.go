@@ -36,13 +36,13 @@ func (h *Host) ApplyRoutes(ops []RouteOp) []error {
 
 // applyBatch sends up to batchSize messages and reads what becomes of each.
 func (h *Host) applyBatch(ops []RouteOp, errs []error, indexes map[string]int) {
-	b := &h.batch
+	b := h.batch
 	b.buffer = b.buffer[:0]
 	first := b.sequence + 1
 	waiting := 0
 	for i, op := range ops {
 		b.sequence++
-		op.Table = cmp.Or(op.Table, unix.RT_TABLE_MAIN)
+		op.Table = cmp.Or(op.Table, h.table())
 		index, err := h.indexOf(op, indexes)
 		if err != nil {
 			errs[i] = err

@@ -16,12 +16,15 @@ import (
 	"mooring/dataplane"
 )
 
-// Host is a network namespace. Its methods may be called concurrently, from any thread.
+// Host is a network namespace, or one VRF of it (Part). Its methods may be called concurrently, from any thread.
 type Host struct {
 	ns     *Namespace
+	own    *Namespace // of the process, where ns is nil
 	handle *netlib.Handle
 	raw    map[int]*nl.SocketHandle // for what the library cannot say
-	batch  batch
+	batch  *batch
+	parts  *parts
+	part   part
 }
 
 // batch is the socket for many routes at once.
@@ -47,7 +50,14 @@ func Open(ns *Namespace) (*Host, error) {
 		handle.Close()
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
-	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}}
+	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}, batch: new(batch),
+		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}}}
+	if ns == nil {
+		if h.own, err = OpenNamespace(threadNamespace); err != nil {
+			h.Close()
+			return nil, err
+		}
+	}
 	if h.batch.socket, err = nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE); err != nil {
 		h.Close()
 		return nil, fmt.Errorf("netlink: %w", err)
@@ -64,6 +74,11 @@ func Open(ns *Namespace) (*Host, error) {
 
 // Close disconnects. What was made stays.
 func (h *Host) Close() {
+	if h.IsPart() {
+		h.parts.remove(h.part)
+		return
+	}
+	h.own.Close()
 	h.handle.Close()
 	if h.batch.socket != nil {
 		h.batch.socket.Close()
@@ -122,4 +137,28 @@ func (h *Host) linkNames() (map[int]string, error) {
 		names[link.Attrs().Index] = link.Attrs().Name
 	}
 	return names, nil
+}
+
+// namesIn maps the indexes of the interfaces that are in this VRF to their names.
+func (h *Host) namesIn() (map[int]string, error) {
+	links, err := dump(h.handle.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	names := map[int]string{}
+	for _, link := range links {
+		if h.has(link.Attrs()) {
+			names[link.Attrs().Index] = link.Attrs().Name
+		}
+	}
+	return names, nil
+}
+
+// RaiseLoopback brings up the one interface that a new namespace has.
+func (h *Host) RaiseLoopback() error {
+	link, err := h.link("lo")
+	if err == nil {
+		err = explain(h.handle.LinkSetUp(link))
+	}
+	return err
 }

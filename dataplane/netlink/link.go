@@ -24,8 +24,12 @@ func IsGone(err error) bool {
 }
 
 // SetLink gives an access interface its addresses, lets it forward, and brings it up. What arrives on it is led to the
-// device uplink by one policy rule for each family; while that device is not there, it is discarded.
+// device uplink by one policy rule for each family; while that device is not there, it is discarded. A vrf interface is what rules see of
+// the interfaces in it, so there are no access interfaces in a part of a namespace.
 func (h *Host) SetLink(l dataplane.Link, uplink string) error {
+	if h.IsPart() {
+		return fmt.Errorf("interface %s: access links are not possible in VRF %s, which is a vrf interface of the kernel", l.Name, h.part.name)
+	}
 	link, err := h.link(l.Name)
 	if err != nil {
 		return err

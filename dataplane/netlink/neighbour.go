@@ -48,7 +48,7 @@ func (h *Host) DeleteNeighbour(link string, addr netip.Addr) error {
 
 // Neighbours lists those that we made.
 func (h *Host) Neighbours() ([]dataplane.Neighbour, error) {
-	names, err := h.linkNames()
+	names, err := h.namesIn()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (h *Host) Neighbours() ([]dataplane.Neighbour, error) {
 	}
 	var all []dataplane.Neighbour
 	for _, m := range messages {
-		if n, index, ours := parseNeighbour(m); ours {
+		if n, index, ours := parseNeighbour(m); ours && names[index] != "" {
 			n.Link = names[index]
 			all = append(all, n)
 		}

@@ -11,6 +11,9 @@ const (
 	TableAccess  = 19_200_000
 	tableLast    = TableAccess + 1<<20 // TableAccess + interface index is the table of an access interface
 
+	TableVRF = 18_000_000 // what follows are the tables of VRFs that nobody gave a number
+	vrfLast  = TableVRF + 1<<16
+
 	TableMark = 20_300_000 // TableMark + interface index is the table of a tunnel device, and the mark of what goes there (priority 5899)
 	markLast  = TableMark + 1<<20
 )

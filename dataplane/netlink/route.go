@@ -1,6 +1,7 @@
 package netlink
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +14,7 @@ import (
 // Route leads packets for a prefix to an interface, or nowhere. There is one of ours for a prefix and a table.
 type Route struct {
 	Prefix netip.Prefix
-	Table  int    // 0 for the main one
+	Table  int    // 0 for that of the VRF
 	Device string // empty: packets are discarded
 }
 
@@ -21,6 +22,7 @@ var families = []int{netlib.FAMILY_V4, netlib.FAMILY_V6}
 
 // SetRoute makes or replaces a route.
 func (h *Host) SetRoute(r Route) error {
+	r.Table = cmp.Or(r.Table, h.table())
 	route := wire(r)
 	if r.Device == "" {
 		route.Type = unix.RTN_BLACKHOLE
@@ -42,7 +44,7 @@ func (h *Host) SetRoute(r Route) error {
 
 // DeleteRoute removes our route for the prefix, wherever it leads. One that is not there is no error.
 func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
-	route := wire(Route{Prefix: prefix, Table: table})
+	route := wire(Route{Prefix: prefix, Table: cmp.Or(table, h.table())})
 	route.Scope = netlib.SCOPE_NOWHERE
 	err := h.handle.RouteDel(route)
 	if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENODEV) {
@@ -51,17 +53,17 @@ func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
 	return nil
 }
 
-// Routes lists our routes in the main table.
+// Routes lists our routes in the table of the VRF.
 func (h *Host) Routes() ([]Route, error) {
 	names, err := h.linkNames()
 	if err != nil {
 		return nil, err
 	}
-	filter := &netlib.Route{Protocol: Protocol, Table: unix.RT_TABLE_MAIN}
+	filter := &netlib.Route{Protocol: Protocol, Table: h.table(), Priority: Metric}
 	var routes []Route
 	for _, family := range families {
 		found, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
+			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PRIORITY)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list routes: %w", err)
@@ -81,9 +83,6 @@ func wire(r Route) *netlib.Route {
 	family := netlib.FAMILY_V4
 	if r.Prefix.Addr().Is6() {
 		family = netlib.FAMILY_V6
-	}
-	if r.Table == 0 {
-		r.Table = unix.RT_TABLE_MAIN
 	}
 	return &netlib.Route{Family: family, Dst: ipNet(r.Prefix), Table: r.Table, Protocol: Protocol, Priority: Metric}
 }

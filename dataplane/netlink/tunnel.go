@@ -16,8 +16,10 @@ import (
 // TunnelDevice is a tunnel interface of the kernel: one end of one path.
 type TunnelDevice struct {
 	Name, Alias string
-	Path        dataplane.Path
+	Path        dataplane.Path // in the default VRF, whatever the VRF of the outer packets is
 	Index, MTU  int
+	Master      int // index of the interface that it is enslaved to; 0: none
+	Outer       int // index of the vrf interface that the outer packets are bound to; 0: none
 	Up          bool
 	Counters    dataplane.Counters
 }
@@ -38,9 +40,9 @@ const (
 // modules are what the kinds of interfaces need.
 var modules = map[string]string{"gre": "ip_gre", "ip6gre": "ip6_gre", "sit": "sit", "ip6tnl": "ip6_tunnel"}
 
-// AddTunnel makes a tunnel interface, which is down. The error wraps unix.EEXIST when there is one of the name, or one for this path.
+// AddTunnel makes a tunnel interface, which is down, and whose outer packets are in this VRF. The error wraps unix.EEXIST when there is one of the name, or one for this path.
 func (h *Host) AddTunnel(name string, path dataplane.Path) error {
-	kind, data, err := tunnelData(path)
+	kind, data, err := h.tunnelData(path)
 	if err != nil {
 		return err
 	}
@@ -62,9 +64,16 @@ func (h *Host) AddTunnel(name string, path dataplane.Path) error {
 }
 
 // tunnelData returns the kind of interface for a path, and its attributes.
-func tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, err error) {
+func (h *Host) tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, err error) {
 	id := path.Tunnel
 	data = nl.NewRtAttr(nl.IFLA_INFO_DATA, nil)
+	if h.IsPart() {
+		link := nl.IFLA_IPTUN_LINK
+		if id.Encap == dataplane.EncapGRE {
+			link = nl.IFLA_GRE_LINK
+		}
+		data.AddRtAttr(link, nl.Uint32Attr(uint32(h.part.Index)))
+	}
 	switch keyed := path.Tx.Set || path.Rx.Set; {
 	case id.Local.Is4() != id.Peer.Is4():
 		return "", nil, fmt.Errorf("addresses %s and %s are not of one family", id.Local, id.Peer)
@@ -75,6 +84,8 @@ func tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, err error) {
 		return "", nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
 	case keyed:
 		return "", nil, errors.New("the kernel's tunnels over UDP have no keys")
+	case id.Encap == dataplane.EncapUDP && h.IsPart():
+		return "", nil, errors.New("the kernel's tunnels over UDP cannot be told which vrf interface they belong to")
 	case id.Encap == dataplane.EncapUDP && id.Port == 0:
 		return "", nil, errors.New("the kernel's tunnels over UDP do not learn the peer's port")
 	case id.Encap == dataplane.EncapUDP || id.Encap == dataplane.EncapIP:
@@ -159,7 +170,7 @@ func (h *Host) Tunnels() ([]TunnelDevice, error) {
 			continue
 		}
 		a := link.Attrs()
-		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Up: a.RawFlags&unix.IFF_UP != 0}
+		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0}
 		if s := a.Statistics; s != nil {
 			d.Counters = dataplane.Counters{RxPackets: s.RxPackets, RxOctets: s.RxBytes, TxPackets: s.TxPackets, TxOctets: s.TxBytes}
 			d.Counters.Drops.Malformed, d.Counters.Drops.Send = s.RxErrors+s.RxDropped, s.TxErrors+s.TxDropped

@@ -22,7 +22,7 @@ import (
 const watchBuffer = 4 << 20
 
 // Watch yields what happens in the namespace until ctx ends, after a LinkUp or LinkDown for every interface there is. Keys of
-// lost objects name routes (in VRF vrf), neighbours and access links. An error ends it.
+// lost objects name routes (in VRF vrf, or that of a part), VRFs, members, neighbours and access links. An error ends it.
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
 		socket, err := h.subscribe()
@@ -32,7 +32,7 @@ func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event,
 		}
 		defer context.AfterFunc(ctx, socket.Close)()
 		defer socket.Close()
-		w := watcher{vrf: vrf, names: map[int]string{}, up: map[string]bool{}, yield: yield}
+		w := watcher{vrf: vrf, parts: h.parts, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
 		if err := w.begin(socket); err != nil && ctx.Err() == nil {
 			yield(dataplane.Event{}, fmt.Errorf("list interfaces: %w", err))
 			return
@@ -137,11 +137,13 @@ func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
 
 // watcher turns notifications into events.
 type watcher struct {
-	vrf   string
-	names map[int]string // of interfaces, by index
-	up    map[string]bool
-	yield func(dataplane.Event, error) bool
-	done  bool
+	vrf     string
+	parts   *parts
+	names   map[int]string // of interfaces, by index
+	masters map[int]int    // theirs, by index
+	up      map[string]bool
+	yield   func(dataplane.Event, error) bool
+	done    bool
 }
 
 func (w *watcher) send(e dataplane.Event) bool {
@@ -184,6 +186,7 @@ func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
 		w.send(dataplane.Event{Kind: dataplane.LinkDown, Link: old})
 	}
 	w.names[a.Index] = a.Name
+	w.master(a, gone)
 	up := !gone && isUp(a)
 	if was, known := w.up[a.Name]; known && was == up && !gone {
 		return !w.done
@@ -199,6 +202,22 @@ func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
 		delete(w.up, a.Name)
 	}
 	return w.send(e)
+}
+
+// master reports an interface that has left a VRF, and a VRF that is down or gone.
+func (w *watcher) master(a *netlib.LinkAttrs, gone bool) {
+	if old := w.masters[a.Index]; old != a.MasterIndex {
+		w.masters[a.Index] = a.MasterIndex
+		if _, ours := w.parts.ofIndex(old); ours && !gone {
+			w.lost(dataplane.MemberKey(a.Name))
+		}
+	}
+	if vrf, ours := w.parts.ofIndex(a.Index); ours && (gone || !isUp(a)) {
+		w.lost(dataplane.VRFKey(vrf))
+	}
+	if gone {
+		delete(w.masters, a.Index)
+	}
 }
 
 // isUp reports whether an interface is up and has carrier.
@@ -217,7 +236,7 @@ func (w *watcher) route(b []byte) {
 	if err != nil || m.Protocol != Protocol {
 		return
 	}
-	table, prefix := int(m.Table), defaults[0]
+	table, prefix, metric := int(m.Table), defaults[0], uint32(0)
 	if m.Family == unix.AF_INET6 {
 		prefix = defaults[1]
 	}
@@ -225,12 +244,19 @@ func (w *watcher) route(b []byte) {
 		switch a.Attr.Type {
 		case unix.RTA_TABLE:
 			table = int(nl.NativeEndian().Uint32(a.Value))
+		case unix.RTA_PRIORITY:
+			metric = nl.NativeEndian().Uint32(a.Value)
 		case unix.RTA_DST:
 			addr, _ := netip.AddrFromSlice(a.Value)
 			prefix = netip.PrefixFrom(addr, int(m.Dst_len))
 		}
 	}
+	vrf, inPart := w.parts.ofTable(table)
 	switch {
+	case inPart && metric == lastResort:
+		w.lost(dataplane.VRFKey(vrf))
+	case inPart:
+		w.lost(dataplane.RouteKey{VRF: vrf, Prefix: prefix})
 	case table == unix.RT_TABLE_MAIN:
 		w.lost(dataplane.RouteKey{VRF: w.vrf, Prefix: prefix})
 	case table > TableAccess && table <= tableLast:

@@ -15,7 +15,7 @@ type Way struct {
 
 // Way returns the way from an address of the host to another host.
 func (h *Host) Way(local, remote netip.Addr) (Way, error) {
-	routes, err := h.handle.RouteGetWithOptions(remote.AsSlice(), &netlib.RouteGetOptions{SrcAddr: local.AsSlice()})
+	routes, err := h.handle.RouteGetWithOptions(remote.AsSlice(), &netlib.RouteGetOptions{SrcAddr: local.AsSlice(), VrfName: h.Device()})
 	if err != nil {
 		return Way{}, fmt.Errorf("way to %s: %w", remote, explain(err))
 	}

@@ -29,17 +29,25 @@ func NewHost(name string) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := netlib.NewHandleAt(vnetns.NsHandle(ns.FD()), unix.NETLINK_ROUTE)
+	h, err := HostOf(ns, name)
 	if err != nil {
-		ns.Close()
-		return nil, fmt.Errorf("%s: netlink: %w", name, err)
+		return nil, err
 	}
-	h := &Host{ns, name, handle}
 	if err := h.Up("lo"); err != nil {
 		h.Close()
 		return nil, err
 	}
 	return h, nil
+}
+
+// HostOf makes a host of a namespace, which it closes when it is closed, or at once when it fails.
+func HostOf(ns *netlink.Namespace, name string) (*Host, error) {
+	handle, err := netlib.NewHandleAt(vnetns.NsHandle(ns.FD()), unix.NETLINK_ROUTE)
+	if err != nil {
+		ns.Close()
+		return nil, fmt.Errorf("%s: netlink: %w", name, err)
+	}
+	return &Host{ns, name, handle}, nil
 }
 
 // Close lets go of the host. It is gone when the last of its sockets and processes is.

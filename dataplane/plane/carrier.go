@@ -8,8 +8,11 @@ import (
 // Carrier makes tunnels of one kind, and knows what leads into them. Its methods are called one at a time, and are idempotent; Tunnels
 // and Lost may be called at any time.
 type Carrier interface {
-	// Attach tells of the network of a VRF, before anything else that names the VRF. The host stays open until the carrier is closed.
+	// Attach tells of the network of a VRF, before anything else that names the VRF, and again when that has become another one. The host
+	// stays open until the carrier is detached, or closed.
 	Attach(vrf string, host *netlink.Host) error
+	// Detach says that the VRF goes. It fails while anything of the carrier's is in it.
+	Detach(vrf string) error
 
 	PutTunnel(dataplane.Tunnel) error
 	// RemoveTunnel fails while something leads into the tunnel.
@@ -22,8 +25,8 @@ type Carrier interface {
 	// Leave says that no route for the prefix leads to a device of the carrier any more: there is none, or it leads elsewhere.
 	Leave(at dataplane.VRFPrefix, elsewhere bool) error
 
-	// PutSource is told of sources on access links alone.
-	PutSource(dataplane.SourceRoute) error
+	// PutSource is told of sources on access links alone, and of the VRF of the link.
+	PutSource(vrf string, o dataplane.SourceRoute) error
 	RemoveSource(dataplane.SourceRouteKey) error
 	// Uplink returns the device for what arrives on an access link and is not led into a tunnel otherwise; none where that is discarded.
 	Uplink(dataplane.Link) (device string, err error)

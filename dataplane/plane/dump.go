@@ -40,6 +40,9 @@ func (p *Plane) Dump(context.Context) iter.Seq2[dataplane.Object, error] {
 // unlike returns an object of the same key that nobody wants, so that it is put right.
 func unlike(o dataplane.Object) dataplane.Object {
 	switch o := o.(type) {
+	case dataplane.VRF:
+		o.Table = -1
+		return o
 	case dataplane.Tunnel:
 		o.MTU = -1
 		return o
@@ -59,6 +62,9 @@ func unlike(o dataplane.Object) dataplane.Object {
 func (p *Plane) collect() (all []held, err error) {
 	if p.closing.Err() != nil {
 		return nil, os.ErrClosed
+	}
+	if all, err = p.collectVRFs(); err != nil {
+		return nil, err
 	}
 	for _, c := range p.carriers {
 		objects, err := c.Look()

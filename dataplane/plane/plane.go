@@ -18,9 +18,15 @@ import (
 // Options of a Plane. The zero value works, for the process's own namespace.
 type Options struct {
 	Log *slog.Logger
-	// Namespace returns the namespace of a VRF, which must stay open as long as the plane. Nil means that there is only
-	// the default VRF, in the namespace of the process.
-	Namespace func(vrf string) (*netlink.Namespace, error)
+	// Namespace is that of the default VRF, which must stay open as long as the plane; nil for that of the process.
+	Namespace *netlink.Namespace
+	// Names is a folder for the names of namespaces that VRFs are where the kernel has no vrf interfaces, so that they outlive the process.
+	// Empty: they do not.
+	Names string
+	// NoVRFDevices has VRFs be namespaces also where the kernel has vrf interfaces.
+	NoVRFDevices bool
+	// Renewed is told of a VRF that somebody had removed, and that is made again: sockets in it are deaf. It does not block.
+	Renewed func(vrf string)
 }
 
 // Choice says which carriers do what.
@@ -38,10 +44,12 @@ type Plane struct {
 	close    context.CancelFunc
 	watchers watchers
 
-	mu     sync.Mutex
-	choice Choice
-	hosts  map[string]*netlink.Host  // by VRF
-	links  map[string]dataplane.Link // access interfaces
+	mu      sync.Mutex
+	choice  Choice
+	hosts   map[string]*netlink.Host    // by VRF
+	vrfs    map[string]*vrf             // those but for the default one
+	members map[string]dataplane.Member // by interface
+	links   map[string]dataplane.Link   // access interfaces
 }
 
 // Open returns a plane of these carriers, which it closes when it is closed. The first has every tunnel until Use says otherwise. It makes
@@ -51,11 +59,15 @@ func Open(o Options, carriers ...Carrier) (*Plane, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Plane{
-		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, links: map[string]dataplane.Link{},
+		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, vrfs: map[string]*vrf{},
+		members: map[string]dataplane.Member{}, links: map[string]dataplane.Link{},
 		choice: Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
 	}
 	p.closing, p.close = context.WithCancel(context.Background())
-	_, err := p.host("")
+	err := p.open()
+	if err == nil {
+		err = p.findVRFs()
+	}
 	if err == nil {
 		_, err = p.collect()
 	}
@@ -81,7 +93,10 @@ func (p *Plane) Close() error {
 	p.watchers.running.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, h := range p.hosts {
+	for _, v := range p.vrfs {
+		errs = append(errs, v.close())
+	}
+	if h := p.hosts[""]; h != nil {
 		h.Close()
 	}
 	return errors.Join(errs...)
@@ -118,6 +133,10 @@ func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 
 func (p *Plane) put(o dataplane.Object) error {
 	switch o := o.(type) {
+	case dataplane.VRF:
+		return p.putVRF(o)
+	case dataplane.Member:
+		return p.putMember(o)
 	case dataplane.Tunnel:
 		if _, err := p.host(o.ID.VRF); err != nil {
 			return err
@@ -139,6 +158,10 @@ func (p *Plane) put(o dataplane.Object) error {
 
 func (p *Plane) remove(o dataplane.Object) error {
 	switch o := o.(type) {
+	case dataplane.VRF:
+		return p.removeVRF(o.Name)
+	case dataplane.Member:
+		return p.removeMember(o.Link)
 	case dataplane.Tunnel:
 		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
 	case dataplane.SourceRoute:
@@ -174,33 +197,22 @@ func (p *Plane) others(but Carrier, f func(Carrier) error) error {
 	})
 }
 
+// open connects to the network of the default VRF.
+func (p *Plane) open() error {
+	h, err := netlink.Open(p.Namespace)
+	if err != nil {
+		return err
+	}
+	p.hosts[""] = h
+	return p.each(func(c Carrier) error { return c.Attach("", h) })
+}
+
 // host returns the host of a VRF.
 func (p *Plane) host(vrf string) (*netlink.Host, error) {
 	if h := p.hosts[vrf]; h != nil {
 		return h, nil
 	}
-	var ns *netlink.Namespace
-	var err error
-	switch {
-	case p.Namespace != nil:
-		ns, err = p.Namespace(vrf)
-	case vrf != "":
-		err = errors.New("this element has no VRFs")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("vrf %s: %w", vrf, err)
-	}
-	h, err := netlink.Open(ns)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.each(func(c Carrier) error { return c.Attach(vrf, h) }); err != nil {
-		h.Close()
-		return nil, err
-	}
-	p.hosts[vrf] = h
-	p.watchers.follow(vrf, h)
-	return h, nil
+	return nil, fmt.Errorf("there is no VRF %s", vrf)
 }
 
 // hostOf returns the host that an access interface is on.
@@ -214,7 +226,7 @@ func (p *Plane) putSource(o dataplane.SourceRoute) error {
 		return fmt.Errorf("%s is not an access interface", o.Link)
 	}
 	carrier := p.choice.Of(o.Path.Tunnel)
-	if err := carrier.PutSource(o); err != nil {
+	if err := carrier.PutSource(p.links[o.Link].VRF, o); err != nil {
 		return err
 	}
 	return p.others(carrier, func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
@@ -249,12 +261,10 @@ func (p *Plane) uplink(o dataplane.Link) (string, error) {
 }
 
 func (p *Plane) removeLink(o dataplane.Link) error {
-	host, err := p.host(o.VRF)
-	if err != nil {
-		return err
-	}
-	if err := host.DeleteLink(o.Name); err != nil {
-		return err
+	if host := p.hosts[o.VRF]; host != nil {
+		if err := host.DeleteLink(o.Name); err != nil {
+			return err
+		}
 	}
 	delete(p.links, o.Name)
 	return p.each(func(c Carrier) error { return c.RemoveLink(o.Name) })

@@ -35,7 +35,7 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 	parts := map[*netlink.Host][]*routeOp{}
 	for i := range ops {
 		op := &ops[i]
-		if op.err = p.prepare(op); op.err == nil {
+		if op.err = p.prepare(op); op.err == nil && op.host != nil {
 			parts[op.host] = append(parts[op.host], op)
 		}
 	}
@@ -57,7 +57,11 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 
 // prepare finds out where a route leads, and makes that ready.
 func (p *Plane) prepare(op *routeOp) (err error) {
-	if op.host, err = p.host(op.VRF); err != nil || op.remove {
+	if op.remove {
+		op.host = p.hosts[op.VRF] // with the VRF, its routes are gone
+		return nil
+	}
+	if op.host, err = p.host(op.VRF); err != nil {
 		return err
 	}
 	path, tunnelled := dataplane.PathOf(op.Route)

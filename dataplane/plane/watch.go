@@ -23,8 +23,9 @@ func (p *Plane) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
 			return
 		}
 		p.watchers.add(w)
-		for vrf, host := range p.hosts {
-			p.watchers.running.Go(func() { w.follow(vrf, host) })
+		p.watchers.running.Go(func() { w.follow(ctx, "", p.hosts[""]) })
+		for _, v := range p.vrfs {
+			p.watchers.follow(w, v)
 		}
 		p.mu.Unlock()
 		defer p.watchers.remove(w)
@@ -63,12 +64,25 @@ func (ws *watchers) remove(w *watcher) {
 	ws.all = slices.DeleteFunc(ws.all, func(other *watcher) bool { return other == w })
 }
 
-// follow has all watch a host that has come.
-func (ws *watchers) follow(vrf string, host *netlink.Host) {
+// follow has one watch a VRF until that goes. A part of a namespace is watched with the rest of it.
+func (ws *watchers) follow(w *watcher, v *vrf) {
+	if v.host.IsPart() {
+		return
+	}
+	ws.running.Go(func() {
+		ctx, stop := context.WithCancel(w.ctx)
+		defer stop()
+		defer context.AfterFunc(v.present, stop)()
+		w.follow(ctx, v.Name, v.host)
+	})
+}
+
+// followAll has all watch a VRF that has come.
+func (ws *watchers) followAll(v *vrf) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for _, w := range ws.all {
-		ws.running.Go(func() { w.follow(vrf, host) })
+		ws.follow(w, v)
 	}
 }
 
@@ -105,9 +119,9 @@ type event struct {
 	err error
 }
 
-func (w *watcher) follow(vrf string, host *netlink.Host) {
+func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 	blind := true
-	for e, err := range host.Watch(w.ctx, vrf) {
+	for e, err := range host.Watch(ctx, vrf) {
 		if blind {
 			blind = false
 			w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) // who knows what happened before

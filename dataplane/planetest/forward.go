@@ -236,9 +236,12 @@ func arrives(t *testing.T, c *net.UDPConn, within time.Duration) bool {
 	return true
 }
 
+// patience is for what has to happen some time: machines of tests are emulated, and busy.
+const patience = 30 * time.Second
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}

@@ -113,18 +113,6 @@ func (c *Carrier) closed() bool {
 	}
 }
 
-// Attach implements plane.Carrier.
-func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
-	var unwanted error
-	if c.UserSpaceOnly {
-		unwanted = errors.New("not wanted")
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fast[vrf] = newAccelerator(host, c.Log, unwanted)
-	return nil
-}
-
 // host returns the host of a VRF that the carrier was told of.
 func (c *Carrier) host(vrf string) *netlink.Host { return c.fast[vrf].host }
 
@@ -166,8 +154,9 @@ func (c *Carrier) endpoint(id dataplane.TunnelID) (*endpoint, error) {
 		return e, nil
 	}
 	var e *endpoint
-	err := c.host(id.VRF).Do(func() (err error) {
-		e, err = openEndpoint(c, id.Local, id.Encap)
+	host := c.host(id.VRF)
+	err := host.Do(func() (err error) {
+		e, err = openEndpoint(c, id.Local, id.Encap, host.Device())
 		return err
 	})
 	if err != nil {
@@ -221,6 +210,9 @@ func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
 	if _, err := c.route(path); err != nil {
 		return "", err
 	}
+	if err := c.oneVRF(vrf, path); err != nil {
+		return "", err
+	}
 	d, err := c.anchor(vrf)
 	if err != nil {
 		return "", err
@@ -263,7 +255,7 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, elsewhere bool) error {
 }
 
 // PutSource implements plane.Carrier.
-func (c *Carrier) PutSource(o dataplane.SourceRoute) error {
+func (c *Carrier) PutSource(_ string, o dataplane.SourceRoute) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, err := c.route(o.Path)

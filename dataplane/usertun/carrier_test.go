@@ -35,7 +35,7 @@ func TestForward(t *testing.T) {
 }
 
 func openIn(ns *netlink.Namespace) (*Plane, error) {
-	return openPlaneOf(Options{}, func(string) (*netlink.Namespace, error) { return ns, nil })
+	return openPlaneOf(Options{}, ns)
 }
 
 // picture is what the host itself says about a namespace, in the words of its own tools as far as they matter.

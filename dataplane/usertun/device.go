@@ -44,7 +44,7 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 	d := &device{side: side, vrf: vrf, alias: alias, host: host, fast: fast}
 	d.routes.Store(new(bart.Table[*route]))
 	err := host.Do(func() (err error) {
-		if d.errors, err = openICMP(); err != nil {
+		if d.errors, err = openICMP(host.Device()); err != nil {
 			return err
 		}
 		d.tun, err = openTun(devicePattern)
@@ -68,7 +68,12 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 	return d, nil
 }
 
-func (d *device) up() error { return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue) }
+func (d *device) up() error {
+	if err := d.host.Place(d.name, d.host); err != nil {
+		return err
+	}
+	return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue)
+}
 
 func (d *device) close() {
 	if d.tun != nil {

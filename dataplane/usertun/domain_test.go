@@ -2,7 +2,6 @@ package usertun
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -58,12 +57,7 @@ func newHost(t testing.TB, name string) *netns.Host {
 
 func openPlane(t testing.TB, h *netns.Host, userSpaceOnly bool) *Plane {
 	t.Helper()
-	p, err := openPlaneOf(Options{UserSpaceOnly: userSpaceOnly}, func(vrf string) (*netlink.Namespace, error) {
-		if vrf != "" {
-			return nil, fmt.Errorf("no VRF %s", vrf)
-		}
-		return h.Namespace, nil
-	})
+	p, err := openPlaneOf(Options{UserSpaceOnly: userSpaceOnly}, h.Namespace)
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
 	expectFastPath(t, p, !userSpaceOnly)

@@ -29,8 +29,8 @@ type endpointKey struct {
 
 func keyOf(id dataplane.TunnelID) endpointKey { return endpointKey{id.VRF, id.Local, id.Encap} }
 
-// openEndpoint opens the sockets in the namespace of the calling thread.
-func openEndpoint(c *Carrier, local netip.Addr, encap dataplane.Encap) (_ *endpoint, err error) {
+// openEndpoint opens the sockets in the namespace of the calling thread, and in the VRF of device.
+func openEndpoint(c *Carrier, local netip.Addr, encap dataplane.Encap, device string) (_ *endpoint, err error) {
 	e := &endpoint{carrier: c}
 	e.peers.Store(new(bart.Table[[]*tunnel]))
 	defer func() {
@@ -38,17 +38,17 @@ func openEndpoint(c *Carrier, local netip.Addr, encap dataplane.Encap) (_ *endpo
 			e.close()
 		}
 	}()
-	if e.prober, err = openProber(local); err != nil {
+	if e.prober, err = openProber(local, device); err != nil {
 		return nil, err
 	}
 	switch encap {
 	case dataplane.EncapUDP:
-		e.inner4, err = openSocket(local, encap, protoUDP)
+		e.inner4, err = openSocket(local, device, encap, protoUDP)
 	case dataplane.EncapGRE:
-		e.inner4, err = openSocket(local, encap, protoGRE)
+		e.inner4, err = openSocket(local, device, encap, protoGRE)
 	case dataplane.EncapIP:
-		if e.inner6, err = openSocket(local, encap, protoIPv6); err == nil {
-			e.inner4, err = openSocket(local, encap, protoIPv4)
+		if e.inner6, err = openSocket(local, device, encap, protoIPv6); err == nil {
+			e.inner4, err = openSocket(local, device, encap, protoIPv4)
 		}
 		return e, err
 	default:

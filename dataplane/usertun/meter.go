@@ -107,6 +107,18 @@ func (c *Carrier) TunnelUsage(id dataplane.TunnelID) (dataplane.Counters, bool) 
 	return total, known
 }
 
+// keep takes over what the kernel has counted, before it forgets.
+func (m *meters) keep(a *accelerator) {
+	for _, u := range m.usages {
+		if u.fast == a {
+			carried := a.account(u.number)
+			u.rx.add(int(carried.RxPackets), int(carried.RxOctets))
+			u.tx.add(int(carried.TxPackets), int(carried.TxOctets))
+			u.fast = nil
+		}
+	}
+}
+
 // past keeps what a tunnel has carried that is removed.
 func (m *meters) past(t *tunnel) {
 	if _, known := m.tunnels[t.id]; !known && len(m.tunnels) >= maxPast {

@@ -19,8 +19,8 @@ type prober struct {
 	v6 bool
 }
 
-// openProber opens the socket in the namespace of the calling thread.
-func openProber(local netip.Addr) (*prober, error) {
+// openProber opens the socket in the namespace of the calling thread, and in the VRF of device.
+func openProber(local netip.Addr, device string) (*prober, error) {
 	family := unix.AF_INET
 	if local.Is6() {
 		family = unix.AF_INET6
@@ -30,7 +30,7 @@ func openProber(local netip.Addr) (*prober, error) {
 		return nil, fmt.Errorf("open socket for path MTUs: %w", err)
 	}
 	p := &prober{fd, local.Is6()}
-	if err := errors.Join(deafen(fd), call(unix.SYS_BIND, fd, netip.AddrPortFrom(local, 0))); err != nil {
+	if err := errors.Join(deafen(fd), bind(fd, device), call(unix.SYS_BIND, fd, netip.AddrPortFrom(local, 0))); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("local address %s: %w; it must be an address of this host", local, err)
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
-	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/planetest"
 )
 
 // listen opens a UDP socket in a host.
@@ -214,15 +214,9 @@ func TestPortOfNAT(t *testing.T) {
 func TestKeysSeparateOverlappingAddresses(t *testing.T) {
 	lma, mag := newHost(t, "lma"), newHost(t, "mag")
 	must(t, netns.Connect(lma, "eth0", mag, "eth0"), lma.Address("eth0", "192.0.2.1/24"), mag.Address("eth0", "192.0.2.2/24"))
-	vrfs := map[string]*netns.Host{"red": newHost(t, "red"), "blue": newHost(t, "blue")}
-	p, err := openPlaneOf(Options{}, func(vrf string) (*netlink.Namespace, error) {
-		if h := vrfs[vrf]; h != nil {
-			return h.Namespace, nil
-		}
-		return lma.Namespace, nil
-	})
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	p := openPlane(t, lma, false)
+	apply(t, p, dataplane.VRF{Name: "red"}, dataplane.VRF{Name: "blue"})
+	vrfs := map[string]*netns.Host{"red": planetest.VRFHost(t, p, "red"), "blue": planetest.VRFHost(t, p, "blue")}
 	id := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: dataplane.EncapGRE}
 	apply(t, p, dataplane.Tunnel{ID: id})
 	sinks := map[string]*net.UDPConn{}

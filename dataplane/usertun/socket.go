@@ -32,24 +32,24 @@ type socket struct {
 	classLevel, classType int // of the ancillary datum for the traffic class
 }
 
-// openSocket opens a socket in the namespace of the calling thread. The protocol is that of the outer IP header.
-func openSocket(local netip.Addr, encap dataplane.Encap, protocol int) (*socket, error) {
+// openSocket opens a socket in the namespace of the calling thread, and in the VRF of device. The protocol is that of the outer IP header.
+func openSocket(local netip.Addr, device string, encap dataplane.Encap, protocol int) (*socket, error) {
 	kind, port := unix.SOCK_RAW, uint16(0)
 	if protocol == protoUDP {
 		kind, port = unix.SOCK_DGRAM, PortData
 	}
-	s, err := bindSocket(netip.AddrPortFrom(local, port), encap, kind, protocol, false)
+	s, err := bindSocket(netip.AddrPortFrom(local, port), device, encap, kind, protocol, false)
 	if err != nil || s.v6 {
 		return s, err
 	}
-	if s.wide, err = bindSocket(netip.AddrPortFrom(local, 0), encap, unix.SOCK_RAW, protocol, true); err != nil {
+	if s.wide, err = bindSocket(netip.AddrPortFrom(local, 0), device, encap, unix.SOCK_RAW, protocol, true); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int, wide bool) (*socket, error) {
+func bindSocket(local netip.AddrPort, device string, encap dataplane.Encap, kind, protocol int, wide bool) (*socket, error) {
 	s := &socket{encap: encap, v6: local.Addr().Is6(), classLevel: unix.IPPROTO_IP, classType: unix.IP_TOS}
 	family := unix.AF_INET
 	if s.v6 {
@@ -66,6 +66,9 @@ func bindSocket(local netip.AddrPort, encap dataplane.Encap, kind, protocol int,
 		err = errors.Join(deafen(fd), unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT))
 	} else {
 		err = s.set(fd, kind)
+	}
+	if err == nil {
+		err = bind(fd, device)
 	}
 	if err == nil {
 		err = call(unix.SYS_BIND, fd, local)

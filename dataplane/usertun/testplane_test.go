@@ -12,7 +12,7 @@ type Plane struct {
 	*Carrier
 }
 
-func openPlaneOf(o Options, namespace func(vrf string) (*netlink.Namespace, error)) (*Plane, error) {
+func openPlaneOf(o Options, namespace *netlink.Namespace) (*Plane, error) {
 	p := &Plane{}
 	o.Notify = func(e dataplane.Event) { p.Plane.Notify(e) }
 	p.Carrier = New(o)

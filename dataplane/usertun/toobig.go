@@ -1,6 +1,7 @@
 package usertun
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -62,7 +63,7 @@ const (
 )
 
 // openICMP opens the sockets in the namespace of the calling thread.
-func openICMP() (*icmpSender, error) {
+func openICMP(device string) (*icmpSender, error) {
 	s := &icmpSender{tokens: icmpBurst}
 	for i, family := range [2][2]int{{unix.AF_INET, protoICMP}, {unix.AF_INET6, protoICMPv6}} {
 		fd, err := unix.Socket(family[0], unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, family[1])
@@ -70,7 +71,7 @@ func openICMP() (*icmpSender, error) {
 			s.close()
 			return nil, fmt.Errorf("open ICMP socket (needs CAP_NET_RAW): %w", err)
 		}
-		if err := deafen(fd); err != nil {
+		if err := errors.Join(deafen(fd), bind(fd, device)); err != nil {
 			unix.Close(fd)
 			s.close()
 			return nil, fmt.Errorf("ICMP socket: %w", err)

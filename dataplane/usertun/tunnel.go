@@ -25,6 +25,7 @@ type tunnel struct {
 	segmentLimit atomic.Int32              // the largest UDP payload that may be a segment; 0 after the path was found narrower
 	sinks        atomic.Pointer[[]*device] // where packets that leave the tunnel may go
 	uses         map[*device]int           // Apply: routes of the devices into this tunnel
+	keys         map[keyUse]int            // Apply: of them, those that demand this key
 	sent         uint64                    // watchPaths: packets, when the path was last looked up
 	fast         fastpath.Tunnel           // Apply, watchPaths: what the kernel was told
 
@@ -40,12 +41,18 @@ type route struct {
 	usage  *usage // of the session that the traffic is counted for; nil: of none
 }
 
+// keyUse says that packets with this key go out by the device.
+type keyUse struct {
+	device *device
+	rx     dataplane.Key
+}
+
 // nowhere stands for prefixes that are led to others than this carrier, or are discarded: nothing comes from there, or goes there. Without
 // it they would be part of a wider prefix that is led here.
 var nowhere = &route{}
 
 func newTunnel(id dataplane.TunnelID, e *endpoint) *tunnel {
-	t := &tunnel{id: id, endpoint: e, uses: map[*device]int{}}
+	t := &tunnel{id: id, endpoint: e, uses: map[*device]int{}, keys: map[keyUse]int{}}
 	t.sinks.Store(new([]*device))
 	port := uint16(0) // raw sockets want none
 	if id.Encap == dataplane.EncapUDP {
@@ -102,6 +109,10 @@ func (t *tunnel) setPath(mtu int) {
 func (r *route) use(d *device, n int) {
 	if r != nowhere {
 		r.tunnel.use(d, n)
+		key := keyUse{d, r.rx}
+		if r.tunnel.keys[key] += n; r.tunnel.keys[key] == 0 {
+			delete(r.tunnel.keys, key)
+		}
 	}
 	if r.usage != nil {
 		r.usage.routes += n

@@ -1,0 +1,247 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+)
+
+// place is a network namespace: of the default VRF and all that are vrf interfaces, or of one that is a namespace (docs/adr/0237).
+type place struct {
+	vrf     string        // what an interface is in that is enslaved to none
+	host    *netlink.Host // of that VRF
+	filter  *filter
+	lacks   error // why there can be no tunnels
+	devices int   // of ours that are there
+}
+
+func (p *place) close() {
+	if p.filter != nil {
+		p.filter.close()
+	}
+}
+
+// allPlaces lists those where tunnels are possible, each once.
+func (c *Carrier) allPlaces() (all []*place) {
+	for vrf, p := range c.places {
+		if vrf == p.vrf && p.lacks == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Attach implements plane.Carrier. Tunnels of a VRF that has become another one are found to be wrong by the next Look.
+func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hosts[vrf] == host {
+		return nil
+	}
+	c.hosts[vrf] = host
+	if host.IsPart() {
+		c.places[vrf] = c.places[""]
+		return nil
+	}
+	p := &place{vrf: vrf, host: host}
+	p.filter, p.lacks = openFilter(host.Namespace())
+	c.places[vrf] = p
+	return nil
+}
+
+// Detach implements plane.Carrier.
+func (c *Carrier) Detach(vrf string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, t := range c.tunnels {
+		if id.VRF == vrf {
+			return fmt.Errorf("tunnel %s is still in it", id)
+		}
+		for path, d := range t.devices {
+			if d.vrf != vrf {
+				continue
+			}
+			if d.routes+d.sources > 0 {
+				return fmt.Errorf("routes into %s are still in it", path)
+			}
+			if err := c.renew(t, path, c.home(id)); err != nil {
+				return err
+			}
+		}
+	}
+	if p := c.places[vrf]; p != nil && p.vrf == vrf {
+		if err := c.dropTable(p); err != nil {
+			return err
+		}
+		p.close()
+	}
+	delete(c.places, vrf)
+	delete(c.hosts, vrf)
+	return nil
+}
+
+// home is the VRF that an interface is in as long as nothing leads into it: it is enslaved to none, and was not moved.
+func (c *Carrier) home(id dataplane.TunnelID) string { return c.places[id.VRF].vrf }
+
+// keep notes the interface of a path, and forget that it is gone.
+func (c *Carrier) keep(t *tunnel, path dataplane.Path, d *device) {
+	c.uncount(t.devices[path])
+	t.devices[path] = d
+	c.places[d.vrf].devices++
+}
+
+func (c *Carrier) forget(t *tunnel, path dataplane.Path) {
+	c.uncount(t.devices[path])
+	delete(t.devices, path)
+}
+
+func (c *Carrier) uncount(d *device) {
+	if d != nil && c.places[d.vrf] != nil {
+		c.places[d.vrf].devices--
+	}
+}
+
+// at returns the place where an interface is; nil if it is nowhere.
+func (c *Carrier) at(name string) *place {
+	for _, p := range c.allPlaces() {
+		if _, err := p.host.LinkIndex(name); err == nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// place makes the interface of a path exist in a VRF. It may be down.
+func (c *Carrier) place(name string, path dataplane.Path, vrf string) error {
+	outer, found := c.hosts[path.Tunnel.VRF], c.at(name)
+	if found != nil {
+		again, err := c.checkDevice(found, name, path)
+		if err != nil {
+			return err
+		}
+		if again {
+			if err := found.host.DeleteTunnel(name); err != nil {
+				return err
+			}
+			found = nil
+		}
+	}
+	if found == nil {
+		if err := outer.AddTunnel(name, path); err != nil {
+			return c.explain(path, err)
+		}
+		found = c.places[path.Tunnel.VRF]
+	}
+	return c.hosts[vrf].Place(name, found.host)
+}
+
+// checkDevice finds out whether an interface is the path's. One that was, until the VRF of its outer packets became another one, has to
+// be made again.
+func (c *Carrier) checkDevice(at *place, name string, path dataplane.Path) (again bool, err error) {
+	found, err := at.host.Tunnels()
+	if err != nil {
+		return false, err
+	}
+	for _, f := range found {
+		if f.Name != name {
+			continue
+		}
+		if f.Path != bare(path) {
+			return false, fmt.Errorf("interface %s has become a tunnel %s: delete it", name, f.Path)
+		}
+		return f.Outer != c.hosts[path.Tunnel.VRF].DeviceIndex(), nil
+	}
+	return false, fmt.Errorf("interface %s is no tunnel: delete it", name)
+}
+
+// bare is the path as an interface shows it.
+func bare(path dataplane.Path) dataplane.Path {
+	path.Tunnel.VRF = ""
+	return path
+}
+
+// explain says which interface is in the way of a new one.
+func (c *Carrier) explain(path dataplane.Path, err error) error {
+	if p := c.places[path.Tunnel.VRF]; p != nil {
+		found, _ := p.host.Tunnels()
+		for _, f := range found {
+			if f.Path.Tunnel.Local == path.Tunnel.Local && f.Path.Tunnel.Peer == path.Tunnel.Peer && f.Path.Rx == path.Rx && isPresent(err) {
+				return fmt.Errorf("%w; %s has these addresses (%s)", err, f.Name, f.Path)
+			}
+		}
+	}
+	return err
+}
+
+// renew puts an interface of which nobody makes use into another VRF.
+func (c *Carrier) renew(t *tunnel, path dataplane.Path, vrf string) error {
+	if d := t.devices[path]; d != nil && d.steered {
+		if err := c.unsteer(d); err != nil {
+			return err
+		}
+	}
+	d, err := c.setDevice(path, vrf, max(t.configured, 0))
+	if err != nil {
+		return err
+	}
+	c.keep(t, path, d)
+	return nil
+}
+
+// rebuild makes the table of nftables anew. In the default VRF it has the sources that are known and lead somewhere.
+func (c *Carrier) rebuild(p *place) error {
+	if p.vrf != "" {
+		return p.filter.rebuild(nil, nil)
+	}
+	var sources []source
+	for key, to := range c.sources {
+		if t := c.tunnels[to.path.Tunnel]; t != nil && t.devices[to.path] != nil {
+			to.mark = netlink.MarkOf(t.devices[to.path].index)
+			c.sources[key] = to
+			sources = append(sources, source{key, to.mark})
+		} else {
+			delete(c.sources, key)
+		}
+	}
+	return p.filter.rebuild(sources, c.steered())
+}
+
+// dropTable removes the table after the last tunnel. A host without nftables has none.
+func (c *Carrier) dropTable(p *place) error {
+	if there, err := p.filter.exists(); !there || err != nil {
+		return nil
+	}
+	if p.vrf == "" {
+		clear(c.sources)
+	}
+	return p.filter.drop()
+}
+
+// ensureTable makes the table before the first tunnel.
+func (c *Carrier) ensureTable(p *place) error {
+	if p.lacks != nil || p.devices > 0 {
+		return p.lacks
+	}
+	intact, err := p.filter.intact()
+	if err != nil || intact {
+		return err
+	}
+	return c.rebuild(p)
+}
+
+// tidyTable has the table be as it should be, or not at all.
+func (c *Carrier) tidyTable(p *place) error {
+	if p.devices == 0 {
+		return c.dropTable(p)
+	}
+	intact, err := p.filter.intact()
+	if err != nil || intact {
+		return err
+	}
+	c.log.Warn("our nftables table is not as it was, it is made again", "table", tableName, "vrf", p.vrf)
+	return c.rebuild(p)
+}
+
+var errElsewhere = errors.New("it leads to another VRF already; only keys could tell what is for which")

@@ -1,0 +1,15 @@
+package usertun
+
+import (
+	"testing"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/planetest"
+)
+
+// Customers and operators have routing tables of their own; here those are namespaces.
+func TestVRFs(t *testing.T) {
+	open := func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }
+	planetest.VRFs(t, open, open, dataplane.EncapGRE, dataplane.EncapUDP)
+}
