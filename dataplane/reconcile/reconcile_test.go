@@ -186,8 +186,8 @@ func TestPoolsAreBlackholes_LMA28(t *testing.T) {
 	})
 }
 
-// A VRF is there before what is in it, and goes after it. The same prefix in two VRFs is two routes (MLL-19).
-func TestVRFsComeFirstAndGoLast_MLL19(t *testing.T) {
+// A VRF is there before what is in it, and goes after it. The same prefix in two VRFs is two routes.
+func TestVRFsComeFirstAndGoLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plane := fake.New("eth1")
 		r := start(t, plane, reconcile.Options{})
