@@ -406,3 +406,20 @@ func TestNotificationsOverSSH(t *testing.T) {
 	c.must(lockC, unlockC, "<close-session/>")
 	f.until("the subscription ends", func() bool { return goroutines("streamSubscription") == 0 })
 }
+
+// Whoever subscribes after a commit was answered is not told of it, however busy the element is.
+func TestSubscriptionBeginsAfterWhatWasAnswered(t *testing.T) {
+	f := start(t, "", Limits{})
+	many := [2]string{items(2_000), strings.ReplaceAll(items(2_000), "number", "nummer")} // it takes a while to find out what changes
+	for i := range 10 {
+		c := f.dial(admin)
+		c.must(edit(top(many[i%2]), replaceAll), commit)
+		if i < 5 {
+			c.must(subscribe())
+		} else {
+			c.established(establish())
+		}
+		c.tells(f.alarm(i))
+		c.conn.Close()
+	}
+}

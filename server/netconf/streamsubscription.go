@@ -33,6 +33,7 @@ func newStreamSubscription(x *session, t streamTerms) *streamSubscription {
 
 // begin says where in the log the subscription begins: with what happens next, or at a time in the past.
 func (s *streamSubscription) begin(events *notify.Log, start time.Time) {
+	events.Await(s.ctx, s.session.server.store.Running().ID) // what was answered before is of the past
 	if start.IsZero() {
 		s.events = events.Read()
 		return

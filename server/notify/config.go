@@ -23,9 +23,11 @@ const maxEdits = 100
 func (l *Log) Follow(store *datastore.Store) (stop func()) {
 	def, warning := l.schema.Notification(module, "netconf-config-change"), l.schema.Notification("mooring-system", "config-warning")
 	ctx, cancel := context.WithCancel(context.Background())
-	follower, _ := store.Follow()
+	follower, now := store.Follow()
+	l.tell(now.ID, true)
 	var task sync.WaitGroup
 	task.Go(func() {
+		defer l.tell(0, false)
 		for {
 			commit, err := follower.Next(ctx)
 			if err != nil {
@@ -35,11 +37,44 @@ func (l *Log) Follow(store *datastore.Store) (stop func()) {
 			for _, w := range commit.Warnings {
 				l.Add(commit.Time, warning, nil, func(b *tree.Builder) { configWarning(b, warning, w) })
 			}
+			l.tell(commit.ID, true)
 		}
 	})
 	return func() {
 		cancel()
 		task.Wait()
+	}
+}
+
+// tell notes which commit was told last, and whether there will be others.
+func (l *Log) tell(id uint64, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = id
+	if l.telling != nil {
+		close(l.telling)
+		l.telling = nil
+	}
+	if more {
+		l.telling = make(chan struct{})
+	}
+}
+
+// Await waits until a commit has been told that a Follow tells of: whoever begins to read then is told of later ones only. It returns
+// early when ctx or that Follow ends.
+func (l *Log) Await(ctx context.Context, commit uint64) {
+	for {
+		l.mu.Lock()
+		told, next := l.told, l.telling
+		l.mu.Unlock()
+		if told >= commit || next == nil {
+			return
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

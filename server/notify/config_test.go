@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mooring/server/access"
@@ -174,4 +175,46 @@ func TestConfigWarning(t *testing.T) {
 	if got := next(t, r); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// Who waits for a commit to be told goes on when it, or a later one, has been; when nobody tells any more; and when he gives up.
+func TestAwait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Log
+		l.Await(t.Context(), 1) // nobody tells
+		waiting := func(ctx context.Context, commit uint64) (still func() bool) {
+			gone := make(chan struct{})
+			go func() {
+				l.Await(ctx, commit)
+				close(gone)
+			}()
+			return func() bool {
+				synctest.Wait()
+				select {
+				case <-gone:
+					return false
+				default:
+					return true
+				}
+			}
+		}
+		l.tell(4, true)
+		ctx, giveUp := context.WithCancel(t.Context())
+		five, seven, impatient := waiting(ctx, 5), waiting(t.Context(), 7), waiting(ctx, 7)
+		if waiting(t.Context(), 4)() || !five() || !seven() {
+			t.Error("who waits for commit 4 goes on when it has been told, and nobody else")
+		}
+		l.tell(6, true)
+		if five() || !seven() || !impatient() {
+			t.Error("who waits for commit 5 goes on when 6 has been told, and nobody else")
+		}
+		giveUp()
+		if impatient() || !seven() {
+			t.Error("who gives up goes on, and nobody else")
+		}
+		l.tell(0, false)
+		if seven() {
+			t.Error("somebody waits for what nobody tells")
+		}
+	})
 }

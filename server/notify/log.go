@@ -28,6 +28,9 @@ type Log struct {
 	octets int
 	aged   time.Time     // of the event dropped last
 	woken  chan struct{} // closed at each event
+
+	told    uint64        // number of the commit that was told last
+	telling chan struct{} // closed at each commit that is told; nil: nobody tells of commits
 }
 
 // NewLog returns an empty Log for notifications of a schema.
