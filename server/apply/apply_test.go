@@ -75,10 +75,22 @@ func (e *element) parse(t testing.TB, text string) *tree.Node {
 	if root == nil {
 		root = tree.NewRoot(e.schema)
 	}
-	if err := e.rules.Check(nil, root); err != nil {
+	if err := e.rules.Check(tree.Diff(nil, root)); err != nil {
 		t.Fatalf("the configuration is not valid: %v", err)
 	}
 	return root
+}
+
+// Translate is that of the Translator for two configurations.
+func (e *element) Translate(old *Config, root *tree.Node) (*Config, []*tree.Error, error) {
+	return e.Translator.Translate(old, tree.Diff(rootOf(old), root))
+}
+
+func rootOf(c *Config) *tree.Node {
+	if c == nil {
+		return nil
+	}
+	return c.root
 }
 
 func (e *element) translate(t testing.TB, old *Config, root *tree.Node) *Config {

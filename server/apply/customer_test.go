@@ -11,6 +11,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/server/model"
+	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/validate"
 	"mooring/yang"
@@ -137,7 +138,7 @@ func TestMLL16_CustomersDoNotShare(t *testing.T) {
 	} {
 		edit := strings.NewReplacer("%L", c.lma, "%C", c.customer).Replace(lma)
 		changed := e.merge(t, root, edit)
-		err := e.rules.Check(root, changed)
+		err := e.rules.Check(tree.Diff(root, changed))
 		if err == nil {
 			_, _, err = e.Translate(nil, changed)
 		}

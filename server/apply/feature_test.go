@@ -99,8 +99,10 @@ func TestInTheStore(t *testing.T) {
 	e := shared()
 	seen := &consumer{}
 	pipeline := &datastore.Consumers[*Config]{
-		Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) { return e.Translate(old, c.New) },
-		List:       []datastore.Consumer[*Config]{seen},
+		Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) {
+			return e.Translator.Translate(old, c.Changes)
+		},
+		List: []datastore.Consumer[*Config]{seen},
 	}
 	store, err := datastore.Open(t.Context(), datastore.Options{Schema: e.schema, Rules: e.rules, Pipeline: pipeline, Startup: func() (*tree.Node, error) { return e.parse(t, base), nil }})
 	if err != nil {

@@ -91,7 +91,7 @@ func TestProblems(t *testing.T) {
 			root := e.parse(t, base)
 			before := e.translate(t, nil, root)
 			changed := e.merge(t, root, c.document)
-			if err := e.rules.Check(root, changed); err != nil {
+			if err := e.rules.Check(tree.Diff(root, changed)); err != nil {
 				t.Fatalf("the schema refuses it: %v", err)
 			}
 			for _, old := range []*Config{before, nil} { // as a change, and at start

@@ -21,8 +21,10 @@ func refused(t *testing.T, document string) []string {
 	_, err := datastore.Open(t.Context(), datastore.Options{
 		Schema: e.schema, Rules: e.rules,
 		Pipeline: &datastore.Consumers[*Config]{
-			Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) { return e.Translate(old, c.New) },
-			Critic:     func(old *Config, c datastore.Change, gaps tree.Gaps) error { return e.Objections(old, c.New, gaps) },
+			Translator: func(old *Config, c datastore.Change) (*Config, []*tree.Error, error) {
+				return e.Translator.Translate(old, c.Changes)
+			},
+			Critic: func(old *Config, c datastore.Change, gaps tree.Gaps) error { return e.Objections(old, c.Changes, gaps) },
 		},
 		Startup: func() (*tree.Node, error) {
 			return tree.DecodeJSON(strings.NewReader(document), e.schema.Root, tree.DecodeOptions{})

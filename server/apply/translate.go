@@ -82,11 +82,11 @@ func New(s *schema.Schema) (*Translator, error) {
 	return t, b.err()
 }
 
-// Translate makes the native form of the configuration below root. old is what an earlier configuration was translated to,
-// nil at first; only what differs from that is translated. The warnings are those that the difference brings, each with its
+// Translate makes the native form of the configuration that changes lead to. old is what the one that they lead from was translated to,
+// nil at first; only what changes is translated. The warnings are those that the difference brings, each with its
 // Path and with W-REF or W-MIX as AppTag; the error joins a *tree.Error for everything that makes no sense.
-func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.Error, error) {
-	j := t.translate(old, root, nil)
+func (t *Translator) Translate(old *Config, changes tree.Changes) (*Config, []*tree.Error, error) {
+	j := t.translate(old, changes, nil)
 	if err := j.err(); err != nil {
 		return nil, j.warnings, err
 	}
@@ -98,17 +98,17 @@ func (t *Translator) Translate(old *Config, root *tree.Node) (*Config, []*tree.E
 
 // Objections is the error of Translate alone, for a configuration that is refused anyway: it need not be valid, and at its gaps
 // it is not known. What could be a consequence of a gap is left out.
-func (t *Translator) Objections(old *Config, root *tree.Node, gaps tree.Gaps) error {
-	return t.translate(old, root, gaps).err()
+func (t *Translator) Objections(old *Config, changes tree.Changes, gaps tree.Gaps) error {
+	return t.translate(old, changes, gaps).err()
 }
 
-func (t *Translator) translate(old *Config, root *tree.Node, gaps tree.Gaps) *job {
+func (t *Translator) translate(old *Config, changes tree.Changes, gaps tree.Gaps) *job {
 	if old == nil {
 		old = &Config{}
 	}
 	j := &job{
-		Translator: t, old: old, changes: tree.Diff(old.root, root), gaps: gaps,
-		new:      &Config{root: root, domains: map[string]*domain{}, lmas: map[string]*anchor{}, mags: map[string]*gateway{}},
+		Translator: t, old: old, changes: changes, gaps: gaps,
+		new:      &Config{root: changes.New, domains: map[string]*domain{}, lmas: map[string]*anchor{}, mags: map[string]*gateway{}},
 		mentions: map[string]mentions{},
 	}
 	j.translateDomains()

@@ -9,11 +9,11 @@ import (
 
 // content is what a candidate holds: nothing until it is edited, so that it follows running.
 type content struct {
-	base *Snapshot // what running was at the first edit; nil: not edited
-	root *tree.Node
+	base    *Snapshot // what running was at the first edit; nil: not edited
+	changes tree.Changes
 }
 
-func (c content) edited() bool { return c.base != nil && !c.root.Same(c.base.Root) }
+func (c content) edited() bool { return c.base != nil && !c.changes.New.Same(c.base.Root) }
 
 // Candidate is a configuration in the making: the one that all sessions share, or one of a session alone.
 type Candidate struct {
@@ -39,14 +39,7 @@ func (c *Candidate) Root() *tree.Node {
 	s := c.session.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return c.root()
-}
-
-func (c *Candidate) root() *tree.Node {
-	if at := c.content(); at.base != nil {
-		return at.root
-	}
-	return c.session.store.Running().Root
+	return c.changes().New
 }
 
 // Base returns the snapshot that the candidate's changes started from.
@@ -69,7 +62,15 @@ func (c *Candidate) Changes() tree.Changes {
 	s := c.session.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return tree.Diff(c.base().Root, c.root())
+	return c.changes()
+}
+
+// changes leads from the base to what is in the candidate; mu is held.
+func (c *Candidate) changes() tree.Changes {
+	if at := c.content(); at.base != nil {
+		return at.changes
+	}
+	return tree.Unchanged(c.session.store.Running().Root)
 }
 
 // Check decides whether an edit may be kept: access control. It is given what the edit changed by itself, without what
@@ -79,17 +80,17 @@ type Check func(tree.Changes) error
 // Edit applies edits and returns what they changed. When one fails, or check (unless nil) refuses, nothing is changed and
 // the error joins a *tree.Error for everything found.
 func (c *Candidate) Edit(check Check, edits ...tree.Edit) (tree.Changes, error) {
-	return c.change(func(root *tree.Node) (*tree.Node, error) {
-		edited, err := tree.Apply(root, edits...)
+	return c.change(func(root *tree.Node) (tree.Changes, error) {
+		edited, err := tree.Perform(root, edits...)
 		if err != nil {
-			return nil, err
+			return edited, err
 		}
 		if check != nil {
-			if err := check(tree.Diff(root, edited)); err != nil {
-				return nil, err
+			if err := check(edited); err != nil {
+				return edited, err
 			}
 		}
-		return c.session.store.rules.Settle(root, edited, edits...)
+		return c.session.store.rules.Settle(edited, edits...)
 	})
 }
 
@@ -98,7 +99,7 @@ func (c *Candidate) Edit(check Check, edits ...tree.Edit) (tree.Changes, error) 
 func (c *Candidate) Test(check Check, edits ...tree.Edit) (warnings []*tree.Error, err error) {
 	s := c.session.store
 	s.mu.Lock()
-	trial := content{base: c.base(), root: c.root()}
+	trial := content{c.base(), c.changes()}
 	err = c.writable()
 	s.mu.Unlock()
 	if err != nil {
@@ -137,21 +138,22 @@ func (c *Candidate) writable() error {
 	return c.session.store.checkLock(c.session, CandidateStore)
 }
 
-// change runs f on the candidate's root and keeps what it returns. Whoever edits holds mu over f, which costs the edit.
-func (c *Candidate) change(f func(*tree.Node) (*tree.Node, error)) (tree.Changes, error) {
+// change runs f on the candidate's root and keeps what it returns that leads on from there. Whoever edits holds mu over f, which costs the
+// edit.
+func (c *Candidate) change(f func(*tree.Node) (tree.Changes, error)) (tree.Changes, error) {
 	s := c.session.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := c.writable(); err != nil {
 		return tree.Changes{}, err
 	}
-	before := c.root()
-	after, err := f(before)
+	before := c.changes()
+	step, err := f(before.New)
 	if err != nil {
 		return tree.Changes{}, err
 	}
-	*c.content() = content{base: c.base(), root: after}
-	return tree.Diff(before, after), nil
+	*c.content() = content{c.base(), before.Then(step)}
+	return step, nil
 }
 
 // Validate checks the candidate as a commit would, without any effect. Warnings come from the translation.
@@ -160,13 +162,13 @@ func (c *Candidate) Validate() (warnings []*tree.Error, err error) {
 	s.commitMu.Lock() // the Pipeline is asked by one at a time
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
-	old, base, root := s.Running(), c.base(), c.root()
+	old, changes := s.Running(), c.changes()
 	s.mu.Unlock()
-	root, err = rebased(base, root, old)
+	changes, err = rebased(changes, old)
 	if err != nil {
 		return nil, err
 	}
-	change := Change{By: c.session.User, Old: old.Root, New: root}
+	change := Change{By: c.session.User, Changes: changes}
 	if err := s.validate(change); err != nil {
 		return nil, err
 	}
@@ -177,7 +179,7 @@ func (c *Candidate) Validate() (warnings []*tree.Error, err error) {
 func (s *Store) ValidateTree(root *tree.Node) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	change := Change{Old: s.Running().Root, New: root}
+	change := Change{Changes: tree.Diff(s.Running().Root, root)}
 	if err := s.validate(change); err != nil {
 		return err
 	}
@@ -186,12 +188,12 @@ func (s *Store) ValidateTree(root *tree.Node) error {
 }
 
 // rebased puts a candidate's changes on top of what running is by now.
-func rebased(base *Snapshot, mine *tree.Node, running *Snapshot) (*tree.Node, error) {
-	root, conflicts, err := tree.Rebase(base.Root, mine, running.Root)
+func rebased(changes tree.Changes, running *Snapshot) (tree.Changes, error) {
+	onTop, conflicts, err := changes.Rebase(running.Root)
 	if len(conflicts) > 0 {
-		return nil, conflictError(conflicts, running)
+		return tree.Changes{}, conflictError(conflicts, running)
 	}
-	return root, err
+	return onTop, err
 }
 
 func conflictError(conflicts []schema.Path, running *Snapshot) error {

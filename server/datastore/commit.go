@@ -59,12 +59,12 @@ func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
 	err := c.commitable(o)
-	old, base, root := s.Running(), c.base(), c.root()
+	old, changes := s.Running(), c.changes()
 	s.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	onTop, err := rebased(base, root, old)
+	onTop, err := rebased(changes, old)
 	if err != nil {
 		return nil, err
 	}
@@ -72,22 +72,23 @@ func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	c.follow(root, result.Snapshot)
+	c.follow(changes, result.Snapshot)
 	return result, nil
 }
 
 // follow lets the candidate follow running again, with what another session edited while committed was being committed.
-func (c *Candidate) follow(committed *tree.Node, now *Snapshot) {
+func (c *Candidate) follow(committed tree.Changes, now *Snapshot) {
 	s := c.session.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := c.content()
-	if at.base == nil || at.root.Same(committed) {
+	if at.base == nil || at.changes.New.Same(committed.New) {
 		*at = content{}
 		return
 	}
-	if root, conflicts, err := tree.Rebase(committed, at.root, now.Root); err == nil && len(conflicts) == 0 {
-		*at = content{base: now, root: root}
+	since := committed.Inverse().Then(at.changes)
+	if onTop, conflicts, err := since.Rebase(now.Root); err == nil && len(conflicts) == 0 {
+		*at = content{now, onTop}
 	}
 }
 
@@ -104,13 +105,13 @@ func (c *Candidate) commitable(o CommitOptions) error {
 }
 
 // commit runs steps 2 to 7 of the package documentation; commitMu is held.
-func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, root *tree.Node, o CommitOptions) (*Result, error) {
-	changes := tree.Diff(old.Root, root)
+// changes start at old.
+func (s *Store) commit(ctx context.Context, by *Session, old *Snapshot, changes tree.Changes, o CommitOptions) (*Result, error) {
 	next := old
 	result := &Result{Snapshot: old, Changes: changes}
-	change := Change{By: by.User, Old: old.Root, New: root, Forced: o.forced || by.User.Origin == access.System}
+	change := Change{By: by.User, Changes: changes, Forced: o.forced || by.User.Origin == access.System}
 	if !changes.Empty() {
-		next = &Snapshot{ID: old.ID + 1, Root: root, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
+		next = &Snapshot{ID: old.ID + 1, Root: changes.New, changes: changes, from: old.ID, Time: time.Now(), User: by.User.Name, Via: o.Via, Label: o.Label,
 			Comment: o.Comment, Trial: o.Confirm != nil, By: by}
 		if o.Confirm != nil {
 			next.Persist = o.Confirm.Persist
@@ -211,9 +212,7 @@ func (x *Session) Rollback(ctx context.Context, to *Snapshot, o CommitOptions) (
 	o.Via = cmp.Or(o.Via, "rollback")
 	o.Comment = cmp.Or(o.Comment, fmt.Sprintf("rollback to commit %d", to.ID))
 	o.forced = true
-	c := x.Private()
-	if _, err := c.change(func(*tree.Node) (*tree.Node, error) { return to.Root, nil }); err != nil {
-		return nil, err
-	}
+	c, running := x.Private(), x.store.Running()
+	*c.own = content{running, x.store.Between(running, to)}
 	return c.Commit(ctx, o)
 }

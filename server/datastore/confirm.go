@@ -162,9 +162,9 @@ func (s *Store) revert(p *pending, step Confirmation, why string) error {
 	if !current {
 		return nil
 	}
-	x := &Session{User: access.Element, store: s}
+	x, running := &Session{User: access.Element, store: s}, s.Running()
 	o := CommitOptions{Via: "rollback", Comment: "unconfirmed commit undone: " + why}
-	if _, err := s.commit(context.Background(), x, s.Running(), p.backup.Root, o); err != nil {
+	if _, err := s.commit(context.Background(), x, running, s.Between(running, p.backup), o); err != nil {
 		return fmt.Errorf("undo the unconfirmed commit: %w", err)
 	}
 	s.confirms(step)

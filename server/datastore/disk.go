@@ -171,7 +171,7 @@ func (d *disk) load() (at *Snapshot, waiting *unconfirmed, err error) {
 // undo makes durable that a trial is over, and backup runs again.
 func (d *disk) undo(at, backup *Snapshot, why string) (*Snapshot, error) {
 	undone := &Snapshot{ID: at.ID + 1, Root: backup.Root, Time: time.Now(), User: "system", Via: "rollback",
-		Comment: "unconfirmed commit undone: " + why}
+		Comment: "unconfirmed commit undone: " + why, changes: backup.changes, from: at.ID}
 	if err := d.append(at, undone, int(undone.ID)); err != nil {
 		return nil, err
 	}
@@ -252,12 +252,14 @@ func (d *disk) trim(newest uint64, keep int) {
 
 // at goes back from a snapshot to an earlier one, record by record.
 func (d *disk) at(from *Snapshot, id uint64) (*Snapshot, error) {
-	at := from
+	at, back := from, tree.Unchanged(from.Root)
 	for at.ID > id {
 		earlier, err := d.replay(at, at.ID, true)
 		if err != nil {
 			return nil, fmt.Errorf("commit %d cannot be returned to: %w", id, err)
 		}
+		back = back.Then(earlier.changes)
+		earlier.changes, earlier.from = back, from.ID
 		at = earlier
 	}
 	return at, nil

@@ -8,7 +8,10 @@
 //  4. the change is written and synced: from here on it survives a crash
 //  5. the running pointer is swapped
 //  6. the consumers apply what they prepared
-//  7. followers are woken; what changed is read off the two trees
+//  7. followers are woken, and told what changed
+//
+// What a commit changes is known from the edits that made the candidate (tree.Changes), never by comparing it with running. Each
+// snapshot keeps what its commit changed, so that the way to another one, and back, is known too.
 //
 // Readers take the running snapshot from an atomic pointer and are never in the way of anything; writers take turns.
 package datastore

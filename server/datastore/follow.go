@@ -37,7 +37,7 @@ func (f *Follower) take() (c Commit, woken chan struct{}, ok bool) {
 	if next == nil {
 		return c, woken, false
 	}
-	c = Commit{Snapshot: next, Changes: tree.Diff(f.seen.Root, next.Root), Merged: int(next.ID - f.seen.ID - 1)}
+	c = Commit{Snapshot: next, Changes: f.store.Between(f.seen, next), Merged: int(next.ID - f.seen.ID - 1)}
 	f.seen = next
 	return c, nil, true
 }

@@ -10,15 +10,13 @@ import (
 
 // Change is what a commit is about to make of the configuration.
 type Change struct {
-	By       access.User
-	Old, New *tree.Node
+	By access.User
+	// Changes lead from what runs to what shall. They are empty at start only when there is no configuration.
+	tree.Changes
 	// Forced changes may not be refused for the sake of what is in use, which ends instead: a roll-back, the end of an unconfirmed
 	// commit, and what was running when the process ended.
 	Forced bool
 }
-
-// Changes returns what changes; it is empty at start only when there is no configuration.
-func (c Change) Changes() tree.Changes { return tree.Diff(c.Old, c.New) }
 
 // Pipeline turns a configuration into what the rest of the element works with.
 type Pipeline interface {

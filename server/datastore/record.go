@@ -52,7 +52,7 @@ func writeRecord(w io.Writer, old, next *Snapshot) error {
 	out.Write(append(bytes.TrimSuffix(head, []byte("}")), ",\n\"changes\":["...)) // Flush tells of errors
 	separator := "\n"
 	var lists []schema.Path // ordered by the user, with other entries or another order
-	for ch := range tree.Diff(old.Root, next.Root).All() {
+	for ch := range next.changes.All() {
 		if list := orderedList(ch); list != nil && (len(lists) == 0 || !lists[len(lists)-1].Equal(list)) {
 			lists = append(lists, list)
 		}
@@ -185,22 +185,23 @@ func (d *disk) replay(from *Snapshot, id uint64, back bool) (*Snapshot, error) {
 		}
 		edits = append(edits, more...)
 	}
-	root, err := tree.Apply(from.Root, edits...)
+	changes, err := tree.Perform(from.Root, edits...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", recordName(id), err)
 	}
 	if !back {
-		return new(withRoot(r.snapshot(), root)), nil
+		return new(made(r.snapshot(), changes, from.ID)), nil
 	}
 	before := Snapshot{ID: id - 1}
 	if head, err := d.readRecord(id-1, true); err == nil {
 		before = head.snapshot()
 	}
-	return new(withRoot(before, root)), nil
+	return new(made(before, changes, from.ID)), nil
 }
 
-func withRoot(s Snapshot, root *tree.Node) Snapshot {
-	s.Root = root
+// made completes a snapshot that changes lead to from another commit.
+func made(s Snapshot, changes tree.Changes, from uint64) Snapshot {
+	s.Root, s.changes, s.from = changes.New, changes, from
 	return s
 }
 

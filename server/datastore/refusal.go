@@ -14,7 +14,7 @@ import (
 // validate checks a change by the rules of the schema. When it is refused, the error tells too what the translation objects to. It
 // is called with commitMu held, which the Pipeline wants.
 func (s *Store) validate(change Change) error {
-	if err := s.rules.Check(change.Old, change.New); err != nil {
+	if err := s.rules.Check(change.Changes); err != nil {
 		return s.refused(change, nil, err)
 	}
 	return nil
@@ -41,23 +41,24 @@ func (c *Candidate) Refusal(check Check, err error, edits ...tree.Edit) error {
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	s.mu.Lock()
-	running, root := s.Running().Root, c.root()
+	running, base, at := s.Running(), c.base(), c.changes()
 	s.mu.Unlock()
-	edited, failed := tree.Apply(root, edits...)
+	edited, failed := tree.Perform(at.New, edits...)
 	if failed != nil {
-		return tree.Ordered(root, append(found, tree.Errors(failed)...))
+		return tree.Ordered(at.New, append(found, tree.Errors(failed)...))
 	}
 	if check != nil {
-		if denied := check(tree.Diff(root, edited)); denied != nil {
-			return tree.Ordered(edited, append(found, tree.Errors(denied)...))
+		if denied := check(edited); denied != nil {
+			return tree.Ordered(edited.New, append(found, tree.Errors(denied)...))
 		}
 	}
 	gaps := gapsOf(err)
-	settled, unsettled := s.rules.SettleKnown(root, edited, gaps, edits...)
+	settled, unsettled := s.rules.SettleKnown(edited, gaps, edits...)
 	if unsettled != nil {
 		return err
 	}
-	return s.refused(Change{By: c.session.User, Old: running, New: settled}, gaps, err, s.rules.CheckKnown(running, settled, gaps))
+	changes := s.Between(running, base).Then(at).Then(settled)
+	return s.refused(Change{By: c.session.User, Changes: changes}, gaps, err, s.rules.CheckKnown(changes, gaps))
 }
 
 // aboutData reports whether e is about what was to be written, and not about who wrote it when.

@@ -32,6 +32,10 @@ type Snapshot struct {
 	// By is the session that committed; nil where that was before the last start.
 	By       *Session
 	Warnings []*tree.Error // that are new with it; forgotten by a restart
+
+	// changes lead here from commit from: the one before or, of a snapshot that was made from the history, the one that it was made from.
+	changes tree.Changes
+	from    uint64
 }
 
 // Options say how to open a Store.
@@ -169,8 +173,8 @@ func (s *Store) begin(ctx context.Context, loaded *Snapshot, waiting *unconfirme
 
 // start puts the configuration found on disk into force.
 func (s *Store) start(ctx context.Context, loaded *Snapshot) error {
-	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: loaded.Root, Forced: true}
-	if err := s.rules.Check(nil, loaded.Root); err != nil {
+	change := Change{By: access.Element, Changes: tree.Diff(tree.NewRoot(s.schema), loaded.Root), Forced: true}
+	if err := s.rules.Check(tree.Diff(nil, loaded.Root)); err != nil {
 		return fmt.Errorf("the configuration on disk (commit %d) is not valid: %w", loaded.ID, s.refused(change, nil, err))
 	}
 	prepared, warnings, err := s.pipeline.Prepare(ctx, change)
@@ -190,8 +194,8 @@ func (s *Store) unreadable(err error) error {
 	if !ok || part.Root == nil || part.Root.Schema() != s.schema.Root { // rather a record of the history
 		return err
 	}
-	change := Change{By: access.Element, Old: tree.NewRoot(s.schema), New: part.Root}
-	return fmt.Errorf("%s: %w", runningFile, s.refused(change, part.Gaps, part, s.rules.CheckKnown(nil, part.Root, part.Gaps)))
+	change := Change{By: access.Element, Changes: tree.Diff(tree.NewRoot(s.schema), part.Root)}
+	return fmt.Errorf("%s: %w", runningFile, s.refused(change, part.Gaps, part, s.rules.CheckKnown(tree.Diff(nil, part.Root), part.Gaps)))
 }
 
 func (s *Store) warn(warnings []*tree.Error) {

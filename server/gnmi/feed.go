@@ -163,15 +163,15 @@ func (f *feed) passed(at *time.Time, every time.Duration, now time.Time) bool {
 
 // tellConfig tells what has changed up to the next configuration; with again, also what has not.
 func (f *feed) tellConfig(next *datastore.Snapshot, now time.Time, again bool) error {
-	var old *tree.Node
+	changes := tree.Diff(nil, next.Root)
 	if f.config != nil {
-		old = f.config.Root
+		changes = f.options.Store.Between(f.config, next)
 	}
 	if f.config != next {
 		f.access = f.options.Access.For(f.user) // what the user may see is configured too
 	}
 	f.config = next
-	return f.reader.config(old, next.Root, f.sel, now, again)
+	return f.reader.config(changes, f.sel, now, again)
 }
 
 // tellChanges tells some of the rows that have changed. When it returns false there are none left.

@@ -10,6 +10,7 @@ import (
 
 	"mooring/server/access"
 	"mooring/server/datastore"
+	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
 
@@ -104,7 +105,7 @@ func (p *place) readable(a *access.Access) *fault {
 func (g *getter) gather(ctx context.Context, p *place, now time.Time) error {
 	kind := g.GetType()
 	if kind == gpb.GetRequest_ALL || kind == gpb.GetRequest_CONFIG {
-		if err := g.config(nil, g.running.Root, selectionOf(p.patterns, g.depth), now, false); err != nil {
+		if err := g.config(tree.Diff(nil, g.running.Root), selectionOf(p.patterns, g.depth), now, false); err != nil {
 			return err
 		}
 	}

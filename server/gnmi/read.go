@@ -28,11 +28,11 @@ func (s *service) reader(who access.User, m models, to sink) *reader {
 	return &reader{service: s, access: s.options.Access.For(who), models: m, sink: to, old: state.NewRenderer(), new: state.NewRenderer()}
 }
 
-// config tells what differs between two configurations. old nil tells all of the new one, and so does again.
-func (r *reader) config(old, now *tree.Node, sel selection, when time.Time, again bool) error {
+// config tells what changes of the configuration make of it. All of it is told when it comes from nothing (Old nil), and with again.
+func (r *reader) config(changes tree.Changes, sel selection, when time.Time, again bool) error {
 	filter, _ := r.access.Reader(nil)
-	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: tree.Diff(old, now), conditions: r.options.Store.ConditionsHold}
-	return d.top(old, now, sel)
+	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: changes, conditions: r.options.Store.ConditionsHold}
+	return d.top(changes.Old, changes.New, sel)
 }
 
 // table is a table of state of which something is wanted.

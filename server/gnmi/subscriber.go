@@ -16,6 +16,7 @@ import (
 
 	"mooring/server/access"
 	"mooring/server/datastore"
+	"mooring/server/tree"
 )
 
 // subscriber is one Subscribe that is being served.
@@ -145,7 +146,7 @@ func (x *subscriber) once(ctx context.Context) error {
 	if !x.list.GetUpdatesOnly() {
 		r := x.newReader()
 		patterns, now := patternsOf(x.list.items), time.Now()
-		if err := r.config(nil, x.options.Store.Running().Root, selectionOf(patterns, x.list.depth), now, false); err != nil {
+		if err := r.config(tree.Diff(nil, x.options.Store.Running().Root), selectionOf(patterns, x.list.depth), now, false); err != nil {
 			return err
 		}
 		for _, t := range x.tables(patterns, x.list.depth) {

@@ -35,7 +35,7 @@ func (im *importer) judge() {
 func (im *importer) objections() (items []*Item) {
 	after, err := im.draft.onto(im.Base)
 	if err == nil {
-		err = im.rules.Check(nil, after)
+		err = im.rules.Check(tree.Diff(nil, after))
 	}
 	all := append(tree.Errors(err), overlaps(after)...)
 	wrong := all
@@ -88,7 +88,7 @@ func (im *importer) certain(after *tree.Node, all []*tree.Error) []*tree.Error {
 		}
 	}
 	gaps := append(tree.Missing(missing), im.domainGaps(after)...)
-	for _, e := range tree.Errors(im.rules.CheckKnown(nil, after, gaps)) {
+	for _, e := range tree.Errors(im.rules.CheckKnown(tree.Diff(nil, after), gaps)) {
 		if e.AppTag != "instance-required" {
 			sure = append(sure, e)
 		}

@@ -138,8 +138,11 @@ func coarse(changes tree.Changes) (list []edit) {
 			list = append(list, edit{at, tree.Create})
 		case now == nil:
 			list = append(list, edit{at, tree.Delete})
-		case !old.Same(now):
-			list = append(list, edit{at, tree.Merge})
+		default:
+			for range changes.Under(at) {
+				list = append(list, edit{at, tree.Merge})
+				break
+			}
 		}
 	}
 	return list

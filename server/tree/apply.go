@@ -8,23 +8,46 @@ import (
 
 // editor applies one set of edits.
 type editor struct {
-	path schema.Path // to the node being worked on
-	own  *owner
-	errs problems
-	done map[*Edit]bool // deletions that have been made ahead of their turn
+	way     []*Node  // what leads to the node being worked on, from below the root
+	touched *touched // what was written so far
+	own     *owner
+	errs    problems
+	done    map[*Edit]bool // deletions that have been made ahead of their turn
 }
 
 func (e *editor) fail(tag Tag, message string) *Error {
-	err := &Error{Tag: tag, Path: slices.Clone(e.path), Message: message}
+	err := &Error{Tag: tag, Path: e.path(), Message: message}
 	e.errs.add(err)
 	return err
 }
 
-// at runs f with the path one step longer.
-func (e *editor) at(step schema.Step, f func()) {
-	e.path = append(e.path, step)
+func (e *editor) path() schema.Path {
+	path := make(schema.Path, len(e.way))
+	for i, n := range e.way {
+		path[i] = n.Step()
+	}
+	return path
+}
+
+// at runs f with a way that is longer by n.
+func (e *editor) at(n *Node, f func()) {
+	e.way = append(e.way, n)
 	f()
-	e.path = e.path[:len(e.path)-1]
+	e.way = e.way[:len(e.way)-1]
+}
+
+// touch notes that the node being worked on has become another.
+func (e *editor) touch() { e.touched = e.touched.add(e.way, e.own) }
+
+// touchChild notes that of a child.
+func (e *editor) touchChild(n *Node) { e.at(n, e.touch) }
+
+// touchSibling notes that of another child of the node above.
+func (e *editor) touchSibling(n *Node) {
+	last := &e.way[len(e.way)-1]
+	defer func(here *Node) { *last = here }(*last)
+	*last = n
+	e.touch()
 }
 
 // node applies an edit to old, which is nil when the node is not there, and returns what is there then, nil for nothing.
@@ -36,14 +59,19 @@ func (e *editor) node(old *Node, ed *Edit) *Node {
 		if !exists {
 			e.fail(DataMissing, "cannot delete what is not there")
 		}
+		e.touch()
 		return nil
 	case Remove:
+		if exists {
+			e.touch()
+		}
 		return nil
 	case Create:
-		if exists && len(e.path) > 0 {
+		if exists && len(e.way) > 0 {
 			e.fail(DataExists, "cannot create what is there already")
 			return old
 		}
+		e.touch()
 		now = ed.Node
 	case Replace:
 		now = e.replace(old, ed.Node)
@@ -51,6 +79,7 @@ func (e *editor) node(old *Node, ed *Edit) *Node {
 		now = e.merge(e.deletions(old, ed), ed.Node)
 	case Ensure:
 		if now = old; now == nil {
+			e.touch()
 			now = ed.Node
 		}
 	case Seek:
@@ -81,14 +110,14 @@ func (e *editor) none(old, payload *Node) *Node {
 	for kid := range payload.Children() {
 		if kid.IsList() {
 			for entry := range kid.Entries() {
-				e.at(entry.Step(), func() { e.none(old.childEntry(entry), entry) })
+				e.at(entry, func() { e.none(old.childEntry(entry), entry) })
 			}
 			continue
 		}
 		if kid.def.IsKey() {
 			continue
 		}
-		e.at(kid.Step(), func() { e.none(old.childOrNil(kid.def), kid) })
+		e.at(kid, func() { e.none(old.childOrNil(kid.def), kid) })
 	}
 	return old
 }
@@ -96,9 +125,10 @@ func (e *editor) none(old, payload *Node) *Node {
 // blamed reports whether something is wrong here already: who misses a node in the payload and who has an edit below it
 // come by in turn.
 func (e *editor) blamed() bool {
+	path := e.path()
 	return slices.ContainsFunc(e.errs.list, func(err error) bool {
 		known, ok := err.(*Error)
-		return ok && known.Path.Equal(e.path)
+		return ok && known.Path.Equal(path)
 	})
 }
 
@@ -128,7 +158,7 @@ func (e *editor) below(n *Node, ed *Edit) *Node {
 		if n == nil {
 			n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
 		}
-		e.at(b.Node.Step(), func() { n = e.child(n, b) })
+		e.at(b.Node, func() { n = e.child(n, b) })
 	}
 	if n != nil && n.empty() && n.def.Kind != schema.Root {
 		return nil
@@ -159,7 +189,7 @@ func (e *editor) deletions(n *Node, ed *Edit) *Node {
 		if n == nil {
 			n = &Node{def: ed.Node.def, text: ed.Node.text, in: &inner{}}
 		}
-		e.at(b.Node.Step(), func() {
+		e.at(b.Node, func() {
 			if b.deletes() {
 				n = e.child(n, b)
 				e.mark(b)
@@ -194,7 +224,7 @@ func (e *editor) child(n *Node, ed *Edit) *Node {
 	if !ed.Node.IsEntry() {
 		now := e.node(held, ed)
 		if now != nil && (held == nil || !now.Same(held)) {
-			n = withoutOtherCases(n, def)
+			n = e.withoutOtherCases(n, def)
 		}
 		if now.Same(held) {
 			return n
@@ -226,7 +256,10 @@ func (e *editor) child(n *Node, ed *Edit) *Node {
 		return n
 	}
 	if old == nil {
-		n = withoutOtherCases(n, def)
+		n = e.withoutOtherCases(n, def)
+	}
+	if ed.Where != Keep {
+		e.touch() // it may have another place
 	}
 	l = l.put(*now, ed.Where, joinAnchor(ed.Anchor), e.own)
 	return n.with(def, &Node{def: def, in: &inner{list: &l}})
@@ -253,13 +286,15 @@ func (e *editor) placeable(l list, ed *Edit) bool {
 	return true
 }
 
-// withoutOtherCases removes from n what belongs to other cases of the choices that def is part of (RFC 7950 section 8.2).
-func withoutOtherCases(n *Node, def *schema.Node) *Node {
+// withoutOtherCases removes from n what belongs to other cases of the choices that def is part of (RFC 7950 section 8.2). The way leads to
+// the child of n, or entry in it, that has this definition.
+func (e *editor) withoutOtherCases(n *Node, def *schema.Node) *Node {
 	if def.Case == nil {
 		return n
 	}
 	for _, kid := range n.kids() {
 		if def.Excludes(kid.def) {
+			e.touchSibling(&kid)
 			n = n.with(kid.def, nil)
 		}
 	}

@@ -113,6 +113,12 @@ func (ed *Edit) Writes(path schema.Path) bool {
 //
 // Payloads are expected to have been checked by the decoder that made them: types, keys, one case of a choice.
 func Apply(root *Node, edits ...Edit) (*Node, error) {
+	c, err := Perform(root, edits...)
+	return c.New, err
+}
+
+// Perform is Apply that tells what leads from root to the new one, which the edits know.
+func Perform(root *Node, edits ...Edit) (Changes, error) {
 	e := &editor{own: new(owner)}
 	at := root
 	for i := range edits {
@@ -123,7 +129,7 @@ func Apply(root *Node, edits ...Edit) (*Node, error) {
 		}
 	}
 	if err := e.errs.err(); err != nil {
-		return nil, err
+		return Changes{}, err
 	}
-	return at, nil
+	return Changes{root, at, e.touched}, nil
 }

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -14,11 +13,13 @@ func joinAnchor(keys []string) string { return strings.Join(keys, keySeparator) 
 func (e *editor) merge(old, payload *Node) *Node {
 	switch {
 	case old == nil:
+		e.touch()
 		return payload
 	case payload.in == nil:
 		if old.text == payload.text {
 			return old
 		}
+		e.touch()
 		return payload
 	case payload.in.list != nil:
 		return e.mergeList(old, payload)
@@ -36,14 +37,18 @@ func (e *editor) mergeKids(old, payload *Node) *Node {
 			if !excluded(a[0].def, payload) {
 				kids = append(kids, a[0])
 			} else {
+				e.touchChild(&a[0])
 				changed = true
 			}
 			a = a[1:]
 		case len(a) == 0 || b[0].def.Position < a[0].def.Position:
+			e.touchChild(&b[0])
 			kids = append(kids, b[0])
 			b, changed = b[1:], true
 		default:
+			e.way = append(e.way, &b[0])
 			now := e.merge(&a[0], &b[0])
+			e.way = e.way[:len(e.way)-1]
 			changed = changed || !now.Same(&a[0])
 			kids = append(kids, *now)
 			a, b = a[1:], b[1:]
@@ -65,7 +70,9 @@ func (e *editor) mergeList(old, payload *Node) *Node {
 	changed := false
 	for entry := range payload.Entries() {
 		held := l.get(entry.def, entry.text)
+		e.way = append(e.way, entry)
 		now := e.merge(held, entry)
+		e.way = e.way[:len(e.way)-1]
 		if !now.Same(held) {
 			l = l.put(*now, Keep, "", e.own)
 			changed = true
@@ -75,67 +82,4 @@ func (e *editor) mergeList(old, payload *Node) *Node {
 		return old
 	}
 	return &Node{def: old.def, in: &inner{list: &l}}
-}
-
-// replace returns payload, made to share with old what is equal in both: old itself when everything is.
-func (e *editor) replace(old, payload *Node) *Node {
-	switch {
-	case old == nil || payload.Same(old):
-		return payload
-	case payload.in == nil:
-		return e.merge(old, payload)
-	case payload.in.list != nil:
-		return e.replaceList(old, payload)
-	}
-	kids := slices.Clone(payload.in.kids)
-	changed := len(kids) != len(old.in.kids)
-	for i := range kids {
-		held := old.Child(kids[i].def)
-		kids[i] = *e.replace(held, &kids[i])
-		changed = changed || !kids[i].Same(held)
-	}
-	if !changed {
-		return old
-	}
-	return &Node{def: old.def, text: old.text, in: &inner{kids: kids}}
-}
-
-func (e *editor) replaceList(old, payload *Node) *Node {
-	def := old.def
-	if payload.in.list.flat != nil || old.in.list.flat != nil {
-		return payload
-	}
-	l := *old.in.list
-	for entry := range old.Entries() {
-		if payload.in.list.get(def, entry.text) == nil {
-			l, _ = l.remove(def, entry.text, e.own)
-		}
-	}
-	where := Keep
-	if def.UserOrdered && !extends(l, *payload.in.list, def) {
-		where = Last // each in turn: the order of the payload results
-	}
-	for entry := range payload.Entries() {
-		held := l.get(def, entry.text)
-		now := e.replace(held, entry)
-		if where != Keep || !now.Same(held) {
-			l = l.put(*now, where, "", e.own)
-		}
-	}
-	if l.same(*old.in.list) {
-		return old
-	}
-	return &Node{def: def, in: &inner{list: &l}}
-}
-
-// extends reports whether new begins with the entries of old, in their order.
-func extends(old, new list, def *schema.Node) bool {
-	next, stop := iter.Pull(new.all(def))
-	defer stop()
-	for e := range old.all(def) {
-		if n, ok := next(); !ok || n.text != e.text {
-			return false
-		}
-	}
-	return true
 }

@@ -364,7 +364,7 @@ func TestRebaseAgainstModel(t *testing.T) {
 		}
 		base = edit(base, 15)
 		mine, theirs := edit(base, 1+rnd.IntN(2)), edit(base, 1+rnd.IntN(2))
-		one, conflicts, err := Rebase(base, mine, theirs)
+		one, conflicts, err := Diff(base, mine).Rebase(theirs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,13 +372,13 @@ func TestRebaseAgainstModel(t *testing.T) {
 			conflicting++
 			continue
 		}
-		two, conflicts, err := Rebase(base, theirs, mine)
+		two, conflicts, err := Diff(base, theirs).Rebase(mine)
 		if err != nil || len(conflicts) > 0 {
 			continue // a choice can be switched from one side only
 		}
 		merged++
-		if a, b := modelOf(one).nodes, modelOf(two).nodes; !maps.Equal(a, b) {
-			t.Fatalf("in one order:\n%s\nin the other:\n%s", jsonOf(t, one), jsonOf(t, two))
+		if a, b := modelOf(one.New).nodes, modelOf(two.New).nodes; !maps.Equal(a, b) {
+			t.Fatalf("in one order:\n%s\nin the other:\n%s", jsonOf(t, one.New), jsonOf(t, two.New))
 		}
 	}
 	if merged < 100 || conflicting < 20 {

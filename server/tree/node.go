@@ -151,10 +151,7 @@ func (n *Node) Same(m *Node) bool {
 
 // Equal reports whether n and m have the same content, the order of lists ordered by the user included.
 func (n *Node) Equal(m *Node) bool {
-	for range changesBetween(n, m) {
-		return false
-	}
-	return true
+	return Diff(n, m).Empty()
 }
 
 func (n *Node) kids() []Node {

@@ -43,26 +43,25 @@ func whole(entry schema.Path) schema.Path {
 	return list
 }
 
-// Rebase applies what was changed from base to mine on top of theirs, which also goes back to base. Where both changed the
-// same place in different ways, conflicts names it and root is nil. It costs the own changes, whatever theirs are.
-func Rebase(base, mine, theirs *Node) (root *Node, conflicts []schema.Path, err error) {
-	if base.Same(theirs) {
-		return mine, nil, nil
+// Rebase makes the changes on top of theirs, which also goes back to Old, and returns what leads from theirs to the result. Where both
+// changed the same place in different ways, conflicts names it and nothing is made. It costs the own changes, whatever theirs are.
+func (c Changes) Rebase(theirs *Node) (rebased Changes, conflicts []schema.Path, err error) {
+	if c.Old.Same(theirs) {
+		return c, nil, nil
 	}
-	own := Diff(base, mine)
-	for ch := range own.All() {
-		if agree(mine, theirs, ch.Path) {
+	for ch := range c.All() {
+		if agree(c.New, theirs, ch.Path) {
 			continue
 		}
-		if !unchanged(base, theirs, ch.Path) || ch.New != nil && otherCase(base, theirs, ch.Path) {
+		if !unchanged(c.Old, theirs, ch.Path) || ch.New != nil && otherCase(c.Old, theirs, ch.Path) {
 			conflicts = append(conflicts, ch.Path)
 		}
 	}
 	if len(conflicts) > 0 {
-		return nil, conflicts, nil
+		return Changes{}, conflicts, nil
 	}
-	root, err = Apply(theirs, own.Edits()...)
-	return root, nil, err
+	rebased, err = Perform(theirs, c.Edits()...)
+	return rebased, nil, err
 }
 
 // unchanged reports whether theirs has at path what base had, and has not deleted what is above it.

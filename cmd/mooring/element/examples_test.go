@@ -103,7 +103,7 @@ func commit(t *testing.T, s *schema.Schema, name string) *apply.Config {
 	seen := &keeper{}
 	store, err := datastore.Open(t.Context(), datastore.Options{Schema: s, Startup: func() (*tree.Node, error) { return root, nil }, Pipeline: &datastore.Consumers[*apply.Config]{
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
-			return translator.Translate(old, change.New)
+			return translator.Translate(old, change.Changes)
 		},
 		List: []datastore.Consumer[*apply.Config]{seen},
 	}})

@@ -45,7 +45,7 @@ func TestGuard(t *testing.T) {
 		"with its anchor": {with("a"), &apply.Config{Mobility: &mobility.Config{}}, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := g.Prepare(t.Context(), datastore.Change{Old: tree.NewRoot(s), Forced: c.forced}, c.old, c.new)
+			_, err := g.Prepare(t.Context(), datastore.Change{Changes: tree.Diff(tree.NewRoot(s), nil), Forced: c.forced}, c.old, c.new)
 			var got []string
 			for _, e := range tree.Errors(err) {
 				if e.Tag != tree.InUse || e.AppTag != "bindings-exist" {

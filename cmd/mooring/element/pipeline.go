@@ -31,11 +31,11 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 	return &datastore.Consumers[*apply.Config]{
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
 			e.forced = change.Forced
-			config, warnings, err := t.Translate(old, change.New)
+			config, warnings, err := t.Translate(old, change.Changes)
 			return config, append(warnings, access.Dangling(change.Old, change.New)...), err
 		},
 		Critic: func(old *apply.Config, change datastore.Change, gaps tree.Gaps) error {
-			return t.Objections(old, change.New, gaps)
+			return t.Objections(old, change.Changes, gaps)
 		},
 		List: []datastore.Consumer[*apply.Config]{
 			guard(e.bound), consumer(e.choose), consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.charge),

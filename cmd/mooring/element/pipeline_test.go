@@ -21,8 +21,8 @@ func TestRulesThatLeadNowhereAreWarnedOf(t *testing.T) {
 	}
 	p := new(Element).pipeline(translator)
 	for path, want := range map[string]int{"/mooring-pmipv6:pmipv6/lma": 0, "/mooring-pmipv6:pmipv6/lmas": 1} {
-		change := datastore.Change{Old: tree.NewRoot(s), New: decoded(t, s.Root, `{"ietf-netconf-acm:nacm": {"rule-list": [{"name": "l", "group": ["*"],
-			"rule": [{"name": "r", "path": "`+path+`", "action": "deny"}]}]}}`)}
+		change := datastore.Change{Changes: tree.Diff(tree.NewRoot(s), decoded(t, s.Root, `{"ietf-netconf-acm:nacm": {"rule-list": [{"name": "l", "group": ["*"],
+			"rule": [{"name": "r", "path": "`+path+`", "action": "deny"}]}]}}`))}
 		warnings, err := p.Translate(change)
 		if err != nil || len(warnings) != want {
 			t.Errorf("%s: %v, %v", path, warnings, err)

@@ -70,7 +70,7 @@ func (j *Job) unchanged(ctx context.Context, base *tree.Node, r *ios.Result) err
 	if err != nil {
 		return err
 	}
-	if _, conflicts, err := tree.Rebase(base, mine, replant(base, now)); err != nil {
+	if _, conflicts, err := tree.Diff(base, mine).Rebase(replant(base, now)); err != nil {
 		return err
 	} else if len(conflicts) > 0 {
 		return fmt.Errorf("%s: %w", conflicts[0], errChanged)
@@ -115,14 +115,14 @@ func (j *Job) try(served *schema.Schema, base *tree.Node, r *ios.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := rules.Check(nil, root); err != nil {
+	if err := rules.Check(tree.Diff(nil, root)); err != nil {
 		return refusal(err)
 	}
 	translator, err := apply.New(served)
 	if err != nil {
 		return err
 	}
-	_, warnings, err := translator.Translate(nil, root)
+	_, warnings, err := translator.Translate(nil, tree.Diff(nil, root))
 	if err != nil {
 		return refusal(err)
 	}

@@ -8,14 +8,14 @@ import (
 	"mooring/server/tree/xpath"
 )
 
-// Check validates after, given that before is valid: only what the change can alter is looked at. A nil before validates
-// everything. The error joins a *tree.Error for every violation.
-func (r *Rules) Check(before, after *tree.Node) error { return r.CheckKnown(before, after, nil) }
+// Check validates what changes lead to, given that their Old is valid: only what they can alter is looked at. A nil Old has everything
+// validated. The error joins a *tree.Error for every violation.
+func (r *Rules) Check(changes tree.Changes) error { return r.CheckKnown(changes, nil) }
 
 // CheckKnown is Check of a document of which something is not known: violations that could be a consequence of a gap are left out.
-func (r *Rules) CheckKnown(before, after *tree.Node, gaps tree.Gaps) error {
-	c := &checker{Rules: r, root: xpath.Root(after), doubts: r.doubts(gaps)}
-	if before == nil {
+func (r *Rules) CheckKnown(changes tree.Changes, gaps tree.Gaps) error {
+	c := &checker{Rules: r, root: xpath.Root(changes.New), doubts: r.doubts(gaps)}
+	if changes.Old == nil {
 		c.full = true
 		c.subtree(c.root)
 		return c.err()
@@ -25,15 +25,15 @@ func (r *Rules) CheckKnown(before, after *tree.Node, gaps tree.Gaps) error {
 	if r.index == nil {
 		r.index = newIndex(r)
 	}
-	r.index.follow(before)
-	in := &increment{checker: c, delta: r.index.delta(tree.Diff(before, after)), work: map[task]*values{}, above: map[string]bool{}}
+	r.index.follow(changes.Old)
+	in := &increment{checker: c, delta: r.index.delta(changes), work: map[task]*values{}, above: map[string]bool{}}
 	c.unique = in.delta.conflicts
-	for ch := range tree.Diff(before, after).All() {
+	for ch := range changes.All() {
 		in.change(ch)
 	}
 	in.run()
 	if len(c.errs) == 0 && len(gaps) == 0 {
-		r.index.adopt(in.delta, after) // most likely the next to be changed
+		r.index.adopt(in.delta) // most likely the next to be changed
 	}
 	return c.err()
 }

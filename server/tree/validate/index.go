@@ -13,6 +13,7 @@ import (
 type index struct {
 	rules  *Rules
 	root   *tree.Node
+	last   tree.Changes                    // that led to root
 	unique map[uniqueKey]map[string]string // tuple -> key of the entry
 	refs   map[refKey]int
 }
@@ -33,16 +34,19 @@ func newIndex(r *Rules) *index {
 	return &index{rules: r, root: tree.NewRoot(r.schema), unique: map[uniqueKey]map[string]string{}, refs: map[refKey]int{}}
 }
 
-// follow makes the index describe root.
+// follow makes the index describe root. Mostly it does, or goes back from what was validated and not committed.
 func (x *index) follow(root *tree.Node) {
-	if x.root.Same(root) {
-		return
+	switch {
+	case x.root.Same(root):
+	case x.last.Old.Same(root):
+		x.adopt(x.delta(x.last.Inverse()))
+	default:
+		x.adopt(x.delta(tree.Diff(x.root, root)))
 	}
-	x.adopt(x.delta(tree.Diff(x.root, root)), root)
 }
 
-// adopt makes the index describe root, to which a delta from what it describes leads.
-func (x *index) adopt(d *delta, root *tree.Node) {
+// adopt makes the index describe what a delta from what it describes leads to.
+func (x *index) adopt(d *delta) {
 	for key, n := range d.refs {
 		if x.refs[key] += n; x.refs[key] == 0 {
 			delete(x.refs, key)
@@ -53,7 +57,7 @@ func (x *index) adopt(d *delta, root *tree.Node) {
 			x.move(uniqueKey{list, which}, u, changed)
 		}
 	}
-	x.root = root
+	x.root, x.last = d.changes.New, d.changes
 }
 
 func (x *index) move(key uniqueKey, u schema.Unique, changed *changedList) {
@@ -85,9 +89,10 @@ func (x *index) move(key uniqueKey, u schema.Unique, changed *changedList) {
 
 // delta is what a change means to the index.
 type delta struct {
-	index *index
-	refs  map[refKey]int
-	lists map[string]*changedList
+	index   *index
+	changes tree.Changes
+	refs    map[refKey]int
+	lists   map[string]*changedList
 }
 
 // changedList is a list with unique statements of which entries changed, by their keys.
@@ -99,7 +104,7 @@ type changedList struct {
 type entryPair struct{ old, new *tree.Node }
 
 func (x *index) delta(changes tree.Changes) *delta {
-	d := &delta{index: x, refs: map[refKey]int{}, lists: map[string]*changedList{}}
+	d := &delta{index: x, changes: changes, refs: map[refKey]int{}, lists: map[string]*changedList{}}
 	for ch := range changes.All() {
 		if ch.Reordered {
 			continue

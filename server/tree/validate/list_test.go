@@ -23,7 +23,7 @@ func TestEveryProblemIsListedWithItsPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, e := range tree.Errors(r.Check(nil, root)) {
+	for _, e := range tree.Errors(r.Check(tree.Diff(nil, root))) {
 		got = append(got, fmt.Sprintf("%s | %s | %s", e.Path, e.AppTag, e.Message))
 	}
 	const want = `/example-rules:group | too-many-elements | has 5 entries, takes at most 4

@@ -215,7 +215,7 @@ func (w world) compareVerdicts(t *testing.T) {
 		next := mutate(t, rnd, s, at, 1+rnd.IntN(3))
 		config := jsonOf(t, next)
 		want, says := w.lint(t, dir, config)
-		err := r.Check(nil, next)
+		err := r.Check(tree.Diff(nil, next))
 		if (err == nil) != want {
 			t.Errorf("tree %d: we say %v, yanglint says %v:\n%s\n%s", i, err, want, says, config)
 		}
@@ -245,7 +245,7 @@ func (w world) compareIncremental(t *testing.T) {
 		valid := 0
 		for i := range 3000 {
 			next := mutate(t, rnd, s, at, 1+rnd.IntN(4))
-			whole, change := r.Check(nil, next), r.Check(at, next)
+			whole, change := r.Check(tree.Diff(nil, next)), r.Check(tree.Diff(at, next))
 			if list(whole) != list(change) {
 				t.Fatalf("seed %d step %d:\nwhole: %s\nchange: %s\nbefore %s\nafter %s", seed, i, list(whole), list(change), jsonOf(t, at), jsonOf(t, next))
 			}

@@ -18,7 +18,7 @@ func TestOwnModulesCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Check(nil, tree.NewRoot(s)); err != nil {
+	if err := r.Check(tree.Diff(nil, tree.NewRoot(s))); err != nil {
 		t.Errorf("the empty configuration: %v", err)
 	}
 	if r.nodes[s.Root] == nil || !r.nodes[s.Root].ruled {

@@ -13,50 +13,50 @@ const maxRounds = 16
 
 // Settle makes a configuration consistent with the when conditions: what the edits wrote where a condition is false is an
 // error, be it what was there already, and what they made conditional on something false elsewhere is removed (RFC 7950 sections 8.2,
-// 8.3.1). before is the tree before the edits, in which all conditions hold, and edited the one after them.
-func (r *Rules) Settle(before, edited *tree.Node, edits ...tree.Edit) (*tree.Node, error) {
-	return r.settle(before, edited, edits, nil, func(err error) bool { return err != nil })
+// 8.3.1). edited is what the edits did to a tree in which all conditions hold; what is returned leads from there, too.
+func (r *Rules) Settle(edited tree.Changes, edits ...tree.Edit) (tree.Changes, error) {
+	return r.settle(edited, edits, nil, func(err error) bool { return err != nil })
 }
 
 // SettleKnown removes from a document, of which something is not known, what its conditions switch off for certain. What the edits
 // wrote where a condition is false stays, for CheckKnown to object to.
-func (r *Rules) SettleKnown(before, edited *tree.Node, gaps tree.Gaps, edits ...tree.Edit) (*tree.Node, error) {
-	return r.settle(before, edited, edits, r.doubts(gaps), func(error) bool { return false })
+func (r *Rules) SettleKnown(edited tree.Changes, gaps tree.Gaps, edits ...tree.Edit) (tree.Changes, error) {
+	return r.settle(edited, edits, r.doubts(gaps), func(error) bool { return false })
 }
 
 // settle goes on until nothing is left to remove, or fatal says that what was found ends it.
-func (r *Rules) settle(before, edited *tree.Node, edits []tree.Edit, d *doubts, fatal func(error) bool) (*tree.Node, error) {
+func (r *Rules) settle(edited tree.Changes, edits []tree.Edit, d *doubts, fatal func(error) bool) (tree.Changes, error) {
 	if !r.nodes[r.schema.Root].conditional {
 		return edited, nil
 	}
-	previous, current := before, edited
+	settled, last := edited, edited
 	for range maxRounds {
-		s := &settling{checker: &checker{Rules: r, root: xpath.Root(current), doubts: d}, before: before, edited: edited, edits: edits, seen: map[string]bool{}}
-		for ch := range tree.Diff(previous, current).All() {
+		s := &settling{checker: &checker{Rules: r, root: xpath.Root(settled.New), doubts: d}, edited: edited, edits: edits, seen: map[string]bool{}}
+		for ch := range last.All() {
 			s.change(ch)
 		}
 		if err := s.err(); fatal(err) {
-			return nil, err
+			return tree.Changes{}, err
 		}
 		if len(s.remove) == 0 {
-			return current, nil
+			return settled, nil
 		}
-		next, err := tree.Apply(current, s.remove...)
-		if err != nil {
-			return nil, err
+		var err error
+		if last, err = tree.Perform(settled.New, s.remove...); err != nil {
+			return tree.Changes{}, err
 		}
-		previous, current = current, next
+		settled = settled.Then(last)
 	}
-	return nil, &tree.Error{Tag: tree.OperationFailed, Message: "conditions (when) of the model switch each other off without end"}
+	return tree.Changes{}, &tree.Error{Tag: tree.OperationFailed, Message: "conditions (when) of the model switch each other off without end"}
 }
 
 // settling is one round: conditions that the change can have made false.
 type settling struct {
 	*checker
-	before, edited *tree.Node
-	edits          []tree.Edit // that lead from the one to the other
-	remove         []tree.Edit
-	seen           map[string]bool
+	edited tree.Changes
+	edits  []tree.Edit // that made them
+	remove []tree.Edit
+	seen   map[string]bool
 }
 
 func (s *settling) change(ch tree.Change) {
@@ -127,7 +127,7 @@ func (s *settling) verify(i *xpath.Item, nr *nodeRules) {
 	} else {
 		s.seen[key] = true
 	}
-	if s.before.Get(path).Same(s.edited.Get(path)) && !slices.ContainsFunc(s.edits, func(ed tree.Edit) bool { return ed.Writes(path) }) {
+	if s.edited.Old.Get(path).Same(s.edited.New.Get(path)) && !slices.ContainsFunc(s.edits, func(ed tree.Edit) bool { return ed.Writes(path) }) {
 		s.remove = append(s.remove, tree.At(s.schema, path, tree.Remove, nil))
 		return
 	}

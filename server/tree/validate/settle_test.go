@@ -17,7 +17,8 @@ func TestSettle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Settle(base, edited)
+		settled, err := r.Settle(tree.Diff(base, edited))
+		return settled.New, err
 	}
 	base := start(t, s)
 	wired, err := at(base, "/example-rules:top/link", "example-rules:wire")
@@ -79,10 +80,10 @@ func TestSettleRefusesWhatIsWrittenAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			settled, err := r.Settle(wired, edited, c.edits...)
+			settled, err := r.Settle(tree.Diff(wired, edited), c.edits...)
 			if !c.refused {
-				if err != nil || r.Check(nil, settled) != nil {
-					t.Fatalf("settled to %v with %v", settled, err)
+				if err != nil || r.Check(tree.Diff(nil, settled.New)) != nil {
+					t.Fatalf("settled to %v with %v", settled.New, err)
 				}
 				return
 			}
@@ -102,7 +103,8 @@ func TestSettledTreesHaveNoFalseConditions(t *testing.T) {
 	removed, refused := 0, 0
 	for range 12000 {
 		edited := mutate(t, rnd, s, at, 1+rnd.IntN(3))
-		settled, err := r.Settle(at, edited)
+		now, err := r.Settle(tree.Diff(at, edited))
+		settled := now.New
 		if err != nil {
 			refused++
 			continue
@@ -110,7 +112,7 @@ func TestSettledTreesHaveNoFalseConditions(t *testing.T) {
 		if !settled.Same(edited) {
 			removed++
 		}
-		for _, e := range tree.Errors(r.Check(nil, settled)) {
+		for _, e := range tree.Errors(r.Check(tree.Diff(nil, settled))) {
 			if strings.HasPrefix(e.Message, "exists only when") {
 				t.Fatalf("%v in\n%s", e, jsonOf(t, settled))
 			}

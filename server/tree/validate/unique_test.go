@@ -48,7 +48,7 @@ func TestUniqueConditionalDefaults(t *testing.T) {
 	} {
 		after := read(document)
 		for how, before := range map[string]*tree.Node{"whole": nil, "as a change": base} {
-			errs := tree.Errors(r.Check(before, after))
+			errs := tree.Errors(r.Check(tree.Diff(before, after)))
 			switch {
 			case want == "" && len(errs) > 0:
 				t.Errorf("%s, %s: %v", document, how, errs)
