@@ -19,6 +19,7 @@ type vrf struct {
 	space         *netlink.Namespace // the namespace
 	file          string             // its name, where we gave it one
 	ours          bool
+	reserved      bool            // nobody wants it yet, and it is not to be removed
 	present       context.Context // ends when the VRF goes
 	leave         context.CancelFunc
 }
@@ -40,11 +41,53 @@ func (p *Plane) InVRF(vrf string, f func(device string) error) error {
 	return host.Do(func() error { return f(host.Device()) })
 }
 
+// ReserveVRFs makes the VRFs that are not there yet, for sockets, before somebody wants them (Apply). It fails, with every reason, when one
+// cannot be made; then there are none but those that were there. release removes those that nobody has come to want.
+func (p *Plane) ReserveVRFs(wanted []dataplane.VRF) (release func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var fresh []string
+	release = func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.releaseVRFs(fresh)
+	}
+	var errs []error
+	for _, o := range wanted {
+		if p.vrfs[o.Name] != nil {
+			continue
+		}
+		if err := p.addVRF(o); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", o, err))
+			continue
+		}
+		p.vrfs[o.Name].reserved = true
+		fresh = append(fresh, o.Name)
+	}
+	if err := errors.Join(errs...); err != nil {
+		p.releaseVRFs(fresh)
+		return nil, err
+	}
+	return release, nil
+}
+
+func (p *Plane) releaseVRFs(names []string) {
+	for _, name := range names {
+		if v := p.vrfs[name]; v == nil || !v.reserved {
+			continue
+		}
+		if err := p.removeVRF(name); err != nil {
+			p.Log.Warn("cannot remove a VRF that nobody wants", "vrf", name, "error", err)
+		}
+	}
+}
+
 func (p *Plane) putVRF(o dataplane.VRF) error {
 	v := p.vrfs[o.Name]
 	if v == nil {
 		return p.addVRF(o)
 	}
+	v.reserved = false
 	if v.device == "" {
 		v.VRF = o
 		return nil
@@ -126,6 +169,9 @@ func (p *Plane) removeVRF(name string) error {
 // collectVRFs lists the VRFs of ours and those in use, and the interfaces in them.
 func (p *Plane) collectVRFs() (all []held, err error) {
 	for _, v := range p.vrfs {
+		if v.reserved {
+			continue
+		}
 		o := v.VRF
 		intact, err := p.intact(v)
 		if err != nil {

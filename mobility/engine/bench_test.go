@@ -105,7 +105,7 @@ func startEcho(b *testing.B, h *netns.Host, at string) {
 }
 
 func startAnchor(b *testing.B, h *netns.Host, at, secret string) *Engine {
-	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
+	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func(string) error) error { return h.Do(func() error { return open("") }) }})
 	e := New(Options{Transport: s, Dataplane: newPlane(), Events: func([]Event) {}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

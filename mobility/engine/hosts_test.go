@@ -39,7 +39,7 @@ func hosts(t *testing.T) (anchor, gateway *netns.Host) {
 const cabled4 = "192.0.2.254" // of the anchor
 
 func sockets(t *testing.T, h *netns.Host) *transport.Sockets {
-	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
+	s := transport.NewSockets(transport.Options{Enter: func(_ string, open func(string) error) error { return h.Do(func() error { return open("") }) }})
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -17,6 +17,8 @@
 //
 // Each message is marked with the code point of its Datagram, and arrives with that of its packet.
 //
+// The same address may be in several VRFs. Each message carries the VRF that it has arrived in, and leaves in that of its source.
+//
 // An address that the host does not have yet, or has no more, is not an error: the socket is bound all the same, works as soon as the
 // address is there, and [Sockets.Status] says what is wrong meanwhile.
 package transport

@@ -33,9 +33,9 @@ func explain(err error) error {
 	return fmt.Errorf("%w: %s", err, advice)
 }
 
-// newSocket opens the socket of an address, in the network of the calling thread.
-func newSocket(a Address) (*socket, error) {
-	s := &socket{Address: a}
+// newSocket opens the socket of an address, in the network of the calling thread, and in the VRF of device.
+func newSocket(a Address, device string) (*socket, error) {
+	s := &socket{Address: a, device: device}
 	open := s.openIPv6
 	if a.Addr.Is4() {
 		open = s.openIPv4
@@ -48,7 +48,7 @@ func newSocket(a Address) (*socket, error) {
 }
 
 func (s *socket) openIPv4() error {
-	conn, err := listen("udp4", netip.AddrPortFrom(s.Addr, mobility.ControlPort).String(), prepareIPv4)
+	conn, err := listen("udp4", netip.AddrPortFrom(s.Addr, mobility.ControlPort).String(), s.device, prepareIPv4)
 	if err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func (s *socket) openIPv4() error {
 }
 
 func (s *socket) openIPv6() error {
-	conn, err := listen("ip6:"+strconv.Itoa(protocol), s.Addr.String(), prepareMobility)
+	conn, err := listen("ip6:"+strconv.Itoa(protocol), s.Addr.String(), s.device, prepareMobility)
 	if err != nil {
 		return err
 	}
-	problems, err := listen("ip6:ipv6-icmp", s.Addr.String(), prepareProblems)
+	problems, err := listen("ip6:ipv6-icmp", s.Addr.String(), s.device, prepareProblems)
 	if err != nil {
 		conn.Close()
 		return err
@@ -72,14 +72,30 @@ func (s *socket) openIPv6() error {
 	return err
 }
 
-func listen(network, address string, prepare func(fd int) error) (net.PacketConn, error) {
+// listen opens a socket that is bound to device, if there is one, before it is bound to the address.
+func listen(network, address, device string, prepare func(fd int) error) (net.PacketConn, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if failed := c.Control(func(fd uintptr) { err = prepare(int(fd)) }); failed != nil {
+		failed := c.Control(func(fd uintptr) {
+			if err = bindToDevice(int(fd), device); err == nil {
+				err = prepare(int(fd))
+			}
+		})
+		if failed != nil {
 			return failed
 		}
 		return err
 	}}
 	return config.ListenPacket(context.Background(), network, address)
+}
+
+func bindToDevice(fd int, device string) error {
+	if device == "" {
+		return nil
+	}
+	if err := unix.BindToDevice(fd, device); err != nil {
+		return fmt.Errorf("bind to vrf interface %s: %w", device, err)
+	}
+	return nil
 }
 
 func prepareIPv4(fd int) error {
@@ -127,9 +143,9 @@ func setBuffers(fd int) {
 	}
 }
 
-// usable says why the host, in the network of the calling thread, cannot use an address: as a rule because no interface has it.
-func usable(a Address) error {
-	probe, err := listen("udp", netip.AddrPortFrom(a.Addr, 0).String(), func(int) error { return nil })
+// usable says why the host, in the network of the calling thread and the VRF of device, cannot use an address: as a rule because no interface has it.
+func usable(a Address, device string) error {
+	probe, err := listen("udp", netip.AddrPortFrom(a.Addr, 0).String(), device, func(int) error { return nil })
 	if err != nil {
 		if errors.Is(err, unix.EADDRNOTAVAIL) {
 			return errors.New("the host does not have the address, or has not finished to find out whether it is unique")

@@ -53,7 +53,7 @@ func must(t *testing.T, errs ...error) {
 }
 
 func sockets(t *testing.T, h *netns.Host) *Sockets {
-	s := NewSockets(Options{Enter: func(_ string, open func() error) error { return h.Do(open) }})
+	s := NewSockets(Options{Enter: func(_ string, open func(string) error) error { return h.Do(func() error { return open("") }) }})
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -17,6 +17,7 @@ import (
 // socket is one local address. Its reader goroutine has reads, answers and limiter; whoever sends has outbox.
 type socket struct {
 	Address
+	device   string // vrf interface that it is bound to; empty: none
 	endpoint mobility.Endpoint
 	conn     batchConn
 	raw      syscall.RawConn

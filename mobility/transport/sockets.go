@@ -15,9 +15,9 @@ import (
 // Options of Sockets. The zero value works.
 type Options struct {
 	Log *slog.Logger
-	// Enter runs open with the calling thread in the network of a VRF. nil: there is only the default VRF, which is the network
-	// of the caller of Prepare.
-	Enter func(vrf string, open func() error) error
+	// Enter runs open with the calling thread in the network of a VRF, whose sockets are to be bound to device where that is not
+	// empty. nil: there is only the default VRF, which is the network of the caller of Prepare.
+	Enter func(vrf string, open func(device string) error) error
 }
 
 // Sockets is signalling over the network of the host. One goroutine calls Send, Open and Retire; the rest may be called
@@ -83,8 +83,8 @@ func (s *Sockets) has(a Address) bool {
 
 // listen opens the socket of an address.
 func (s *Sockets) listen(a Address) (fresh *socket, err error) {
-	err = s.inside(a.VRF, func() (err error) {
-		if fresh, err = newSocket(a); err == nil && usable(a) != nil {
+	err = s.inside(a.VRF, func(device string) (err error) {
+		if fresh, err = newSocket(a, device); err == nil && usable(a, device) != nil {
 			s.Log.Warn("the host does not have this address yet; signalling over it works as soon as it does", "address", a)
 		}
 		return err
@@ -92,14 +92,54 @@ func (s *Sockets) listen(a Address) (fresh *socket, err error) {
 	return fresh, err
 }
 
-func (s *Sockets) inside(vrf string, f func() error) error {
+func (s *Sockets) inside(vrf string, f func(device string) error) error {
 	switch {
 	case s.Enter != nil:
 		return s.Enter(vrf, f)
 	case vrf != "":
 		return fmt.Errorf("there is no VRF %s", vrf)
 	}
-	return f()
+	return f("")
+}
+
+// Reopen opens the sockets of a VRF again, whose vrf interface has become another one: the old ones are deaf. What cannot be opened stays
+// as it is, and is logged.
+func (s *Sockets) Reopen(vrf string) {
+	s.mu.Lock()
+	var addresses []Address
+	for a := range s.open {
+		if a.VRF == vrf {
+			addresses = append(addresses, a)
+		}
+	}
+	s.mu.Unlock()
+	for _, a := range addresses {
+		if err := s.reopen(a); err != nil {
+			s.Log.Warn("cannot listen again in a VRF that was made again", "address", a, "error", err)
+		}
+	}
+}
+
+func (s *Sockets) reopen(a Address) error {
+	fresh, err := s.listen(a)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.open[a]
+	if old == nil || s.closed { // retired meanwhile
+		fresh.close()
+		return nil
+	}
+	old.close()
+	s.start(a, fresh)
+	return nil
+}
+
+func (s *Sockets) start(a Address, fresh *socket) {
+	s.open[a] = fresh
+	s.readers.Go(func() { fresh.read(s.batches, s.Log) })
 }
 
 // change is a change of the addresses, not yet made.
@@ -117,8 +157,7 @@ func (c *change) Open() {
 			fresh.close()
 			continue
 		}
-		c.all.open[a] = fresh
-		c.all.readers.Go(func() { fresh.read(c.all.batches, c.all.Log) })
+		c.all.start(a, fresh)
 	}
 }
 
@@ -178,7 +217,7 @@ func (s *Sockets) Status() []Status {
 	s.mu.Unlock()
 	list := make([]Status, 0, len(open))
 	for _, each := range open {
-		err := s.inside(each.VRF, func() error { return usable(each.Address) })
+		err := s.inside(each.VRF, func(device string) error { return usable(each.Address, device) })
 		list = append(list, Status{each.Address, err, each.counters()})
 	}
 	slices.SortFunc(list, func(a, b Status) int { return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Addr.Compare(b.Addr)) })

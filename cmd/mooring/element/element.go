@@ -141,7 +141,7 @@ func (e *Element) startParts() (err error) {
 	}
 	e.events = notify.NewLog(s, notify.Limits{})
 	e.notifications = newNotifications(e.events)
-	if e.plane, err = backend.Open(backend.Options{Log: e.Log}); err != nil {
+	if e.plane, err = backend.Open(backend.Options{Log: e.Log, Names: e.vrfNames(), Renewed: e.renewed}); err != nil {
 		return err
 	}
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{
@@ -153,7 +153,7 @@ func (e *Element) startParts() (err error) {
 		return err
 	}
 	e.openAccounting(s)
-	e.sockets = transport.NewSockets(transport.Options{Log: e.Log})
+	e.sockets = transport.NewSockets(transport.Options{Log: e.Log, Enter: e.plane.InVRF})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
 		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Events: e.happened,
@@ -307,6 +307,10 @@ func leantOn(o dataplane.Object) int {
 		return 1
 	case dataplane.Link:
 		return 2
+	case dataplane.Member:
+		return 3
+	case dataplane.VRF:
+		return 4
 	}
 	return 0
 }

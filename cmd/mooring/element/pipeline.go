@@ -38,7 +38,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			return t.Objections(old, change.Changes, gaps)
 		},
 		List: []datastore.Consumer[*apply.Config]{
-			guard(e.bound), consumer(e.choose), consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.charge),
+			guard(e.bound), consumer(e.choose), consumer(e.reserve), consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.charge),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
 			consumer(e.measure), consumer(e.callHome), consumer(e.reach), consumer(e.obeyed),
 		},
