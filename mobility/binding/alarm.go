@@ -13,7 +13,6 @@ import (
 type alarm struct {
 	due   int64 // nanoseconds since 1970; 0: none
 	rings int64 // when the heap looks at it; not after due
-	place int32 // in the heap, counted from 1; 0: not in it
 }
 
 type alarms []*entry
@@ -69,18 +68,18 @@ func (s *shard) entry(id dataplane.SessionID) *entry {
 func (a *alarms) set(e *entry, due int64) {
 	e.alarm.due = due
 	switch {
-	case e.alarm.place == 0:
+	case e.place == 0:
 		e.alarm.rings = due
 		heap.Push(a, e)
 	case due < e.alarm.rings:
 		e.alarm.rings = due
-		heap.Fix(a, int(e.alarm.place-1))
+		heap.Fix(a, int(e.place-1))
 	}
 }
 
 func (a *alarms) remove(e *entry) {
-	if e.alarm.place != 0 {
-		heap.Remove(a, int(e.alarm.place-1))
+	if e.place != 0 {
+		heap.Remove(a, int(e.place-1))
 	}
 }
 
@@ -88,12 +87,12 @@ func (a alarms) Len() int           { return len(a) }
 func (a alarms) Less(i, j int) bool { return a[i].alarm.rings < a[j].alarm.rings }
 func (a alarms) Swap(i, j int) {
 	a[i], a[j] = a[j], a[i]
-	a[i].alarm.place, a[j].alarm.place = int32(i+1), int32(j+1)
+	a[i].place, a[j].place = int32(i+1), int32(j+1)
 }
 
 func (a *alarms) Push(x any) {
 	e := x.(*entry)
-	e.alarm.place = int32(len(*a) + 1)
+	e.place = int32(len(*a) + 1)
 	*a = append(*a, e)
 }
 
@@ -102,6 +101,6 @@ func (a *alarms) Pop() any {
 	e := (*a)[last]
 	(*a)[last] = nil
 	*a = (*a)[:last]
-	e.alarm = alarm{}
+	e.alarm, e.place = alarm{}, 0
 	return e
 }
