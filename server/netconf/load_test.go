@@ -133,11 +133,13 @@ func TestAhead(t *testing.T) {
 // counting is a transport that has a request and counts the octets of the reply.
 type counting struct {
 	io.Reader
-	octets int64
+	octets  int64
+	largest int // of what left at once
 }
 
 func (c *counting) Write(p []byte) (int, error) {
 	c.octets += int64(len(p))
+	c.largest = max(c.largest, len(p))
 	return len(p), nil
 }
 
@@ -160,6 +162,9 @@ func TestRepliesAreStreamed(t *testing.T) {
 			x.store.Close()
 			f.server.leave(x)
 			reply, allocated = transport.octets, after.TotalAlloc-before.TotalAlloc
+			if transport.largest > 128<<10 {
+				t.Errorf("%d octets leave at once", transport.largest)
+			}
 		}
 		return reply, allocated
 	}
