@@ -31,11 +31,12 @@ func (im *importer) judge() {
 	w.unserved(im.draft.root, nil)
 }
 
-// objections are violations of the model. What is objected to is left out where only a part is wanted.
+// objections are violations of the model that the text brings about: a base may lack what its reader may not see, such as keys. What is
+// objected to is left out where only a part is wanted.
 func (im *importer) objections() (items []*Item) {
 	after, err := im.draft.onto(im.Base)
 	if err == nil {
-		err = im.rules.Check(tree.Diff(nil, after))
+		err = im.rules.Check(tree.Diff(im.Base, after))
 	}
 	all := append(tree.Errors(err), overlaps(after)...)
 	wrong := all
