@@ -26,6 +26,11 @@ type Result struct {
 	RSS   float64 `json:"rss_mib"` // largest resident size of a process under test
 	Ratio float64 `json:"ratio"`   // of the rate to that of the baseline in the same run; 1 for the baseline itself
 	Unit  string  `json:"-"`
+
+	// Of telemetry alone: how long the longest refresh took, and how many more goroutines and MiB there are when all is over.
+	longest    time.Duration
+	goroutines int
+	held       float64
 }
 
 // Rate returns how many things were done in a second.

@@ -19,7 +19,7 @@ type telemetryOptions struct {
 	rate           int           // refreshes in a second
 	length         time.Duration // of the refreshes
 	stopped        time.Duration // of a client that does not read
-	gets           int
+	gets, cycles   int
 }
 
 func telemetryCommand() *cobra.Command {
@@ -32,6 +32,7 @@ func telemetryCommand() *cobra.Command {
 
   once-N      Subscribe ONCE of N bindings by a client that decodes what it gets; judged by processor time
   once-M      the same of M bindings by a client that only counts octets; judged by wall time
+  get-M       Get of one of M bindings at a time, by its key; judged by wall time
   sync4-N     four clients that subscribe on change and count, until all are in sync; judged by wall time
   alone-N     10,000 refreshes a second while nobody subscribes, which the process of the server makes itself
   refresh-N   one client that subscribes on change, and then the same refreshes; judged by processor time, without that of alone-N:
@@ -39,13 +40,16 @@ func telemetryCommand() *cobra.Command {
   stopped-N   one client that has subscribed on change and is in sync does not read for a minute of refreshes; judged by processor time
               as refresh-N is. Its wall time is a minute when nobody who refreshes has to wait; its RSS, which begins when the client is
               in sync, has the garbage of the refreshes, too
+  cycles-N    a client subscribes to everything on change and cancels after the first message, 1000 times
 
 Each is measured with the subscribe and cache packages of OpenConfig, too, which keep one atomic notification for each binding: that is
 the baseline, and the ratio is what it takes to what we take. It has no Get, so that it is asked for one binding with Subscribe ONCE.
 
-The processor time is that of the server alone. RSS is how much the server grows at most, beyond what it holds at first.`,
+The processor time is that of the server alone. RSS is how much the server grows at most, beyond what it holds at first.
+
+With the sizes and times that are the defaults, which takes about five minutes, a second table says which of the goals are met.`,
 		Example: `  mooring-bench telemetry
-  mooring-bench telemetry --bindings 10000 --many 50000 --time 3s --stopped 3s --json`,
+  mooring-bench telemetry --bindings 10000 --many 50000 --time 3s --stopped 3s --cycles 100 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if serve != "" {
@@ -55,7 +59,10 @@ The processor time is that of the server alone. RSS is how much the server grows
 			if err != nil {
 				return err
 			}
-			return printResults(cmd, results)
+			if err := printResults(cmd, results); err != nil {
+				return err
+			}
+			return o.printVerdicts(cmd.ErrOrStderr(), results)
 		},
 	}
 	cmd.Flags().IntVar(&o.bindings, "bindings", 128_000, "number N of bindings")
@@ -64,6 +71,7 @@ The processor time is that of the server alone. RSS is how much the server grows
 	cmd.Flags().DurationVar(&o.length, "time", 15*time.Second, "how long bindings are refreshed")
 	cmd.Flags().DurationVar(&o.stopped, "stopped", time.Minute, "how long a client does not read")
 	cmd.Flags().IntVar(&o.gets, "gets", 1000, "how many bindings are asked for with Get")
+	cmd.Flags().IntVar(&o.cycles, "cycles", 1000, "how often a client subscribes and cancels")
 	cmd.Flags().StringVar(&serve, "serve", "", "serve bindings, as mooring or as peer")
 	cmd.Flags().MarkHidden("serve")
 	return cmd
@@ -74,6 +82,7 @@ type telemetryMeasure struct {
 	name  string
 	unit  string
 	byCPU bool
+	held  bool   // what the server keeps when it is done is of interest
 	less  string // another measure, whose processor time for as many things is not counted
 	// ready does what is not measured, and is undone when the measure is; nil: there is nothing.
 	ready func(ctx context.Context, clients []*telemetryClient) (undo func(), err error)
@@ -84,7 +93,7 @@ type telemetryMeasure struct {
 const telemetryClients = 4
 
 func (o telemetryOptions) run(ctx context.Context, progress io.Writer) ([]Result, error) {
-	if o.bindings < 1 || o.many < 1 || o.rate < 1 || o.gets < 1 {
+	if o.bindings < 1 || o.many < 1 || o.rate < 1 || o.gets < 1 || o.cycles < 1 {
 		return nil, errors.New("one of everything is the least")
 	}
 	var results []Result
@@ -168,7 +177,10 @@ func (m *telemetryMeasure) measure(ctx context.Context, p *telemetryProcess, cli
 		n, err = m.do(ctx, p, clients)
 		return err
 	})
-	r.N, r.Unit = int64(n), m.unit
+	r.N, r.Unit, r.longest = int64(n), m.unit, p.longest
+	if m.held && err == nil {
+		r.goroutines, r.held, err = p.kept()
+	}
 	return r, err
 }
 
@@ -187,6 +199,14 @@ func (o telemetryOptions) measures() []telemetryMeasure {
 		{name: "refresh", unit: "refresh", byCPU: true, less: "alone", do: o.refresh},
 		{name: "stopped", unit: "refresh", byCPU: true, less: "alone", ready: o.stop, do: func(_ context.Context, p *telemetryProcess, _ []*telemetryClient) (int, error) {
 			return o.put(p, o.stopped)
+		}},
+		{name: "cycles", unit: "cycle", held: true, byCPU: true, do: func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
+			for range o.cycles {
+				if err := c[0].first(ctx); err != nil {
+					return 0, err
+				}
+			}
+			return o.cycles, nil
 		}},
 	}
 }

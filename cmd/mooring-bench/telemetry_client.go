@@ -115,6 +115,17 @@ func (c *telemetryClient) count(ctx context.Context, mode gpb.SubscriptionList_M
 	return nil
 }
 
+// first subscribes to all bindings on change and cancels when the first message has come.
+func (c *telemetryClient) first(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.subscribe(ctx, gpb.SubscriptionList_STREAM, "*")
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	return err
+}
+
 // keyed asks for one binding with Get.
 func (c *telemetryClient) keyed(ctx context.Context, id string) error {
 	resp, err := c.Get(ctx, &gpb.GetRequest{Path: []*gpb.Path{benchPath(id)}, Encoding: gpb.Encoding_PROTO})

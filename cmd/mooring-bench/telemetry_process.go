@@ -19,6 +19,17 @@ type telemetryProcess struct {
 	orders    io.WriteCloser
 	refreshes int // that were ordered
 	said      *json.Decoder
+
+	longest time.Duration  // that a refresh of the last measure took
+	reply   telemetryReply // to the last order
+	idle    telemetryReply // before the last measure
+}
+
+// telemetryReply answers an order.
+type telemetryReply struct {
+	Longest    time.Duration // that a refresh took
+	Goroutines int
+	Held       float64 // MiB of memory in use
 }
 
 func startTelemetry(kind string, n int) (*telemetryProcess, error) {
@@ -47,8 +58,23 @@ func (p *telemetryProcess) order(format string, args ...any) error {
 	if _, err := fmt.Fprintf(p.orders, format+"\n", args...); err != nil {
 		return err
 	}
-	var done string
-	return p.said.Decode(&done)
+	p.reply = telemetryReply{}
+	err := p.said.Decode(&p.reply)
+	p.longest = max(p.longest, p.reply.Longest)
+	return err
+}
+
+// kept waits until the process has given back what the last measure took of it, and tells how much more than before it has.
+func (p *telemetryProcess) kept() (goroutines int, held float64, err error) {
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if err := p.order("settle"); err != nil {
+			return 0, 0, err
+		}
+		goroutines, held = max(0, p.reply.Goroutines-p.idle.Goroutines), max(0, p.reply.Held-p.idle.Held)
+		if goroutines == 0 || time.Since(begun) > 10*time.Second {
+			return goroutines, held, nil
+		}
+	}
 }
 
 func (p *telemetryProcess) stop() error {
@@ -60,6 +86,7 @@ func (p *telemetryProcess) measure(operation func() error) (r Result, err error)
 	if err := p.order("settle"); err != nil {
 		return r, err
 	}
+	p.idle, p.longest = p.reply, 0
 	size := resident(p.PID, "VmRSS:")
 	before, err := processorTime(p.PID)
 	if err != nil {

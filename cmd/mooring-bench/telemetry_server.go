@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -41,7 +42,7 @@ type telemetryServer interface {
 	close() error
 }
 
-// serveTelemetry serves until the standard input ends, and does what that asks for, a word a line, each answered by one line:
+// serveTelemetry serves until the standard input ends, and does what that asks for, a word a line, each answered by a telemetryReply:
 //
 //	settle            give back what memory is free, and forget how much there was at most
 //	refresh K N RATE  make the N refreshes that come after the first K, so many in a second
@@ -68,30 +69,35 @@ func serveTelemetry(cmd *cobra.Command, kind string, n int) (err error) {
 		return err
 	}
 	for in := bufio.NewScanner(cmd.InOrStdin()); in.Scan(); {
-		if err := obey(s, n, in.Text()); err != nil {
+		reply, err := obey(s, n, in.Text())
+		if err != nil {
 			return err
 		}
-		if err := out.Encode("done"); err != nil {
+		if err := out.Encode(reply); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func obey(s telemetryServer, n int, order string) error {
+func obey(s telemetryServer, n int, order string) (reply telemetryReply, err error) {
 	var before, count, rate int
 	if order == "settle" {
 		debug.FreeOSMemory()
-		return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak of the resident size (proc_pid_clear_refs(5))
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		reply.Goroutines, reply.Held = runtime.NumGoroutine(), float64(m.HeapAlloc)/(1<<20)
+		return reply, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak of the resident size (proc_pid_clear_refs(5))
 	}
 	if _, err := fmt.Sscanf(order, "refresh %d %d %d", &before, &count, &rate); err != nil {
-		return fmt.Errorf("order %q: %w", order, err)
+		return reply, fmt.Errorf("order %q: %w", order, err)
 	}
-	return refresh(s, n, before, count, rate)
+	reply.Longest, err = refresh(s, n, before, count, rate)
+	return reply, err
 }
 
-// refresh refreshes bindings all over the table, so evenly that each millisecond has its share.
-func refresh(s telemetryServer, n, before, count, rate int) error {
+// refresh refreshes bindings all over the table, so evenly that each millisecond has its share. It tells how long the longest took.
+func refresh(s telemetryServer, n, before, count, rate int) (longest time.Duration, err error) {
 	begun := time.Now()
 	ticks := time.NewTicker(time.Millisecond)
 	defer ticks.Stop()
@@ -99,12 +105,14 @@ func refresh(s telemetryServer, n, before, count, rate int) error {
 		now := time.Now()
 		for due := min(count, int(now.Sub(begun).Seconds()*float64(rate))); done < due; done++ {
 			i, sequence := refreshed(before+done, n)
+			put := time.Now()
 			if err := s.put(i, sequence, now); err != nil {
-				return err
+				return 0, err
 			}
+			longest = max(longest, time.Since(put))
 		}
 	}
-	return nil
+	return longest, nil
 }
 
 // refreshed tells which of n bindings a refresh is of, and its sequence number: another one whenever it is the turn of that binding again.
