@@ -37,6 +37,8 @@ var neverImports = []struct{ from, to, because, among string }{
 	{"mooring/server/datastore/...", "mooring/server/model/...", "the datastore serves any YANG", ""},
 	{"mooring/server/netconf/...", "mooring/server/model/...", "protocols take the schema as data", ""},
 	{"mooring/server/gnmi/...", "mooring/server/model/...", "protocols take the schema as data", ""},
+	{"mooring/cmd/mooring/watch/...", "mooring/server/...", "what watches an element knows it by gNMI alone", ""},
+	{"mooring/cmd/mooring/watch/...", "mooring/mobility/...", "what watches an element knows it by gNMI alone", ""},
 	{"mooring/server/tree/...", "mooring/mobility/...", "the tree serves any YANG", ""},
 	{"mooring/server/datastore/...", "mooring/mobility/...", "the datastore serves any YANG", ""},
 	{"mooring/mobility/wire/...", "mooring/...", "the codec needs nothing but the standard library", "mooring/mobility/wire/..."},

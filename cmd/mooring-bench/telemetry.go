@@ -34,15 +34,16 @@ func telemetryCommand() *cobra.Command {
   once-M      the same of M bindings by a client that only counts octets; judged by wall time
   get-M       Get of one of M bindings at a time, by its key; judged by wall time
   sync4-N     four clients that subscribe on change and count, until all are in sync; judged by wall time
-  alone-N     10,000 refreshes a second while nobody subscribes, which the process of the server makes itself
-  refresh-N   one client that subscribes on change, and then the same refreshes; judged by processor time, without that of alone-N:
+  alone-N     a minute of 10,000 refreshes a second while nobody subscribes, which the process of the server makes itself
+  refresh-N   one client that subscribes on change, and then 15 s of the same refreshes; judged by processor time, without that of alone-N:
               the rest is telemetry
   stopped-N   one client that has subscribed on change and is in sync does not read for a minute of refreshes; judged by processor time
               as refresh-N is. Its wall time is a minute when nobody who refreshes has to wait; its RSS, which begins when the client is
-              in sync, has the garbage of the refreshes, too
-  cycles-N    a client subscribes to everything on change and cancels after the first message, 1000 times
+              in sync, has the garbage of the refreshes, too, as that of alone-N has
+  cycles-N    a client subscribes to everything on change and cancels after the first message, 1000 times; judged by what is left of
+              that, and of our server only
 
-Each is measured with the subscribe and cache packages of OpenConfig, too, which keep one atomic notification for each binding: that is
+Each but the last is measured with the subscribe and cache packages of OpenConfig, too, which keep one atomic notification for each binding: that is
 the baseline, and the ratio is what it takes to what we take. It has no Get, so that it is asked for one binding with Subscribe ONCE.
 
 The processor time is that of the server alone. RSS is how much the server grows at most, beyond what it holds at first.
@@ -82,7 +83,7 @@ type telemetryMeasure struct {
 	name  string
 	unit  string
 	byCPU bool
-	held  bool   // what the server keeps when it is done is of interest
+	ours  bool   // there is no baseline
 	less  string // another measure, whose processor time for as many things is not counted
 	// ready does what is not measured, and is undone when the measure is; nil: there is nothing.
 	ready func(ctx context.Context, clients []*telemetryClient) (undo func(), err error)
@@ -141,6 +142,9 @@ func measureTelemetry(ctx context.Context, kind string, bindings int, measures [
 	}
 	known := map[string]Result{}
 	for _, m := range measures {
+		if m.ours && kind == telemetryPeerKind {
+			continue
+		}
 		r, err := m.measure(ctx, p, clients)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
@@ -150,10 +154,15 @@ func measureTelemetry(ctx context.Context, kind string, bindings int, measures [
 		}
 		known[m.name] = r
 		r.Name, r.Ratio = fmt.Sprintf("%s-%d", m.name, bindings), 1
-		if base, known := baseline[m.name]; !known {
+		base, measured := baseline[m.name]
+		switch {
+		case m.ours:
+		case !measured:
 			baseline[m.name] = r
-		} else if r.Ratio = base.Wall / r.Wall; m.byCPU {
+		case m.byCPU:
 			r.Ratio = base.CPU / r.CPU
+		default:
+			r.Ratio = base.Wall / r.Wall
 		}
 		if p.kind == telemetryPeerKind {
 			r.Name += "-peer"
@@ -178,8 +187,8 @@ func (m *telemetryMeasure) measure(ctx context.Context, p *telemetryProcess, cli
 		return err
 	})
 	r.N, r.Unit, r.longest = int64(n), m.unit, p.longest
-	if m.held && err == nil {
-		r.goroutines, r.held, err = p.kept()
+	if err == nil {
+		r.goroutines, r.held, err = p.kept(m.ours)
 	}
 	return r, err
 }
@@ -194,13 +203,13 @@ func (o telemetryOptions) measures() []telemetryMeasure {
 			return len(c) * leaves, o.sync(ctx, c)
 		}},
 		{name: "alone", unit: "refresh", byCPU: true, do: func(_ context.Context, p *telemetryProcess, _ []*telemetryClient) (int, error) {
-			return o.put(p, o.length)
+			return o.put(p, max(o.length, o.stopped))
 		}},
 		{name: "refresh", unit: "refresh", byCPU: true, less: "alone", do: o.refresh},
 		{name: "stopped", unit: "refresh", byCPU: true, less: "alone", ready: o.stop, do: func(_ context.Context, p *telemetryProcess, _ []*telemetryClient) (int, error) {
 			return o.put(p, o.stopped)
 		}},
-		{name: "cycles", unit: "cycle", held: true, byCPU: true, do: func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
+		{name: "cycles", unit: "cycle", ours: true, do: func(ctx context.Context, _ *telemetryProcess, c []*telemetryClient) (int, error) {
 			for range o.cycles {
 				if err := c[0].first(ctx); err != nil {
 					return 0, err

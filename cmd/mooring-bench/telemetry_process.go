@@ -64,14 +64,15 @@ func (p *telemetryProcess) order(format string, args ...any) error {
 	return err
 }
 
-// kept waits until the process has given back what the last measure took of it, and tells how much more than before it has.
-func (p *telemetryProcess) kept() (goroutines int, held float64, err error) {
+// kept tells how much more than before the last measure the process has. With over, nothing of that is in use any more: it waits for a while until that
+// is given back.
+func (p *telemetryProcess) kept(over bool) (goroutines int, held float64, err error) {
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		if err := p.order("settle"); err != nil {
 			return 0, 0, err
 		}
 		goroutines, held = max(0, p.reply.Goroutines-p.idle.Goroutines), max(0, p.reply.Held-p.idle.Held)
-		if goroutines == 0 || time.Since(begun) > 10*time.Second {
+		if !over || goroutines == 0 || time.Since(begun) > 10*time.Second {
 			return goroutines, held, nil
 		}
 	}

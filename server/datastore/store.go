@@ -212,6 +212,11 @@ func (s *Store) ConditionsHold(above []*tree.Node, def *schema.Node) bool {
 	return s.rules.ConditionsHold(above, def)
 }
 
+// ConditionsRead tells which defaults may have come or gone with changes of the configuration: see validate.Rules.
+func (s *Store) ConditionsRead(changes tree.Changes) map[*schema.Node]bool {
+	return s.rules.ConditionsRead(changes)
+}
+
 // Running returns the committed configuration.
 func (s *Store) Running() *Snapshot { return s.running.Load() }
 

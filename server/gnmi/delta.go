@@ -40,10 +40,13 @@ type delta struct {
 	changes tree.Changes
 	// conditions decide which of the defaults exist. They are not asked of rows.
 	conditions tree.Conditions
-	at         schema.Path // where in is
-	in         []*schema.Node
-	texts      [][]byte // used again
-	octets     []byte
+	// elsewhere are definitions of which defaults may have come or gone although nothing has changed in the node that has them: their conditions
+	// read what has changed elsewhere. Those above them are included.
+	elsewhere map[*schema.Node]bool
+	at        schema.Path // where in is
+	in        []*schema.Node
+	texts     [][]byte // used again
+	octets    []byte
 }
 
 // instance tells about an instance and the entries of the lists in it.
@@ -103,7 +106,7 @@ func (d *delta) children(old, new *tree.Node, sel selection) iter.Seq[child] {
 	return func(yield func(child) bool) {
 		for _, def := range sel.children(child{old: old, new: new}.node().Schema()) {
 			c := child{def, d.childOf(d.changes.Old, old, def), d.childOf(d.changes.New, new, def), sel}
-			if c.old == nil && c.new == nil || !d.again && c.old.Same(c.new) || !d.models.has(def) {
+			if c.old == nil && c.new == nil || d.same(def, c.old, c.new) || !d.models.has(def) {
 				continue
 			}
 			if d.state && def.Config && !def.HasChildren() || !d.state && !def.Config {
@@ -126,6 +129,11 @@ func (d *delta) children(old, new *tree.Node, sel selection) iter.Seq[child] {
 			}
 		}
 	}
+}
+
+// same reports whether two versions are one, so that there is nothing to tell.
+func (d *delta) same(def *schema.Node, old, new *tree.Node) bool {
+	return old.Same(new) && !d.again && !d.elsewhere[def]
 }
 
 // childOf gives a child of n, or what it has by default; the root is that of the version.
@@ -264,7 +272,7 @@ func (d *delta) entries(at schema.Path, c child) iter.Seq2[*tree.Node, *tree.Nod
 					return
 				}
 			}
-		case d.state || d.again:
+		case d.state || d.again || d.elsewhere[c.def]:
 			d.pairs(c, keysOf(c.old, c.new), yield)
 		default:
 			d.changedEntries(at, c, yield)
@@ -276,7 +284,7 @@ func (d *delta) entries(at schema.Path, c child) iter.Seq2[*tree.Node, *tree.Nod
 func (d *delta) pairs(c child, keys [][]string, yield func(old, new *tree.Node) bool) {
 	for _, k := range keys {
 		old, new := c.old.Entry(k...), c.new.Entry(k...)
-		if old == nil && new == nil || !d.again && old.Same(new) {
+		if old == nil && new == nil || d.same(c.def, old, new) {
 			continue
 		}
 		if !yield(old, new) {

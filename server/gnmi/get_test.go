@@ -1,6 +1,7 @@
 package gnmi
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -285,5 +286,29 @@ func TestSizeOfAnswer(t *testing.T) {
 	}
 	if counted := 1<<30 - to.room; counted < sent*2/3 || counted > sent*3/2 {
 		t.Errorf("%d octets were counted, %d sent", counted, sent)
+	}
+}
+
+// A Get of one binding by its key costs the same however many there are.
+func TestKeyedGetIsALookUp(t *testing.T) {
+	e := newElement(t)
+	ctx := context.WithValue(t.Context(), userKey{}, adminUser)
+	cost := func() float64 {
+		return testing.AllocsPerRun(20, func() {
+			resp, err := e.server.service.Get(ctx, &gpb.GetRequest{Path: paths(bindingPath(7, "")), Encoding: gpb.Encoding_PROTO})
+			if err != nil || len(resp.GetNotification()[0].GetUpdate()) < 10 {
+				t.Fatal(resp, err)
+			}
+		})
+	}
+	for i := range 10 {
+		e.bindings.Put(session(i+1, nil))
+	}
+	few := cost()
+	for i := range 20_000 {
+		e.bindings.Put(session(i+1, nil))
+	}
+	if many := cost(); many > 1.1*few {
+		t.Errorf("%v allocations among 20,000 bindings, %v among ten", many, few)
 	}
 }

@@ -32,6 +32,9 @@ func (s *service) reader(who access.User, m models, to sink) *reader {
 func (r *reader) config(changes tree.Changes, sel selection, when time.Time, again bool) error {
 	filter, _ := r.access.Reader(nil)
 	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: changes, conditions: r.options.Store.ConditionsHold}
+	if changes.Old != nil && !again {
+		d.elsewhere = r.options.Store.ConditionsRead(changes)
+	}
 	return d.top(changes.Old, changes.New, sel)
 }
 

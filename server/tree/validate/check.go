@@ -72,19 +72,6 @@ func (c *checker) holds(parent *xpath.Item, def *schema.Node) bool {
 	return true
 }
 
-// ConditionsHold is tree.Conditions for the trees of the schema: it reports whether the conditions of what exists by default in a node hold.
-func (r *Rules) ConditionsHold(above []*tree.Node, def *schema.Node) bool {
-	if nr := r.nodes[def]; nr == nil || len(nr.whens) == 0 {
-		return true
-	}
-	c := &checker{Rules: r, root: xpath.Root(above[0])}
-	at := c.root
-	for _, n := range above[1:] {
-		at = at.Child(n)
-	}
-	return c.holds(at, def)
-}
-
 func (c *checker) when(w when, parent *xpath.Item, def *schema.Node) bool {
 	from := parent
 	if w.Up == 0 { // the node itself, or a dummy in its place (RFC 7950 section 7.21.5)

@@ -24,6 +24,8 @@ type Rules struct {
 	readers map[*schema.Node][]reader
 	// anything are the rules that may depend on any node.
 	anything []reader
+	// defaultsDepend: there are nodes with a condition that can exist by default.
+	defaultsDepend bool
 
 	mu    sync.Mutex
 	index *index // of the configuration validated last
@@ -123,6 +125,7 @@ func (r *Rules) compile(n *schema.Node, errs *[]error) *nodeRules {
 			r.reads(e, n, reader{def: n, part: partMust})
 		}
 	}
+	r.defaultsDepend = r.defaultsDepend || len(n.Whens) > 0 && existsByDefault(n)
 	for i := range n.Whens {
 		e, err := xpath.Compile(n.Whens[i].Expr)
 		*errs = append(*errs, located(n, "when", err))
