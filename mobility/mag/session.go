@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -133,5 +132,3 @@ func (m *Machine) end(now time.Time, s *session, why mobility.DeleteReason, out 
 	}
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
 }
-
-var nameless = unique.Make("")
