@@ -62,7 +62,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	if r.first == 0 {
 		r.first = r.records.made
 	}
-	if r.octets/(4<<20) < (r.octets+len(p))/(4<<20) {
+	if r.octets/(2<<20) < (r.octets+len(p))/(2<<20) {
 		r.live = max(r.live, live())
 	}
 	r.octets += len(p)
@@ -79,9 +79,9 @@ func live() uint64 {
 	return m.HeapAlloc
 }
 
-// A list of a million rows leaves as its rows are made: the first octets after few rows, never many rows behind, and the memory in use does not grow. One row, asked
+// A list of many rows leaves as its rows are made, so that a million would take no more memory: the first octets after few rows, never many rows behind, and the memory in use does not grow. One row, asked
 // for by its key, is all that is made.
-func TestMillionRows(t *testing.T) {
+func TestManyRows(t *testing.T) {
 	var r records
 	f := startWith(t, "", Limits{}, r.mount)
 	ask := func(request string) *recorder {
@@ -101,12 +101,12 @@ func TestMillionRows(t *testing.T) {
 		rows     int
 		all, one string
 	}{
-		{1_000_000, `<filter><record` + space + `/></filter>`, `<filter><record` + space + `><number>77777</number></record></filter>`},
-		{100_000, `<filter type="xpath" xmlns:t="urn:example:traps" select="/t:record"/>`, `<filter type="xpath" xmlns:t="urn:example:traps" select="/t:record[t:number='77777']"/>`},
+		{128_000, `<filter><record` + space + `/></filter>`, `<filter><record` + space + `><number>7777</number></record></filter>`},
+		{32_000, `<filter type="xpath" xmlns:t="urn:example:traps" select="/t:record"/>`, `<filter type="xpath" xmlns:t="urn:example:traps" select="/t:record[t:number='7777']"/>`},
 	} {
 		r.rows = c.rows
 		one := ask(`<get>` + c.one + `</get>`)
-		if got := string(one.last); r.made != 1 || !strings.Contains(got, "<number>77777</number>") || strings.Count(got, "<record") != 1 {
+		if got := string(one.last); r.made != 1 || !strings.Contains(got, "<number>7777</number>") || strings.Count(got, "<record") != 1 {
 			t.Errorf("%s: %d rows were made, and the reply is %s", c.one, r.made, got)
 		}
 		before := live()
@@ -114,10 +114,10 @@ func TestMillionRows(t *testing.T) {
 		if all.octets < r.octets || r.made != c.rows {
 			t.Fatalf("%s: %d octets, and %d rows were made", c.all, all.octets, r.made)
 		}
-		if all.first > 10_000 || all.behind > 1<<20 {
+		if all.first > 10_000 || all.behind > 512<<10 {
 			t.Errorf("%s: the first octets leave after %d rows, and up to %d octets are behind", c.all, all.first, all.behind)
 		}
-		if growth := int64(all.live) - int64(before); all.live == 0 || growth > 4<<20 {
+		if growth := int64(all.live) - int64(before); all.live == 0 || growth > 1<<20 {
 			t.Errorf("%s: the memory in use grows by %d octets while %d leave", c.all, growth, all.octets)
 		}
 	}
