@@ -48,7 +48,7 @@ the baseline, and the ratio is what it takes to what we take. It has no Get, so 
 
 The processor time is that of the server alone. RSS is how much the server grows at most, beyond what it holds at first.
 
-With the sizes and times that are the defaults, which takes about five minutes, a second table says which of the goals are met.`,
+With the sizes and times that are the defaults, which takes about ten minutes, a second table says which of the goals are met.`,
 		Example: `  mooring-bench telemetry
   mooring-bench telemetry --bindings 10000 --many 50000 --time 3s --stopped 3s --cycles 100 --json`,
 		Args: cobra.NoArgs,
