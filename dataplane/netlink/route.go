@@ -59,16 +59,19 @@ func (h *Host) Routes() ([]Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := &netlib.Route{Protocol: Protocol, Table: h.table(), Priority: Metric}
+	filter := &netlib.Route{Protocol: Protocol, Table: h.table()}
 	var routes []Route
 	for _, family := range families {
 		found, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PRIORITY)
+			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list routes: %w", err)
 		}
 		for _, f := range found {
+			if f.Priority != Metric { // of Isolate
+				continue
+			}
 			r := Route{Prefix: prefixOf(f.Dst, family)}
 			if f.Type != unix.RTN_BLACKHOLE {
 				r.Device = names[f.LinkIndex]

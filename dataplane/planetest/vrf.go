@@ -310,3 +310,19 @@ func (c *customers) ends(t *testing.T) {
 		}
 	}
 }
+
+// Unreachable sends to an address of a host, which must not get it. Something else that is sent behind it by the same way does not exist, so
+// it waits a little.
+func Unreachable(t *testing.T, from, to *netns.Host, address string) {
+	t.Helper()
+	sink := listen(t, to, address)
+	var source *net.UDPConn
+	must(t, from.Do(func() (err error) { source, err = net.ListenUDP("udp", nil); return }))
+	t.Cleanup(func() { source.Close() })
+	for range 3 {
+		_, _ = source.WriteTo([]byte("hello"), sink.LocalAddr()) // the host may know that there is no way
+	}
+	if arrives(t, sink, 200*time.Millisecond) {
+		t.Errorf("%s reaches %s at %s", from.Name, to.Name, address)
+	}
+}
