@@ -50,3 +50,44 @@ func TestInput(t *testing.T) {
 		}
 	}
 }
+
+// TestInputUniqueConditionalDefaults compares a default among parameters only when its condition holds (RFC 7950 sections 7.8.3, 7.21.5).
+func TestInputUniqueConditionalDefaults(t *testing.T) {
+	s, err := schema.Compile(fstest.MapFS{"m.yang": {Data: []byte(`module m { yang-version 1.1; namespace "urn:m"; prefix m;
+		rpc act { input { list port { key id; unique speed; leaf id { type string; } leaf fast { type empty; }
+			leaf speed { when "../fast"; type uint8; default 9; } } } } }`)}},
+		schema.Source{Name: "m", Implement: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := Compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := s.RPC("m", "act")
+	for xml, want := range map[string]string{
+		`<port><id>a</id></port><port><id>b</id></port>`:                                      "",
+		`<port><id>a</id><fast/></port><port><id>b</id></port>`:                               "",
+		`<port><id>a</id><fast/><speed>9</speed></port><port><id>b</id></port>`:               "",
+		`<port><id>a</id><fast/></port><port><id>b</id><fast/></port>`:                        "data-not-unique",
+		`<port><id>a</id><fast/><speed>9</speed></port><port><id>b</id><fast/></port>`:        "data-not-unique",
+		`<port><id>a</id><fast/><speed>8</speed></port><port><id>b</id><fast/></port>`:        "",
+		`<port><id>a</id><fast/></port><port><id>b</id></port><port><id>c</id><fast/></port>`: "data-not-unique",
+	} {
+		r := xmlio.NewReader(strings.NewReader(`<act xmlns="urn:m">`+xml+`</act>`), xmlio.Limits{})
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := tree.DecodeXML(r, def.Input, tree.DecodeOptions{State: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		for _, e := range tree.Errors(rules.Input(nil, def, n, tree.NewRoot(s))) {
+			got += e.AppTag
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", xml, got, want)
+		}
+	}
+}

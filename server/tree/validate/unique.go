@@ -40,7 +40,7 @@ func leafAt(n *tree.Node, chain []*schema.Node) (string, bool) {
 func defaulted(u schema.Unique) bool {
 	return slices.ContainsFunc(u.Leaves, func(chain []*schema.Node) bool {
 		leaf := chain[len(chain)-1]
-		return leaf.Config && len(leaf.Default) > 0 && slices.ContainsFunc(chain, func(def *schema.Node) bool { return len(def.Whens) > 0 })
+		return len(leaf.Default) > 0 && slices.ContainsFunc(chain, func(def *schema.Node) bool { return len(def.Whens) > 0 })
 	})
 }
 
