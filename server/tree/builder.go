@@ -178,7 +178,7 @@ func (b *Builder) keep(kids []Node) []Node {
 func (b *Builder) child(n Node) bool {
 	f := &b.frames[len(b.frames)-1]
 	kids := b.stack[f.start:]
-	if last := len(kids) - 1; last >= 0 && kids[last].def.Position >= n.def.Position {
+	if last := len(kids) - 1; last >= 0 && (!f.sorted || kids[last].def.Position >= n.def.Position) {
 		if slices.ContainsFunc(kids, func(k Node) bool { return k.def == n.def }) {
 			return false
 		}

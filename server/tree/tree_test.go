@@ -204,6 +204,8 @@ func TestEditErrors(t *testing.T) {
 		{"key of the wrong type, created", `<user xmlns="urn:example:system" nc:operation="create"><realm>x</realm><id>a</id></user>`,
 			"invalid-value /example-system:user[realm='x'][id='a']/realm"},
 		{"twice", system + `<load>1</load><load>2</load></system>`, "bad-element /example-system:system/load bad-element=load"},
+		{"twice among others", system + `<load>1</load><name>a</name><load>2</load></system>`, "bad-element /example-system:system/load bad-element=load"},
+		{"twice, one by an operation", system + `<load>1</load><name>a</name><load nc:operation="merge">2</load></system>`, "bad-element /example-system:system/load bad-element=load"},
 		{"entry twice", `<user xmlns="urn:example:system"><id>x</id><realm>1</realm></user><user xmlns="urn:example:system"><id>x</id><realm>1</realm></user>`,
 			"bad-element /example-system:user[realm='1'][id='x'] bad-element=user"},
 		{"elements in a leaf", system + `<load><x/></load></system>`, "bad-element /example-system:system/load bad-element=load"},
