@@ -51,7 +51,7 @@ var Modules = []Module{
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
-	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "heartbeat", "notifications", "revocation"}},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "heartbeat", "notifications", "revocation", "trace"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},

@@ -24,6 +24,9 @@ func (e *Engine) perform(now time.Time, t *turn) {
 		}
 	}
 	for _, p := range t.parts {
+		if p.watched != nil {
+			e.sawEffects(t.at, p.unit, p.out)
+		}
 		if changes := p.out.Sessions; len(changes) > 0 {
 			for i := range changes {
 				changes[i].ID = p.session(changes[i].ID)

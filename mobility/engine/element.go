@@ -61,6 +61,8 @@ type unit struct {
 	key    string              // what it is called in the store
 	number dataplane.SessionID // distinguishes its sessions in the dataplane
 	out    *mobility.Effects   // to be carried out; nil: nothing
+
+	watched map[mobility.NodeID]*watched // nil: none
 }
 
 type anchor struct {

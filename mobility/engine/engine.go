@@ -35,6 +35,7 @@ type Options struct {
 	Grants    func([]mobility.Grant) // called from the loop, which it may not wait for; the slice is valid during the call
 	Events    func([]Event)          // called from a goroutine of its own, and may take its time; the slice is valid during the call
 	Backlog   int                    // events that may wait for Events; 0 means 65536
+	Records   func([]Record)         // as Events, for what is watched; nil: nothing can be
 
 	// With a Store, these are what it says.
 	RestartCounter uint32 // one more with each start that lost bindings (RFC 5847 section 3.2)
@@ -47,6 +48,7 @@ type Engine struct {
 	inbox    chan message
 	stopped  chan struct{}
 	events   events
+	records  queue[Record]
 	registry atomic.Pointer[registry]
 	meter    meter
 
@@ -91,6 +93,7 @@ func New(o Options) *Engine {
 		e.RestartCounter, e.Forgetful = status.Restarts, len(status.Damage) > 0
 	}
 	e.events.init(o.Backlog)
+	e.records.init(maxRecords)
 	e.registry.Store(new(registry))
 	return e
 }
@@ -102,6 +105,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.Events != nil {
 		defer e.events.close()
 		sink.Go(func() { e.events.deliver(e.Events) })
+	}
+	if e.Records != nil {
+		defer e.records.close()
+		sink.Go(func() { e.records.deliver(e.Records) })
 	}
 	defer close(e.stopped)
 

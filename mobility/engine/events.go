@@ -16,17 +16,20 @@ type Event struct {
 	mobility.Event
 }
 
-// events is the queue between the loop and the sink: the one fills a slice while the other looks at another.
-type events struct {
+// queue is between the loop and a sink: the one fills a slice while the other looks at another.
+type queue[T any] struct {
 	limit   int
 	filled  chan struct{} // has a token when there is something to deliver; closed at the end
 	dropped atomic.Uint64
 
 	mu      sync.Mutex
-	waiting []Event
+	waiting []T
 }
 
-func (q *events) init(limit int) { q.limit, q.filled = limit, make(chan struct{}, 1) }
+// events is the queue of events.
+type events struct{ queue[Event] }
+
+func (q *queue[T]) init(limit int) { q.limit, q.filled = limit, make(chan struct{}, 1) }
 
 // put adds events, and drops those that there is no room for.
 func (q *events) put(now time.Time, machine Name, list []mobility.Event) {
@@ -42,6 +45,25 @@ func (q *events) put(now time.Time, machine Name, list []mobility.Event) {
 		q.waiting = append(q.waiting, Event{now, machine, event})
 	}
 	q.mu.Unlock()
+	q.signal()
+}
+
+// offer adds one value, and reports whether there was room.
+func (q *queue[T]) offer(v T) bool {
+	q.mu.Lock()
+	room := len(q.waiting) < q.limit
+	if room {
+		q.waiting = append(q.waiting, v)
+	}
+	q.mu.Unlock()
+	if !room {
+		q.dropped.Add(1)
+	}
+	q.signal()
+	return room
+}
+
+func (q *queue[T]) signal() {
 	select {
 	case q.filled <- struct{}{}:
 	default:
@@ -49,8 +71,8 @@ func (q *events) put(now time.Time, machine Name, list []mobility.Event) {
 }
 
 // deliver hands events to the sink until close, and then what is left.
-func (q *events) deliver(sink func([]Event)) {
-	var spare []Event
+func (q *queue[T]) deliver(sink func([]T)) {
+	var spare []T
 	for range q.filled {
 		q.mu.Lock()
 		list := q.waiting
@@ -65,4 +87,4 @@ func (q *events) deliver(sink func([]Event)) {
 }
 
 // close lets deliver end. Nothing may be put afterwards.
-func (q *events) close() { close(q.filled) }
+func (q *queue[T]) close() { close(q.filled) }

@@ -24,6 +24,9 @@ func (a arrival) handle(e *Engine, now time.Time) {
 		if e.tracing {
 			e.trace(now, u.Name, inboundText(in))
 		}
+		if u.watched != nil {
+			e.sawMessage(now, u, Received, in.From, in.Message, in.Err)
+		}
 		u.Receive(now, in, e.element.mark(u))
 	}
 	e.meter.messages.Add(uint64(len(a.In)))
@@ -62,6 +65,9 @@ func (a attached) handle(e *Engine, now time.Time) {
 		e.trace(now, g.Name, attachmentText(a.Attachment))
 	}
 	g.mag.Attached(now, a.Attachment, e.element.mark(&g.unit))
+	if g.watched != nil {
+		e.sawAttachment(now, &g.unit, a.Attachment)
+	}
 }
 
 // installed is what became of sessions in the dataplane.
@@ -79,6 +85,9 @@ func (results installed) handle(e *Engine, now time.Time) {
 		r.ID = id
 		if e.tracing {
 			e.trace(now, u.Name, resultText(r))
+		}
+		if u.watched != nil {
+			e.sawResult(now, u, r)
 		}
 		u.Installed(now, r, e.element.mark(u))
 	}

@@ -20,7 +20,9 @@ var subtrees = map[string]string{
 var unbounded = []string{
 	"/mooring-pmipv6:pmipv6/lma/aaa/accounting/session",
 	"/mooring-pmipv6:pmipv6/lma/bindings/binding",
+	"/mooring-pmipv6:pmipv6/lma/trace",
 	"/mooring-pmipv6:pmipv6/mag/bindings/binding",
+	"/mooring-pmipv6:pmipv6/mag/trace",
 	"/mooring-system:system/configuration/commit",
 }
 

@@ -29,6 +29,8 @@ func (s *State) MountElement(src Sources) error {
 			return tunnels(r, def, src.magOwners, src.Dataplane)
 		}},
 		{mag + "/statistics", func(r *resolver, def *schema.Node, src *Sources) Table { return magStatistics(r, def, src, since) }},
+		{lma + "/trace", func(r *resolver, def *schema.Node, src *Sources) Table { return traces(r, def, src, false) }},
+		{mag + "/trace", func(r *resolver, def *schema.Node, src *Sources) Table { return traces(r, def, src, true) }},
 		{sys, system},
 		{sys + "/netconf/ssh", netconfSSH},
 		{sys + "/netconf/tls", netconfTLS},

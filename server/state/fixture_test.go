@@ -142,6 +142,10 @@ func (d *domain) sources() Sources {
 		Links:      func() []attach.State { return []attach.State{{Link: "access0", Up: true}} },
 		Dataplane:  d.plane,
 		Accounting: accounting{},
+		Traces: func() []Trace {
+			records := []TraceRecord{{start, "received", "from 2001:db8::11: PBU"}, {start, "sent", "to 2001:db8::11: PBA"}}
+			return []Trace{{false, "lma1", "n1@example.net", start, start.Add(time.Minute), 1, records}, {true, "mag1", "n1@example.net", start, start.Add(time.Minute), 0, records[:1]}}
+		},
 		Capabilities: func() Capabilities {
 			return Capabilities{[]string{"local-mobility-anchor", "mobile-access-gateway"}, []string{"ipv4", "ipv6"}, []string{"ip-in-ip", "udptunnel"}}
 		},

@@ -53,7 +53,7 @@ func TestAt(t *testing.T) {
 		l + "[name='lma1']/peers/peer[id='mag1']/path":           {"lma/peers/peer 1"},
 		m + "[name='mag1']/lma[id='lma1'][domain='example.net']": {"mag/lma 1"},
 		m + "[name='mag1']/lma[id='lma1'][domain='other']":       {"mag/lma 0"},
-		m + "[name='mag1']":                                      {"mag 1", "mag/bindings/binding 2", "mag/interface 1", "mag/lma 1", "mag/paths/path 2", "mag/statistics 1", "mag/tunnels/tunnel 3"},
+		m + "[name='mag1']":                                      {"mag 1", "mag/bindings/binding 2", "mag/interface 1", "mag/lma 1", "mag/paths/path 2", "mag/statistics 1", "mag/trace 1", "mag/tunnels/tunnel 3"},
 		"/mooring-system:system/configuration/warning":           {"system/configuration/warning 1"},
 		"/mooring-system:system/user":                            nil,
 	} {

@@ -33,6 +33,7 @@ type Sources struct {
 	RestartCounter uint32
 	Dataplane      Dataplane
 	Accounting     Accounting
+	Traces         func() []Trace // the records are not changed any more
 
 	Capabilities func() Capabilities
 	Version      string

@@ -39,6 +39,8 @@ type Target struct {
 	CA                 string // file (PEM) with who may have signed the element's certificate; empty: whom the host trusts
 	Fingerprint        string // SHA-256 digest of the element's certificate, which then needs nobody's signature
 	InsecureSkipVerify bool   // believe any certificate
+
+	password *string // once it was read
 }
 
 // Client talks with an element.

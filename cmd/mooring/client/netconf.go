@@ -165,13 +165,14 @@ const netconfPort = "830"
 
 func (t *Target) dialSSH(ctx context.Context) (io.ReadWriteCloser, error) {
 	config := &ssh.ClientConfig{User: t.User, HostKeyCallback: t.verifyHostKey}
-	if t.PasswordFile != "" {
+	if t.password == nil {
 		password, err := readPassword(t.PasswordFile)
 		if err != nil {
 			return nil, fmt.Errorf("password: %w", err)
 		}
-		config.Auth = []ssh.AuthMethod{ssh.Password(password)}
+		t.password = &password // nobody is asked twice
 	}
+	config.Auth = []ssh.AuthMethod{ssh.Password(*t.password)}
 	address := withPort(t.Address, netconfPort)
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {

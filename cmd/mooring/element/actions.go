@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"mooring/mobility"
+	"mooring/mobility/engine"
 	"mooring/server/action"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -20,6 +21,8 @@ func (e *Element) actions(s *schema.Schema) *action.Registry {
 	r.Handle(mag.Action(mag.Module.Name, "clear-binding"), e.clearMAG)
 	r.Handle(lma.Action(lma.Module.Name, "clear-statistics"), e.clearLMAStatistics)
 	r.Handle(mag.Action(mag.Module.Name, "clear-statistics"), e.clearMAGStatistics)
+	e.traceActions(r, lma, engine.RoleLMA)
+	e.traceActions(r, mag, engine.RoleMAG)
 	return r
 }
 

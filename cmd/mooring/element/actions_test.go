@@ -77,7 +77,7 @@ func TestLMA12ClearBinding(t *testing.T) {
 			synctest.Wait()
 		}
 		settle()
-		registry := e.actions(s)
+		registry, who := e.actions(s), access.Element
 		run := func(name, machine, of, input string) string {
 			list := s.Find("/mooring-pmipv6:pmipv6/" + machine)
 			def := list.Action("mooring-pmipv6", name)
@@ -87,7 +87,7 @@ func TestLMA12ClearBinding(t *testing.T) {
 				t.Fatal(err)
 			}
 			out, err := registry.Run(t.Context(), &action.Call{
-				Session: store.NewSession(access.Element, 0), Access: access.NewControl(func() *tree.Node { return there }).For(access.Element), Def: def, Path: path,
+				Session: store.NewSession(who, 0), Access: access.NewControl(func() *tree.Node { return there }).For(who), Def: def, Path: path,
 				Input: decoded(t, def.Input, input),
 			}, there)
 			if err != nil {
@@ -131,6 +131,12 @@ func TestLMA12ClearBinding(t *testing.T) {
 			}
 		}
 		statisticsAreCleared(t, e.state, lma.Name, mag.Name, run)
+		who = access.User{Name: "guest", Origin: access.SSH}
+		for action, input := range map[string]string{"clear-binding": `{"all": [null]}`, "clear-statistics": `{}`, "trace-node": `{"nai": "mn1@lab.example"}`} {
+			if got := run(action, "lma", lma.Name, input); got != "access-denied" {
+				t.Errorf("%s for whoever has no rights: %s", action, got)
+			}
+		}
 	})
 }
 

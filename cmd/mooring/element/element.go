@@ -75,6 +75,7 @@ type Element struct {
 	events         *notify.Log
 	unfollow       func() // ends the events about commits
 	notifications  *notifications
+	tracer         *tracer
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI
 	metrics        *listener
@@ -140,7 +141,7 @@ func (e *Element) startParts() (err error) {
 		return err
 	}
 	e.events = notify.NewLog(s, notify.Limits{})
-	e.notifications = newNotifications(e.events)
+	e.notifications, e.tracer = newNotifications(e.events), newTracer(e.events)
 	if e.plane, err = backend.Open(backend.Options{Log: e.Log, Names: e.vrfNames(), Renewed: e.renewed}); err != nil {
 		return err
 	}
@@ -156,8 +157,9 @@ func (e *Element) startParts() (err error) {
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log, Enter: e.plane.InVRF})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
-		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Events: e.happened,
+		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Events: e.happened, Records: e.tracer.took,
 	})
+	e.tracer.engine = e.engine
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.parts, e.ended = errgroup.WithContext(ctx)
@@ -268,6 +270,7 @@ func (e *Element) closeAll() error {
 		errs = append(errs, e.store.Close())
 	}
 	if e.parts != nil {
+		e.tracer.close()
 		e.stop()
 		e.parts.Wait() // what made a part fail, Wait has told
 		e.disconnects.Close()

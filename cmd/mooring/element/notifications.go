@@ -39,14 +39,19 @@ const (
 )
 
 func newNotifications(log *notify.Log) *notifications {
-	n := &notifications{log: log, defs: map[engine.Role]map[string]*schema.Node{}, told: map[refusal]*refusals{}}
+	return &notifications{log: log, defs: notificationsOf(log), told: map[refusal]*refusals{}}
+}
+
+// notificationsOf are the notifications of LMAs and MAGs, by name.
+func notificationsOf(log *notify.Log) map[engine.Role]map[string]*schema.Node {
+	defs := map[engine.Role]map[string]*schema.Node{}
 	for role, path := range map[engine.Role]string{engine.RoleLMA: "/mooring-pmipv6:pmipv6/lma", engine.RoleMAG: "/mooring-pmipv6:pmipv6/mag"} {
-		n.defs[role] = map[string]*schema.Node{}
+		defs[role] = map[string]*schema.Node{}
 		for _, def := range log.Schema().Find(path).Notifications {
-			n.defs[role][def.Name] = def
+			defs[role][def.Name] = def
 		}
 	}
-	return n
+	return defs
 }
 
 // add tells of an event. Kinds of which the schema knows no notification, or has the feature switched off, are not told.

@@ -18,6 +18,7 @@ func (e *Element) sources() state.Sources {
 		Links:      e.access.Links,
 		Dataplane:  e.reconciler,
 		Accounting: e.accounting,
+		Traces:     e.tracer.state,
 		Capabilities: func() state.Capabilities {
 			return state.Capabilities{
 				Roles:          []string{"local-mobility-anchor", "mobile-access-gateway"},
