@@ -26,12 +26,12 @@ type Module struct {
 var Modules = []Module{
 	{Name: "iana-crypt-hash", Revision: "2014-08-06", Implement: true, Features: []string{"crypt-hash-sha-256", "crypt-hash-sha-512"}},
 	{Name: "iana-if-type", Revision: "2014-05-08"},
-	{Name: "ietf-access-control-list", Revision: "2019-03-04"},
+	{Name: "ietf-access-control-list", Revision: "2019-03-04", Implement: true},
 	{Name: "ietf-datastores", Revision: "2018-02-14", Implement: true}, // names in the YANG library
 	{Name: "ietf-ethertypes", Revision: "2019-03-04"},
 	{Name: "ietf-inet-types", Revision: "2013-07-15"},
-	{Name: "ietf-interfaces", Revision: "2018-02-20"},
-	{Name: "ietf-ip", Revision: "2018-02-22"},
+	{Name: "ietf-interfaces", Revision: "2018-02-20", Implement: true},
+	{Name: "ietf-ip", Revision: "2018-02-22", Implement: true},
 	{Name: "ietf-netconf", Revision: "2011-06-01", Implement: true, Features: []string{"candidate", "confirmed-commit", "rollback-on-error", "url", "validate", "xpath"}},
 	{Name: "ietf-netconf-acm", Revision: "2018-02-14", Implement: true},
 	{Name: "ietf-netconf-monitoring", Revision: "2010-10-04", Implement: true},
@@ -39,7 +39,7 @@ var Modules = []Module{
 	{Name: "ietf-netconf-notifications", Revision: "2012-02-06", Implement: true},
 	{Name: "ietf-netconf-partial-lock", Revision: "2009-10-19", Implement: true},
 	{Name: "ietf-netconf-with-defaults", Revision: "2011-06-01", Implement: true},
-	{Name: "ietf-network-instance", Revision: "2019-01-21"},
+	{Name: "ietf-network-instance", Revision: "2019-01-21", Implement: true},
 	{Name: "ietf-origin", Revision: "2018-02-14", Implement: true}, // names in get-data
 	{Name: "ietf-packet-fields", Revision: "2019-03-04"},
 	{Name: "ietf-restconf", Revision: "2017-01-26"},
@@ -51,7 +51,8 @@ var Modules = []Module{
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
-	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "heartbeat", "notifications", "revocation", "trace"}},
+	{Name: "mooring-network-instance-deviations", Revision: "2026-11-22", Implement: true},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "heartbeat", "mobile-local-loop", "notifications", "revocation", "trace"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},

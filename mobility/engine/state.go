@@ -45,6 +45,12 @@ func (l *LMA) Networks(ctx context.Context) (networks map[string][]pool.Usage, e
 // LowerMarks makes the high-water marks of all pools begin anew with what is used now.
 func (l *LMA) LowerMarks(ctx context.Context) error { return l.engine.Do(ctx, l.anchor.lma.LowerMarks) }
 
+// Customers returns the customers of the anchor.
+func (l *LMA) Customers(ctx context.Context) (customers []lma.CustomerState, err error) {
+	err = l.engine.Do(ctx, func() { customers = slices.Collect(l.anchor.lma.Customers) })
+	return customers, err
+}
+
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
 

@@ -13,6 +13,7 @@ import (
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
 	"/ietf-netconf-acm:nacm":                             "server/access decides by the running configuration itself",
+	"/ietf-network-instance:network-instances":           "a VRF is made when a customer names it; the schema refuses names of none",
 	"/ietf-subscribed-notifications:filters":             "server/netconf looks filters up by name at each subscription",
 	"/mooring-system:system/aaa/radius/server/auth-port": "nobody yet: profiles do not come from RADIUS servers",
 	"/mooring-system:system/aaa/accounting/mobile/name":  "LMAs use the list called default, and nobody uses another",

@@ -4,51 +4,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"mooring/dataplane"
 	"mooring/mobility"
-	"mooring/server/model"
 	"mooring/server/tree"
-	"mooring/server/tree/schema"
-	"mooring/server/tree/validate"
-	"mooring/yang"
 )
-
-// looped is the element with the Mobile Local Loop and the modules that it needs.
-var looped = sync.OnceValues(func() (*element, error) {
-	sources := model.Sources()
-	for i := range sources {
-		switch m := &sources[i]; m.Name {
-		case "mooring-pmipv6":
-			if !slices.Contains(m.Features, "mobile-local-loop") {
-				m.Features = append(slices.Clone(m.Features), "mobile-local-loop")
-			}
-		case "ietf-access-control-list", "ietf-network-instance", "mooring-deviations", "ietf-interfaces", "ietf-ip":
-			m.Implement = true
-		}
-	}
-	s, err := schema.Compile(yang.FS, sources...)
-	if err != nil {
-		return nil, err
-	}
-	translator, err := New(s)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := validate.Compile(s)
-	return &element{translator, s, rules}, err
-})
-
-func loop(t *testing.T) *element {
-	e, err := looped()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 // loopBase is the configuration that the published example of customers comes to, without mobile networks.
 const loopBase = `{
@@ -65,7 +27,7 @@ const loopBase = `{
 			 "transport": [{"vrf": "CUSTSP", "ipv4-address": "16.16.16.2"}, {"vrf": "default", "ipv4-address": "16.16.16.2"}]}]}}]}}`
 
 func TestMLL24_CustomersOfThePublishedExample(t *testing.T) {
-	c := loop(t).translate(t, nil, loop(t).parse(t, loopBase))
+	c := shared().translate(t, nil, shared().parse(t, loopBase))
 	lma := c.Mobility.LMAs["LMA"]
 	one, two := lma.Customers["CUST1"], lma.Customers["CUST2"]
 	if one.VRF != "VRF1" || one.Lifetime != 300*time.Second || !one.Unauthorized || len(one.Networks) != 0 || one.Key.SPI != 256 || string(one.Key.Secret) != "xyz123" {
@@ -99,7 +61,7 @@ func TestMLL24_CustomersOfThePublishedExample(t *testing.T) {
 
 // A change of one customer leaves the others the very same.
 func TestMLL04_OneCustomerChangesAlone(t *testing.T) {
-	e := loop(t)
+	e := shared()
 	root := e.parse(t, loopBase)
 	before := e.translate(t, nil, root)
 	was := before.Mobility.LMAs["LMA"]
@@ -123,7 +85,7 @@ func TestMLL04_OneCustomerChangesAlone(t *testing.T) {
 
 // What customers may not have in common is refused by the rules of the model, or by the translation where it takes all LMAs to tell.
 func TestMLL16_CustomersDoNotShare(t *testing.T) {
-	e := loop(t)
+	e := shared()
 	root := e.parse(t, loopBase)
 	const lma = `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "%L", "domain": "D1", "mobile-local-loop": {"customer": [%C]}}]}}`
 	for _, c := range []struct{ row, lma, customer, want string }{

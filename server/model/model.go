@@ -25,11 +25,15 @@ var Schema = sync.OnceValues(func() (*schema.Schema, error) { return schema.Comp
 var Whole = sync.OnceValues(func() (*schema.Schema, error) {
 	sources := Sources()
 	for i := range sources {
-		sources[i].Implement = sources[i].Implement || wholly[sources[i].Name]
+		name := sources[i].Name
+		sources[i].Implement = sources[i].Implement && name != until || wholly[name]
 		sources[i].Features = []string{"*"}
 	}
 	return schema.Compile(yang.FS, sources...)
 })
+
+// until is a module that leaves out what is not served as long as it is not; the whole has it.
+const until = "mooring-network-instance-deviations"
 
 // wholly are the modules that are part of an element as soon as a feature that needs them is.
 var wholly = map[string]bool{"ietf-access-control-list": true, "ietf-network-instance": true, "mooring-deviations": true, "ietf-interfaces": true, "ietf-ip": true}

@@ -69,6 +69,7 @@ type bindingNodes struct {
 	Network           *schema.Node `yang:"network,optional"` // of an LMA, like those below
 	Profile           *schema.Node `yang:"profile,optional"`
 	ProfileSource     *schema.Node `yang:"profile-source,optional"`
+	tenantNodes
 }
 
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
@@ -192,9 +193,12 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	if b.Updated != 0 || b.Status != 0 { // else nothing was answered yet
 		s.Uint(n.LastStatus, uint64(b.Status))
 	}
-	s.Text(n.Network, b.Tenant().Network)
+	tenant := b.Tenant()
+	s.Text(n.Network, tenant.Network)
 	s.Text(n.Profile, textOf(b.Profile))
 	s.Text(n.ProfileSource, profileSources[b.Source])
+	s.Text(n.Customer, tenant.Customer)
+	s.Text(n.VRF, tenant.VRF)
 }
 
 // endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.

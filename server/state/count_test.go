@@ -64,7 +64,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 	times(2, func(i int) { send("nobody@elsewhere", nil) })
 	source := mobility.Endpoint{Addr: netip.AddrPortFrom(addr(from), 0)}
 	times(10, func(i int) {
-		d.lma.Receive(d.now, &mobility.Inbound{From: source, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
+		d.lma.Receive(d.now, &mobility.Inbound{From: source, To: mobility.Endpoint{Addr: netip.AddrPortFrom(addr("2001:db8::1"), 0)}, Err: &wire.DecodeError{Kind: wire.KindChecksum}}, &mobility.Effects{})
 	})
 	times(11, func(i int) {
 		d.lma.Receive(d.now, &mobility.Inbound{From: source, Message: &wire.BindingAck{}}, &mobility.Effects{})

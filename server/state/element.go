@@ -16,6 +16,8 @@ func (s *State) MountElement(src Sources) error {
 		{lma, anchors},
 		{lma + "/network", pools},
 		{lma + "/peers/peer", peers},
+		{lma + "/mobile-local-loop/customer/network/authorized", customerPools},
+		{lma + "/mobile-local-loop/customer/statistics", customerStatistics},
 		{lma + "/tunnels/tunnel", func(r *resolver, def *schema.Node, src *Sources) Table {
 			return tunnels(r, def, src.lmaOwners, src.Dataplane)
 		}},
@@ -80,7 +82,11 @@ func (src *Sources) gatewayMachines() (list []machine) {
 
 func (src *Sources) lmaOwners() (list []owner) {
 	for l, cfg := range src.runningLMAs(nil) {
-		list = append(list, owner{l.Name, cfg.Addresses})
+		o := owner{name: l.Name}
+		for at := range cfg.Listens() {
+			o.addresses = append(o.addresses, at.Addr)
+		}
+		list = append(list, o)
 	}
 	return list
 }

@@ -65,6 +65,7 @@ func newDomain(t testing.TB) *domain {
 		Name: "example.net", LinkLocal: netip.IPv6Unspecified(), Profiles: store{
 			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
 			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
+			"@cust.example":  {Name: "@cust.example", Network: "cust", Service: mobility.ServiceDual, Customer: "CUST1"},
 			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},
 		},
 	}
@@ -81,7 +82,9 @@ func newDomain(t testing.TB) *domain {
 				{Start: addr("10.0.0.2"), Bits: 8, Unit: 32, Router: addr("10.0.0.1")}, {Start: addr("2001:db8:8000::"), Bits: 33, Unit: 64}}},
 			"tiny": {Name: "tiny", Pools: []mobility.Pool{ // no home address and one prefix
 				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64}}},
-		},
+		}, Customers: map[string]*mobility.Customer{"CUST1": {Name: "CUST1", VRF: "VRF1", Transports: []mobility.VRFAddr{{VRF: "CUSTSP", Addr: addr("15.15.15.2")}},
+			Networks: map[string]*mobility.Network{"cust": {Name: "cust", Pools: []mobility.Pool{
+				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64}}}}}},
 	}
 	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
 	d.tables.lma, d.tables.mag = binding.New(), binding.New()
@@ -123,7 +126,8 @@ func (d *domain) sources() Sources {
 			})
 			return usage, nil
 		},
-		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 }}
+		Customers: func(context.Context) ([]lma.CustomerState, error) { return slices.Collect(d.lma.Customers), nil },
+		Session:   func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 }}
 	gateway := MAG{Name: "mag1", Table: d.tables.mag, Statistics: d.mag.Statistics(),
 		Anchors: func(context.Context) ([]mag.AnchorState, error) { return slices.Collect(d.mag.Anchors), nil },
 		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}

@@ -40,10 +40,10 @@ func TestAt(t *testing.T) {
 		l + "[name='lma1']/bindings/binding[id='1']":             {"lma/bindings/binding 1"},
 		l + "[name='lma1']/bindings/binding[id='1']/sequence":    {"lma/bindings/binding 1"},
 		l + "[name='lma1']/bindings/binding[id='01']":            {"lma/bindings/binding 0"}, // another name for 1 is none
-		l + "[name='lma1']/bindings/binding[id='5']":             {"lma/bindings/binding 0"},
+		l + "[name='lma1']/bindings/binding[id='9']":             {"lma/bindings/binding 0"},
 		l + "[name='other']/bindings/binding":                    {"lma/bindings/binding 0"},
-		l + "[name='lma1']/bindings":                             {"lma/bindings/binding 4"},
-		l + "/bindings":                                          {"lma/bindings/binding 4"},
+		l + "[name='lma1']/bindings":                             {"lma/bindings/binding 5"},
+		l + "/bindings":                                          {"lma/bindings/binding 5"},
 		l + "[name='lma1']/statistics/pbu/received":              {"lma/statistics 1"},
 		l + "[name='lma1']/oper-status":                          {"lma 1"},
 		l + "[name='lma1']/address":                              {"lma 1"},

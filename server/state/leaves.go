@@ -85,7 +85,7 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 		differ(a.LinkLocal == b.LinkLocal, n.MAGLinkLocal)
 		differ(a.Created == b.Created, n.Created)
 		differ(a.Link == b.Link, n.Interface)
-		differ(a.Tenancy == b.Tenancy, n.Network)
+		differ(a.Tenancy == b.Tenancy, n.Network, n.Customer, n.VRF)
 	}
 	differ(a.Access == b.Access, n.AccessTechnology)
 	differ(a.Handoff == b.Handoff, n.HandoffIndicator)

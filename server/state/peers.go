@@ -25,6 +25,7 @@ type peerNodes struct {
 	Path       struct {
 		Self    *schema.Node `yang:"."`
 		Address *schema.Node `yang:"address"`
+		tenantNodes
 		pathNodes
 	} `yang:"path"`
 	Statistics statisticsNodes `yang:"statistics"`
@@ -59,7 +60,7 @@ func peers(r *resolver, def *schema.Node, src *Sources) Table {
 			if err != nil {
 				return err
 			}
-			ways := src.waysFrom(cfg.Addresses)
+			ways := src.waysFrom(cfg)
 			for _, peer := range group(cfg, states) {
 				n.render(out.Row(l.Name, peer.id), cfg, &peer, ways)
 			}
@@ -76,8 +77,12 @@ func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
 	}
 	for _, state := range states {
 		id := cmp.Or(state.Name, state.Address.String())
+		cfg, _ := cfg.Peers.Get(state.Name)
+		if state.Customer != "" { // what has the address elsewhere may be another
+			id += "@" + state.Customer + "/" + cmp.Or(state.VRF, "default")
+		}
 		if byID[id] == nil {
-			byID[id] = &knownMAG{id: id}
+			byID[id] = &knownMAG{id: id, cfg: cfg}
 		}
 		byID[id].paths = append(byID[id].paths, state)
 	}
@@ -90,7 +95,7 @@ func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
 	return list
 }
 
-func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[netip.Addr][]dataplane.TunnelID) {
+func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[lead][]dataplane.TunnelID) {
 	usable, bindings, health := true, 0, heartbeat.Unknown
 	if m.cfg != nil {
 		s.Text(n.Name, strings.TrimSuffix(m.cfg.Name, "%"+m.cfg.Domain))
@@ -109,9 +114,11 @@ func (n *peerNodes) render(s *Sink, cfg *mobility.LMA, m *knownMAG, ways map[net
 	for _, path := range m.paths {
 		s.Open(n.Path.Self)
 		s.Addr(n.Path.Address, path.Address)
+		s.Text(n.Path.Customer, path.Customer)
+		s.Text(n.Path.VRF, path.VRF)
 		s.Addr(n.Path.RemoteAddress, path.Remote.Addr())
 		n.Path.renderPort(s, path.Remote.Port())
-		n.Path.renderTunnel(s, ways[path.Remote.Addr()])
+		n.Path.renderTunnel(s, ways[lead{path.Customer, path.VRF, path.Remote.Addr()}])
 		s.Text(n.Path.OperStatus, reachable(usable, path.Bindings, path.Heartbeat.Health))
 		s.Time(n.Path.LastChange, later(path.Changed, path.Heartbeat.Changed))
 		s.Uint(n.Path.Bindings, uint64(path.Bindings))
@@ -153,16 +160,30 @@ func (n *pathNodes) renderPort(s *Sink, port uint16) {
 	}
 }
 
-// waysFrom gives the tunnels from local addresses by the address that they lead to.
-func (src *Sources) waysFrom(local []netip.Addr) map[netip.Addr][]dataplane.TunnelID {
-	ways := map[netip.Addr][]dataplane.TunnelID{}
+// lead is where tunnels of an anchor lead to, by the transport of a customer or of none.
+type lead struct {
+	customer, vrf string
+	remote        netip.Addr
+}
+
+// waysFrom gives the tunnels of an anchor by where they lead to.
+func (src *Sources) waysFrom(cfg *mobility.LMA) map[lead][]dataplane.TunnelID {
+	ways := map[lead][]dataplane.TunnelID{}
 	if src.Dataplane == nil {
 		return ways
 	}
+	customers := map[mobility.VRFAddr]string{}
+	for at, c := range cfg.Listens() {
+		customers[at] = ""
+		if c != nil {
+			customers[at] = c.Name
+		}
+	}
 	tunnels, _ := src.Dataplane.Tunnels()
 	for _, t := range tunnels {
-		if t.ID.VRF == "" && slices.Contains(local, t.ID.Local) {
-			ways[t.ID.Peer] = append(ways[t.ID.Peer], t.ID)
+		if customer, ok := customers[mobility.VRFAddr{VRF: t.ID.VRF, Addr: t.ID.Local}]; ok {
+			to := lead{customer, t.ID.VRF, t.ID.Peer}
+			ways[to] = append(ways[to], t.ID)
 		}
 	}
 	return ways

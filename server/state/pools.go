@@ -48,7 +48,8 @@ func pools(r *resolver, def *schema.Node, src *Sources) Table {
 			if err != nil {
 				return err
 			}
-			for _, name := range slices.Sorted(maps.Keys(networks)) {
+			src.withoutCustomers(l.Name, networks)
+			for _, name := range sortedNames(networks) {
 				if len(networks[name]) > 0 {
 					n.render(out.Row(l.Name, name), networks[name])
 				}
@@ -57,6 +58,21 @@ func pools(r *resolver, def *schema.Node, src *Sources) Table {
 		return nil
 	}}
 }
+
+// withoutCustomers takes the networks of customers out of those of an LMA.
+func (src *Sources) withoutCustomers(lma string, networks map[string][]pool.Usage) {
+	cfg := src.configured().LMAs[lma]
+	if cfg == nil {
+		return
+	}
+	for _, c := range cfg.Customers {
+		for name := range c.Networks {
+			delete(networks, name)
+		}
+	}
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (n *poolNodes) render(s *Sink, pools []pool.Usage) {
 	nodes := &n.Pool.MobileNode

@@ -64,7 +64,8 @@ type LMA struct {
 	Statistics *mobility.Statistics
 	Peers      func(context.Context) ([]lma.PeerState, error)
 	Networks   func(context.Context) (map[string][]pool.Usage, error)
-	Session    func(dataplane.SessionID) dataplane.SessionID // of a binding, in the dataplane
+	Session    func(dataplane.SessionID) dataplane.SessionID      // of a binding, in the dataplane
+	Customers  func(context.Context) ([]lma.CustomerState, error) // nil: there are none
 }
 
 // MAG is a running gateway.
@@ -81,7 +82,7 @@ func (s *Sources) FromEngine(e *engine.Engine) {
 	s.RestartCounter = e.RestartCounter
 	s.LMAs = func() (list []LMA) {
 		for _, l := range e.LMAs() {
-			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session})
+			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session, l.Customers})
 		}
 		return list
 	}

@@ -3,6 +3,8 @@ package state
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"net/netip"
 	"os"
 	"regexp"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/wire"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
@@ -35,6 +38,7 @@ func populated(t testing.TB) *domain {
 	d.attach(d.mag, 5) // in vain
 	d.leave(d.mag, 5)
 	d.mag.Advance(d.now.Add(time.Second), &mobility.Effects{})
+	d.serveCustomer()
 	installed := func(id dataplane.SessionID, err error) {
 		var out mobility.Effects
 		d.lma.Installed(d.now, dataplane.Result{ID: id, Err: err}, &out)
@@ -60,6 +64,28 @@ func populated(t testing.TB) *domain {
 	)
 	d.config.MAGs["mag1"].Domain.Profiles = nil // nothing here looks at it
 	return d
+}
+
+// serveCustomer lets a MAG of a customer register a node, which takes the last prefix, and then two others in vain.
+func (d *domain) serveCustomer() {
+	for i, asks := range []wire.Options{
+		{HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}}, {HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}},
+		{IPv4HoARequests: []wire.IPv4HoARequest{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}},
+	} {
+		u := &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP, Seq: uint16(i), Lifetime: 100, Options: asks}
+		u.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: fmt.Appendf(nil, "n%d@cust.example", i)})
+		u.Handoff, u.AccessType, u.Timestamp = wire.Some(wire.HandoffUnknown), wire.Some(wire.Access80211), wire.Some(wire.TimestampOf(d.now))
+		in := mobility.Inbound{From: mobility.Endpoint{VRF: "CUSTSP", Addr: netip.MustParseAddrPort("192.0.2.77:5436")},
+			To: mobility.Endpoint{VRF: "CUSTSP", Addr: netip.MustParseAddrPort("15.15.15.2:5436")}, Message: u}
+		d.lma.Receive(d.now, &in, new(mobility.Effects))
+	}
+	for c := range d.lma.Customers {
+		c.Statistics.Dropped[mobility.DropChecksum].Add(2)
+		c.Statistics.BRISent.Add(wire.TriggerAdministrative)
+		c.Statistics.BRAReceived.Add(wire.RevocationSuccess)
+		c.Statistics.BRIReceived.Add(wire.TriggerUserInitiated)
+		c.Statistics.BRASent.Add(wire.RevocationNoBinding)
+	}
 }
 
 var discontinuity = regexp.MustCompile(`"discontinuity-time":"[^"]*"`)
@@ -101,10 +127,11 @@ var notRendered = map[string]string{
 	"/ietf-yang-library:modules-state":             "server/netconf mounts the schema that it serves",
 	"/mooring-system:system/configuration/commit":  "server/action mounts the history",
 
-	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
-	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":       "belongs to access lists, which are to come",
-	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/null-link": "belongs to mobile maps, which are to come",
-	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/null-link": "belongs to mobile maps, which are to come",
+	"/mooring-pmipv6:pmipv6/lma/mobile-local-loop/customer/statistics/accounting": "records are counted for an anchor as a whole",
+	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":              "belongs to access lists, which are to come",
+	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":              "belongs to access lists, which are to come",
+	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/null-link":        "belongs to mobile maps, which are to come",
+	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/null-link":        "belongs to mobile maps, which are to come",
 }
 
 // TestStateCoverage renders a populated element: every leaf of state of the schema is there, and has a value of its type.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/lma"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
 	"mooring/server/tree/schema"
@@ -73,6 +74,8 @@ type summaryNodes struct {
 	LMAIdentifier *schema.Node `yang:"lma-identifier"`
 	BCECount      *schema.Node `yang:"bce-count"`
 	HandoffCount  *schema.Node `yang:"handoff-count"`
+	SingleTenant  *schema.Node `yang:"single-tenant-count,optional"`
+	MultiTenant   *schema.Node `yang:"multi-tenant-count,optional"`
 }
 
 type packetNodes struct {
@@ -88,14 +91,19 @@ type packetNodes struct {
 func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginnings) Table {
 	var n statisticsNodes
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
 		for l, cfg := range src.runningLMAs(want) {
+			customers, err := l.customers(ctx)
+			if err != nil {
+				return err
+			}
 			s := out.Row(l.Name)
 			s.Since(n.DiscontinuityTime, l.Statistics.Began, since.of(l.Statistics, cfg.Addresses))
 			s.Open(n.Summary.Self)
 			s.Text(n.Summary.LMAIdentifier, l.Name)
 			s.Uint(n.Summary.BCECount, uint64(l.Table.Len()))
 			s.Uint(n.Summary.HandoffCount, l.Statistics.Handover.Load())
+			n.Summary.renderTenants(s, uint64(l.Table.Len()), customers)
 			s.Close()
 			n.renderPackets(s, src, cfg.Addresses)
 			n.renderSignalling(s, l.Statistics)
@@ -103,6 +111,19 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 		}
 		return nil
 	}}
+}
+
+// renderTenants writes how many of the bindings are those of customers.
+func (n *summaryNodes) renderTenants(s *Sink, bindings uint64, customers []lma.CustomerState) {
+	if n.MultiTenant == nil {
+		return
+	}
+	var of uint64
+	for _, c := range customers {
+		of += uint64(c.Bindings)
+	}
+	s.Uint(n.SingleTenant, bindings-min(of, bindings))
+	s.Uint(n.MultiTenant, of)
 }
 
 // magStatistics are the counters of all MAGs.
