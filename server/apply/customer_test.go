@@ -26,7 +26,7 @@ const loopBase = `{
 				"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}, "ipv6": {"start-address": "2002:10:10:1::1", "pool-prefix": 48}}}}]},
 			 "transport": [{"vrf": "CUSTSP", "ipv4-address": "16.16.16.2"}, {"vrf": "default", "ipv4-address": "16.16.16.2"}]}]}}]}}`
 
-func TestMLL24_CustomersOfThePublishedExample(t *testing.T) {
+func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	c := shared().translate(t, nil, shared().parse(t, loopBase))
 	lma := c.Mobility.LMAs["LMA"]
 	one, two := lma.Customers["CUST1"], lma.Customers["CUST2"]
@@ -83,39 +83,54 @@ func TestMLL04_OneCustomerChangesAlone(t *testing.T) {
 	}
 }
 
+// anotherCustomer is an LMA that gets a customer, or more of one.
+const anotherCustomer = `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "%L", "domain": "D1", "mobile-local-loop": {"customer": [%C]}}]}}`
+
+// unwelcome expects that the LMA cannot get the customer.
+func unwelcome(t *testing.T, lma, customer, want string) {
+	t.Helper()
+	e := shared()
+	root := e.parse(t, loopBase)
+	changed := e.merge(t, root, strings.NewReplacer("%L", lma, "%C", customer).Replace(anotherCustomer))
+	err := e.rules.Check(tree.Diff(root, changed))
+	if err == nil {
+		_, _, err = e.Translate(nil, changed)
+	}
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s of LMA %s: %v, want %q", customer, lma, err, want)
+	}
+}
+
+func TestMLL03_NoTwoCustomersInOneVRF(t *testing.T) {
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "VRF3"}`, "VRF3") // MLL-02
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "VRF2"}`, "CUST")
+}
+
+func TestMLL10_NoTwoNetworksOfOneName(t *testing.T) {
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "CUST2"}]}}`, "has this name already")
+	unwelcome(t, "LMA", `{"name": "CUST2", "network": {"unauthorized": true}}`, "not both") // MLL-08, MLL-11
+}
+
+func TestMLL17_ATransportHasAnAddress(t *testing.T) {
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1"}]}`, "a transport needs an IPv4 or an IPv6 address")
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "nowhere", "ipv4-address": "17.17.17.2"}]}`, "default stands for the global one") // MLL-13
+}
+
 // What customers may not have in common is refused by the rules of the model, or by the translation where it takes all LMAs to tell.
 func TestMLL16_CustomersDoNotShare(t *testing.T) {
 	e := shared()
 	root := e.parse(t, loopBase)
-	const lma = `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "%L", "domain": "D1", "mobile-local-loop": {"customer": [%C]}}]}}`
-	for _, c := range []struct{ row, lma, customer, want string }{
-		{"MLL-02", "LMA", `{"name": "CUST3", "vrf": "VRF3"}`, "VRF3"},
-		{"MLL-03", "LMA", `{"name": "CUST3", "vrf": "VRF2"}`, "CUST"},
-		{"MLL-08", "LMA", `{"name": "CUST2", "network": {"unauthorized": true}}`, "not both"},
-		{"MLL-10", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "CUST2"}]}}`, "has this name already"},
-		{"MLL-13", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "nowhere", "ipv4-address": "17.17.17.2"}]}`, "default stands for the global one"},
-		{"MLL-16", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "another customer has this transport address already"},
-		{"MLL-16", "other", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "transport address 15.15.15.2 is that of customer CUST1 of LMA LMA already"},
-		{"MLL-17", "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1"}]}`, "a transport needs an IPv4 or an IPv6 address"},
-	} {
-		edit := strings.NewReplacer("%L", c.lma, "%C", c.customer).Replace(lma)
-		changed := e.merge(t, root, edit)
-		err := e.rules.Check(tree.Diff(root, changed))
-		if err == nil {
-			_, _, err = e.Translate(nil, changed)
-		}
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %s of LMA %s: %v, want %q", c.row, c.customer, c.lma, err, c.want)
-		}
-	}
+	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "another customer has this transport address already")
+	unwelcome(t, "other", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`,
+		"transport address 15.15.15.2 is that of customer CUST1 of LMA LMA already")
 	// MLL-19: the same pools in two VRFs, and those of the anchor, are no overlap.
 	same := e.merge(t, root, strings.NewReplacer("%L", "LMA", "%C", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "net3", "pool": {"mobile-node": {
-		"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}}}}]}}`).Replace(lma))
+		"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}}}}]}}`).Replace(anotherCustomer))
 	if _, _, err := e.Translate(nil, same); err != nil {
 		t.Error(err)
 	}
 	overlap := e.merge(t, root, strings.NewReplacer("%L", "LMA", "%C", `{"name": "CUST2", "network": {"authorized": [{"name": "net3", "pool": {"mobile-node": {
-		"ipv4": {"start-address": "10.10.10.9", "pool-prefix": 24}}}}]}}`).Replace(lma))
+		"ipv4": {"start-address": "10.10.10.9", "pool-prefix": 24}}}}]}}`).Replace(anotherCustomer))
 	if _, _, err := e.Translate(nil, overlap); err == nil || !strings.Contains(err.Error(), "overlaps that of network CUST2 of customer CUST2 of LMA LMA") {
 		t.Errorf("pools of one VRF overlap: %v", err)
 	}
