@@ -25,6 +25,7 @@ type Machine struct {
 	restarts uint32 // our restart counter (RFC 5847 section 3.2)
 	lastID   dataplane.SessionID
 	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
+	stamp    wire.Timestamp     // of the last request of any node (RFC 5213 section 6.9.1.1)
 	update   wire.BindingUpdate // memory of the request being built
 }
 

@@ -93,7 +93,8 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	b := m.table.Get(s.id)
 	ends := b.Ends.Value()
 	m.seq++
-	s.stamp = max(wire.TimestampOf(now), s.stamp+1)
+	m.stamp = max(wire.TimestampOf(now), m.stamp+1) // a node that was cleared begins anew in the same instant
+	s.stamp = max(m.stamp, s.stamp+1)
 	u := &m.update
 	*u = wire.BindingUpdate{
 		Seq:      m.seq,

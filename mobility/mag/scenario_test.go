@@ -27,6 +27,7 @@ func TestScenarios(t *testing.T) {
 type player struct {
 	*Machine
 	stored map[dataplane.SessionID]*mobility.Binding
+	stamps map[string]wire.Timestamp // of the last request, by node
 }
 
 func (p *player) Deadline() (time.Time, bool) {
@@ -36,11 +37,34 @@ func (p *player) Deadline() (time.Time, bool) {
 	return p.Machine.Deadline()
 }
 
-// Do lets the step happen, after which the paths and the table have to agree.
+// Do lets the step happen, after which the paths and the table have to agree, and timestamps to have risen.
 func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 	said, err := p.do(step, out)
 	p.store(out)
-	return said, cmp.Or(err, p.checkPaths())
+	return said, cmp.Or(err, p.checkPaths(), p.checkStamps(out))
+}
+
+// checkStamps finds that each request about a node has a later timestamp than the one before (RFC 5213 section 5.5).
+func (p *player) checkStamps(out *mobility.Effects) error {
+	for _, d := range out.Send {
+		message, err := wire.Parse(d.Octets)
+		if err != nil {
+			return err
+		}
+		u, ok := message.(*wire.BindingUpdate)
+		if !ok {
+			continue
+		}
+		node, stamp := string(u.MNID.Value.ID), u.Timestamp.Value
+		if before, again := p.stamps[node]; again && stamp <= before {
+			return fmt.Errorf("request %d about %s has timestamp %d after %d", u.Seq, node, stamp, before)
+		}
+		if p.stamps == nil {
+			p.stamps = map[string]wire.Timestamp{}
+		}
+		p.stamps[node] = stamp
+	}
+	return nil
 }
 
 // checkPaths compares what each path counts with the rows of the table.

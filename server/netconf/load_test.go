@@ -150,7 +150,7 @@ func TestRepliesAreStreamed(t *testing.T) {
 	c := f.dial(admin)
 	serve := func(request string) (reply int64, allocated uint64) {
 		request = rpc(1, request) + "]]>]]>"
-		for range 2 { // the first finds everything that is kept for later
+		for round := range 4 { // the first finds everything that is kept for later, and others may be at work in one
 			transport := &counting{Reader: strings.NewReader(request)}
 			x := f.server.newSession(t.Context(), transport, admin, func(<-chan struct{}) {})
 			var before, after runtime.MemStats
@@ -161,7 +161,10 @@ func TestRepliesAreStreamed(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			x.store.Close()
 			f.server.leave(x)
-			reply, allocated = transport.octets, after.TotalAlloc-before.TotalAlloc
+			reply = transport.octets
+			if took := after.TotalAlloc - before.TotalAlloc; round < 2 || took < allocated {
+				allocated = took
+			}
 			if transport.largest > 128<<10 {
 				t.Errorf("%d octets leave at once", transport.largest)
 			}
