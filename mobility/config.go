@@ -88,8 +88,6 @@ const (
 type Key struct {
 	SPI    uint32
 	Secret []byte
-	// BindingOnly narrows the protection to PBU and PBA, for a peer that follows RFC 4285 to the letter.
-	BindingOnly bool
 }
 
 // HomeAddressHash says which home address enters the authenticator; no document defines it for PMIPv6.
@@ -115,12 +113,14 @@ type Peer struct {
 	Domain    string
 	Addresses []netip.Addr
 	Key       *Key
-	Hash      HomeAddressHash
-	Encap     dataplane.Encap // 0: the domain's
-	Transport Transport       // that Encap is for
-	Heartbeat *Heartbeat      // nil: that of the machine
-	Marking   *Marking        // nil: that of the machine
-	RevokeAll bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
+	// BindingOnly narrows the protection to PBU and PBA, whosever key it is, for a peer that follows RFC 4285 to the letter.
+	BindingOnly bool
+	Hash        HomeAddressHash
+	Encap       dataplane.Encap // 0: the domain's
+	Transport   Transport       // that Encap is for
+	Heartbeat   *Heartbeat      // nil: that of the machine
+	Marking     *Marking        // nil: that of the machine
+	RevokeAll   bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
 }
 
 // Marking is the differentiated services code point of signalling (RFC 2474 section 3). The zero value marks nothing of its own accord.

@@ -1,6 +1,7 @@
 package lma
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -157,17 +158,18 @@ func controlPort(a netip.Addr) uint16 {
 	return 0
 }
 
-// peerSignature is how messages that are not about one node are authenticated: with the key of the MAG, the customer or the domain, unless that is for
-// registrations only (decisions 13 and 44 of the project's notes on RFC 4285).
+// peerSignature is how messages that are not about one node are authenticated: with the key of the MAG, the customer or the domain, unless the MAG
+// has its registrations protected only (decisions 13 and 44 of the project's notes on RFC 4285).
 func (m *Machine) peerSignature(via *transport, p *peer, careOf netip.Addr) mobility.Signature {
 	key := m.key(via)
+	bindingOnly := false
 	if p != nil {
-		if p.cfg != nil && p.cfg.Key != nil {
-			key = p.cfg.Key
+		if p.cfg != nil {
+			key, bindingOnly = cmp.Or(p.cfg.Key, key), p.cfg.BindingOnly
 		}
 		careOf = p.careOf()
 	}
-	if key == nil || key.BindingOnly {
+	if key == nil || bindingOnly {
 		return mobility.Signature{}
 	}
 	return mobility.Signature{By: m.authenticator(key), CareOf: careOf, Home: netip.IPv6Unspecified()}

@@ -203,7 +203,7 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
 	case "dscp":
 		cfg.Marking, err = scenario.ParseMarking(value)
-	case "peer": // NAME ADDRESS... [key=..] [encap=..] [hash=first-prefix] [dscp=..]
+	case "peer": // NAME ADDRESS... [key=..] [auth-scope=registration] [encap=..] [hash=first-prefix] [dscp=..]
 		return addPeer(cfg, words[1:])
 	case "learn":
 		cfg.LearnPeers, err = strconv.ParseBool(value)
@@ -252,6 +252,8 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 		switch key {
 		case "key":
 			peer.Key, err = scenario.ParseKey(value)
+		case "auth-scope":
+			peer.BindingOnly = value == "registration"
 		case "encap":
 			peer.Encap, err = parseEncap(value)
 		case "over":

@@ -1,6 +1,7 @@
 package mag
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -158,14 +159,15 @@ func controlPort(a netip.Addr) uint16 {
 	return 0
 }
 
-// anchorSignature is how messages that are not about one node are authenticated: with the key of the LMA, which may be nil, or the domain, unless that is for
-// registrations only.
+// anchorSignature is how messages that are not about one node are authenticated: with the key of the LMA, which may be nil, or the domain, unless the LMA has
+// its registrations protected only.
 func (m *Machine) anchorSignature(a *anchor, local netip.Addr) mobility.Signature {
 	key := m.cfg.Domain.Key
-	if a != nil && a.Key != nil {
-		key = a.Key
+	bindingOnly := false
+	if a != nil {
+		key, bindingOnly = cmp.Or(a.Key, key), a.BindingOnly
 	}
-	if key == nil || key.BindingOnly {
+	if key == nil || bindingOnly {
 		return mobility.Signature{}
 	}
 	return mobility.Signature{By: m.authenticator(key), CareOf: local, Home: netip.IPv6Unspecified()}

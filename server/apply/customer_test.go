@@ -59,6 +59,18 @@ func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	}
 }
 
+// The scope of authentication is a matter of the MAG, whosever key it uses: the domain's would beat that of a customer.
+func TestMLL05_ScopeIsNoKeyOfAMAG(t *testing.T) {
+	e := shared()
+	root := e.merge(t, e.parse(t, loopBase), `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "LMA", "domain": "D1", "mag": [
+		{"id": "m", "domain": "D1", "ipv4-address": "192.0.2.8", "auth-scope": "registration"}]}]}}`)
+	for _, mag := range e.translate(t, nil, root).Mobility.LMAs["LMA"].Peers.All() {
+		if mag.Key != nil || !mag.BindingOnly {
+			t.Errorf("%+v", mag)
+		}
+	}
+}
+
 // A change of one customer leaves the others the very same.
 func TestMLL04_OneCustomerChangesAlone(t *testing.T) {
 	e := shared()

@@ -54,7 +54,7 @@ func (j *job) peer(home *domain, at place, x peerStruct, key authOption, address
 	if option := at.child("auth-option"); option.node != nil {
 		n.Key = found.key(option, key)
 	}
-	n.Key = narrow(n.Key, home.settings.domain.Key, x.GetAuthScope() == gen.MooringPmipv6_Pmipv6_Lma_Mag_AuthScope_registration)
+	n.BindingOnly = x.GetAuthScope() == gen.MooringPmipv6_Pmipv6_Lma_Mag_AuthScope_registration
 	if x.GetAuthHomeAddress() == gen.MooringPmipv6_Pmipv6_Lma_Mag_AuthHomeAddress_first_prefix {
 		n.Hash = mobility.HashFirstPrefix
 	}
@@ -69,17 +69,4 @@ func (j *job) peer(home *domain, at place, x peerStruct, key authOption, address
 	}
 	j.errs = append(j.errs, found.errs...)
 	return n, found.warnings
-}
-
-// narrow gives the key of a peer the scope that the peer asks for. It may be the domain's key that counts.
-func narrow(own, domain *mobility.Key, registrationOnly bool) *mobility.Key {
-	if !registrationOnly || own == nil && domain == nil {
-		return own
-	}
-	if own == nil {
-		own = domain
-	}
-	narrowed := *own
-	narrowed.BindingOnly = true
-	return &narrowed
 }
