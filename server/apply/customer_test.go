@@ -147,3 +147,22 @@ func TestMLL16_CustomersDoNotShare(t *testing.T) {
 		t.Errorf("pools of one VRF overlap: %v", err)
 	}
 }
+
+// A customer that is gone is missed by the entries that name it, and by those alone (INC-12 is about a network that nobody has).
+func TestDOM06_MissedCustomer(t *testing.T) {
+	e := shared()
+	root := e.parse(t, loopBase)
+	before, warnings, err := e.Translate(nil, root)
+	if want := []string{"W-REF /mooring-pmipv6:pmipv6/domain[name='D1']/nai[id='@CUST1']/network"}; err != nil || !slices.Equal(said(warnings), want) {
+		t.Fatalf("%v, %v", said(warnings), err)
+	}
+	const customer = "/mooring-pmipv6:pmipv6/lma[name='LMA']/mobile-local-loop/customer[name='CUST2']"
+	after, warnings, err := e.Translate(before, e.set(t, root, customer, ""))
+	const nai = "W-REF /mooring-pmipv6:pmipv6/domain[name='D1']/nai[id='@CUST2']"
+	if want := []string{nai + "/network", nai + "/customer"}; err != nil || !slices.Equal(said(warnings), want) {
+		t.Errorf("%v, want %v: %v", said(warnings), want, err)
+	}
+	if back, warnings, err := e.Translate(after, root); err != nil || len(warnings) > 0 || len(slices.Collect(back.Warnings())) != 1 {
+		t.Errorf("with the customer back: %v, %v", said(warnings), err)
+	}
+}

@@ -67,7 +67,12 @@ func TestProblems(t *testing.T) {
 
 		{"DOM-04 network that no LMA has", `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "nai": [{"id": "x@d", "network": "lost"}], "profile": [{"name": "p", "network": "lost"}]}]}}`,
 			[]string{"W-REF /mooring-pmipv6:pmipv6/domain[name='d']/nai[id='x@d']/network", "W-REF /mooring-pmipv6:pmipv6/domain[name='d']/profile[name='p']/network"}},
+		{"DOM-06 customer that no LMA has", `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "nai": [{"id": "x@d", "customer": "lost"}], "profile": [{"name": "p", "customer": "lost"}]}]}}`,
+			[]string{"W-REF /mooring-pmipv6:pmipv6/domain[name='d']/nai[id='x@d']/customer", "W-REF /mooring-pmipv6:pmipv6/domain[name='d']/profile[name='p']/customer"}},
+		{"DOM-06 customer that there is", `{"ietf-network-instance:network-instances": {"network-instance": [{"name": "V"}]}, "mooring-pmipv6:pmipv6": {
+			"domain": [{"name": "d", "nai": [{"id": "x@d", "customer": "C"}]}], "lma": [{"name": "l", "mobile-local-loop": {"customer": [{"name": "C", "vrf": "V"}]}}]}}`, nil},
 		{"network of a domain without LMA", `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "e", "nai": [{"id": "x@e", "network": "lost"}]}]}}`, nil},
+		{"customer of a domain without LMA", `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "e", "nai": [{"id": "x@e", "customer": "lost"}]}]}}`, nil},
 		{"LMA-09 default profile that is nowhere", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "default-profile": "lost"}]}}`, []string{"W-REF " + lmaL + "/default-profile"}},
 		{"LMA-09 default profile that is an entry", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "default-profile": "n@d"}]}}`, nil},
 		{"PEER-01 domain that is not there", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "mag": [{"id": "x", "domain": "lost", "ipv6-address": "2001:db8:1::12"}]}]}}`,

@@ -7,15 +7,15 @@ import (
 	"mooring/gen"
 	"mooring/mobility"
 	"mooring/mobility/trie"
-	"mooring/server/tree"
 )
 
 // profiles is the policy store of a domain. With each change of the configuration there is another one, which shares the
 // profiles that stayed.
 type profiles struct {
-	entries  trie.Map[*mobility.Profile] // by identity: user@realm and @realm
-	named    trie.Map[*mobility.Profile]
-	networks trie.Map[int] // how many of both name each network
+	entries trie.Map[*mobility.Profile] // by identity: user@realm and @realm
+	named   trie.Map[*mobility.Profile]
+
+	networks, customers trie.Map[int] // how many of both name each
 }
 
 // Node implements mobility.Profiles.
@@ -48,27 +48,32 @@ func (p *profiles) Named(name string) *mobility.Profile {
 // put puts one profile in the place of another; either may be nil.
 func (p *profiles) put(in *trie.Map[*mobility.Profile], old, new *mobility.Profile, own *trie.Owner) {
 	if old != nil {
-		p.count(old.Network, -1, own)
+		p.count(old, -1, own)
 		if new == nil {
 			*in = in.Without(old.Name)
 		}
 	}
 	if new != nil {
-		p.count(new.Network, +1, own)
+		p.count(new, +1, own)
 		*in = in.With(new.Name, new, own)
 	}
 }
 
-func (p *profiles) count(network string, by int, own *trie.Owner) {
-	if network == "" {
-		return
+// count notes that there are so many more profiles that name what a profile does.
+func (p *profiles) count(profile *mobility.Profile, more int, own *trie.Owner) {
+	p.networks = countedWith(p.networks, profile.Network, more, own)
+	p.customers = countedWith(p.customers, profile.Customer, more, own)
+}
+
+func countedWith(names trie.Map[int], name string, more int, own *trie.Owner) trie.Map[int] {
+	if name == "" {
+		return names
 	}
-	n, _ := p.networks.Get(network)
-	if n += by; n == 0 {
-		p.networks = p.networks.Without(network)
-		return
+	n, _ := names.Get(name)
+	if n += more; n == 0 {
+		return names.Without(name)
 	}
-	p.networks = p.networks.With(network, n, own)
+	return names.With(name, n, own)
 }
 
 // profiles translates the entries that changed in the lists nai and profile of a domain.
@@ -134,133 +139,6 @@ func profile(name string, x entitlement) *mobility.Profile {
 		p.Service = mobility.ServiceDual
 	}
 	return p
-}
-
-// mentions are, by network, the changed profiles that name it.
-type mentions map[string]*mention
-
-type mention struct {
-	count int
-	first []place // at most maxReported
-}
-
-func (m mentions) note(at place) {
-	if at.node == nil {
-		return
-	}
-	network, ok := at.node.Leaf("network")
-	if !ok {
-		return
-	}
-	if m[network] == nil {
-		m[network] = &mention{}
-	}
-	m[network].count++
-	if len(m[network].first) < maxReported {
-		m[network].first = append(m[network].first, at)
-	}
-}
-
-// checkNetworkNames warns of profiles that name a network which no LMA of their domain has. Where the domain has no LMA here,
-// another element knows the networks.
-func (j *job) checkNetworkNames() {
-	j.new.dangling = map[string]map[string]bool{}
-	for name, d := range j.new.domains {
-		before, seen := j.old.dangling[name], j.mentions[name]
-		if seen == nil && !j.networksChanged {
-			j.new.dangling[name] = before
-			continue
-		}
-		j.new.dangling[name] = j.danglingNetworks(d)
-		j.reportDangling(d, j.new.dangling[name], before, seen)
-	}
-}
-
-// danglingNetworks costs the number of networks that are named, not of the profiles that name them.
-func (j *job) danglingNetworks(d *domain) map[string]bool {
-	known, anchored := map[string]bool{}, false
-	for _, a := range j.new.lmas {
-		if a.native.Domain == d.native {
-			anchored = true
-			for network := range a.native.Networks {
-				known[network] = true
-			}
-			for _, c := range a.native.Customers {
-				for network := range c.Networks {
-					known[network] = true
-				}
-			}
-		}
-	}
-	if !anchored {
-		return nil
-	}
-	var dangling map[string]bool
-	for network := range d.store.networks.All() {
-		if !known[network] {
-			if dangling == nil {
-				dangling = map[string]bool{}
-			}
-			dangling[network] = true
-		}
-	}
-	return dangling
-}
-
-// reportDangling warns of the profiles that have changed and of those whose network is gone.
-func (j *job) reportDangling(d *domain, dangling, before map[string]bool, seen mentions) {
-	orphaned := map[string]bool{}
-	for _, network := range sortedKeys(dangling) {
-		now := seen[network]
-		if all, _ := d.store.networks.Get(network); !before[network] && (now == nil || now.count < all) {
-			orphaned[network] = true
-			continue
-		}
-		if now != nil {
-			for _, at := range now.first {
-				j.warnings = append(j.warnings, danglingNetwork(at, network))
-			}
-		}
-	}
-	if len(orphaned) == 0 {
-		return
-	}
-	n := 0
-	d.namingProfiles(func(at place, network string) bool {
-		if orphaned[network] {
-			n++
-			j.warnings = append(j.warnings, danglingNetwork(at, network))
-		}
-		return n < maxReported
-	})
-}
-
-func danglingNetwork(at place, network string) *tree.Error {
-	return warning(at.child("network"), BadReference, "no LMA of the domain has network %s; registrations that need it are refused", network)
-}
-
-// danglingProfiles yields a warning for each profile whose network no LMA has.
-func (d *domain) danglingProfiles(dangling map[string]bool, yield func(*tree.Error) bool) bool {
-	if len(dangling) == 0 {
-		return true
-	}
-	return d.namingProfiles(func(at place, network string) bool {
-		return !dangling[network] || yield(danglingNetwork(at, network))
-	})
-}
-
-// namingProfiles yields the entries of both lists that name a network, in the order of the configuration. It reports whether it went to
-// the end.
-func (d *domain) namingProfiles(yield func(at place, network string) bool) bool {
-	for _, name := range []string{"nai", "profile"} {
-		list := d.at.child(name)
-		for e := range list.node.Entries() {
-			if network, ok := e.Leaf("network"); ok && !yield(list.entry(e), network) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -25,7 +25,7 @@ type Config struct {
 	// What the translation of the next change goes back to.
 	root     *tree.Node
 	domains  map[string]*domain
-	dangling map[string]map[string]bool // by domain: networks that profiles name and no LMA of the domain has
+	dangling map[string]map[reference]bool // by domain: what profiles name and no LMA of the domain has
 	lmas     map[string]*anchor
 	mags     map[string]*gateway
 
@@ -117,7 +117,7 @@ func (t *Translator) translate(old *Config, changes tree.Changes, gaps tree.Gaps
 	j.translateSystem()
 	j.checkPools()
 	j.checkOwners()
-	j.checkNetworkNames()
+	j.checkReferences()
 	return j
 }
 
