@@ -136,7 +136,8 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
-// Whoever is told many bindings costs the element the id of each, and else no memory that grows with their number.
+// Whoever is told many bindings costs the element the id of each, as text and in the path, and else no memory that grows with their number.
+// (Octets are not counted: with the race detector, pools throw away some of what they are given.)
 func TestManyRowsLeaveNoGarbage(t *testing.T) {
 	e := newElement(t)
 	const n = 5000
@@ -165,7 +166,7 @@ func TestManyRowsLeaveNoGarbage(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	tell()
 	runtime.ReadMemStats(&after)
-	if per := (after.TotalAlloc - before.TotalAlloc) / n; told != n || per > 48 {
-		t.Errorf("%d bindings are told at %d octets each", told, per)
+	if per := float64(after.Mallocs-before.Mallocs) / n; told != n || per > 4.5 {
+		t.Errorf("%d bindings are told at %.2f allocations each", told, per)
 	}
 }
