@@ -125,8 +125,16 @@ func TestDiscontinuity(t *testing.T) {
 	changed := *d.config.LMAs["lma1"]
 	changed.Addresses = changed.Addresses[:1]
 	d.config.LMAs["lma1"] = &changed
-	if again := d.value(t, leaf); again == first {
+	second := d.value(t, leaf)
+	if second == first {
 		t.Error("other addresses are counted, and nobody is told")
+	}
+	time.Sleep(2 * time.Millisecond)
+	alone := changed
+	alone.Customers = nil
+	d.config.LMAs["lma1"] = &alone
+	if again := d.value(t, leaf); again == second {
+		t.Error("the addresses of a customer are not counted any more, and nobody is told")
 	}
 }
 
@@ -200,7 +208,7 @@ func TestOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(tree.AppendJSON(nil, r.Render(row, d.now), def.Module)); got != `{"id":"1","hoa":"10.0.0.2","sequence":6}` {
+		if got := string(tree.AppendJSON(nil, r.Render(row, d.now), def.Module)); got != `{"id":"1","hoa":"10.0.0.2","sequence":5}` {
 			t.Errorf("got %s", got)
 		}
 	}

@@ -16,6 +16,7 @@ func (s *State) MountElement(src Sources) error {
 		{lma, anchors},
 		{lma + "/network", pools},
 		{lma + "/peers/peer", peers},
+		{lma + "/mobile-local-loop/customer/transport", customerTransports},
 		{lma + "/mobile-local-loop/customer/network/authorized", customerPools},
 		{lma + "/mobile-local-loop/customer/statistics", customerStatistics},
 		{lma + "/tunnels/tunnel", func(r *resolver, def *schema.Node, src *Sources) Table {

@@ -25,9 +25,10 @@ func gateways(r *resolver, def *schema.Node, src *Sources) Table {
 		if src.Signalling == nil {
 			return nil
 		}
+		at := src.sockets()
 		for m, cfg := range src.runningMAGs(want) {
 			s := out.Row(m.Name)
-			s.Text(n.OperStatus, works(src.listening(cfg.Addresses)))
+			s.Text(n.OperStatus, works(at.of(inDefaultVRF(cfg.Addresses))))
 			s.Uint(n.RestartCounter, uint64(src.RestartCounter))
 		}
 		return nil

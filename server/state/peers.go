@@ -79,7 +79,7 @@ func group(cfg *mobility.LMA, states []lma.PeerState) []knownMAG {
 		id := cmp.Or(state.Name, state.Address.String())
 		cfg, _ := cfg.Peers.Get(state.Name)
 		if state.Customer != "" { // what has the address elsewhere may be another
-			id += "@" + state.Customer + "/" + cmp.Or(state.VRF, "default")
+			id += "@" + state.Customer + "/" + cmp.Or(state.VRF, globalVRF)
 		}
 		if byID[id] == nil {
 			byID[id] = &knownMAG{id: id, cfg: cfg}

@@ -1,12 +1,14 @@
 package state
 
 import (
+	"errors"
 	"net/netip"
 	"strconv"
 	"testing"
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/transport"
 	"mooring/mobility/wire"
 )
 
@@ -49,16 +51,55 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		"sequence": "2", "handoff-count": "1", "hoa": "10.0.0.2", "created": "2026-11-22T10:00:00.001Z"})
 }
 
-// The packets of the addresses of an LMA are summed up for each IP version; those of other addresses and VRFs are not its own.
+// The packets of the addresses of an LMA, of its customers' too, are summed up for each IP version; those of other addresses and VRFs are not its own.
 func TestOPS05_Packets(t *testing.T) {
 	d := newDomain(t)
 	for leaf, want := range map[string]string{
-		"ipv4/received": "3", "ipv4/sent": "5", "ipv4/send-drops": "6", "ipv4/checksum-errors": "1",
+		"ipv4/received": "23", "ipv4/sent": "15", "ipv4/send-drops": "6", "ipv4/checksum-errors": "1",
 		"ipv4/receive-drops": "4", // two for want of memory, and of three that cannot be read one was answered
 		"ipv6/received":      "7", "ipv6/sent": "8", "ipv6/send-drops": "0", "ipv6/checksum-errors": "0", "ipv6/receive-drops": "0",
 	} {
 		if got := d.value(t, lmaStatisticsPath+"packets/"+leaf); got != want {
 			t.Errorf("%s is %q, want %q", leaf, got, want)
+		}
+	}
+}
+
+// An LMA that is reached by a customer's addresses alone works when one of them does. Each transport says what became of its own.
+func TestMLL13_AddressesOfTransports(t *testing.T) {
+	d := newDomain(t)
+	const customer = "/mooring-pmipv6:pmipv6/lma[name='lma1']/mobile-local-loop/customer[name='CUST1']/transport"
+	const operStatus = "/mooring-pmipv6:pmipv6/lma[name='lma1']/oper-status"
+	at := mobility.VRFAddr{VRF: "CUSTSP", Addr: addr("15.15.15.2")}
+	for status, want := range map[transport.Status]string{
+		{Address: transport.Address(at)}: "up", {Address: transport.Address(at), Err: errors.New("no")}: "down", {Address: transport.Address{Addr: at.Addr}}: "down",
+	} {
+		d.src.Signalling = func() []transport.Status { return []transport.Status{status} }
+		d.state = New(element(), 10*time.Millisecond)
+		if err := d.state.MountElement(d.src); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.value(t, operStatus); got != want {
+			t.Errorf("%+v: the LMA is %q, want %q", status, got, want)
+		}
+		here := d.value(t, customer+"[vrf='CUSTSP']/status[address='15.15.15.2']/oper-status")
+		if status.VRF == "" && here != "" || status.VRF != "" && here != want {
+			t.Errorf("%+v: the transport is %q, want %q", status, here, want)
+		}
+	}
+	shared := *d.config.LMAs["lma1"]
+	shared.Customers = map[string]*mobility.Customer{"CUST1": {Name: "CUST1", VRF: "VRF1", Transports: []mobility.VRFAddr{at, {Addr: at.Addr}}}}
+	d.config.LMAs["lma1"] = &shared
+	d.src.Signalling = func() []transport.Status {
+		return []transport.Status{{Address: transport.Address(at), Err: errors.New("no")}, {Address: transport.Address{Addr: at.Addr}}}
+	}
+	d.state = New(element(), 10*time.Millisecond)
+	if err := d.state.MountElement(d.src); err != nil {
+		t.Fatal(err)
+	}
+	for vrf, want := range map[string]string{"CUSTSP": "down", "default": "up"} { // MLL-14, MLL-15
+		if got := d.value(t, customer+"[vrf='"+vrf+"']/status[address='15.15.15.2']/oper-status"); got != want {
+			t.Errorf("in %s it is %q, want %q", vrf, got, want)
 		}
 	}
 }

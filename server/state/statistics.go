@@ -3,7 +3,6 @@ package state
 import (
 	"cmp"
 	"context"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -97,15 +96,16 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 			if err != nil {
 				return err
 			}
+			addresses := listens(cfg)
 			s := out.Row(l.Name)
-			s.Since(n.DiscontinuityTime, l.Statistics.Began, since.of(l.Statistics, cfg.Addresses))
+			s.Since(n.DiscontinuityTime, l.Statistics.Began, since.of(l.Statistics, addresses))
 			s.Open(n.Summary.Self)
 			s.Text(n.Summary.LMAIdentifier, l.Name)
 			s.Uint(n.Summary.BCECount, uint64(l.Table.Len()))
 			s.Uint(n.Summary.HandoffCount, l.Statistics.Handover.Load())
 			n.Summary.renderTenants(s, uint64(l.Table.Len()), customers)
 			s.Close()
-			n.renderPackets(s, src, cfg.Addresses)
+			n.renderPackets(s, src, addresses)
 			n.renderSignalling(s, l.Statistics)
 			n.Accounting.render(s, src, l.Name)
 		}
@@ -132,9 +132,10 @@ func magStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 	r.resolve(&n, def)
 	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
 		for m, cfg := range src.runningMAGs(want) {
+			addresses := inDefaultVRF(cfg.Addresses)
 			s := out.Row(m.Name)
-			s.Since(n.DiscontinuityTime, m.Statistics.Began, since.of(m.Statistics, cfg.Addresses))
-			n.renderPackets(s, src, cfg.Addresses)
+			s.Since(n.DiscontinuityTime, m.Statistics.Began, since.of(m.Statistics, addresses))
+			n.renderPackets(s, src, addresses)
 			n.renderSignalling(s, m.Statistics)
 		}
 		return nil
@@ -153,17 +154,15 @@ func (n *statisticsNodes) renderPeer(s *Sink, c *mobility.Statistics) {
 }
 
 // renderPackets adds up what the addresses of the machine have counted.
-func (n *statisticsNodes) renderPackets(s *Sink, src *Sources, addresses []netip.Addr) {
+func (n *statisticsNodes) renderPackets(s *Sink, src *Sources, addresses []mobility.VRFAddr) {
 	if src.Signalling == nil {
 		return
 	}
 	var v4, v6 transport.Counters
-	for _, at := range src.Signalling() {
-		switch {
-		case at.VRF != "" || !slices.Contains(addresses, at.Addr):
-		case at.Addr.Is4():
+	for _, at := range src.sockets().of(addresses) {
+		if at.Addr.Is4() {
 			sum(&v4, at.Counters)
-		default:
+		} else {
 			sum(&v6, at.Counters)
 		}
 	}
@@ -296,17 +295,17 @@ type beginnings struct {
 
 type beginning struct {
 	at        time.Time
-	addresses []netip.Addr
+	addresses []mobility.VRFAddr
 }
 
-func (b *beginnings) of(c *mobility.Statistics, addresses []netip.Addr) time.Time {
+func (b *beginnings) of(c *mobility.Statistics, addresses []mobility.VRFAddr) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was, ok := b.known[c]
 	if ok && slices.Equal(was.addresses, addresses) {
 		return was.at
 	}
-	is := beginning{c.Began, slices.Clone(addresses)}
+	is := beginning{c.Began, addresses}
 	if ok {
 		is.at = time.Now()
 	}
@@ -322,11 +321,11 @@ func (b *beginnings) note(src *Sources) {
 	running := map[*mobility.Statistics]bool{}
 	for l, cfg := range src.runningLMAs(nil) {
 		running[l.Statistics] = true
-		b.of(l.Statistics, cfg.Addresses)
+		b.of(l.Statistics, listens(cfg))
 	}
 	for m, cfg := range src.runningMAGs(nil) {
 		running[m.Statistics] = true
-		b.of(m.Statistics, cfg.Addresses)
+		b.of(m.Statistics, inDefaultVRF(cfg.Addresses))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
