@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mooring/mobility"
+	"mooring/mobility/lma"
+	"mooring/mobility/scenario"
+	"mooring/mobility/transport"
+	"mooring/mobility/wire"
+)
+
+// theirs is an address of the anchor in the VRF of an operator, through which MAGs of customers come.
+func theirs(addr string) mobility.VRFAddr {
+	return mobility.VRFAddr{VRF: "SP", Addr: netip.MustParseAddr(addr)}
+}
+
+var (
+	pooled = &mobility.Customer{Name: "pooled", VRF: "red", Transports: []mobility.VRFAddr{theirs("15.15.15.2")}, Networks: map[string]*mobility.Network{
+		"red net": {Name: "red net", Pools: []mobility.Pool{{Start: netip.MustParseAddr("2001:db8:c::"), Bits: 48, Unit: 64}}}}}
+	free    = &mobility.Customer{Name: "free", VRF: "green", Transports: []mobility.VRFAddr{theirs("16.16.16.2")}, Unauthorized: true}
+	leaving = &mobility.Customer{Name: "leaving", VRF: "blue", Transports: []mobility.VRFAddr{theirs("17.17.17.2")}, Unauthorized: true}
+)
+
+// serving is an anchor with some customers.
+func serving(customers ...*mobility.Customer) *mobility.Config {
+	cfg := anchorConfig("lma1", lma6)
+	cfg.Domain.Profiles.(scenario.Profiles)["@cust"] = &mobility.Profile{Name: "@cust", Service: mobility.ServiceDual}
+	cfg.Customers = map[string]*mobility.Customer{}
+	for _, c := range customers {
+		cfg.Customers[c.Name] = c
+	}
+	return justLMA(cfg)
+}
+
+// register lets a MAG of a customer ask for a prefix.
+func register(t *testing.T, net *transport.Memory, c *mobility.Customer, node, prefix string) {
+	t.Helper()
+	u := &wire.BindingUpdate{Seq: 1, Flags: wire.UpdateA | wire.UpdateP, Lifetime: 500}
+	u.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(node + "@cust")})
+	u.HNPs = []wire.HNP{{Prefix: netip.MustParsePrefix(prefix)}}
+	u.Handoff, u.AccessType, u.Timestamp = wire.Some(wire.HandoffNewInterface), wire.Some(wire.Access80211), wire.Some(wire.TimestampOf(time.Now()))
+	from := mobility.Endpoint{VRF: "SP", Addr: netip.MustParseAddrPort("192.0.2.9:5436")}
+	to := mobility.Endpoint{VRF: "SP", Addr: netip.AddrPortFrom(c.Transports[0].Addr, mobility.ControlPort)}
+	var out mobility.Effects
+	must(t, out.Message(from, to, u, mobility.Signature{}, 0))
+	net.Inject(out.Send[0])
+	settleDisk(t)
+}
+
+// tenants lists the bindings of an anchor with whose they are and where.
+func (s *station) tenants() (lines []string) {
+	for b := range s.LMA("lma1").Table.All() {
+		tenant, tunnel := b.Tenant(), b.Ends.Value().Tunnel
+		lines = append(lines, strings.Join([]string{b.Node.String(), b.Prefixes[0].String(), tenant.Customer, tenant.VRF, tenant.Network, tunnel.VRF, tunnel.Local.String()}, " "))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// customers gives the customers of the anchor by name.
+func (s *station) customers() map[string]lma.CustomerState {
+	list, err := s.LMA("lma1").Customers(s.t.Context())
+	must(s.t, err)
+	found := map[string]lma.CustomerState{}
+	for _, c := range list {
+		found[c.Name] = c
+	}
+	return found
+}
+
+// An anchor that ends and begins again knows whose each binding is, in which VRF and from which network, and what nodes hold where nobody gives anything
+// out. What belongs to a customer who is gone when it begins again ends, and stays away.
+func TestMLL04_CustomersOverARestart(t *testing.T) {
+	const shared = "2001:db8:c::/64" // at all of them
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		s, _ := storedOn(t, net, newDisk(t, dir), serving(pooled, free, leaving))
+		register(t, net, pooled, "n", "::/0")
+		register(t, net, free, "n", shared)
+		register(t, net, leaving, "n", shared)
+		stay := []string{"n@cust " + shared + " free green  SP 16.16.16.2", "n@cust " + shared + " pooled red red net SP 15.15.15.2"}
+		same(t, "bindings", s.tenants(), slices.Sorted(slices.Values(append(slices.Clone(stay), "n@cust "+shared+" leaving blue  SP 17.17.17.2"))))
+
+		s.stop()
+		s, _ = storedOn(t, net, newDisk(t, dir), serving(pooled, free))
+		settleDisk(t)
+		same(t, "bindings after the restart", s.tenants(), stay)
+		s.mu.Lock()
+		if len(s.events) != 1 || s.events[0].Kind != mobility.BindingDeleted || s.events[0].Reason != mobility.Unconfigured || s.events[0].Binding.Tenant().Customer != "leaving" {
+			t.Errorf("events %+v", s.events)
+		}
+		s.mu.Unlock()
+		var routes []string
+		for _, session := range s.plane.wanted() {
+			routes = append(routes, session.VRF+" by "+session.Path.Tunnel.VRF)
+		}
+		slices.Sort(routes)
+		same(t, "VRFs of what the dataplane holds", routes, []string{"green by SP", "red by SP"})
+
+		// The ledger and the pool know what is held.
+		register(t, net, free, "other", "2001:db8:c::/60")
+		same(t, "bindings when another asks for more than what one holds", s.tenants(), stay)
+		if c := s.customers()["free"]; c.Bindings != 1 || c.Statistics.PBASent.Load(wire.StatusDMNPInUse) != 1 {
+			t.Errorf("free has %d bindings, and %d requests were refused", c.Bindings, c.Statistics.PBASent.Load(wire.StatusDMNPInUse))
+		}
+		networks, err := s.LMA("lma1").Networks(t.Context())
+		must(t, err)
+		if used := networks["red net"][0].Used; used != 1 || s.customers()["pooled"].Bindings != 1 {
+			t.Errorf("pooled has %d bindings, its pool counts %d", s.customers()["pooled"].Bindings, used)
+		}
+		register(t, net, free, "other", "2001:db8:c:1::/64")
+		if n := s.customers()["free"].Bindings; n != 2 {
+			t.Errorf("free has %d bindings, want 2", n)
+		}
+
+		// The customer comes back without what it had.
+		s.stop()
+		s, _ = storedOn(t, net, newDisk(t, dir), serving(pooled, free, leaving))
+		if n := s.customers()["leaving"].Bindings; n != 0 || len(s.tenants()) != 3 {
+			t.Errorf("%d bindings came back with the customer: %q", n, s.tenants())
+		}
+	})
+}
