@@ -134,7 +134,23 @@ func TestMLL16_CustomersDoNotShare(t *testing.T) {
 	root := e.parse(t, loopBase)
 	unwelcome(t, "LMA", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`, "another customer has this transport address already")
 	unwelcome(t, "other", `{"name": "CUST3", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv4-address": "15.15.15.2"}]}`,
-		"transport address 15.15.15.2 is that of customer CUST1 of LMA LMA already")
+		"transport address 15.15.15.2 is already used by customer CUST1 of LMA LMA")
+	// Within one LMA, too, it is said whose it is.
+	for _, customer := range []string{"CUST0", "CUST3"} { // before and after the other
+		document := strings.Replace(loopBase, `"customer": [`, `"customer": [{"name": "`+customer+`", "vrf": "CUSTSP", "transport": [{"vrf": "VRF1", "ipv6-address": "2002:15::2"}]},`, 1)
+		named := ""
+		for _, c := range complaints(t, document) {
+			if c.AppTag != notUnique || !strings.HasSuffix(c.Path.String(), "/ipv6-address") {
+				t.Errorf("%v: %v", c.Path, c)
+			}
+			if text, ok := strings.CutPrefix(c.Message, "transport address 2002:15::2 is already used by customer "); ok {
+				named += text + " at " + c.Path[len(c.Path)-3].Keys[0]
+			}
+		}
+		if first, second := min(customer, "CUST1"), max(customer, "CUST1"); named != first+" of LMA LMA at "+second {
+			t.Errorf("%s and CUST1 have the same address, and what is said is %q", customer, named)
+		}
+	}
 	// MLL-19: the same pools in two VRFs, and those of the anchor, are no overlap.
 	same := e.merge(t, root, strings.NewReplacer("%L", "LMA", "%C", `{"name": "CUST3", "vrf": "CUSTSP", "network": {"authorized": [{"name": "net3", "pool": {"mobile-node": {
 		"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}}}}]}}`).Replace(anotherCustomer))

@@ -97,7 +97,7 @@ func (j *job) checkOwners() {
 	owners := map[string]string{}
 	claim := func(name, what string, at place) {
 		if other, taken := owners[what]; taken && other != name {
-			j.refuse(at, notUnique, "%s is that of %s already", what, other)
+			j.refuse(at, notUnique, "%s is already used by %s", what, other)
 		}
 		owners[what] = name
 	}

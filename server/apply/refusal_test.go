@@ -15,7 +15,15 @@ import (
 )
 
 // refused starts a store with a startup document and returns what is said of it, in the order in which it is said.
-func refused(t *testing.T, document string) []string {
+func refused(t *testing.T, document string) (said []string) {
+	t.Helper()
+	for _, p := range complaints(t, document) {
+		said = append(said, strings.TrimPrefix(p.Path.String(), "/mooring-pmipv6:pmipv6/")+" "+string(p.Tag))
+	}
+	return said
+}
+
+func complaints(t *testing.T, document string) []*tree.Error {
 	t.Helper()
 	e := shared()
 	_, err := datastore.Open(t.Context(), datastore.Options{
@@ -30,11 +38,7 @@ func refused(t *testing.T, document string) []string {
 			return tree.DecodeJSON(strings.NewReader(document), e.schema.Root, tree.DecodeOptions{})
 		},
 	})
-	var said []string
-	for _, p := range tree.Errors(err) {
-		said = append(said, strings.TrimPrefix(p.Path.String(), "/mooring-pmipv6:pmipv6/")+" "+string(p.Tag))
-	}
-	return said
+	return tree.Errors(err)
 }
 
 // Errors that three stages find are said at once, in the order of the document, and nothing else is.
