@@ -59,6 +59,47 @@ func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	}
 }
 
+// There is no place for a customer outside the service, nor for pools outside networks that are authorised (MLL-12): the schema refuses them
+// where they stand.
+func TestMLL01_NoPlaceElsewhere(t *testing.T) {
+	const (
+		domain   = `"domain": [{"name": "D1"}], `
+		lma      = "/mooring-pmipv6:pmipv6/lma[name='LMA']"
+		customer = lma + "/mobile-local-loop/customer[name='C']"
+		pool     = `"pool": {"mobile-node": {"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}}}`
+	)
+	anchor := func(with string) string {
+		return `{"ietf-network-instance:network-instances": {"network-instance": [{"name": "V"}]}, "mooring-pmipv6:pmipv6": {` + domain +
+			`"lma": [{"name": "LMA", "domain": "D1", ` + with + `}]}}`
+	}
+	serving := func(with string) string {
+		return anchor(`"mobile-local-loop": {"customer": [{"name": "C", "vrf": "V", ` + with + `}]}`)
+	}
+	for document, where := range map[string]string{
+		anchor(`"customer": [{"name": "C", "vrf": "V"}]`): lma,
+		serving(pool):                        customer,
+		serving(`"network": {` + pool + `}`): customer + "/network",
+		serving(`"network": {"unauthorized": true, ` + pool + `}`): customer + "/network",
+	} {
+		said := complaints(t, document)
+		if len(said) != 1 || said[0].Tag != tree.UnknownElement || said[0].Path.String() != where {
+			t.Errorf("%s:\n%v", document, said)
+		}
+	}
+	e := shared()
+	for _, document := range []string{anchor(`"mobile-local-loop": {}`), serving(`"network": {"authorized": [{"name": "n", ` + pool + `}]}`)} {
+		if said := complaints(t, document); len(said) != 0 {
+			t.Errorf("%s:\n%v", document, said)
+		}
+	}
+	// The service takes its customers with it.
+	root := e.parse(t, loopBase)
+	off := e.translate(t, e.translate(t, nil, root), e.set(t, root, "/mooring-pmipv6:pmipv6/lma[name='LMA']/mobile-local-loop", ""))
+	if left := off.Mobility.LMAs["LMA"].Customers; len(left) != 0 {
+		t.Errorf("%v are left", left)
+	}
+}
+
 // The scope of authentication is a matter of the MAG, whosever key it uses: the domain's would beat that of a customer.
 func TestMLL05_ScopeIsNoKeyOfAMAG(t *testing.T) {
 	e := shared()
