@@ -46,8 +46,9 @@ staticcheck:
 generate:
 	$(GO) generate ./...
 
+# Tests of several packages at once, since many wait: for hosts to come up, for timers, for programs of others.
 test:
-	$(GO) test -race -vet=off -timeout 20m ./...
+	$(GO) test -race -vet=off -p 4 -timeout 20m ./...
 
 # The tests as another user, who has no network either.
 rootless:

@@ -71,5 +71,5 @@ ROOTLESS_FOLDER=$(mktemp -d)
 export ROOTLESS_FOLDER
 trap 'rmdir "$ROOTLESS_FOLDER"' EXIT
 trap 'exit 1' HUP INT TERM
-by_nobody down $GO test -count=1 -vet=off -timeout 20m $alone
-by_nobody up $GO test -count=1 -vet=off -timeout 20m $($GO list ./... | grep -vxF "$alone" | grep -vxF "$indifferent")
+by_nobody down $GO test -count=1 -vet=off -p 4 -timeout 20m $alone
+by_nobody up $GO test -count=1 -vet=off -p 4 -timeout 20m $($GO list ./... | grep -vxF "$alone" | grep -vxF "$indifferent")
