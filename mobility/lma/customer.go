@@ -53,6 +53,14 @@ func (m *Machine) countTenant(b *mobility.Binding, n int) {
 	}
 }
 
+// hasBindings says whether a customer has bindings; of nobody, whether there are any.
+func (m *Machine) hasBindings(customer string) bool {
+	if c := m.customers[customer]; customer != "" {
+		return c != nil && c.bindings > 0
+	}
+	return m.table.Len() > 0
+}
+
 // CustomerState describes a customer to an operator.
 type CustomerState struct {
 	Name       string

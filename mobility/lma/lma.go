@@ -1,7 +1,6 @@
 package lma
 
 import (
-	"maps"
 	"slices"
 	"time"
 	"unique"
@@ -186,11 +185,31 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	was := m.cfg
 	m.cfg = cfg
 	rebuilt := m.configureNetworks()
-	if len(rebuilt) > 0 || cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(cfg.Addresses, was.Addresses) || !maps.Equal(cfg.Customers, was.Customers) {
+	if m.disturbs(was, rebuilt) {
 		m.reviewBindings(now, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
 	}
 	m.configureCustomers(now)
 	m.configurePeers(now, was)
+}
+
+// disturbs says whether what differs from was may concern bindings that exist. What a customer has beside networks and addresses does not, nor
+// does anything of one without bindings.
+func (m *Machine) disturbs(was *mobility.LMA, rebuilt tenancies) bool {
+	if m.cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(m.cfg.Addresses, was.Addresses) {
+		return true
+	}
+	for tenancy := range rebuilt {
+		if m.hasBindings(tenancy.Value().Customer) {
+			return true
+		}
+	}
+	for name, before := range was.Customers {
+		after := m.cfg.Customers[name]
+		if after != before && m.hasBindings(name) && (after == nil || !slices.Equal(after.Transports, before.Transports)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Machine) reviewBindings(now time.Time, rebuilt tenancies, resized bool, out *mobility.Effects) {
