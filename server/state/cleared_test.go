@@ -115,6 +115,28 @@ func TestOPS13_OnePeerIsCleared(t *testing.T) {
 	}
 }
 
+// The counters of a customer are cleared with those of its anchor; where the customer alone is cleared, the anchor's stay.
+func TestOPS12_CustomersAreCleared(t *testing.T) {
+	const customer, leaf = clearedLMA + "/mobile-local-loop/customer[name='CUST1']/statistics", "/pbu/received"
+	for path, anchors := range map[string]bool{customer: false, clearedLMA: true} {
+		d := populated(t)
+		at, before := d.now.Add(time.Hour), d.value(t, clearedLMA+"/statistics"+leaf)
+		if had := d.value(t, customer+leaf); had != "3" || before == "0" {
+			t.Fatalf("the customer sent %s, all %s", had, before)
+		}
+		d.clear(path, at)
+		if n, since := d.value(t, customer+leaf), d.value(t, customer+"/discontinuity-time"); n != "0" || since != DateAndTime(at) {
+			t.Errorf("%s was cleared: the customer has %s since %s", path, n, since)
+		}
+		if n := d.value(t, customer+"/bce-count"); n != "1" {
+			t.Errorf("%s was cleared: the customer has %s bindings", path, n)
+		}
+		if now := d.value(t, clearedLMA+"/statistics"+leaf); (now == "0") != anchors || !anchors && now != before {
+			t.Errorf("%s was cleared: the anchor had %s and has %s", path, before, now)
+		}
+	}
+}
+
 // Counters that begin anew by themselves after they were cleared have nothing taken off: a tunnel that was made again.
 func TestOPS18_ClearedTunnelIsMadeAgain(t *testing.T) {
 	d := populated(t)
