@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	extpb "github.com/openconfig/gnmi/proto/gnmi_ext"
@@ -25,27 +26,45 @@ import (
 // its side early, and reading slowly on purpose. It reads paths and values with libraries of OpenConfig and not with ours.
 type conformer struct {
 	gpb.GNMIClient
-	t *testing.T
+	t    *testing.T
+	conn *grpc.ClientConn
+}
+
+// door is where clients come in: an address, and the file with the certificate that is shown there to whoever asks for a name.
+type door struct {
+	address, certificate, name string
+	options                    []grpc.DialOption
+}
+
+func (e *element) conform(t *testing.T, user, password string, certificates ...tls.Certificate) *conformer {
+	t.Helper()
+	return door{address: e.addr.String(), certificate: filepath.Join(e.dir, "ca.crt"), name: "localhost"}.conform(t, user, password, certificates...)
 }
 
 // conform connects over TLS. Of a name and a password there may be none; then the client certificate has to do, if there is one.
-func (e *element) conform(t *testing.T, user, password string, certificates ...tls.Certificate) *conformer {
+func (d door) conform(t *testing.T, user, password string, certificates ...tls.Certificate) *conformer {
 	t.Helper()
-	pem, err := os.ReadFile(filepath.Join(e.dir, "ca.crt"))
-	check(t, err)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "localhost", Certificates: certificates})),
+	options := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: d.trusted(t), ServerName: d.name, Certificates: certificates})),
 		grpc.WithStaticStreamWindowSize(64 << 10), grpc.WithStaticConnWindowSize(64 << 10), // so that whoever does not read is noticed soon
-	}
+	}, d.options...)
 	if user != "" {
 		options = append(options, grpc.WithPerRPCCredentials(login{"username": user, "password": password}))
 	}
-	conn, err := grpc.NewClient(e.addr.String(), options...)
+	conn, err := grpc.NewClient(d.address, options...)
 	check(t, err)
 	t.Cleanup(func() { conn.Close() })
-	return &conformer{gpb.NewGNMIClient(conn), t}
+	return &conformer{gpb.NewGNMIClient(conn), t, conn}
+}
+
+// trusted is the certificate that is shown.
+func (d door) trusted(t *testing.T) *x509.CertPool {
+	t.Helper()
+	pem, err := os.ReadFile(d.certificate)
+	check(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return roots
 }
 
 type login map[string]string
@@ -91,22 +110,30 @@ func (c *conformer) refuses(err error, code codes.Code) {
 // stream is a Subscribe, and what it has told so far: by path, the value as text.
 type stream struct {
 	gpb.GNMI_SubscribeClient
-	t    *testing.T
-	told map[string]string
+	t      *testing.T
+	told   map[string]string
+	cancel context.CancelFunc
 }
 
 func (c *conformer) subscribe(mode gpb.SubscriptionList_Mode, extensions []*extpb.Extension, paths ...string) *stream {
 	c.t.Helper()
-	s, err := c.Subscribe(c.t.Context())
+	r := subscribing(mode, paths...)
+	r.Extension = extensions
+	return c.open(r)
+}
+
+// open begins a subscription as a request has it, of the target lma1.
+func (c *conformer) open(r *gpb.SubscribeRequest) *stream {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	c.t.Cleanup(cancel)
+	s, err := c.Subscribe(ctx)
 	check(c.t, err)
-	list := &gpb.SubscriptionList{Mode: mode, Encoding: gpb.Encoding_PROTO, Prefix: &gpb.Path{Target: "lma1"}}
-	for _, text := range paths {
-		list.Subscription = append(list.Subscription, &gpb.Subscription{Path: path(c.t, text), Mode: gpb.SubscriptionMode_ON_CHANGE})
-	}
-	if err := s.Send(&gpb.SubscribeRequest{Request: &gpb.SubscribeRequest_Subscribe{Subscribe: list}, Extension: extensions}); err != nil && !errors.Is(err, io.EOF) {
+	r.GetSubscribe().Prefix = &gpb.Path{Target: "lma1"}
+	if err := s.Send(r); err != nil && !errors.Is(err, io.EOF) { // Recv tells why
 		c.t.Fatal(err)
 	}
-	return &stream{s, c.t, map[string]string{}}
+	return &stream{s, c.t, map[string]string{}, cancel}
 }
 
 // next reads one message and notes what it tells.

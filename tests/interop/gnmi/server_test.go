@@ -1,5 +1,6 @@
 // Package gnmi speaks to the gNMI server with clients that others wrote, gnmic and gnmi_cli of OpenConfig, over TLS on loopback and over the
-// local socket, and with one of our own (client_test.go) that does what these cannot.
+// local socket, and with one of our own (client_test.go) that does what these cannot. That asks an element that runs, too (running_test.go), for the
+// statements of the checklist of gNMI, by their numbers (statements_test.go).
 package gnmi
 
 import (
@@ -25,6 +26,7 @@ import (
 	"unique"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netns"
 	"mooring/mobility"
 	"mooring/mobility/binding"
 	"mooring/mobility/lma"
@@ -55,7 +57,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	netns.Main(m)
 }
 
 // element is a server with the schema of an element, an LMA with bindings, and a user who may do everything.
