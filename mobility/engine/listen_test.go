@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 	"time"
 
+	"mooring/dataplane/netns"
 	"mooring/mobility"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
@@ -22,6 +24,9 @@ func TestLMA01_AnswersWhereItIsConfigured(t *testing.T) {
 	change.Open()
 	change.Retire()
 	lma := start(t, sockets(t, anchorHost), nil)
+	for _, to := range []string{lma6, cabled4, other6, other4} {
+		acquaint(t, gatewayHost, anchorHost, to)
+	}
 
 	expectSilence(t, asker, mag16, lma6)
 	expectSilence(t, asker, mag14, cabled4)
@@ -57,6 +62,25 @@ func TestLMA01_AnswersWhereItIsConfigured(t *testing.T) {
 	if unknown := asker.Strays(); unknown != 0 {
 		t.Errorf("%d messages were not sent at all", unknown)
 	}
+}
+
+// acquaint waits until packets from one host arrive at an address of another. A request must not wait for a neighbour to be found, and come when
+// somebody listens.
+func acquaint(t *testing.T, from, to *netns.Host, address string) {
+	t.Helper()
+	at := net.JoinHostPort(address, "9")
+	var sink net.PacketConn
+	must(t, to.Do(func() (err error) { sink, err = net.ListenPacket("udp", at); return }))
+	defer sink.Close()
+	var source net.Conn
+	must(t, from.Do(func() (err error) { source, err = net.Dial("udp", at); return }))
+	defer source.Close()
+	eventually(t, "a packet arrives at "+at, func() bool {
+		source.Write([]byte{0})
+		must(t, sink.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+		n, _, _ := sink.ReadFrom(make([]byte, 1))
+		return n == 1
+	})
 }
 
 // A host that listens nowhere, or the kernel in its place, may say that it does not: that is no answer of an anchor.
