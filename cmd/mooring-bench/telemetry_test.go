@@ -25,7 +25,8 @@ func TestTelemetry(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.Ratio <= 0 || (strings.HasSuffix(r.Name, "-peer") || r.Name == "cycles-2000") != (r.Ratio == 1) {
+		alone := strings.HasSuffix(r.Name, "-peer") || r.Name == "cycles-2000" // so little work may be one by chance, too
+		if r.N <= 0 || r.CPU <= 0 || r.Wall <= 0 || r.Ratio <= 0 || alone && r.Ratio != 1 {
 			t.Errorf("%+v", r)
 		}
 		names = append(names, r.Name)
