@@ -108,6 +108,7 @@ type Holding struct {
 	Node      NodeID
 	LinkID    LinkID
 	Prefixes  []netip.Prefix         // home network prefixes
+	Networks  []netip.Prefix         // mobile networks: prefixes delegated to the networks behind the node (RFC 7148), IPv4 before IPv6
 	Home      netip.Prefix           // IPv4 home address with the length of its subnet; invalid: none
 	Router    netip.Addr             // IPv4 default router
 	LinkLocal LinkLocal              // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
@@ -179,9 +180,9 @@ func (b *Binding) SamePath(as *Binding) bool {
 	return b.Tx == as.Tx && b.Rx == as.Rx && (b.Ends == as.Ends || b.Ends.Value().Tunnel == as.Ends.Value().Tunnel)
 }
 
-// SameAddresses says whether two rows hold the same home network prefixes and the same home address.
+// SameAddresses says whether two rows hold the same home network prefixes, mobile networks and home address.
 func (b *Binding) SameAddresses(as *Binding) bool {
-	return b.Holding == as.Holding || b.Home == as.Home && slices.Equal(b.Prefixes, as.Prefixes)
+	return b.Holding == as.Holding || b.Home == as.Home && slices.Equal(b.Prefixes, as.Prefixes) && slices.Equal(b.Networks, as.Networks)
 }
 
 // InstallState says what the dataplane made of the binding.

@@ -1,6 +1,7 @@
 package mobility
 
 import (
+	"cmp"
 	"iter"
 	"net/netip"
 	"slices"
@@ -204,6 +205,8 @@ type LMA struct {
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
 
+	Limits NetworkLimits // of mobile networks, where a customer has none of its own
+
 	Customers map[string]*Customer // by name; neither VRFs nor names of networks occur twice, nor do transport addresses
 }
 
@@ -244,6 +247,21 @@ type Customer struct {
 	Transports   []VRFAddr           // the anchor, as the customer's MAGs reach it; tunnels leave in that VRF
 	Unauthorized bool                // what a MAG asks for is accepted, where it hurts nobody; there are no Networks
 	Networks     map[string]*Network // that what a MAG asks for is checked against
+	Limits       NetworkLimits
+}
+
+// NetworkLimits are the most mobile networks that a node, and a customer, may have (feature EXT-08). The zero value limits nothing.
+type NetworkLimits struct{ IPv4, IPv6, All NetworkLimit }
+
+// NetworkLimit limits mobile networks of one IP version, or of both together; 0: no limit.
+type NetworkLimit struct{ Node, Customer int }
+
+// Or returns the limits, and in place of those that are not set others.
+func (l NetworkLimits) Or(others NetworkLimits) NetworkLimits {
+	or := func(a, b NetworkLimit) NetworkLimit {
+		return NetworkLimit{cmp.Or(a.Node, b.Node), cmp.Or(a.Customer, b.Customer)}
+	}
+	return NetworkLimits{or(l.IPv4, others.IPv4), or(l.IPv6, others.IPv6), or(l.All, others.All)}
 }
 
 // Network is a named set of pools.
@@ -252,13 +270,14 @@ type Network struct {
 	Pools []Pool
 }
 
-// Pool is a range of home addresses (Unit 32), or of home network prefixes (Unit 64): from the unit that holds Start up
-// to the end of the prefix.
+// Pool is a range of home addresses (Unit 32), of home network prefixes (Unit 64), or of mobile networks: from the unit that holds
+// Start up to the end of the prefix.
 type Pool struct {
 	Start  netip.Addr
 	Bits   int        // length of the prefix that the pool lies in
 	Unit   int        // length of what one node is given
 	Router netip.Addr // IPv4: default router of the home subnet, never handed out
+	Mobile bool       // the units are mobile networks (RFC 7148)
 }
 
 // MAG is a mobile access gateway.

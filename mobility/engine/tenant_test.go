@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -38,12 +39,12 @@ func serving(customers ...*mobility.Customer) *mobility.Config {
 	return justLMA(cfg)
 }
 
-// register lets a MAG of a customer ask for a prefix.
-func register(t *testing.T, net *transport.Memory, c *mobility.Customer, node, prefix string) {
+// register lets a MAG of a customer ask for a prefix and mobile networks.
+func register(t *testing.T, net *transport.Memory, c *mobility.Customer, node, prefix string, networks ...wire.DMNP) {
 	t.Helper()
 	u := &wire.BindingUpdate{Seq: 1, Flags: wire.UpdateA | wire.UpdateP, Lifetime: 500}
 	u.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte(node + "@cust")})
-	u.HNPs = []wire.HNP{{Prefix: netip.MustParsePrefix(prefix)}}
+	u.HNPs, u.DMNPs = []wire.HNP{{Prefix: netip.MustParsePrefix(prefix)}}, networks
 	u.Handoff, u.AccessType, u.Timestamp = wire.Some(wire.HandoffNewInterface), wire.Some(wire.Access80211), wire.Some(wire.TimestampOf(time.Now()))
 	from := mobility.Endpoint{VRF: "SP", Addr: netip.MustParseAddrPort("192.0.2.9:5436")}
 	to := mobility.Endpoint{VRF: "SP", Addr: netip.AddrPortFrom(c.Transports[0].Addr, mobility.ControlPort)}
@@ -126,5 +127,48 @@ func TestMLL04_CustomersOverARestart(t *testing.T) {
 		if n := s.customers()["leaving"].Bindings; n != 0 || len(s.tenants()) != 3 {
 			t.Errorf("%d bindings came back with the customer: %q", n, s.tenants())
 		}
+	})
+}
+
+// Mobile networks are routed in the VRF of their customer, and are held over a restart.
+func TestMLL20_MobileNetworksOverARestart(t *testing.T) {
+	networks := func(options ...string) (list []wire.DMNP) {
+		for _, text := range options {
+			list = append(list, wire.DMNP{Prefix: netip.MustParsePrefix(text)})
+		}
+		return list
+	}
+	pooled := &mobility.Customer{Name: "pooled", VRF: "red", Transports: []mobility.VRFAddr{theirs("15.15.15.2")}, Networks: map[string]*mobility.Network{
+		"red net": {Name: "red net", Pools: []mobility.Pool{{Start: netip.MustParseAddr("2001:db8:c::"), Bits: 48, Unit: 64},
+			{Start: netip.MustParseAddr("20.20.20.1"), Bits: 27, Unit: 28, Mobile: true}}}}}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		s, _ := storedOn(t, net, newDisk(t, dir), serving(pooled, free))
+		register(t, net, pooled, "n", "::/0", networks("0.0.0.0/0")...)
+		register(t, net, free, "n", "2001:db8:c::/64", networks("20.20.20.0/24", "2001:db8:d::/56")...)
+		routes := func() (lines []string) {
+			for _, session := range s.plane.wanted() {
+				lines = append(lines, fmt.Sprint(session.VRF, session.Prefixes))
+			}
+			slices.Sort(lines)
+			return lines
+		}
+		want := []string{"green[2001:db8:c::/64 20.20.20.0/24 2001:db8:d::/56]", "red[2001:db8:c::/64 20.20.20.0/28]"}
+		same(t, "routes", routes(), want)
+
+		s.stop()
+		s, _ = storedOn(t, net, newDisk(t, dir), serving(pooled, free))
+		settleDisk(t)
+		same(t, "routes after the restart", routes(), want)
+		register(t, net, free, "other", "2001:db8:d:100::/64", networks("2001:db8:d:80::/57")...)
+		register(t, net, pooled, "other", "::/0", networks("20.20.20.0/28")...)
+		same(t, "routes when others ask for what is held", routes(), want)
+		register(t, net, pooled, "third", "::/0", networks("0.0.0.0/0")...)
+		same(t, "routes with the last network", routes(), []string{want[0], "red[2001:db8:c:1::/64 20.20.20.16/28]", want[1]})
+		if c := s.customers()["free"]; c.IPv4 != 1 || c.IPv6 != 1 {
+			t.Errorf("free has %d and %d mobile networks", c.IPv4, c.IPv6)
+		}
+		s.stop()
 	})
 }

@@ -17,13 +17,14 @@ import (
 type kind byte
 
 const (
-	kindMachine   kind = iota + 1 // the following records are of this machine: name, highest identifier so far
-	kindRow                       // a binding, whole
-	kindRenewal                   // what a refresh changes in a binding
-	kindDelete                    // a binding is no more
-	kindForget                    // none of the machine's bindings is any more
-	kindEnd                       // of a snapshot: how many bindings it has
-	kindTenantRow                 // a binding of a customer: kindRow, then the customer and its VRF; since version 2
+	kindMachine    kind = iota + 1 // the following records are of this machine: name, highest identifier so far
+	kindRow                        // a binding, whole
+	kindRenewal                    // what a refresh changes in a binding
+	kindDelete                     // a binding is no more
+	kindForget                     // none of the machine's bindings is any more
+	kindEnd                        // of a snapshot: how many bindings it has
+	kindTenantRow                  // a binding of a customer: kindRow, then the customer and its VRF; since version 2
+	kindNetworkRow                 // a binding with mobile networks: kindTenantRow, whose customer may be empty, then these; since version 3
 )
 
 // errRecord says that a frame has a good checksum and makes no sense nevertheless.
@@ -38,7 +39,7 @@ func renews(old, now *mobility.Binding) bool {
 }
 
 func sameHolding(a, b *mobility.Holding) bool {
-	return a == b || a.Node == b.Node && a.LinkID == b.LinkID && slices.Equal(a.Prefixes, b.Prefixes) && a.Home == b.Home && a.Router == b.Router &&
+	return a == b || a.Node == b.Node && a.LinkID == b.LinkID && slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Networks, b.Networks) && a.Home == b.Home && a.Router == b.Router &&
 		a.LinkLocal == b.LinkLocal && a.Link == b.Link && a.Tenancy == b.Tenancy && a.Created == b.Created
 }
 
@@ -62,16 +63,16 @@ func (o *octets) renew(r *mobility.Binding) {
 
 func appendRow(b []byte, r *mobility.Binding) []byte {
 	tenant, k := r.Tenant(), kindRow
-	if tenant.Customer != "" {
+	switch {
+	case len(r.Networks) > 0:
+		k = kindNetworkRow
+	case tenant.Customer != "":
 		k = kindTenantRow
 	}
 	b = binary.AppendUvarint(append(b, byte(k)), uint64(r.ID))
 	b = appendText(b, r.Node)
 	b = appendText(b, r.LinkID)
-	b = binary.AppendUvarint(b, uint64(len(r.Prefixes)))
-	for _, p := range r.Prefixes {
-		b = appendPrefix(b, p)
-	}
+	b = appendPrefixes(b, r.Prefixes)
 	b = appendAddr(appendPrefix(b, r.Home), r.Router)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.LinkLocal))
 	b = appendEnds(b, r.Ends)
@@ -86,20 +87,18 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 	b = binary.AppendUvarint(b, uint64(r.Refresh))
 	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
 	b = append(b, byte(r.State), byte(r.Access), byte(r.Handoff), byte(r.Source), byte(r.Status))
-	if k == kindTenantRow {
+	if k != kindRow {
 		b = appendText(appendText(b, tenant.Customer), tenant.VRF)
+	}
+	if k == kindNetworkRow {
+		b = appendPrefixes(b, r.Networks)
 	}
 	return b
 }
 
 func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Binding {
 	h := &mobility.Holding{Node: mobility.NodeID(o.text()), LinkID: mobility.LinkID(o.text())}
-	if n := o.uvarint(); n > 0 && n <= uint64(len(o.rest)) {
-		h.Prefixes = make([]netip.Prefix, n)
-		for i := range h.Prefixes {
-			h.Prefixes[i] = o.prefix()
-		}
-	}
+	h.Prefixes = o.prefixes()
 	h.Home, h.Router = o.prefix(), o.addr()
 	h.LinkLocal = mobility.LinkLocal(o.uint64())
 	r := &mobility.Binding{ID: id, Holding: h}
@@ -115,9 +114,15 @@ func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Bin
 	r.Sequence = o.uint16()
 	r.State, r.Access, r.Handoff = mobility.State(o.byte()), wire.AccessType(o.byte()), wire.Handoff(o.byte())
 	r.Source, r.Status = mobility.ProfileSource(o.byte()), wire.Status(o.byte())
-	if k == kindTenantRow {
+	if k != kindRow {
 		tenant.Customer, tenant.VRF = known.name(o).Value(), known.name(o).Value()
+	}
+	switch k {
+	case kindTenantRow:
 		o.bad = o.bad || tenant.Customer == ""
+	case kindNetworkRow:
+		h.Networks = o.prefixes()
+		o.bad = o.bad || len(h.Networks) == 0
 	}
 	h.Tenancy = unique.Make(tenant)
 	r.Holding = h.Gather()
@@ -208,6 +213,14 @@ func appendPrefix(b []byte, p netip.Prefix) []byte {
 	return append(appendAddr(b, p.Addr()), byte(max(0, p.Bits())))
 }
 
+func appendPrefixes(b []byte, list []netip.Prefix) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, p := range list {
+		b = appendPrefix(b, p)
+	}
+	return b
+}
+
 func appendKey(b []byte, k dataplane.Key) []byte {
 	set := byte(0)
 	if k.Set {
@@ -278,6 +291,19 @@ func (o *octets) prefix() netip.Prefix {
 	p := netip.PrefixFrom(a, int(o.byte()))
 	o.bad = o.bad || a.IsValid() && !p.IsValid() // longer than the address
 	return p
+}
+
+// prefixes returns nil where there are none, or more than there is room for.
+func (o *octets) prefixes() []netip.Prefix {
+	n := o.uvarint()
+	if n == 0 || n > uint64(len(o.rest)) {
+		return nil
+	}
+	list := make([]netip.Prefix, n)
+	for i := range list {
+		list[i] = o.prefix()
+	}
+	return list
 }
 
 func (o *octets) key() dataplane.Key {

@@ -112,6 +112,7 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 			ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: p})
 		}
 	}
+	describeNetworks(u, b, ack)
 	if u.LinkLocal.Set {
 		ack.LinkLocal = wire.Some(linkLocal(b).Addr())
 	}
@@ -150,6 +151,7 @@ func echo(u *wire.BindingUpdate, status wire.Status, ack *wire.BindingAck) {
 	if len(u.HNPs) == 0 && len(u.IPv4HoARequests) == 0 {
 		ack.HNPs = append(ack.HNPs, wire.HNP{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)})
 	}
+	ack.DMNPs, ack.MobileNetworks = append(ack.DMNPs, u.DMNPs...), append(ack.MobileNetworks, u.MobileNetworks...)
 	ack.LinkLocal = u.LinkLocal
 	if len(u.IPv4HoARequests) > 0 {
 		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: homeStatus(status), Prefix: u.IPv4HoARequests[0].Prefix})

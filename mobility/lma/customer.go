@@ -18,6 +18,7 @@ type customer struct {
 	cfg        *mobility.Customer
 	stats      *mobility.Statistics
 	bindings   int
+	networks   versions              // mobile networks that its nodes have
 	transports map[string]*transport // by VRF
 }
 
@@ -50,6 +51,7 @@ func (m *Machine) countTenant(b *mobility.Binding, n int) {
 	}
 	if c := m.customers[b.Tenant().Customer]; c != nil {
 		c.bindings += n
+		c.networks.add(b.Networks, n)
 	}
 }
 
@@ -65,13 +67,14 @@ func (m *Machine) hasBindings(customer string) bool {
 type CustomerState struct {
 	Name       string
 	Bindings   int
+	IPv4, IPv6 int                  // mobile networks
 	Statistics *mobility.Statistics // anybody may read them
 }
 
 // Customers yields the customers of the anchor.
 func (m *Machine) Customers(yield func(CustomerState) bool) {
 	for name, c := range m.customers {
-		if !yield(CustomerState{name, c.bindings, c.stats}) {
+		if !yield(CustomerState{name, c.bindings, c.networks.ipv4, c.networks.ipv6, c.stats}) {
 			return
 		}
 	}
@@ -104,10 +107,13 @@ type tenancies map[unique.Handle[mobility.Tenancy]]bool
 type addresses interface {
 	HomeAddress(now time.Time) (home netip.Prefix, router netip.Addr, err error)
 	Prefix(now time.Time) (netip.Prefix, error)
+	Network(now time.Time, ipv4 bool) (netip.Prefix, error)
 	ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.Addr, err error)
 	ReservePrefix(p netip.Prefix) error
+	ReserveNetwork(p netip.Prefix) error
 	ReleaseHome(a netip.Addr)
 	ReleasePrefix(p netip.Prefix)
+	ReleaseNetwork(p netip.Prefix)
 	Usage() []pool.Usage
 	LowerMarks()
 }

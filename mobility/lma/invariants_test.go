@@ -34,9 +34,9 @@ type told struct {
 	bri         *wire.Revocation
 }
 
-// TestInvariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
+// TestMLL20_Invariants lets MAGs send whatever comes to their mind. However odd the history, the table, the pools, the peers and what
 // the dataplane was told agree.
-func TestInvariants(t *testing.T) {
+func TestMLL20_Invariants(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := newWorld(t, seed)
@@ -44,6 +44,11 @@ func TestInvariants(t *testing.T) {
 			for range 4000 {
 				w.step()
 				w.check()
+			}
+			for _, status := range []wire.Status{wire.StatusDMNPInUse, wire.StatusNotAuthorizedForDMNP, wire.StatusInsufficientResources} {
+				if w.stats.PBASent.Load(status) < 10 {
+					t.Errorf("the history is dull: %d requests were refused with %v", w.stats.PBASent.Load(status), status)
+				}
 			}
 			answered, revoked := w.stats.BRAReceived.Load(wire.RevocationSuccess), w.stats.BRASent.Load(wire.RevocationSuccess)
 			if answered < 10 || revoked < 5 {
@@ -83,7 +88,13 @@ func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
 		sessions: map[dataplane.SessionID]*dataplane.Session{}, stored: map[dataplane.SessionID]*mobility.Binding{}}
 	w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
-	w.cfg.Networks["net1"].Pools[0] = mobility.Pool{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}
+	net1 := &mobility.Network{Name: "net1", Pools: []mobility.Pool{
+		{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}, w.cfg.Networks["net1"].Pools[1],
+		{Start: netip.MustParseAddr("10.200.0.0"), Bits: 29, Unit: 31, Mobile: true},
+		{Start: netip.MustParseAddr("2001:db9::"), Bits: 61, Unit: 64, Mobile: true},
+	}}
+	w.cfg.Networks = map[string]*mobility.Network{"net1": net1}
+	w.cfg.Limits.All.Node = 3
 	w.configureNetworks()
 	return w
 }
@@ -227,8 +238,27 @@ func (w *world) request() scenario.Arrival {
 		}
 		u.IPv4HoARequests = append(u.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
 	}
+	w.askNetworks(u)
 	from := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, byte(1 + pick(3)), 15: 1})
 	return scenario.Arrival{From: netip.AddrPortFrom(from, 0), To: netip.AddrPortFrom(w.cfg.Addresses[0], 0), Message: u}
+}
+
+// askNetworks asks for up to four mobile networks, of which some are outside the pools.
+func (w *world) askNetworks(u *wire.BindingUpdate) {
+	for range max(0, w.rnd.IntN(8)-3) {
+		switch n := byte(w.rnd.IntN(10)); w.rnd.IntN(5) {
+		case 0:
+			u.DMNPs = append(u.DMNPs, wire.DMNP{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)})
+		case 1:
+			u.DMNPs = append(u.DMNPs, wire.DMNP{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 200, 0, n}), 31)})
+		case 2:
+			u.DMNPs = append(u.DMNPs, wire.DMNP{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)})
+		case 3:
+			u.DMNPs = append(u.DMNPs, wire.DMNP{Prefix: netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb9, 7: n}), 64)})
+		case 4:
+			u.MobileNetworks = append(u.MobileNetworks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb9, 7: n}), 64))
+		}
+	}
 }
 
 // checkAccepted compares an answer with the binding that it announces.
@@ -238,6 +268,12 @@ func (w *world) checkAccepted(ack *wire.BindingAck) {
 		for _, hnp := range ack.HNPs {
 			same = same && slices.Contains(b.Prefixes, hnp.Prefix)
 		}
+		networks := slices.Clone(ack.MobileNetworks)
+		for _, dmnp := range ack.DMNPs {
+			networks = append(networks, dmnp.Prefix)
+		}
+		slices.SortFunc(networks, netip.Prefix.Compare)
+		same = same && slices.Equal(networks, b.Networks)
 		if same && ack.IPv4HoAReply.Value.Prefix == b.Home {
 			return
 		}
@@ -256,7 +292,7 @@ func (w *world) checkHoldings() {
 	w.held = map[*mobility.Holding]mobility.Holding{}
 	for b := range w.table.All() {
 		was := *b.Holding
-		was.Prefixes = slices.Clone(was.Prefixes)
+		was.Prefixes, was.Networks = slices.Clone(was.Prefixes), slices.Clone(was.Networks)
 		w.held[b.Holding] = was
 	}
 }
@@ -266,6 +302,7 @@ func (w *world) check() {
 	w.checkHoldings()
 	holders, bindings := map[netip.Prefix]dataplane.SessionID{}, map[netip.Addr]int{}
 	var prefixes, homes uint64
+	var networks versions
 	for b := range w.table.All() {
 		session := w.sessions[b.ID]
 		if session == nil {
@@ -279,6 +316,11 @@ func (w *world) check() {
 		if b.Home.IsValid() {
 			want = append(want, netip.PrefixFrom(b.Home.Addr(), 32))
 			homes++
+		}
+		want = append(want, b.Networks...)
+		networks.add(b.Networks, 1)
+		if len(b.Networks) > w.cfg.Limits.All.Node {
+			w.t.Fatalf("binding %d has %v, more than %d", b.ID, b.Networks, w.cfg.Limits.All.Node)
 		}
 		if !slices.Equal(session.Prefixes, want) {
 			w.t.Fatalf("binding %d has %v, the dataplane %v", b.ID, want, session.Prefixes)
@@ -298,8 +340,8 @@ func (w *world) check() {
 		w.t.Fatalf("%d bindings, %d sessions, at most %d are allowed", w.table.Len(), len(w.sessions), w.cfg.MaxBindings)
 	}
 	usage := w.networks[unique.Make(mobility.Tenancy{Network: "net1"})].pools.Usage()
-	if usage[0].Used != homes || usage[1].Used != prefixes {
-		w.t.Fatalf("bindings hold %d home addresses and %d prefixes, the pools count %+v", homes, prefixes, usage)
+	if usage[0].Used != homes || usage[2].Used != prefixes || usage[1].Used != uint64(networks.ipv4) || usage[3].Used != uint64(networks.ipv6) {
+		w.t.Fatalf("bindings hold %d home addresses, %d prefixes and mobile networks %+v, the pools count %+v", homes, prefixes, networks, usage)
 	}
 	for id := range w.unsent {
 		if b := w.table.Get(id); b == nil || b.State != mobility.StateActive || b.Install == mobility.Installed {

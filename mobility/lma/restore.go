@@ -55,18 +55,27 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 	if network == nil {
 		return false
 	}
+	taken := &mobility.Holding{Tenancy: b.Tenancy}
+	fail := func() bool {
+		m.takeBack(new(mobility.Holding), taken)
+		return false
+	}
 	for i, p := range b.Prefixes {
 		if network.pools.ReservePrefix(p) != nil {
-			m.takeBack(new(mobility.Holding), &mobility.Holding{Tenancy: b.Tenancy, Prefixes: b.Prefixes[:i]})
-			return false
+			return fail()
 		}
+		taken.Prefixes = b.Prefixes[:i+1]
 	}
-	if !b.Home.IsValid() {
-		return true
+	for i, p := range b.Networks {
+		if network.pools.ReserveNetwork(p) != nil {
+			return fail()
+		}
+		taken.Networks = b.Networks[:i+1]
 	}
-	if _, _, err := network.pools.ReserveHome(b.Home); err != nil {
-		m.takeBack(new(mobility.Holding), &mobility.Holding{Tenancy: b.Tenancy, Prefixes: b.Prefixes})
-		return false
+	if b.Home.IsValid() {
+		if _, _, err := network.pools.ReserveHome(b.Home); err != nil {
+			return fail()
+		}
 	}
 	return true
 }

@@ -126,7 +126,7 @@ func TestRestoreDropsWhatHasNoRoom(t *testing.T) {
 
 // While nothing can be stored, what is new is refused, and what is there stays as it is, unanswered.
 func TestUnstorable(t *testing.T) {
-	w := newWorld(t, 3)
+	w := newWorld(t, 4)
 	w.cfg.IgnoreTimestamps = true
 	w.SetStorable(false)
 	for range 300 {

@@ -86,6 +86,9 @@ func (p *player) show(what string) (string, error) {
 			ends := b.Ends.Value()
 			line := fmt.Sprintf("binding %d %s %s %v %v via %s network %s profile %s/%d handovers %d expires %s install %d", b.ID, b.Node, b.State,
 				b.Prefixes, b.Home, ends.Remote.Addr(), b.Tenant().Network, b.Profile.Value(), b.Source, b.Handovers, b.Expires.Time().Sub(scenario.Start), b.Install)
+			if len(b.Networks) > 0 {
+				line += fmt.Sprintf(" mobile networks %v", b.Networks)
+			}
 			if tenant := b.Tenant(); tenant.Customer != "" {
 				line += " customer " + tenant.Customer + " in " + tenant.VRF
 			}
@@ -207,11 +210,13 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		return addPeer(cfg, words[1:])
 	case "learn":
 		cfg.LearnPeers, err = strconv.ParseBool(value)
-	case "pool": // NETWORK START/BITS [router]
+	case "limits": // [ipv4|ipv6|all]=NODE,CUSTOMER...
+		return setLimits(&cfg.Limits, words[1:])
+	case "pool": // NETWORK START/BITS [router] [mobile=LENGTH]
 		return addPool(cfg.Networks, words[1:])
 	case "customer": // NAME VRF [unauthorized] [key=..] [lifetime=..] [heartbeat=INTERVAL,RETRIES,TIMEOUT] [at=[VRF/]ADDRESS]...
 		return addCustomer(cfg, words[1:])
-	case "customer-pool": // CUSTOMER NETWORK START/BITS [router]
+	case "customer-pool": // CUSTOMER NETWORK START/BITS [router] [mobile=LENGTH]
 		return addPool(cfg.Customers[value].Networks, words[2:])
 	case "hnp-maximum":
 		cfg.MaxPrefixes, err = strconv.Atoi(value)
@@ -315,14 +320,36 @@ func addPool(networks map[string]*mobility.Network, words []string) error {
 	if at.Addr().Is4() {
 		p.Unit = 32
 	}
-	if len(words) > 2 {
-		p.Router = netip.MustParseAddr(words[2])
+	for _, word := range words[2:] {
+		length, mobile := strings.CutPrefix(word, "mobile=")
+		if !mobile {
+			p.Router = netip.MustParseAddr(word)
+			continue
+		}
+		p.Mobile = true
+		if p.Unit, err = strconv.Atoi(length); err != nil {
+			return err
+		}
 	}
 	if networks[words[0]] == nil {
 		networks[words[0]] = &mobility.Network{Name: words[0]}
 	}
 	n := networks[words[0]]
 	n.Pools = append(n.Pools, p)
+	return nil
+}
+
+func setLimits(l *mobility.NetworkLimits, words []string) error {
+	for _, word := range words {
+		version, figures, _ := strings.Cut(word, "=")
+		of := map[string]*mobility.NetworkLimit{"ipv4": &l.IPv4, "ipv6": &l.IPv6, "all": &l.All}[version]
+		if of == nil {
+			return errors.New("unknown word")
+		}
+		if _, err := fmt.Sscanf(figures, "%d,%d", &of.Node, &of.Customer); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -66,6 +66,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 		kind, counter = mobility.BindingHandover, &r.peer.stats.Handover
 		b.Handovers++
 	}
+	m.countAnew(old, b)
 	if old.Ends != b.Ends {
 		m.count(r.now, b.Ends.Value(), +1)
 		m.count(r.now, old.Ends.Value(), -1)
@@ -150,7 +151,10 @@ func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
 	if status := assignPrefixes(r, b, network); status != wire.StatusAccepted {
 		return status
 	}
-	return assignHome(r, b, network)
+	if status := assignHome(r, b, network); status != wire.StatusAccepted {
+		return status
+	}
+	return m.delegate(r, b, network)
 }
 
 // assignPrefixes gives one prefix for each Home Network Prefix option: the one that it names, or any (RFC 5213 section 5.3.2).
@@ -254,6 +258,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 		dropHome(b)
 	}
 	m.takeBack(b.Holding, old.Holding)
+	m.countAnew(old, b)
 	m.table.Put(b)
 	m.table.SetAlarm(b.ID, b.Expires.Time())
 	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
@@ -295,6 +300,7 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 	if b.Home.IsValid() {
 		s.Prefixes = append(s.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))
 	}
+	s.Prefixes = append(s.Prefixes, b.Networks...)
 	return dataplane.Change{ID: b.ID, Session: s}
 }
 
@@ -310,6 +316,11 @@ func (m *Machine) takeBack(kept, lost *mobility.Holding) {
 	for _, p := range lost.Prefixes {
 		if !slices.Contains(kept.Prefixes, p) {
 			network.pools.ReleasePrefix(p)
+		}
+	}
+	for _, p := range lost.Networks {
+		if !slices.Contains(kept.Networks, p) {
+			network.pools.ReleaseNetwork(p)
 		}
 	}
 	if lost.Home.IsValid() && lost.Home != kept.Home {
@@ -328,6 +339,9 @@ func (m *Machine) reserve(b *mobility.Binding) bool {
 	var errs []error
 	for _, p := range b.Prefixes {
 		errs = append(errs, network.pools.ReservePrefix(p))
+	}
+	for _, p := range b.Networks {
+		errs = append(errs, network.pools.ReserveNetwork(p))
 	}
 	if b.Home.IsValid() {
 		_, _, err := network.pools.ReserveHome(b.Home)

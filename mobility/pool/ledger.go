@@ -27,6 +27,9 @@ func (l *Ledger) HomeAddress(time.Time) (home netip.Prefix, router netip.Addr, e
 // Prefix has none to give out.
 func (l *Ledger) Prefix(time.Time) (netip.Prefix, error) { return netip.Prefix{}, ErrExhausted }
 
+// Network has none to give out.
+func (l *Ledger) Network(time.Time, bool) (netip.Prefix, error) { return netip.Prefix{}, ErrExhausted }
+
 // ReserveHome notes that a node holds an IPv4 home address, which comes with the length of its subnet. There is no default router.
 func (l *Ledger) ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.Addr, err error) {
 	return asked, netip.Addr{}, l.ReservePrefix(single(asked.Addr()))
@@ -44,6 +47,9 @@ func (l *Ledger) ReservePrefix(p netip.Prefix) error {
 	return nil
 }
 
+// ReserveNetwork notes that the networks behind a node hold a prefix.
+func (l *Ledger) ReserveNetwork(p netip.Prefix) error { return l.ReservePrefix(p) }
+
 // ReleaseHome notes that a home address is not held any more.
 func (l *Ledger) ReleaseHome(a netip.Addr) { l.ReleasePrefix(single(a)) }
 
@@ -51,6 +57,9 @@ func (l *Ledger) ReleaseHome(a netip.Addr) { l.ReleasePrefix(single(a)) }
 func (l *Ledger) ReleasePrefix(p netip.Prefix) {
 	l.held.Delete(p)
 }
+
+// ReleaseNetwork notes that a prefix is not held any more.
+func (l *Ledger) ReleaseNetwork(p netip.Prefix) { l.ReleasePrefix(p) }
 
 // Usage has nothing to say: there are no pools.
 func (l *Ledger) Usage() []Usage { return nil }

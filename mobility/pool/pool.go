@@ -1,15 +1,14 @@
-// Package pool gives out home addresses and home network prefixes. It is pure and has one owner.
+// Package pool gives out home addresses, home network prefixes and mobile networks. It is pure and has one owner.
 //
-// RFC 5213 sections 5.3.2 and 5.7 (prefixes are per session), RFC 5844 section 3.1.2 (home addresses).
+// RFC 5213 sections 5.3.2 and 5.7 (prefixes are per session), RFC 5844 section 3.1.2 (home addresses), RFC 7148
+// section 5.2 (mobile networks).
 package pool
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
 	"net/netip"
-	"slices"
 	"time"
 
 	"mooring/mobility"
@@ -41,7 +40,7 @@ type Pool struct {
 	usage Usage
 }
 
-// New returns the pool that cfg describes, with everything free but what no node may have: of an IPv4 subnet the network
+// New returns the pool that cfg describes, with everything free but what no node may have: of a subnet of home addresses the network
 // and the broadcast address and the default router.
 func New(cfg mobility.Pool) (*Pool, error) {
 	prefix := netip.PrefixFrom(cfg.Start, cfg.Bits).Masked()
@@ -51,7 +50,7 @@ func New(cfg mobility.Pool) (*Pool, error) {
 	p := &Pool{cfg: cfg, last: 1<<(cfg.Unit-cfg.Bits) - 1}
 	p.first = p.number(cfg.Start)
 	p.usage = Usage{Pool: cfg, Total: p.last - p.first + 1}
-	if cfg.Start.Is4() && cfg.Unit == 32 {
+	if p.isSubnet() {
 		p.exclude(0)
 		p.exclude(p.last)
 		if prefix.Contains(cfg.Router) {
@@ -124,8 +123,11 @@ func (p *Pool) exclude(n uint64) {
 }
 
 func (p *Pool) excluded(n uint64) bool {
-	return p.cfg.Start.Is4() && p.cfg.Unit == 32 && (n == 0 || n == p.last || p.unit(n).Addr() == p.cfg.Router)
+	return p.isSubnet() && (n == 0 || n == p.last || p.unit(n).Addr() == p.cfg.Router)
 }
+
+// isSubnet says whether the units are addresses of hosts that share a subnet.
+func (p *Pool) isSubnet() bool { return p.cfg.Start.Is4() && !p.cfg.Mobile }
 
 // number counts the units from the start of the prefix to the one that holds a.
 func (p *Pool) number(a netip.Addr) uint64 {
@@ -232,110 +234,4 @@ func (m *bitmap) clearIn(at, first, last uint64) (uint64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// Set is the pools of one network. It allocates from them in the order of their start addresses.
-type Set struct{ pools []*Pool }
-
-// NewSet returns the pools of a network with everything free.
-func NewSet(network *mobility.Network) (*Set, error) {
-	s := new(Set)
-	var errs []error
-	for _, cfg := range network.Pools {
-		p, err := New(cfg)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("network %s: %w", network.Name, err))
-			continue
-		}
-		s.pools = append(s.pools, p)
-	}
-	slices.SortStableFunc(s.pools, func(a, b *Pool) int { return cmp.Or(a.cfg.Start.Compare(b.cfg.Start), a.cfg.Bits-b.cfg.Bits) })
-	return s, errors.Join(errs...)
-}
-
-// HomeAddress takes an IPv4 home address. It returns the address with the length of its subnet, and the default router.
-func (s *Set) HomeAddress(now time.Time) (home netip.Prefix, router netip.Addr, err error) {
-	for _, p := range s.pools {
-		if !p.cfg.Start.Is4() {
-			continue
-		}
-		if unit, err := p.Allocate(now); err == nil {
-			return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
-		}
-	}
-	return netip.Prefix{}, netip.Addr{}, ErrExhausted
-}
-
-// Prefix takes an IPv6 home network prefix.
-func (s *Set) Prefix(now time.Time) (netip.Prefix, error) {
-	for _, p := range s.pools {
-		if p.cfg.Start.Is4() {
-			continue
-		}
-		if unit, err := p.Allocate(now); err == nil {
-			return unit, nil
-		}
-	}
-	return netip.Prefix{}, ErrExhausted
-}
-
-// ReserveHome takes this very IPv4 home address. The subnet that it is asked with is not looked at: it is the pool's.
-func (s *Set) ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.Addr, err error) {
-	unit := single(asked.Addr())
-	p := s.holder(unit)
-	if p == nil {
-		return netip.Prefix{}, netip.Addr{}, ErrOutside
-	}
-	if err := p.Reserve(unit); err != nil {
-		return netip.Prefix{}, netip.Addr{}, err
-	}
-	return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
-}
-
-// ReservePrefix takes this very IPv6 home network prefix.
-func (s *Set) ReservePrefix(prefix netip.Prefix) error {
-	p := s.holder(prefix)
-	if p == nil {
-		return ErrOutside
-	}
-	return p.Reserve(prefix)
-}
-
-// ReleaseHome gives an IPv4 home address back.
-func (s *Set) ReleaseHome(a netip.Addr) {
-	if p := s.holder(single(a)); p != nil {
-		p.Release(single(a))
-	}
-}
-
-// ReleasePrefix gives an IPv6 home network prefix back.
-func (s *Set) ReleasePrefix(prefix netip.Prefix) {
-	if p := s.holder(prefix); p != nil {
-		p.Release(prefix)
-	}
-}
-
-// Usage returns the gauges of every pool, in the order of their start addresses.
-func (s *Set) Usage() []Usage {
-	out := make([]Usage, len(s.pools))
-	for i, p := range s.pools {
-		out[i] = p.Usage()
-	}
-	return out
-}
-
-// LowerMarks makes HighWater of every pool begin anew with what is used now.
-func (s *Set) LowerMarks() {
-	for _, p := range s.pools {
-		p.LowerMark()
-	}
-}
-
-func (s *Set) holder(unit netip.Prefix) *Pool {
-	for _, p := range s.pools {
-		if p.Contains(unit) {
-			return p
-		}
-	}
-	return nil
 }

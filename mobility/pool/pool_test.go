@@ -286,6 +286,55 @@ func TestSetCrossesPools(t *testing.T) {
 	}
 }
 
+// A network gives mobile networks from pools of their own, the next one when one is full.
+func TestNETP04_MobileNetworksCrossPools(t *testing.T) {
+	s, err := NewSet(&mobility.Network{Name: "n", Pools: []mobility.Pool{
+		{Start: netip.MustParseAddr("20.20.21.1"), Bits: 24, Unit: 25, Mobile: true},
+		{Start: netip.MustParseAddr("20.20.20.1"), Bits: 24, Unit: 28, Mobile: true},
+		{Start: netip.MustParseAddr("2002:20:0:1::1"), Bits: 40, Unit: 64, Mobile: true},
+		{Start: netip.MustParseAddr("10.0.0.0"), Bits: 30, Unit: 32},
+		{Start: netip.MustParseAddr("2001:db8::"), Bits: 64, Unit: 64},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1, 0)
+	for i := range 18 {
+		want := netip.PrefixFrom(netip.AddrFrom4([4]byte{20, 20, 20, byte(i * 16)}), 28)
+		if i >= 16 {
+			want = netip.PrefixFrom(netip.AddrFrom4([4]byte{20, 20, 21, byte((i - 16) * 128)}), 25)
+		}
+		if got, err := s.Network(now, true); got != want || err != nil {
+			t.Errorf("network %d is %v, %v; want %v", i, got, err, want)
+		}
+	}
+	if _, err := s.Network(now, true); err != ErrExhausted {
+		t.Errorf("beyond the last network: %v", err)
+	}
+	if got, err := s.Network(now, false); got.String() != "2002:20:0:1::/64" || err != nil {
+		t.Errorf("the first IPv6 network is %v, %v", got, err)
+	}
+	// Neither kind of pool gives what is the other's.
+	prefix, network := netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("20.20.20.0/28")
+	if err := s.ReserveNetwork(prefix); err != ErrOutside {
+		t.Errorf("a home network prefix as mobile network: %v", err)
+	}
+	if err := s.ReservePrefix(netip.MustParsePrefix("2002:20:0:2::/64")); err != ErrOutside {
+		t.Errorf("a mobile network as home network prefix: %v", err)
+	}
+	if err := s.ReserveNetwork(network); err != ErrTaken {
+		t.Errorf("a network twice: %v", err)
+	}
+	s.ReleasePrefix(network)
+	if err := s.ReserveNetwork(network); err != ErrTaken {
+		t.Errorf("given back as what it is not: %v", err)
+	}
+	s.ReleaseNetwork(network)
+	if err := s.ReserveNetwork(network); err != nil {
+		t.Errorf("given back: %v", err)
+	}
+}
+
 func BenchmarkAllocateMillion(b *testing.B) {
 	for b.Loop() {
 		p, err := New(ipv6Pool("2001:db8::", 32))

@@ -43,7 +43,7 @@ func (a Arrival) Inbound() (*mobility.Inbound, error) {
 // ParseArrival reads "from=ADDR to=ADDR sign=SPI:SECRET pbu seq=1 ...". to is the default for a missing to=, vrf= is where both are. The addresses that
 // are signed are from and ::, unless careof= and homehash= say otherwise. dscp= is the code point that the packet is marked with.
 //
-// The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= alt= alt4= gre= nat= refresh=
+// The words of a message: seq= life= flags= status= idtype= id= hi= att= ll= hnp= hoa= home= router= lla= dmnp= mnp= alt= alt4= gre= nat= refresh=
 // ts=, which counts from now, restart= and unknown=, an option type; of a revocation trigger=. The word hex= gives the octets themselves.
 func ParseArrival(now time.Time, to netip.AddrPort, words []string) (Arrival, error) {
 	a := Arrival{To: to}
@@ -194,7 +194,7 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		var mac net.HardwareAddr
 		mac, err = net.ParseMAC(value)
 		o.LinkLayerID = wire.Some(wire.LinkLayerID(mac))
-	case "hnp", "hoa", "home":
+	case "hnp", "hoa", "home", "dmnp", "mnp":
 		err = setPrefix(o, key, value)
 	case "homestatus":
 		err = setNumber(&o.IPv4HoAReply.Value.Status, value)
@@ -241,6 +241,10 @@ func setPrefix(o *wire.Options, key, value string) error {
 		o.HNPs = append(o.HNPs, wire.HNP{Prefix: p})
 	case "hoa":
 		o.IPv4HoARequests = append(o.IPv4HoARequests, wire.IPv4HoARequest{Prefix: p})
+	case "dmnp":
+		o.DMNPs = append(o.DMNPs, wire.DMNP{Prefix: p})
+	case "mnp":
+		o.MobileNetworks = append(o.MobileNetworks, p)
 	case "home":
 		o.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Prefix: p})
 	}

@@ -79,6 +79,9 @@ func (j *job) customer(at place) *mobility.Customer {
 		c.Heartbeat = &h
 		j.warnings = append(j.warnings, lateAnswers(at, c.Heartbeat)...)
 	}
+	if x.Mnp != nil {
+		c.Limits = networkLimits(x.Mnp.Ipv4, x.Mnp.Ipv6, x.Mnp.All)
+	}
 	for _, t := range at.child("transport").entries() {
 		c.Transports = append(c.Transports, j.transport(t)...)
 	}
@@ -119,6 +122,7 @@ func (j *job) authorized(at place) *mobility.Network {
 	if nodes.Ipv6 != nil {
 		n.Pools = append(n.Pools, j.prefixPool(at, nodes.Ipv6))
 	}
+	n.Pools = append(n.Pools, j.networkPools(at)...)
 	j.checkNetwork(at, n)
 	return n
 }

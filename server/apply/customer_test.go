@@ -223,3 +223,37 @@ func TestDOM06_MissedCustomer(t *testing.T) {
 		t.Errorf("with the customer back: %v, %v", said(warnings), err)
 	}
 }
+
+// The pools for mobile networks of the published example, the limits of a customer, and what leads nowhere while nobody has it.
+func TestLMA22_LMA23_MobileNetworks(t *testing.T) {
+	const pools = `{"ipv4": [{"start-address": "20.20.20.1", "pool-prefix": 24, "network-prefix": 28}],
+		"ipv6": [{"start-address": "2002:20:0:1::1", "pool-prefix": 40, "network-prefix": 64}]}`
+	e := shared()
+	root := e.merge(t, e.parse(t, loopBase), `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "LMA", "domain": "D1",
+		"network": [{"name": "own", "pool": {"mobile-network": `+pools+`}}],
+		"mobile-local-loop": {"mnp": {"ipv6": {"customer-maximum": 7}}, "customer": [{"name": "CUST2", "vrf": "VRF2", "mnp": {"all": {"logical-mn-maximum": 3}},
+			"network": {"authorized": [{"name": "CUST2", "pool": {"mobile-network": `+pools+`}}]}}]}}]}}`)
+	c := e.translate(t, nil, root)
+	lma := c.Mobility.LMAs["LMA"]
+	want := []mobility.Pool{{Start: netip.MustParseAddr("20.20.20.1"), Bits: 24, Unit: 28, Mobile: true}, {Start: netip.MustParseAddr("2002:20:0:1::1"), Bits: 40, Unit: 64, Mobile: true}}
+	if got := lma.Networks["own"].Pools; !slices.Equal(got, want) {
+		t.Errorf("the anchor's network has %+v", got)
+	}
+	if got := lma.Customers["CUST2"].Networks["CUST2"].Pools[2:]; !slices.Equal(got, want) {
+		t.Errorf("the customer's network has %+v besides pools for nodes", got)
+	}
+	limit := mobility.NetworkLimit{Node: 16, Customer: 2000}
+	if want := (mobility.NetworkLimits{IPv4: limit, IPv6: mobility.NetworkLimit{Node: 16, Customer: 7}, All: limit}); lma.Limits != want {
+		t.Errorf("the limits are %+v, want %+v", lma.Limits, want)
+	}
+	if want := (mobility.NetworkLimits{All: mobility.NetworkLimit{Node: 3}}); lma.Customers["CUST2"].Limits != want {
+		t.Errorf("those of the customer are %+v, want %+v", lma.Customers["CUST2"].Limits, want)
+	}
+	for _, vrf := range []string{"", "VRF2"} {
+		for _, text := range []string{"20.20.20.0/24", "2002:20::/40"} {
+			if hole := (dataplane.VRFPrefix{VRF: vrf, Prefix: netip.MustParsePrefix(text)}); !slices.Contains(c.Dataplane.Blackholes, hole) {
+				t.Errorf("%v is not among %v", hole, c.Dataplane.Blackholes)
+			}
+		}
+	}
+}

@@ -101,6 +101,9 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 		AwaitInstall:    x.GetAcknowledgeAfterInstall(),
 		TunnelMTU:       int(x.Tunnel.GetMtu()),
 	}
+	if loop := x.MobileLocalLoop; loop != nil && loop.Mnp != nil {
+		m.Limits = networkLimits(loop.Mnp.Ipv4, loop.Mnp.Ipv6, loop.Mnp.All)
+	}
 	if mode := x.ReplayProtection.GetMode(); mode != gen.MooringPmipv6Types_ReplayMode_UNSET {
 		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
 	}

@@ -42,6 +42,7 @@ func (j *job) network(at place) *mobility.Network {
 	if nodes.Ipv6 != nil {
 		n.Pools = append(n.Pools, j.prefixPool(at, nodes.Ipv6))
 	}
+	n.Pools = append(n.Pools, j.networkPools(at)...)
 	j.checkNetwork(at, n)
 	return n
 }
@@ -65,10 +66,9 @@ func (j *job) prefixPool(network place, x poolStruct) mobility.Pool {
 
 // checkNetwork drops the pools of which something is not known, and refuses those that make no sense.
 func (j *job) checkNetwork(at place, n *mobility.Network) {
-	nodes := at.below("pool", "mobile-node")
-	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(nodes.child(poolVersion(p))) })
+	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(poolAt(at, p)) })
 	for _, p := range n.Pools {
-		j.checkPool(nodes.below(poolVersion(p), "start-address"), p)
+		j.checkPool(poolOf(at, p), p)
 	}
 }
 
@@ -147,16 +147,18 @@ func poolPlace(at place, network string, p mobility.Pool) place {
 }
 
 // poolOf is the start address of a pool of a network.
-func poolOf(network place, p mobility.Pool) place {
-	return network.below("pool", "mobile-node", poolVersion(p), "start-address")
-}
+func poolOf(network place, p mobility.Pool) place { return poolAt(network, p).child("start-address") }
 
-// poolVersion is the container that a pool is configured in.
-func poolVersion(p mobility.Pool) string {
-	if p.Unit == 32 {
-		return "ipv4"
+// poolAt is the container or list entry that a pool is configured in.
+func poolAt(network place, p mobility.Pool) place {
+	version := "ipv6"
+	if p.Start.Is4() || !p.Mobile && p.Unit == 32 { // the start of an invalid pool may be missing
+		version = "ipv4"
 	}
-	return "ipv6"
+	if p.Mobile {
+		return network.below("pool", "mobile-network", version).named(p.Start.String())
+	}
+	return network.below("pool", "mobile-node", version)
 }
 
 // checkPools refuses pools that overlap: all networks of all LMAs hand out addresses of the default VRF, those of customers of theirs.

@@ -70,6 +70,7 @@ type bindingNodes struct {
 	Profile           *schema.Node `yang:"profile,optional"`
 	ProfileSource     *schema.Node `yang:"profile-source,optional"`
 	tenantNodes
+	MobileNetwork *schema.Node `yang:"mobile-network,optional"`
 }
 
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
@@ -199,6 +200,9 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	s.Text(n.ProfileSource, profileSources[b.Source])
 	s.Text(n.Customer, tenant.Customer)
 	s.Text(n.VRF, tenant.VRF)
+	for _, p := range b.Networks {
+		s.Prefix(n.MobileNetwork, p)
+	}
 }
 
 // endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.

@@ -121,7 +121,7 @@ func TestOPS12_CustomersAreCleared(t *testing.T) {
 	for path, anchors := range map[string]bool{customer: false, clearedLMA: true} {
 		d := populated(t)
 		at, before := d.now.Add(time.Hour), d.value(t, clearedLMA+"/statistics"+leaf)
-		if had := d.value(t, customer+leaf); had != "3" || before == "0" {
+		if had := d.value(t, customer+leaf); had != "5" || before == "0" {
 			t.Fatalf("the customer sent %s, all %s", had, before)
 		}
 		d.clear(path, at)

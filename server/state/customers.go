@@ -54,6 +54,43 @@ func customerStatistics(r *resolver, def *schema.Node, src *Sources) Table {
 	}}
 }
 
+// customerNetworks is how many mobile networks the customers have. The numbers stand beside the limits of the configuration.
+func customerNetworks(r *resolver, def *schema.Node, src *Sources) Table {
+	type limitNodes struct {
+		Self  *schema.Node `yang:"."`
+		InUse *schema.Node `yang:"in-use"`
+	}
+	var n struct {
+		IPv4 limitNodes `yang:"ipv4"`
+		IPv6 limitNodes `yang:"ipv6"`
+		All  limitNodes `yang:"all"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
+		for l := range src.runningLMAs(want) {
+			list, err := l.customers(ctx)
+			if err != nil {
+				return err
+			}
+			for _, c := range list {
+				if !want.Wants(1, c.Name) {
+					continue
+				}
+				s := out.Row(l.Name, c.Name)
+				for _, of := range []struct {
+					limitNodes
+					used int
+				}{{n.IPv4, c.IPv4}, {n.IPv6, c.IPv6}, {n.All, c.IPv4 + c.IPv6}} {
+					s.Open(of.Self)
+					s.Uint(of.InUse, uint64(of.used))
+					s.Close()
+				}
+			}
+		}
+		return nil
+	}}
+}
+
 // customerPools is the usage of the pools of the networks of all customers.
 func customerPools(r *resolver, def *schema.Node, src *Sources) Table {
 	var n poolNodes

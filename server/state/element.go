@@ -18,6 +18,7 @@ func (s *State) MountElement(src Sources) error {
 		{lma + "/peers/peer", peers},
 		{lma + "/mobile-local-loop/customer/transport", customerTransports},
 		{lma + "/mobile-local-loop/customer/network/authorized", customerPools},
+		{lma + "/mobile-local-loop/customer/mnp", customerNetworks},
 		{lma + "/mobile-local-loop/customer/statistics", customerStatistics},
 		{lma + "/tunnels/tunnel", func(r *resolver, def *schema.Node, src *Sources) Table {
 			return tunnels(r, def, src.lmaOwners, src.Dataplane)

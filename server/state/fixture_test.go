@@ -81,10 +81,12 @@ func newDomain(t testing.TB) *domain {
 			"home": {Name: "home", Pools: []mobility.Pool{
 				{Start: addr("10.0.0.2"), Bits: 8, Unit: 32, Router: addr("10.0.0.1")}, {Start: addr("2001:db8:8000::"), Bits: 33, Unit: 64}}},
 			"tiny": {Name: "tiny", Pools: []mobility.Pool{ // no home address and one prefix
-				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64}}},
+				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64},
+				{Start: addr("20.20.20.1"), Bits: 28, Unit: 28, Mobile: true}, {Start: addr("2002:20:0:1::1"), Bits: 64, Unit: 64, Mobile: true}}},
 		}, Customers: map[string]*mobility.Customer{"CUST1": {Name: "CUST1", VRF: "VRF1", Transports: []mobility.VRFAddr{{VRF: "CUSTSP", Addr: addr("15.15.15.2")}},
 			Networks: map[string]*mobility.Network{"cust": {Name: "cust", Pools: []mobility.Pool{
-				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64}}}}}},
+				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64},
+				{Start: addr("20.20.20.1"), Bits: 24, Unit: 25, Mobile: true}, {Start: addr("2002:20:0:1::1"), Bits: 64, Unit: 64, Mobile: true}}}}}},
 	}
 	d.config = &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": anchor}, MAGs: map[string]*mobility.MAG{"mag1": gateway(common, "mag1", "2001:db8::11")}}
 	d.tables.lma, d.tables.mag = binding.New(), binding.New()
@@ -328,12 +330,20 @@ func (d *domain) revoke() {
 	}
 }
 
+// twice asks for two mobile networks of one IP version.
+var twice = [][]wire.DMNP{
+	slices.Repeat([]wire.DMNP{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}, 2), slices.Repeat([]wire.DMNP{{Prefix: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}}, 2),
+}
+
 // exhaust asks for more than the tiny network has.
 func (d *domain) exhaust() {
 	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })
 	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) {
 		u.HNPs, u.IPv4HoARequests = nil, []wire.IPv4HoARequest{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
 	})
+	for _, any := range twice {
+		d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) { u.DMNPs = any })
+	}
 }
 
 // garble lets a message with a wrong checksum arrive, at the LMA from the MAG and the other way round.

@@ -82,6 +82,7 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 		differ(a.Home == b.Home, n.HoA, n.HoAPrefixLength)
 		differ(a.Router == b.Router, n.DefaultRouter)
 		differ(slices.Equal(a.Prefixes, b.Prefixes), n.HNP)
+		differ(slices.Equal(a.Networks, b.Networks), n.MobileNetwork)
 		differ(a.LinkLocal == b.LinkLocal, n.MAGLinkLocal)
 		differ(a.Created == b.Created, n.Created)
 		differ(a.Link == b.Link, n.Interface)

@@ -18,11 +18,23 @@ type poolNodes struct {
 			IPv4 poolContainer `yang:"ipv4"`
 			IPv6 poolContainer `yang:"ipv6"`
 		} `yang:"mobile-node"`
+		MobileNetwork struct {
+			Self *schema.Node `yang:"."`
+			IPv4 poolList     `yang:"ipv4"`
+			IPv6 poolList     `yang:"ipv6"`
+		} `yang:"mobile-network,optional"`
 	} `yang:"pool"`
 }
 
 type poolContainer struct {
 	Self  *schema.Node `yang:"."`
+	Usage usageNodes   `yang:"usage"`
+}
+
+// poolList is that of mobile networks, of which a network may have several pools.
+type poolList struct {
+	Self  *schema.Node `yang:"."`
+	Start *schema.Node `yang:"start-address"`
 	Usage usageNodes   `yang:"usage"`
 }
 
@@ -75,10 +87,22 @@ func (src *Sources) withoutCustomers(lma string, networks map[string][]pool.Usag
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (n *poolNodes) render(s *Sink, pools []pool.Usage) {
-	nodes := &n.Pool.MobileNode
 	s.Open(n.Pool.Self)
+	n.renderNodes(s, pools)
+	if n.Pool.MobileNetwork.Self != nil {
+		n.renderNetworks(s, pools)
+	}
+	s.Close()
+}
+
+// renderNodes writes the pools for nodes, of which there is one of an IP version.
+func (n *poolNodes) renderNodes(s *Sink, pools []pool.Usage) {
+	nodes := &n.Pool.MobileNode
 	s.Open(nodes.Self)
 	for _, u := range pools {
+		if u.Pool.Mobile {
+			continue
+		}
 		version := &nodes.IPv6
 		if u.Pool.Start.Is4() {
 			version = &nodes.IPv4
@@ -88,6 +112,25 @@ func (n *poolNodes) render(s *Sink, pools []pool.Usage) {
 		s.Close()
 	}
 	s.Close()
+}
+
+// renderNetworks writes the pools for mobile networks.
+func (n *poolNodes) renderNetworks(s *Sink, pools []pool.Usage) {
+	nodes := &n.Pool.MobileNetwork
+	s.Open(nodes.Self)
+	for _, u := range pools {
+		if !u.Pool.Mobile {
+			continue
+		}
+		version := &nodes.IPv6
+		if u.Pool.Start.Is4() {
+			version = &nodes.IPv4
+		}
+		s.Open(version.Self)
+		s.Addr(version.Start, u.Pool.Start)
+		version.Usage.render(s, u)
+		s.Close()
+	}
 	s.Close()
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,10 +67,15 @@ func populated(t testing.TB) *domain {
 	return d
 }
 
-// serveCustomer lets a MAG of a customer register a node, which takes the last prefix, and then two others in vain.
+// serveCustomer lets a MAG of a customer register two nodes in vain, for there are not as many mobile networks as they want, one that takes the last
+// prefixes, and then two others in vain.
 func (d *domain) serveCustomer() {
+	any := []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}
 	for i, asks := range []wire.Options{
-		{HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}}, {HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}},
+		{HNPs: any, DMNPs: slices.Concat(twice...)}, {HNPs: any, DMNPs: slices.Concat(twice[0], twice[0])},
+		{HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}, DMNPs: []wire.DMNP{
+			{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, {Prefix: netip.MustParsePrefix("20.20.20.128/25")}, {Prefix: netip.MustParsePrefix("::/0")}}},
+		{HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("::/0")}}},
 		{IPv4HoARequests: []wire.IPv4HoARequest{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}},
 	} {
 		u := &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP, Seq: uint16(i), Lifetime: 100, Options: asks}
