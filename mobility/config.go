@@ -184,6 +184,7 @@ type LMA struct {
 
 	MaxPrefixes int           // home network prefixes per node interface
 	MaxBindings uint32        // bindings of the whole anchor
+	Entitlement Entitlement   // that is reported on and not enforced
 	Lifetime    time.Duration // granted at most
 	Refresh     time.Duration // advised in option 2; 0: no advice
 	DeleteWait  time.Duration // MinDelayBeforeBCEDelete (RFC 5213 section 9.1)
@@ -208,6 +209,12 @@ type LMA struct {
 	Limits NetworkLimits // of mobile networks, where a customer has none of its own
 
 	Customers map[string]*Customer // by name; neither VRFs nor names of networks occur twice, nor do transport addresses
+}
+
+// Entitlement is a number of bindings that an operator may have. Going beyond it is told, and refused nobody (features LIC-01 to LIC-03).
+type Entitlement struct {
+	Name  string
+	Limit uint32 // bindings that it covers; 0: any number
 }
 
 // Listens yields every address that the anchor is spoken to at, with the customer whose transport it belongs to; nil: none.

@@ -123,6 +123,8 @@ const (
 	PathDown             // heartbeats are not answered any more
 	PeerRestarted        // the peer has lost its bindings
 	RevocationTimedOut   // a revocation was not acknowledged; the binding ends all the same
+	EntitlementExceeded  // LMA: there are more bindings than the operator is entitled to
+	EntitlementCleared   // LMA: there are no more than that again
 )
 
 func (k EventKind) String() string {
@@ -151,6 +153,10 @@ func (k EventKind) String() string {
 		return "peer-restart"
 	case RevocationTimedOut:
 		return "revocation-timed-out"
+	case EntitlementExceeded:
+		return "entitlement-exceeded"
+	case EntitlementCleared:
+		return "entitlement-cleared"
 	}
 	return "unknown"
 }
@@ -201,6 +207,7 @@ type Event struct {
 	Reason  DeleteReason // of BindingDeleted
 	Binding *Binding     // may be nil
 	Path    *PathEvent   // of PathUp, PathDown and PeerRestarted
+	Usage   *UsageEvent  // of EntitlementExceeded and EntitlementCleared
 }
 
 // PathEvent is what an event of a path tells beside the address of the peer.
@@ -209,6 +216,9 @@ type PathEvent struct {
 	Local    netip.Addr
 	Bindings int // that use it, or that the peer lost
 }
+
+// UsageEvent is what an event of the entitlement tells.
+type UsageEvent struct{ Bindings, Limit uint32 }
 
 // Signature is how a message is authenticated: by whom, and over which addresses (RFC 4285). The zero value does not sign.
 type Signature struct {

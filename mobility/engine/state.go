@@ -42,8 +42,16 @@ func (l *LMA) Networks(ctx context.Context) (networks map[string][]pool.Usage, e
 	return networks, err
 }
 
-// LowerMarks makes the high-water marks of all pools begin anew with what is used now.
-func (l *LMA) LowerMarks(ctx context.Context) error { return l.engine.Do(ctx, l.anchor.lma.LowerMarks) }
+// Entitlement returns how the anchor uses what its operator is entitled to.
+func (l *LMA) Entitlement(ctx context.Context) (use lma.EntitlementState, err error) {
+	err = l.engine.Do(ctx, func() { use = l.anchor.lma.Entitlement() })
+	return use, err
+}
+
+// LowerMarks makes the high-water marks of all pools, and of the entitlement, begin anew with what is used now.
+func (l *LMA) LowerMarks(ctx context.Context) error {
+	return l.engine.Do(ctx, func() { l.anchor.lma.LowerMarks(time.Now()) })
+}
 
 // Customers returns the customers of the anchor.
 func (l *LMA) Customers(ctx context.Context) (customers []lma.CustomerState, err error) {

@@ -127,13 +127,6 @@ func (m *Machine) Networks(yield func(network string, pools []pool.Usage) bool) 
 	}
 }
 
-// LowerMarks makes the high-water marks of all pools begin anew with what is used now.
-func (m *Machine) LowerMarks() {
-	for _, n := range m.networks {
-		n.pools.LowerMarks()
-	}
-}
-
 // configureNetworks makes pools for the networks of the configuration and keeps those of which nothing changed. It returns
 // the networks whose pools know of no binding: the new ones and those that are gone.
 func (m *Machine) configureNetworks() (rebuilt tenancies) {

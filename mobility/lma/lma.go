@@ -26,6 +26,7 @@ type Machine struct {
 	beats      heartbeat.Monitor[*peer]
 	// revocations are the indications that MAGs have not acknowledged.
 	revocations revocation.Queue
+	entitlement entitlement
 	restarts    uint32 // our restart counter (RFC 5847 section 3.2)
 	keys        map[*mobility.Key]*wire.Authenticator
 	waiting     waiting
@@ -51,6 +52,8 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32
 		stats:    mobility.Statistics{Began: now},
 		restarts: restarts,
 		unsent:   map[dataplane.SessionID]withheld{},
+
+		entitlement: entitlement{since: now},
 	}
 	m.own = newTransport("", nil, &m.stats)
 	m.configureNetworks()
@@ -190,6 +193,7 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	}
 	m.configureCustomers(now)
 	m.configurePeers(now, was)
+	m.reportUse(out)
 }
 
 // disturbs says whether what differs from was may concern bindings that exist. What a customer has beside networks and addresses does not, nor

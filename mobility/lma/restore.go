@@ -1,6 +1,7 @@
 package lma
 
 import (
+	"slices"
 	"time"
 
 	"mooring/dataplane"
@@ -31,6 +32,7 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 		m.countTenant(b, +1)
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
+	m.measure() // whoever was beyond the entitlement before is beyond it still, and has been told
 }
 
 // unfit says why a restored binding ends; 0: it does not, and has its addresses from the pools.
@@ -126,9 +128,8 @@ func (m *Machine) Unstored(now time.Time, id dataplane.SessionID, out *mobility.
 	if b == nil {
 		return
 	}
-	before := len(out.Events)
 	m.end(now, b, mobility.Replaced, out)
-	out.Events = out.Events[:before] // nobody was told of its beginning
+	out.Events = slices.DeleteFunc(out.Events, func(ev mobility.Event) bool { return ev.Binding == b }) // nobody was told of its beginning
 }
 
 // LastID returns the highest identifier that any binding ever had.

@@ -14,7 +14,8 @@ import (
 	"mooring/mobility/wire"
 )
 
-// However odd the history, an anchor that ends and begins again has what it had: rows, pools, peers, and what the dataplane is told.
+// However odd the history, an anchor that ends and begins again has what it had: rows, pools, peers, and what the dataplane is told. Nobody is told of an
+// event: nothing has happened to the bindings.
 func TestRestoreAfterAnyHistory(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -58,6 +59,9 @@ func (w *world) restart() (restored int) {
 	var out mobility.Effects
 	w.Restore(w.now, rows, last, &out)
 	w.install(&out)
+	if len(out.Events) > 0 {
+		w.t.Fatalf("restored bindings are reported, as if something had happened to them: %v", out.Events)
+	}
 	for id, was := range before {
 		is := w.table.Get(id)
 		if is == nil {

@@ -68,6 +68,8 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		return "", err
 	case "close":
 		p.Close(step.Now, out)
+	case "lower-marks":
+		p.LowerMarks(step.Now)
 	case "restarted":
 		p.AnnounceRestart(out)
 	case "show":
@@ -122,6 +124,9 @@ func (p *player) show(what string) (string, error) {
 		for c := range p.Customers {
 			lines = append(lines, fmt.Sprintf("customer %s bindings %d %s", c.Name, c.Bindings, scenario.Figures(c.Statistics)))
 		}
+	case "entitlement":
+		use := p.Entitlement()
+		lines = append(lines, fmt.Sprintf("bindings %d exceeded %t peak %d since +%s", use.Bindings, use.Exceeded, use.Peak, use.Since.Sub(scenario.Start)))
 	case "pools":
 		for name, pools := range p.Networks {
 			for _, u := range pools {
@@ -220,6 +225,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		return addPool(cfg.Customers[value].Networks, words[2:])
 	case "hnp-maximum":
 		cfg.MaxPrefixes, err = strconv.Atoi(value)
+	case "entitlement":
+		_, err = fmt.Sscan(value, &cfg.Entitlement.Limit)
 	case "bce-maximum":
 		_, err = fmt.Sscan(value, &cfg.MaxBindings)
 	case "lifetime":

@@ -43,6 +43,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.countTenant(b, +1)
 	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
+	m.reportUse(out)
 	m.overrule(b)
 }
 
@@ -284,6 +285,7 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	out.Store = append(out.Store, mobility.Change{Old: b})
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
 	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
+	m.reportUse(out)
 }
 
 // session is what the binding wants of the dataplane.

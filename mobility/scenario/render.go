@@ -125,6 +125,9 @@ func eventText(e mobility.Event) string {
 	if e.Path != nil {
 		fmt.Fprintf(&b, " %q from %s bindings %d", e.Path.Peer, e.Path.Local, e.Path.Bindings)
 	}
+	if e.Usage != nil {
+		fmt.Fprintf(&b, " bindings %d limit %d", e.Usage.Bindings, e.Usage.Limit)
+	}
 	if e.Reason != 0 {
 		fmt.Fprintf(&b, " because %s", e.Reason)
 	}

@@ -87,6 +87,7 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 		Addresses:   append(j.addrs(addresses, x.Address.Ipv6...), j.addrs(addresses, x.Address.Ipv4...)...),
 		MaxPrefixes: int(x.Hnp.GetMaximum()),
 		MaxBindings: x.Bce.GetMaximum(),
+		Entitlement: mobility.Entitlement{Name: x.Entitlement.GetName(), Limit: x.Entitlement.GetLimit()},
 		Lifetime:    seconds(x.Bce.GetLifetime()),
 		Refresh:     seconds(x.Bce.GetRefreshTime()),
 		DeleteWait:  milliseconds(x.Bce.GetDeleteWaitTime()),

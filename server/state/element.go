@@ -14,6 +14,7 @@ func (s *State) MountElement(src Sources) error {
 	}{
 		{"/mooring-pmipv6:pmipv6/capabilities", capabilities},
 		{lma, anchors},
+		{lma + "/entitlement", entitlement},
 		{lma + "/network", pools},
 		{lma + "/peers/peer", peers},
 		{lma + "/mobile-local-loop/customer/transport", customerTransports},

@@ -129,7 +129,9 @@ func (d *domain) sources() Sources {
 			return usage, nil
 		},
 		Customers: func(context.Context) ([]lma.CustomerState, error) { return slices.Collect(d.lma.Customers), nil },
-		Session:   func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 }}
+		Session:   func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 },
+
+		Entitlement: func(context.Context) (lma.EntitlementState, error) { return d.lma.Entitlement(), nil }}
 	gateway := MAG{Name: "mag1", Table: d.tables.mag, Statistics: d.mag.Statistics(),
 		Anchors: func(context.Context) ([]mag.AnchorState, error) { return slices.Collect(d.mag.Anchors), nil },
 		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}

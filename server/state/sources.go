@@ -66,6 +66,8 @@ type LMA struct {
 	Networks   func(context.Context) (map[string][]pool.Usage, error)
 	Session    func(dataplane.SessionID) dataplane.SessionID      // of a binding, in the dataplane
 	Customers  func(context.Context) ([]lma.CustomerState, error) // nil: there are none
+	// Entitlement is nil where nobody knows.
+	Entitlement func(context.Context) (lma.EntitlementState, error)
 }
 
 // MAG is a running gateway.
@@ -82,7 +84,7 @@ func (s *Sources) FromEngine(e *engine.Engine) {
 	s.RestartCounter = e.RestartCounter
 	s.LMAs = func() (list []LMA) {
 		for _, l := range e.LMAs() {
-			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session, l.Customers})
+			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session, l.Customers, l.Entitlement})
 		}
 		return list
 	}

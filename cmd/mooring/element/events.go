@@ -24,7 +24,7 @@ func (e *Element) logEvents(events []engine.Event) {
 		switch ev.Kind {
 		case mobility.BindingRefreshed:
 			level = slog.LevelDebug
-		case mobility.RegistrationRefused, mobility.RegistrationTimedOut:
+		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.EntitlementExceeded:
 			level = slog.LevelWarn
 		}
 		e.Log.Log(context.Background(), level, ev.Kind.String(), eventAttributes(ev)...)
@@ -44,6 +44,8 @@ func eventAttributes(ev engine.Event) []any {
 		list = append(list, "status", ev.Status)
 	case mobility.BindingDeleted:
 		list = append(list, "reason", ev.Reason)
+	case mobility.EntitlementExceeded, mobility.EntitlementCleared:
+		list = append(list, "bindings", ev.Usage.Bindings, "limit", ev.Usage.Limit)
 	}
 	return list
 }

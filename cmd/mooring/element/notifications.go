@@ -65,6 +65,13 @@ func (n *notifications) add(ev engine.Event) {
 		if def := defs[ev.Kind.String()]; def != nil {
 			n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) { pathEvent(b, def, ev.Event) })
 		}
+	case mobility.EntitlementExceeded, mobility.EntitlementCleared:
+		if def := defs[ev.Kind.String()]; def != nil {
+			n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) {
+				b.Uint(def.ChildNamed("bce-count"), uint64(ev.Usage.Bindings))
+				b.Uint(def.ChildNamed("limit"), uint64(ev.Usage.Limit))
+			})
+		}
 	case mobility.RegistrationRefused:
 		switch {
 		case ev.Machine.Role == engine.RoleLMA && (ev.Status == wire.StatusTimestampMismatch || ev.Status == wire.StatusTimestampLowerThanPrev):

@@ -17,6 +17,7 @@ import (
 	"mooring/server/tree"
 )
 
+// Events, those of LIC-02 among them, as subscribers see them.
 func TestNotificationsOfTheModel(t *testing.T) {
 	s, err := model.Schema()
 	if err != nil {
@@ -52,6 +53,8 @@ func TestNotificationsOfTheModel(t *testing.T) {
 	for range 2 {
 		add(gateway, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Status: wire.StatusInsufficientResources})
 	}
+	add(anchor, mobility.Event{Kind: mobility.EntitlementExceeded, Usage: &mobility.UsageEvent{Bindings: 3, Limit: 2}})
+	add(anchor, mobility.Event{Kind: mobility.EntitlementCleared, Usage: &mobility.UsageEvent{Bindings: 2, Limit: 2}})
 	lma := func(content string) string {
 		return `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l</name>` + content + `</lma></pmipv6>`
 	}
@@ -66,6 +69,8 @@ func TestNotificationsOfTheModel(t *testing.T) {
 		lma(`<timestamp-rejected><source>192.0.2.1</source><count>1</count></timestamp-rejected>`),
 		lma(`<timestamp-rejected><source>192.0.2.1</source><count>5</count></timestamp-rejected>`),
 		mag(`<binding-limit-reached><mn-id>n@example.net</mn-id></binding-limit-reached>`),
+		lma(`<entitlement-exceeded><bce-count>3</bce-count><limit>2</limit></entitlement-exceeded>`),
+		lma(`<entitlement-cleared><bce-count>2</bce-count><limit>2</limit></entitlement-cleared>`),
 	}
 	var got []string
 	for e, _, _ := r.Next(); e != nil; e, _, _ = r.Next() {
@@ -74,7 +79,7 @@ func TestNotificationsOfTheModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		got = append(got, text.String())
-		for _, leaf := range []string{"id", "mn-id", "peer", "hoa", "reason", "source", "count"} {
+		for _, leaf := range []string{"id", "mn-id", "peer", "hoa", "reason", "source", "count", "bce-count", "limit"} {
 			if n := e.Root.Get(e.Path()); n == nil {
 				t.Fatalf("%s leads nowhere", e.Path())
 			} else if value, ok := n.Leaf(leaf); ok {
