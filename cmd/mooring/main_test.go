@@ -112,6 +112,8 @@ func TestUsage(t *testing.T) {
 		{"run --log-format xml", []string{"--log-format xml", "text or json"}},
 		{"run --gnmi localhost", []string{"--gnmi localhost", "ADDRESS:PORT"}},
 		{"run --startup-replace", []string{"--startup-replace needs --startup"}},
+		{"run --startup-from ios", []string{"--startup-from needs --startup"}},
+		{"run --startup x --startup-from junos", []string{"--startup-from junos: it is ios-xr or ios"}},
 		{"run --state-dir=", []string{"--state-dir is needed"}}, // as where there is no HOME
 		{"show pools --state-dir=", []string{"--state-dir is needed"}},
 		{"watch --state-dir=", []string{"--state-dir is needed"}},

@@ -85,6 +85,11 @@ func (r *Report) Write(w io.Writer) error {
 		}
 	}
 	t.Flush()
+	return r.WriteRemarks(w)
+}
+
+// WriteRemarks prints what Write does below its table.
+func (r *Report) WriteRemarks(w io.Writer) error {
 	for _, i := range r.Items {
 		if i.Message != "" {
 			fmt.Fprintln(w)

@@ -30,6 +30,7 @@ import (
 	"mooring/server/apply"
 	"mooring/server/datastore"
 	"mooring/server/gnmi"
+	"mooring/server/ios"
 	"mooring/server/metrics"
 	"mooring/server/model"
 	"mooring/server/netconf"
@@ -45,6 +46,7 @@ type Options struct {
 	// JSON, or XML. Empty: none.
 	Startup        string
 	StartupReplace bool
+	StartupFrom    ios.Dialect // 0: Startup is JSON or XML; else it is a text of that dialect
 	// NETCONF, GNMI and Metrics are where the servers listen, whatever the configuration says; nil leaves it to the configuration.
 	NETCONF, GNMI, Metrics []netip.AddrPort
 	Version                string

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mooring/cmd/mooring/importer"
 	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -21,6 +22,7 @@ import (
 type ConfigError struct {
 	Source   string // a file, or the folder that commits are kept in
 	Problems []*tree.Error
+	Remarks  string // on a router's text, line by line; empty where the configuration is none
 	Remedy   string // besides correcting it; may be empty
 	cause    error
 }
@@ -33,7 +35,7 @@ func (e *ConfigError) Error() string {
 		return "cannot read the configuration: " + unread.Error()
 	}
 	text := strings.Builder{}
-	fmt.Fprintf(&text, "the configuration in %s is not valid", e.Source)
+	fmt.Fprintf(&text, "the configuration in %s is not valid%s", e.Source, strings.TrimRight("\n"+e.Remarks, "\n"))
 	for _, p := range e.Problems {
 		text.WriteString("\n" + wording.Of(p))
 	}
@@ -50,8 +52,32 @@ func (e *Element) startup() func() (*tree.Node, error) {
 	}
 	return func() (*tree.Node, error) {
 		e.startupUsed = true
-		return ReadConfiguration(e.Startup)
+		if e.StartupFrom == 0 {
+			return readConfiguration(e.Startup)
+		}
+		return e.readText()
 	}
+}
+
+// readText reads the startup file as the text of a router.
+func (e *Element) readText() (*tree.Node, error) {
+	text, err := os.ReadFile(e.Startup)
+	if err != nil {
+		return nil, &ConfigError{Source: e.Startup, Problems: tree.Errors(err), cause: err}
+	}
+	root, report, err := importer.Startup(text, e.StartupFrom)
+	switch {
+	case err != nil:
+		return nil, err
+	case root == nil:
+		return nil, &ConfigError{Source: e.Startup, Remarks: importer.Remarks(report)}
+	}
+	for _, i := range report.Items {
+		if i.Message != "" {
+			e.Log.Warn("startup file", "line", i.Line, "code", i.Code, "warning", i.Message)
+		}
+	}
+	return root, nil
 }
 
 // asConfigError tells a configuration that makes no sense from other reasons why the datastore does not open.
@@ -74,9 +100,9 @@ func (e *Element) asConfigError(err error) error {
 	}
 }
 
-// ReadConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
+// readConfiguration reads a configuration from a file: RFC 7951 JSON or XML, whichever it begins like. The error of a file that
 // cannot be read is a *ConfigError, too.
-func ReadConfiguration(name string) (*tree.Node, error) {
+func readConfiguration(name string) (*tree.Node, error) {
 	s, err := model.Schema()
 	if err != nil {
 		return nil, err
@@ -107,10 +133,13 @@ func decode(r *bufio.Reader, s *schema.Schema) (*tree.Node, error) {
 		if err := r.UnreadByte(); err != nil {
 			return nil, err
 		}
-		if c == '<' {
+		switch c {
+		case '<':
 			return decodeXML(r, s)
+		case '{':
+			return tree.DecodeJSON(r, s.Root, tree.DecodeOptions{})
 		}
-		return tree.DecodeJSON(r, s.Root, tree.DecodeOptions{})
+		return nil, errors.New("the file is neither JSON nor XML; if it is the text of a router, say which one's: --startup-from")
 	}
 }
 
