@@ -74,6 +74,27 @@ const (
 	ciscoAVPair = 1
 )
 
+// AVPair reads a text "name=value" of the vendor; what is none has no name.
+func AVPair(b radius.Attribute) (name, value string) {
+	vendor, text, err := radius.VendorSpecific(b)
+	if err != nil || vendor != ciscoVendor || len(text) < 2 || text[0] != ciscoAVPair || int(text[1]) != len(text) {
+		return "", ""
+	}
+	name, value, _ = strings.Cut(string(text[2:]), "=")
+	return name, value
+}
+
+// The names of a customer and of the VRF that the addresses of its nodes live in (feature RAD-07).
+const (
+	CustomerPair = "customer"
+	VRFPair      = "vrf-id"
+)
+
+func (a *attributes) customer(t mobility.Tenancy) {
+	a.avPair(CustomerPair, t.Customer)
+	a.avPair(VRFPair, t.VRF)
+}
+
 func (a *attributes) avPair(name, value string) {
 	if value == "" {
 		return
@@ -108,18 +129,37 @@ func (n *NodeIdentity) Attributes() radius.Attributes {
 		a.prefix(rfc6572.PMIP6HomeHNPrefix_Type, p)
 		a.prefix(rfc3162.FramedIPv6Prefix_Type, p)
 	}
-	for _, p := range n.MobileNetworks {
-		a.network(p)
-	}
 	a.octets(rfc5447.MIP6FeatureVector_Type, radius.NewInteger64(features(n)))
 	a.text(rfc6572.ServiceSelection_Type, n.APN)
-	a.avPair("customer", n.Customer)
-	a.avPair("vrf-id", n.VRF)
+	a.customer(mobility.Tenancy{Customer: n.Customer, VRF: n.VRF})
+	a.networks(n.MobileNetworks)
 	return a.list
 }
 
 // homeIPv4HoA is PMIP6-Home-IPv4-HoA (RFC 6572 section 4.12).
 const homeIPv4HoA = 155
+
+// roomForNetworks is how many octets of attributes there may be before one more mobile network: a packet has at most 4096 (RFC 2865 section 3),
+// a network takes less than 100, and what happened to the session less than 200.
+const roomForNetworks = 3700
+
+// networks adds mobile networks, as many as a packet has room for.
+func (a *attributes) networks(list []netip.Prefix) {
+	for _, p := range list {
+		if octets(a.list) > roomForNetworks {
+			return
+		}
+		a.network(p)
+	}
+}
+
+// octets is how long attributes are in a packet.
+func octets(list radius.Attributes) (n int) {
+	for _, each := range list {
+		n += 2 + len(each.Attribute)
+	}
+	return n
+}
 
 // network adds a mobile network. The gateway 0.0.0.0 or :: stands for the node itself (RFC 2865 section 5.22).
 func (a *attributes) network(p netip.Prefix) {
@@ -190,8 +230,9 @@ func portType(a wire.AccessType) uint32 {
 	return wirelessOther
 }
 
-// tunnelAttributes is what every record of a tunnel's session has (RFC 2867, RFC 2868).
-func tunnelAttributes(anchor string, id dataplane.TunnelID) radius.Attributes {
+// tunnelAttributes is what every record of a tunnel's session has (RFC 2867, RFC 2868). A tunnel has one customer, because its end at the anchor
+// has (feature MLL-16).
+func tunnelAttributes(anchor string, id dataplane.TunnelID, tenant mobility.Tenancy) radius.Attributes {
 	var a attributes
 	a.nas(anchor, id.Local)
 	a.integer(rfc2868.TunnelType_Type, tunnelType(id.Encap))
@@ -203,7 +244,7 @@ func tunnelAttributes(anchor string, id dataplane.TunnelID) radius.Attributes {
 	a.text(rfc2868.TunnelClientEndpoint_Type, id.Peer.String())
 	a.text(rfc2868.TunnelServerEndpoint_Type, id.Local.String())
 	a.text(rfc2867.AcctTunnelConnection_Type, tunnelName(id))
-	a.avPair("vrf-id", id.VRF)
+	a.customer(tenant)
 	return a.list
 }
 
@@ -212,6 +253,9 @@ func tunnelName(id dataplane.TunnelID) string {
 	name := fmt.Sprintf("%s-%s-%s", id.Encap, id.Local, id.Peer)
 	if id.Port != 0 {
 		name += fmt.Sprintf("-%d", id.Port)
+	}
+	if id.VRF != "" {
+		name += "%" + id.VRF // the same addresses may exist in another
 	}
 	return name
 }

@@ -59,13 +59,13 @@ func TestRAD04NodeAttributes(t *testing.T) {
 		9b 00180a000005                         # PMIP6-Home-IPv4-HoA, 155
 		97 004020010db8000100000000000000000000 # PMIP6-Home-HN-Prefix, 151
 		61 004020010db8000100000000000000000000 # Framed-IPv6-Prefix, 97
-		16 31302e392e302e302f313620302e302e302e302031 # Framed-Route, 10.9.0.0/16 0.0.0.0 1
-		7b 003020010db8000900000000000000000000 # Delegated-IPv6-Prefix, 123
-		63 323030313a6462383a393a3a2f3438203a3a2031 # Framed-IPv6-Route, 99
 		7c 0000830000000000                     # MIP6-Feature-Vector: PMIP6, IPv4 home address, IPv4 transport
 		92 696e7465726e6574                     # Service-Selection, 146
 		1a 000000090110637573746f6d65723d4355535431 # customer=CUST1 of vendor 9, type 1
-		1a 00000009010c7672662d69643d524544     # vrf-id=RED`)
+		1a 00000009010c7672662d69643d524544     # vrf-id=RED
+		16 31302e392e302e302f313620302e302e302e302031 # Framed-Route, 10.9.0.0/16 0.0.0.0 1
+		7b 003020010db8000900000000000000000000 # Delegated-IPv6-Prefix, 123
+		63 323030313a6462383a393a3a2f3438203a3a2031 # Framed-IPv6-Route, 99`)
 	plain := NodeIdentity{
 		Node: mobility.NodeID("\x01\x00\xff"), Link: "\x01\x02\x03", Prefixes: node.Prefixes, Access: wire.AccessEUTRAN,
 		Service: mobility.ServiceIPv6, Anchor: "lma", Address: netip.MustParseAddr("2001:db8::1"),
@@ -101,10 +101,31 @@ func TestLongValues(t *testing.T) {
 	}
 }
 
+// A record of a node with more mobile networks than a packet has room for can be sent, and still says whose it is.
+func TestManyMobileNetworks(t *testing.T) {
+	long := strings.Repeat("x", 253)
+	node := NodeIdentity{Node: mobility.NAI(long), Link: "\x02\x00\x5e\x10\xab\x01", Anchor: long, APN: long, Customer: long, VRF: long}
+	for i := range 200 {
+		node.MobileNetworks = append(node.MobileNetworks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 15: byte(i)}), 128))
+	}
+	list := node.Attributes()
+	r := Record{Attributes: list}
+	var event attributes
+	event.usage(Usage{})
+	event.event(rfc2866.AcctStatusType_Value_Stop, time.Unix(1_800_000_000, 0))
+	p := radius.Packet{Code: radius.CodeAccountingRequest, Secret: []byte("cisco"), Attributes: append(event.list, list...)}
+	if b, err := p.Encode(); err != nil || len(b) < 3700 {
+		t.Errorf("%d octets: %v", len(b), err)
+	}
+	if len(r.Customer()) != maxValue-6-2-len("customer=")+2 {
+		t.Errorf("the customer has %d octets", len(r.Customer()))
+	}
+}
+
 // RAD-05: what records say of a tunnel.
 func TestRAD05TunnelAttributes(t *testing.T) {
 	v4 := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("198.51.100.7"), Encap: dataplane.EncapGRE}
-	expect(t, "GRE over IPv4", tunnelAttributes("lma", v4), `
+	expect(t, "GRE over IPv4", tunnelAttributes("lma", v4, mobility.Tenancy{}), `
 		20 6c6d61
 		04 c0000201
 		40 0000000a                             # Tunnel-Type, 10
@@ -113,15 +134,16 @@ func TestRAD05TunnelAttributes(t *testing.T) {
 		43 3139322e302e322e31                   # Tunnel-Server-Endpoint, 192.0.2.1
 		44 6772652d3139322e302e322e312d3139382e35312e3130302e37 # Acct-Tunnel-Connection`)
 	v6 := dataplane.TunnelID{VRF: "T", Local: netip.MustParseAddr("2001:db8::1"), Peer: netip.MustParseAddr("2001:db8::2"), Encap: dataplane.EncapIP}
-	expect(t, "IP in IP over IPv6", tunnelAttributes("l", v6), `
+	expect(t, "IP in IP over IPv6", tunnelAttributes("l", v6, mobility.Tenancy{Customer: "C", VRF: "V"}), `
 		20 6c
 		5f 20010db8000000000000000000000001
 		40 00000007                             # Tunnel-Type, IP-IP
 		41 00000002                             # Tunnel-Medium-Type, IPv6
 		42 323030313a6462383a3a32
 		43 323030313a6462383a3a31
-		44 69702d323030313a6462383a3a312d323030313a6462383a3a32
-		1a 00000009010a7672662d69643d54`)
+		44 69702d323030313a6462383a3a312d323030313a6462383a3a322554 # with the VRF that its packets leave in
+		1a 00000009010c637573746f6d65723d43     # customer=C
+		1a 00000009010a7672662d69643d56         # vrf-id=V, where its nodes' addresses live`)
 }
 
 // RAD-03: counters of 64 bits are a number of 32 bits and its Gigawords.

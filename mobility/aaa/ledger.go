@@ -251,7 +251,7 @@ func sameIdentity(a, b *mobility.Binding) bool {
 func identity(anchor string, b *mobility.Binding) []byte {
 	node := NodeIdentity{
 		Node: b.Node, Link: b.LinkID, Home: b.Home, Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
-		Anchor: anchor, Address: b.Ends.Value().Local, VRF: b.Ends.Value().Tunnel.VRF,
+		Anchor: anchor, Address: b.Ends.Value().Local, MobileNetworks: b.Networks, Customer: b.Tenant().Customer, VRF: b.Tenant().VRF,
 	}
 	return encoded(node.Attributes())
 }
@@ -282,7 +282,7 @@ func (l *Ledger) start(now time.Time, a *anchor, s *Session, late bool, out *Cha
 func (l *Ledger) join(now time.Time, a *anchor, s *Session, late bool, out *Changes) {
 	t := a.tunnels[s.Tunnel]
 	if t == nil {
-		t = &Session{Kind: Tunnel, Tunnel: s.Tunnel, Identity: encoded(tunnelAttributes(a.Name, s.Tunnel))}
+		t = &Session{Kind: Tunnel, Tunnel: s.Tunnel, Identity: encoded(tunnelAttributes(a.Name, s.Tunnel, s.row.Tenant()))}
 		l.start(now, a, t, late, out)
 		l.record(now, a, t, rfc2866.AcctStatusType_Value_Start, nil, out)
 		a.appoint(t, now)

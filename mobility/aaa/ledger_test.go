@@ -19,8 +19,10 @@ import (
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
+	"layeh.com/radius/rfc2867"
 	"layeh.com/radius/rfc2868"
 	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc3162"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -34,7 +36,9 @@ var update = flag.Bool("update", false, "rewrite the expected effects of scenari
 //	at SECONDS                                   the time, since the beginning
 //	configure NAME [interim SECONDS] [...]       the anchors that are accounted
 //	compare NAME CAUSE                           with the bindings
-//	bind NAME ID NODE CAREOF [home A] [hnp P]    a binding is made, prolonged or moved; with "silently" at the end no event tells of it
+//	bind NAME ID NODE CAREOF [home A] [hnp P] [net P] [customer C VRF]
+//	                                             a binding is made, prolonged or moved; with "silently" at the end no event tells of it.
+//	                                             CAREOF may be CAREOF%VRF, in the VRF of a transport
 //	deregister NAME ID / delete NAME ID REASON [silently]
 //	count NAME ID RX TX / count CAREOF RX TX     what the counters of a node or tunnel show: octets, and a packet for each 100
 //	advance / checkpoint
@@ -195,11 +199,12 @@ func (w *world) rows(name string) iter.Seq[*mobility.Binding] { return maps.Valu
 
 func (w *world) bind(words []string, silently bool, c *Changes) {
 	name, id := words[1], dataplane.SessionID(w.number(words[2]))
-	local, peer := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr(words[4])
+	careOf, transport, _ := strings.Cut(words[4], "%")
+	local, peer := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr(careOf)
 	b := &mobility.Binding{
 		Holding: &mobility.Holding{Node: mobility.NAI(words[3]), LinkID: "\x02\x00\x5e\x10\x00\x01", Created: mobility.At(w.now)},
 		ID:      id, State: mobility.StateActive, Updated: mobility.At(w.now), Access: wire.Access80211,
-		Ends: unique.Make(mobility.Ends{Local: local, Tunnel: dataplane.TunnelID{Local: local, Peer: peer, Encap: dataplane.EncapGRE}}),
+		Ends: unique.Make(mobility.Ends{Local: local, Tunnel: dataplane.TunnelID{VRF: transport, Local: local, Peer: peer, Encap: dataplane.EncapGRE}}),
 	}
 	for i := 5; i+1 < len(words); i += 2 {
 		switch words[i] {
@@ -207,6 +212,11 @@ func (w *world) bind(words []string, silently bool, c *Changes) {
 			b.Home = netip.MustParsePrefix(words[i+1])
 		case "hnp":
 			b.Prefixes = append(b.Prefixes, netip.MustParsePrefix(words[i+1]))
+		case "net":
+			b.Networks = append(b.Networks, netip.MustParsePrefix(words[i+1]))
+		case "customer":
+			b.Tenancy = unique.Make(mobility.Tenancy{Customer: words[i+1], VRF: words[i+2]})
+			i++
 		}
 	}
 	kind := mobility.BindingCreated
@@ -238,6 +248,8 @@ func (w *world) count(words []string) {
 	table, key := w.tunnels, words[0]
 	if len(words) == 4 {
 		table, key = w.nodes, words[0]+words[1]
+	} else {
+		key, _, _ = strings.Cut(key, "%")
 	}
 	rx, tx := w.number(words[len(words)-2]), w.number(words[len(words)-1])
 	table[key] = Usage{rx / 100, rx, tx / 100, tx}
@@ -280,11 +292,22 @@ func (w *world) text(r *Record) string {
 		add("user", user)
 	} else {
 		_, peer := rfc2868.TunnelClientEndpoint_GetString(p)
+		if _, vrf, ok := strings.Cut(rfc2867.AcctTunnelConnection_GetString(p), "%"); ok {
+			peer += "%" + vrf
+		}
 		add("tunnel", peer)
 	}
 	add("joined", short(rfc2866.AcctMultiSessionID_GetString(p)))
 	if home := rfc2865.FramedIPAddress_Get(p); home != nil {
 		add("home", home)
+	}
+	for _, a := range r.Attributes {
+		if a.Type == rfc2865.FramedRoute_Type || a.Type == rfc3162.FramedIPv6Route_Type {
+			add("network", strings.Fields(string(a.Attribute))[0])
+		}
+		if name, value := AVPair(a.Attribute); a.Type == rfc2865.VendorSpecific_Type {
+			add(name, value)
+		}
 	}
 	if r.Status() != rfc2866.AcctStatusType_Value_Start {
 		add("seconds", uint32(rfc2866.AcctSessionTime_Get(p)))

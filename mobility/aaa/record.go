@@ -29,6 +29,33 @@ func (r *Record) Session() string { return string(r.Attributes.Get(rfc2866.AcctS
 // Anchor is the LMA whose record it is: its NAS-Identifier.
 func (r *Record) Anchor() string { return string(r.Attributes.Get(rfc2865.NASIdentifier_Type)) }
 
+// Customer is the customer of the anchor whose record it is; empty: nobody's.
+func (r *Record) Customer() string {
+	for _, a := range r.Attributes {
+		if a.Type != rfc2865.VendorSpecific_Type {
+			continue
+		}
+		if name, value := AVPair(a.Attribute); name == CustomerPair {
+			return value
+		}
+	}
+	return ""
+}
+
+// Owner is whose records are counted together: those of an anchor, or of one of its customers.
+type Owner struct{ Anchor, Customer string }
+
+// Owners yields whom a record counts for: its anchor, and the customer, if any.
+func (r *Record) Owners(yield func(Owner) bool) {
+	o := Owner{Anchor: r.Anchor()}
+	if !yield(o) {
+		return
+	}
+	if o.Customer = r.Customer(); o.Customer != "" {
+		yield(o)
+	}
+}
+
 // AppendBinary appends the record as it is kept on disk: the time in nanoseconds since 1970-01-01 UTC, and then the attributes as in a packet.
 func (r *Record) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixNano()))

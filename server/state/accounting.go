@@ -13,10 +13,10 @@ import (
 type Accounting interface {
 	Sessions(anchor string) []accountant.Session
 	Servers() []client.Status
-	Statistics(anchor string) (s client.Statistics, queued int)
+	Statistics(owner aaa.Owner) (s client.Statistics, queued int)
 }
 
-// accountingNodes are the counters of an anchor's records.
+// accountingNodes are the counters of the records of an anchor or a customer.
 type accountingNodes struct {
 	Self          *schema.Node `yang:"."`
 	StartSent     *schema.Node `yang:"start-sent"`
@@ -27,11 +27,11 @@ type accountingNodes struct {
 	Queued        *schema.Node `yang:"queued"`
 }
 
-func (n *accountingNodes) render(s *Sink, src *Sources, anchor string) {
+func (n *accountingNodes) render(s *Sink, src *Sources, owner aaa.Owner) {
 	if src.Accounting == nil || n.Self == nil {
 		return
 	}
-	c, queued := src.Accounting.Statistics(anchor)
+	c, queued := src.Accounting.Statistics(owner)
 	s.Open(n.Self)
 	s.Uint(n.StartSent, c.Start)
 	s.Uint(n.UpdateSent, c.Update)

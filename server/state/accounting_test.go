@@ -28,7 +28,10 @@ func (accounting) Servers() []client.Status {
 	}
 }
 
-func (accounting) Statistics(string) (client.Statistics, int) {
+func (accounting) Statistics(owner aaa.Owner) (client.Statistics, int) {
+	if owner.Customer != "" {
+		return client.Statistics{Start: 61, Update: 71, Stop: 81, Failed: 91, Retransmitted: 101}, 111
+	}
 	return client.Statistics{Start: 6, Update: 7, Stop: 8, Failed: 9, Retransmitted: 10}, 11
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mooring/mobility/aaa"
 	"mooring/mobility/lma"
 	"mooring/server/tree/schema"
 )
@@ -48,6 +49,7 @@ func customerStatistics(r *resolver, def *schema.Node, src *Sources) Table {
 				s.Uint(n.HandoffCount, c.Statistics.Handover.Load())
 				s.Since(n.DiscontinuityTime, c.Statistics.Began, c.Statistics.Began)
 				n.renderSignalling(s, c.Statistics)
+				n.Accounting.render(s, src, aaa.Owner{Anchor: l.Name, Customer: c.Name})
 			}
 		}
 		return nil

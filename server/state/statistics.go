@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/aaa"
 	"mooring/mobility/lma"
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
@@ -107,7 +108,7 @@ func lmaStatistics(r *resolver, def *schema.Node, src *Sources, since *beginning
 			s.Close()
 			n.renderPackets(s, src, addresses)
 			n.renderSignalling(s, l.Statistics)
-			n.Accounting.render(s, src, l.Name)
+			n.Accounting.render(s, src, aaa.Owner{Anchor: l.Name})
 		}
 		return nil
 	}}

@@ -2,6 +2,7 @@ package element
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -33,8 +34,18 @@ func (e *Element) anchorsOf(want *disconnect.Selection) []*engine.LMA {
 	config := e.running.Load().Mobility
 	return slices.DeleteFunc(slices.Clone(e.engine.LMAs()), func(l *engine.LMA) bool {
 		cfg := config.LMAs[l.Name]
-		return want.Anchor != "" && want.Anchor != l.Name || want.Address.IsValid() && (cfg == nil || !slices.Contains(cfg.Addresses, want.Address))
+		return want.Anchor != "" && want.Anchor != l.Name || want.Address.IsValid() && (cfg == nil || !hasAddress(cfg, want.Address))
 	})
+}
+
+// hasAddress says whether an LMA has an address, itself or for a customer: records name the one that the node's MAG speaks to.
+func hasAddress(cfg *mobility.LMA, addr netip.Addr) bool {
+	for at := range cfg.Listens() {
+		if at.Addr == addr {
+			return true
+		}
+	}
+	return false
 }
 
 // selects tells the bindings of an LMA that fit everything that is wanted.
@@ -44,7 +55,9 @@ func (e *Element) selects(l *engine.LMA, want *disconnect.Selection) func(*mobil
 		switch {
 		case want.User != "" && want.User != b.Node.String(),
 			want.Station != "" && !strings.EqualFold(want.Station, aaa.StationID(b.LinkID)),
-			want.Home.IsValid() && want.Home != b.Home.Addr():
+			want.Home.IsValid() && want.Home != b.Home.Addr(),
+			want.Customer != "" && want.Customer != b.Tenant().Customer,
+			want.VRF != "" && want.VRF != b.Tenant().VRF:
 			return false
 		}
 		for _, p := range want.Prefix {

@@ -122,10 +122,10 @@ func (a *Accountant) open() error {
 	a.ledger = aaa.NewLedger(a.Meter, s.Birth, s.Last, s.Open)
 	a.client = client.New(client.Options{
 		Queue: s, Log: a.Log, Dial: a.Dial, Taken: a.taken,
-		Changed: func(server string, up bool) { a.ServerChanged(server, up, s.Queued("")) },
+		Changed: func(server string, up bool) { a.ServerChanged(server, up, s.Queued()) },
 	})
-	if len(s.Open) > 0 || s.Queued("") > 0 {
-		a.Log.Info("accounting goes on", "sessions", len(s.Open), "records", s.Queued(""))
+	if len(s.Open) > 0 || s.Queued() > 0 {
+		a.Log.Info("accounting goes on", "sessions", len(s.Open), "records", s.Queued())
 	}
 	s.Open = nil // they are the ledger's
 	return nil
@@ -222,7 +222,7 @@ func (a *Accountant) noteRoom(room aaa.Room) {
 	if room == a.room {
 		return
 	}
-	queued := a.spool.Queued("")
+	queued := a.spool.Queued()
 	level, text := slog.LevelInfo, "accounting records have more room again"
 	if room > a.room {
 		level, text = slog.LevelError, "accounting records are left out for lack of room, first interim ones, then starts; see to the servers"

@@ -20,6 +20,7 @@ import (
 	"unique"
 
 	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
 
 	"mooring/dataplane"
@@ -29,9 +30,10 @@ import (
 
 // sink is a RADIUS server that takes everything, unless it is down.
 type sink struct {
-	mu   sync.Mutex
-	down bool
-	got  []string
+	mu        sync.Mutex
+	down      bool
+	got       []string
+	customers map[string]uint64 // records by their kind and customer
 }
 
 func (s *sink) dial(context.Context, *aaa.Target) (net.Conn, error) {
@@ -59,6 +61,11 @@ func (s *sink) take(octets []byte) []byte {
 		return nil
 	}
 	s.got = append(s.got, fmt.Sprint(rfc2866.AcctStatusType_Get(p), " ", rfc2866.AcctSessionID_GetString(p)))
+	if s.customers == nil {
+		s.customers = map[string]uint64{}
+	}
+	_, customer, _ := strings.Cut(string(p.Get(rfc2865.VendorSpecific_Type)), "customer=")
+	s.customers[fmt.Sprint(rfc2866.AcctStatusType_Get(p), " ", customer)]++
 	answer, _ := p.Response(radius.CodeAccountingResponse).Encode()
 	return answer
 }
@@ -67,6 +74,13 @@ func (s *sink) set(down bool) {
 	s.mu.Lock()
 	s.down = down
 	s.mu.Unlock()
+}
+
+// of is how many records of a kind came for a customer.
+func (s *sink) of(kind, customer string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.customers[kind+" "+customer]
 }
 
 // kinds counts what came, by the kind of record.
@@ -98,10 +112,15 @@ func (a *anchorTable) all(string) iter.Seq[*mobility.Binding] {
 }
 
 func (a *anchorTable) bind(id dataplane.SessionID) Event {
+	return a.bindOf(id, mobility.Tenancy{}, "")
+}
+
+// bindOf makes a binding of a customer, whose tunnel leaves in a VRF.
+func (a *anchorTable) bindOf(id dataplane.SessionID, tenant mobility.Tenancy, vrf string) Event {
 	local, peer := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	b := &mobility.Binding{
-		Holding: &mobility.Holding{Node: mobility.NAI(fmt.Sprint("n", id, "@x")), Created: mobility.At(time.Now())}, ID: id, State: mobility.StateActive,
-		Ends: unique.Make(mobility.Ends{Local: local, Tunnel: dataplane.TunnelID{Local: local, Peer: peer, Encap: dataplane.EncapIP}}),
+		Holding: &mobility.Holding{Node: mobility.NAI(fmt.Sprint("n", id, "@x")), Created: mobility.At(time.Now()), Tenancy: unique.Make(tenant)}, ID: id, State: mobility.StateActive,
+		Ends: unique.Make(mobility.Ends{Local: local, Tunnel: dataplane.TunnelID{VRF: vrf, Local: local, Peer: peer, Encap: dataplane.EncapIP}}),
 	}
 	a.mu.Lock()
 	a.rows[id] = b
@@ -192,7 +211,7 @@ func TestLMA14StartStopInterim(t *testing.T) {
 		if got := e.sink.kinds(); got != "Accounting-On=1 Interim-Update=2 Start=3 Stop=3" {
 			t.Errorf("in the end: %s", got)
 		}
-		s, queued := e.Statistics("lma")
+		s, queued := e.Statistics(aaa.Owner{Anchor: "lma"})
 		if s.Start != 3 || s.Update != 2 || s.Stop != 3 || queued != 0 {
 			t.Errorf("counted were %+v, and %d wait", s, queued)
 		}
@@ -291,4 +310,43 @@ func TestForeignFile(t *testing.T) {
 	if err := a.Prepare(config()); err == nil || !strings.Contains(err.Error(), "move the file away") {
 		t.Errorf("%v", err)
 	}
+}
+
+// MLL-21, OPS-12: what is counted for a customer is what the server has got for it, and what waits is what it has not got.
+func TestMLL21_CountersOfCustomers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newElement(t)
+		e.begin(config())
+		defer func() { e.stop() }()
+		for customer, ids := range map[string][]dataplane.SessionID{"CUST1": {1, 2}, "CUST2": {3}, "": {4}} {
+			for _, id := range ids {
+				e.Happened([]Event{e.table.bindOf(id, mobility.Tenancy{Customer: customer, VRF: "of " + customer}, "to "+customer)})
+			}
+		}
+		time.Sleep(2*time.Minute + time.Second)
+		synctest.Wait()
+		e.sink.set(true)
+		e.Happened([]Event{e.table.end(1), e.table.end(3)})
+		time.Sleep(10 * time.Second)
+		got := map[string]string{}
+		for _, customer := range []string{"", "CUST1", "CUST2", "CUST3"} {
+			s, queued := e.Statistics(aaa.Owner{Anchor: "lma", Customer: customer})
+			got[customer] = fmt.Sprint(s.Start, s.Update, s.Stop, queued)
+			if customer != "" && (s.Start != e.sink.of("Start", customer) || s.Update != e.sink.of("Interim-Update", customer)) {
+				t.Errorf("%s: counted were %+v, and the server got something else", customer, s)
+			}
+			if owes := queued > 0; owes != (s.Failed > 0 || s.Retransmitted > 0) {
+				t.Errorf("%q: %d wait, and %+v were tried", customer, queued, s)
+			}
+		}
+		want := map[string]string{"": "7 3 0 3", "CUST1": "3 1 0 1", "CUST2": "2 1 0 2", "CUST3": "0 0 0 0"}
+		if !maps.Equal(got, want) {
+			t.Errorf("starts, updates, stops and what waits: %v, want %v", got, want)
+		}
+		e.stop()
+		e.begin(config()) // what waits is counted from the disk
+		if _, queued := e.Statistics(aaa.Owner{Anchor: "lma", Customer: "CUST2"}); queued != 2 {
+			t.Errorf("after a restart %d records of CUST2 wait", queued)
+		}
+	})
 }

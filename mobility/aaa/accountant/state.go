@@ -66,10 +66,10 @@ func (a *Accountant) Servers() []client.Status {
 	return nil
 }
 
-// Statistics are the counters of an anchor, and how many of its records wait.
-func (a *Accountant) Statistics(anchor string) (s client.Statistics, queued int) {
+// Statistics are the counters of an anchor or a customer, and how many of their records wait.
+func (a *Accountant) Statistics(owner aaa.Owner) (s client.Statistics, queued int) {
 	if c, q := a.parts(); c != nil {
-		return c.Statistics(anchor), q.Queued(anchor)
+		return c.Statistics(owner), q.QueuedOf(owner)
 	}
 	return s, 0
 }
@@ -77,7 +77,7 @@ func (a *Accountant) Statistics(anchor string) (s client.Statistics, queued int)
 // Queue describes the queue as a whole.
 func (a *Accountant) Queue() (room aaa.Room, queued int, left spool.Left) {
 	if _, q := a.parts(); q != nil {
-		return q.Room(), q.Queued(""), q.Left()
+		return q.Room(), q.Queued(), q.Left()
 	}
 	return aaa.Ample, 0, left
 }

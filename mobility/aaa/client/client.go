@@ -42,7 +42,7 @@ type Client struct {
 
 	mu      sync.Mutex // guards what follows
 	servers map[string]*server
-	anchors map[string]*Statistics
+	owners  map[aaa.Owner]*Statistics
 }
 
 // running is a lane with its goroutine.
@@ -66,7 +66,7 @@ func New(o Options) *Client {
 	if o.Changed == nil {
 		o.Changed = func(string, bool) {}
 	}
-	return &Client{Options: o, lanes: map[string]*running{}, servers: map[string]*server{}, anchors: map[string]*Statistics{}}
+	return &Client{Options: o, lanes: map[string]*running{}, servers: map[string]*server{}, owners: map[aaa.Owner]*Statistics{}}
 }
 
 // Configure sends by other lanes from now on. What is under way in a lane that changes is sent again there.
@@ -162,29 +162,36 @@ func (c *Client) Servers() (list []Status) {
 	return list
 }
 
-// Statistics returns the counters of an anchor.
-func (c *Client) Statistics(anchor string) (s Statistics) {
-	c.count(anchor, func(counters *Statistics) { s = *counters })
+// Statistics returns the counters of an owner.
+func (c *Client) Statistics(owner aaa.Owner) (s Statistics) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if counters := c.owners[owner]; counters != nil {
+		s = *counters
+	}
 	return s
 }
 
-func (c *Client) count(anchor string, f func(*Statistics)) {
+// count counts a record for each that it counts for.
+func (c *Client) count(r *aaa.Record, f func(*Statistics)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.anchors[anchor]
-	if s == nil {
-		s = &Statistics{}
-		c.anchors[anchor] = s
+	for owner := range r.Owners {
+		s := c.owners[owner]
+		if s == nil {
+			s = &Statistics{}
+			c.owners[owner] = s
+		}
+		f(s)
 	}
-	f(s)
 }
 
-func (c *Client) failed(anchor string)   { c.count(anchor, func(s *Statistics) { s.Failed++ }) }
-func (c *Client) repeated(anchor string) { c.count(anchor, func(s *Statistics) { s.Retransmitted++ }) }
+func (c *Client) failed(r *aaa.Record)   { c.count(r, func(s *Statistics) { s.Failed++ }) }
+func (c *Client) repeated(r *aaa.Record) { c.count(r, func(s *Statistics) { s.Retransmitted++ }) }
 
 func (c *Client) taken(entries []spool.Entry) {
 	for i := range entries {
-		c.count(entries[i].Anchor(), func(s *Statistics) {
+		c.count(&entries[i].Record, func(s *Statistics) {
 			switch entries[i].Status() {
 			case rfc2866.AcctStatusType_Value_Start:
 				s.Start++

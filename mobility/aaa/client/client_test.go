@@ -183,7 +183,7 @@ func TestAAA02RecordsArrive(t *testing.T) {
 		if s.Requests != 2500 || s.Responses != 2500 || s.Retransmissions+s.Timeouts+s.BadResponses != 0 || s.Down {
 			t.Errorf("the server's counters are %+v", s)
 		}
-		if got := c.Statistics("l"); got != (Statistics{Start: 2500}) {
+		if got := c.Statistics(aaa.Owner{Anchor: "l"}); got != (Statistics{Start: 2500}) {
 			t.Errorf("the anchor's counters are %+v", got)
 		}
 		q.add(entry(3000, stop, "0", "l"))
@@ -247,7 +247,7 @@ func TestAAA04Failover(t *testing.T) {
 		if s[0].Requests != 2 || s[0].Retransmissions != 2 || s[0].Timeouts != 1 || s[0].Responses != 1 || s[1].Requests != 2 {
 			t.Errorf("the counters are %+v", s)
 		}
-		if got := c.Statistics("l"); got != (Statistics{Start: 2, Stop: 1, Retransmitted: 2}) {
+		if got := c.Statistics(aaa.Owner{Anchor: "l"}); got != (Statistics{Start: 2, Stop: 1, Retransmitted: 2}) {
 			t.Errorf("the anchor's counters are %+v", got)
 		}
 	})
@@ -297,7 +297,7 @@ func TestEXP10ServersDeadForHours(t *testing.T) {
 				t.Fatalf("a record of three hours ago says that it is %d s late", delay)
 			}
 		}
-		if got := c.Statistics("l"); got.Start != 300 || got.Stop != 300 || got.Failed == 0 {
+		if got := c.Statistics(aaa.Owner{Anchor: "l"}); got.Start != 300 || got.Stop != 300 || got.Failed == 0 {
 			t.Errorf("the anchor's counters are %+v", got)
 		}
 	})
@@ -360,7 +360,7 @@ func TestNoServers(t *testing.T) {
 		c.Configure(lanes(), time.Minute)
 		time.Sleep(time.Hour - 1)
 		synctest.Wait()
-		if got := c.Statistics("l").Failed; got != 1 {
+		if got := c.Statistics(aaa.Owner{Anchor: "l"}).Failed; got != 1 {
 			t.Errorf("it was tried %d times", got)
 		}
 	})

@@ -157,7 +157,7 @@ func (l *lane) deliver(ctx context.Context, e spool.Entry) result {
 		}
 	}
 	if ctx.Err() == nil {
-		l.client.failed(e.Anchor())
+		l.client.failed(&e.Record)
 	}
 	return result{entry: e, retry: retry}
 }
@@ -192,7 +192,7 @@ func (l *lane) send(ctx context.Context, i int, now time.Time, e *spool.Entry) e
 	if err != nil {
 		return err
 	}
-	err = x.send(ctx, now, &e.Record, &l.cfg.Targets[i], func() { l.client.repeated(e.Anchor()) })
+	err = x.send(ctx, now, &e.Record, &l.cfg.Targets[i], func() { l.client.repeated(&e.Record) })
 	if err != nil && !errors.Is(err, errUnanswered) && ctx.Err() == nil {
 		l.drop(i, x) // the next one may have another address to come from
 	}

@@ -89,7 +89,7 @@ func (s *server) moved(to aaa.Server) {
 	}
 }
 
-// Statistics counts the records of an anchor since the start of the process. A record that goes to several groups counts for each.
+// Statistics counts the records of an owner since the start of the process. A record that goes to several groups counts for each.
 type Statistics struct {
 	Start, Update, Stop uint64 // that a server took
 	Failed              uint64 // times that no server answered

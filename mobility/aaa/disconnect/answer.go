@@ -45,6 +45,9 @@ type Selection struct {
 	Prefix  []netip.Prefix // Framed-IPv6-Prefix; none: any
 	Anchor  string         // NAS-Identifier; empty: any
 	Address netip.Addr     // NAS-IP-Address or NAS-IPv6-Address; invalid: any
+
+	Customer string // as in records; empty: any or none
+	VRF      string // of its nodes, as in records; empty: any
 }
 
 // request is a request that was found good, or what is wrong with it.
@@ -128,6 +131,8 @@ func (r *request) read() {
 			r.Address = addr(a.Attribute, 4)
 		case rfc3162.NASIPv6Address_Type:
 			r.Address = addr(a.Attribute, 16)
+		case rfc2865.VendorSpecific_Type:
+			r.readPair(a.Attribute)
 		case rfc2865.ServiceType_Type:
 			r.refused = unsupportedService
 		case rfc2869.EventTimestamp_Type, messageAuthenticator, rfc2865.ProxyState_Type, rfc2866.AcctTerminateCause_Type, rfc2865.ReplyMessage_Type:
@@ -137,6 +142,18 @@ func (r *request) read() {
 	}
 	if r.refused == 0 && !named {
 		r.refused = missingAttribute
+	}
+}
+
+// readPair takes in whose session it is (feature RAD-07).
+func (r *request) readPair(b radius.Attribute) {
+	switch name, value := aaa.AVPair(b); name {
+	case aaa.CustomerPair:
+		r.Customer = value
+	case aaa.VRFPair:
+		r.VRF = value
+	default:
+		r.refused = unsupportedAttribute
 	}
 }
 

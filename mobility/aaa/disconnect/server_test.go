@@ -59,6 +59,11 @@ func avp(t radius.Type, value ...byte) *radius.AVP {
 	return &radius.AVP{Type: t, Attribute: radius.Attribute(value)}
 }
 
+// pair is a text of vendor 9, type 1.
+func pair(text string) *radius.AVP {
+	return avp(rfc2865.VendorSpecific_Type, append([]byte{0, 0, 0, 9, 1, byte(2 + len(text))}, text...)...)
+}
+
 func named(t radius.Type, value string) *radius.AVP { return avp(t, []byte(value)...) }
 
 // said writes an answer: its code and its Error-Cause.
@@ -98,6 +103,9 @@ func TestRAD10Requests(t *testing.T) {
 		{"an element that stops", ask(t, 40, now, user), cleared{err: errors.New("stopped")}, "Disconnect-NAK 506"},
 		{"nobody in particular", ask(t, 40, now, named(rfc2865.NASIdentifier_Type, "lma")), cleared{n: 1}, "Disconnect-NAK 402"},
 		{"an attribute that nobody knows", ask(t, 40, now, user, avp(250, 1)), cleared{n: 1}, "Disconnect-NAK 401"},
+		{"a customer's node", ask(t, 40, now, user, pair("customer=CUST1")), cleared{n: 1}, "Disconnect-ACK"},
+		{"a pair that nobody knows", ask(t, 40, now, user, pair("colour=red")), cleared{n: 1}, "Disconnect-NAK 401"},
+		{"all of a customer", ask(t, 40, now, pair("customer=CUST1")), cleared{n: 1}, "Disconnect-NAK 402"},
 		{"authorize only", ask(t, 40, now, user, avp(rfc2865.ServiceType_Type, 0, 0, 0, 17)), cleared{n: 1}, "Disconnect-NAK 405"},
 		{"a change of authorization", ask(t, 43, now, user), cleared{n: 1}, "CoA-NAK 406"},
 		{"an old one", ask(t, 40, now.Add(-Window-time.Second), user), cleared{n: 1}, "nothing"},
@@ -191,11 +199,12 @@ func TestRAD10Selection(t *testing.T) {
 	request := ask(t, 40, now,
 		named(rfc2865.UserName_Type, "n@x"), named(rfc2866.AcctMultiSessionID_Type, "m"), named(rfc2865.CallingStationID_Type, "02"),
 		avp(rfc2865.FramedIPAddress_Type, 10, 0, 0, 1), avp(rfc3162.FramedIPv6Prefix_Type, 0, 64, 0x20, 0x01, 0x0d, 0xb8, 0, 1),
-		named(rfc2865.NASIdentifier_Type, "lma"), avp(rfc2865.NASIPAddress_Type, 192, 0, 2, 1), avp(rfc2865.ProxyState_Type, 1, 2, 3))
+		named(rfc2865.NASIdentifier_Type, "lma"), avp(rfc2865.NASIPAddress_Type, 192, 0, 2, 1), pair("customer=C=1"), pair("vrf-id=V"), avp(rfc2865.ProxyState_Type, 1, 2, 3))
 	answer := newServer(&c).handle(now, server, request)
 	want := Selection{
 		User: "n@x", Multi: "m", Station: "02", Home: netip.MustParseAddr("10.0.0.1"),
 		Prefix: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")}, Anchor: "lma", Address: netip.MustParseAddr("192.0.2.1"),
+		Customer: "C=1", VRF: "V",
 	}
 	if len(c.list) != 1 || fmt.Sprint(c.list[0]) != fmt.Sprint(want) {
 		t.Errorf("selected was %+v, want %+v", c.list, want)

@@ -68,9 +68,10 @@ func (t *tally) move(from, to []string) {
 		if slices.Contains(to, lane) {
 			continue
 		}
-		for anchor, n := range t.queued[lane] {
-			t.add(to[0], anchor, n)
+		for owner, n := range t.queued[lane] {
+			t.addOf(to[0], owner, n)
 		}
+		t.total[to[0]] += t.total[lane]
 		delete(t.queued, lane)
 		delete(t.total, lane)
 	}
@@ -124,21 +125,27 @@ func (s *Spool) Remove(lane string, entries []Entry) error {
 		return fmt.Errorf("accounting records cannot be taken out: %w", err)
 	}
 	for _, e := range found {
-		s.tally.add(lane, e.Anchor(), -1)
+		s.tally.add(lane, &e.Record, -1)
 	}
 	return nil
 }
 
-// Queued returns how many records wait: of an anchor, or with an empty name of all.
-func (s *Spool) Queued(anchor string) (n int) {
+// Queued returns how many records wait.
+func (s *Spool) Queued() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for lane, total := range s.tally.total {
-		if anchor == "" {
-			n += total
-		} else {
-			n += s.tally.queued[lane][anchor]
-		}
+	for _, total := range s.tally.total {
+		n += total
+	}
+	return n
+}
+
+// QueuedOf returns how many records of an owner wait.
+func (s *Spool) QueuedOf(owner aaa.Owner) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, owners := range s.tally.queued {
+		n += owners[owner]
 	}
 	return n
 }

@@ -41,8 +41,8 @@ type Spool struct {
 
 // Tally counts records that were let go and those that wait.
 type tally struct {
-	queued map[string]map[string]int // by lane and anchor
-	total  map[string]int            // by lane
+	queued map[string]map[aaa.Owner]int // by lane
+	total  map[string]int               // by lane
 	left   Left
 }
 
@@ -69,7 +69,7 @@ func Open(root *os.Root, name string, now time.Time) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accounting records in %s: %w; move the file away to begin anew, which loses what it holds", name, err)
 	}
-	s := &Spool{db: db, tally: tally{queued: map[string]map[string]int{}, total: map[string]int{}}}
+	s := &Spool{db: db, tally: newTally()}
 	if err := s.load(now); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -101,7 +101,7 @@ func (s *Spool) load(now time.Time) error {
 		lanes := tx.Bucket(lanesBucket)
 		return lanes.ForEachBucket(func(name []byte) error {
 			s.lanes = append(s.lanes, string(name))
-			return s.count(string(name), lanes.Bucket(name), +1)
+			return s.count(string(name), lanes.Bucket(name))
 		})
 	})
 }
@@ -134,24 +134,46 @@ func (s *Spool) loadSessions(sessions *bbolt.Bucket) error {
 	})
 }
 
-// count adds n to what is known to wait, for each record of a lane.
-func (s *Spool) count(lane string, b *bbolt.Bucket, n int) error {
+// count counts the records of a lane.
+func (s *Spool) count(lane string, b *bbolt.Bucket) error {
 	return b.ForEach(func(_, octets []byte) error {
 		var r aaa.Record
 		if err := r.UnmarshalBinary(octets); err != nil {
 			return err
 		}
-		s.tally.add(lane, r.Anchor(), n)
+		s.tally.add(lane, &r, +1)
 		return nil
 	})
 }
 
-func (t *tally) add(lane, anchor string, n int) {
-	if t.queued[lane] == nil {
-		t.queued[lane] = map[string]int{}
-	}
-	t.queued[lane][anchor] += n
+func newTally() tally { return tally{queued: map[string]map[aaa.Owner]int{}, total: map[string]int{}} }
+
+// add adds n to those that wait, for a record.
+func (t *tally) add(lane string, r *aaa.Record, n int) {
 	t.total[lane] += n
+	for owner := range r.Owners {
+		t.addOf(lane, owner, n)
+	}
+}
+
+func (t *tally) addOf(lane string, owner aaa.Owner, n int) {
+	if t.queued[lane] == nil {
+		t.queued[lane] = map[aaa.Owner]int{}
+	}
+	t.queued[lane][owner] += n
+}
+
+// include adds what another has counted.
+func (t *tally) include(other *tally) {
+	for lane, owners := range other.queued {
+		for owner, n := range owners {
+			t.addOf(lane, owner, n)
+		}
+		t.total[lane] += other.total[lane]
+	}
+	t.left.Interims += other.left.Interims
+	t.left.Starts += other.left.Starts
+	t.left.Stops += other.left.Stops
 }
 
 // Commit makes changes durable. Records for which there is no room are left out (see aaa.Room.Admits) and counted; room tells how much there is
@@ -161,7 +183,7 @@ func (s *Spool) Commit(c *aaa.Changes) (room aaa.Room, err error) {
 	defer s.mu.Unlock()
 	var added tally
 	err = s.db.Update(func(tx *bbolt.Tx) error {
-		added = tally{queued: map[string]map[string]int{}, total: map[string]int{}}
+		added = newTally()
 		if c.Last > 0 {
 			if err := tx.Bucket(metaBucket).Put(lastKey, octets(c.Last)); err != nil {
 				return err
@@ -180,14 +202,7 @@ func (s *Spool) Commit(c *aaa.Changes) (room aaa.Room, err error) {
 	if err != nil {
 		return s.room(), fmt.Errorf("accounting records cannot be written: %w", err)
 	}
-	for lane, anchors := range added.queued {
-		for anchor, n := range anchors {
-			s.tally.add(lane, anchor, n)
-		}
-	}
-	s.tally.left.Interims += added.left.Interims
-	s.tally.left.Starts += added.left.Starts
-	s.tally.left.Stops += added.left.Stops
+	s.tally.include(&added)
 	return s.room(), nil
 }
 
@@ -228,7 +243,7 @@ func (s *Spool) append(b *bbolt.Bucket, lane string, records []aaa.Record, added
 		if err := b.Put(octets(n), octetsOf); err != nil {
 			return err
 		}
-		added.add(lane, r.Anchor(), 1)
+		added.add(lane, r, +1)
 	}
 	return nil
 }

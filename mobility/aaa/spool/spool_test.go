@@ -94,11 +94,11 @@ func TestKeepsWhatIsCommitted(t *testing.T) {
 	if got := text(t, s, "default"); got != "Start b, Stop b" {
 		t.Errorf("what waits is %s", got)
 	}
-	if all, l, m := s.Queued(""), s.Queued("l"), s.Queued("m"); all != 2 || l != 1 || m != 1 {
+	if all, l, m := s.Queued(), s.QueuedOf(aaa.Owner{Anchor: "l"}), s.QueuedOf(aaa.Owner{Anchor: "m"}); all != 2 || l != 1 || m != 1 {
 		t.Errorf("%d wait, %d of l and %d of m", all, l, m)
 	}
 	must(t, s.Remove("default", append(entries, entries...))) // once more does no harm
-	if n := s.Queued(""); n != 2 {
+	if n := s.Queued(); n != 2 {
 		t.Errorf("%d wait after nothing was taken out", n)
 	}
 }
@@ -120,7 +120,7 @@ func TestLanes(t *testing.T) {
 	if got, lanes := text(t, s, "three"), s.Lanes(); got != "" || !slices.Equal(lanes, []string{"three", "two"}) {
 		t.Errorf("lane three has %q, of lanes %q", got, lanes)
 	}
-	if n := s.Queued("l"); n != 4 {
+	if n := s.QueuedOf(aaa.Owner{Anchor: "l"}); n != 4 {
 		t.Errorf("%d wait", n)
 	}
 }
