@@ -20,24 +20,33 @@ type lmaOptions struct {
 
 func lmaCommand() *cobra.Command {
 	o := lmaOptions{}
-	serve := false
+	serve := ""
 	cmd := &cobra.Command{
 		Use:   "lma",
 		Short: "Measure an anchor with many bindings",
 		Long: `Lma registers N nodes at an anchor that keeps its bindings on the disk, over UDP on loopback with authentication:
 
-  hold     the registrations; the ratio is that of 1 KiB to what the process grows by for each binding, all included, while refreshes run
-  restart  the anchor is killed under refreshes and started again: the time from its start to its first answer. Every node is then asked
-           after: one that was acknowledged and is gone is an error. The ratio is that of 3 seconds to that time
+  echo      the same datagrams, in the same batches, to a server that sends them back and does nothing else: the baseline of the next two
+  register  every node is registered: stored on the disk and handed to the dataplane
+  refresh   registrations are prolonged
+  flood     as refresh, while as many requests come from elsewhere that are not authentic; the ratio is to refresh
+  hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included
+  restart   the anchor is killed under refreshes and started again: the time from its start to its first answer. Every node is then asked
+            after: one that was acknowledged and is gone is an error. The ratio is that of 3 seconds to that time
 
+The ratio of register and refresh is to echo, in messages a second or in messages a second of processor time, whichever is less.
 The anchor is a process of its own with the engine, the sockets, the store and the reconciler of the product; its forwarding plane takes
-everything and holds nothing. The processor time is that of the anchor.`,
+everything and holds nothing. The processor time is that of the anchor, or of the echo server: each has a processor of the machine to itself until
+it is restarted, and their gateway, which prepares its requests beforehand, another one.`,
 		Example: `  mooring-bench lma
   mooring-bench lma --bindings 1000000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if serve {
+			switch serve {
+			case "anchor":
 				return serveLMA(cmd, o)
+			case "echo":
+				return serveEcho()
 			}
 			if err := netns.Enter(); err != nil {
 				return err
@@ -52,9 +61,20 @@ everything and holds nothing. The processor time is that of the anchor.`,
 	cmd.Flags().IntVar(&o.bindings, "bindings", 128_000, "number N of bindings")
 	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long bindings are refreshed")
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`FOLDER` of the store; a temporary one where it is not given")
-	cmd.Flags().BoolVar(&serve, "serve", false, "be the anchor")
+	cmd.Flags().StringVar(&serve, "serve", "", "be the anchor, or the echo server")
 	cmd.Flags().MarkHidden("serve")
 	return cmd
+}
+
+// lmaRun is one run of the benchmark.
+type lmaRun struct {
+	lmaOptions
+	host     *netns.Host
+	anchor   *lmaProcess
+	echo     *lmaProcess
+	gateway  *askingMAG
+	intruder *askingMAG // has another key
+	empty    float64    // MiB that the anchor took without bindings
 }
 
 func (o lmaOptions) run() (results []Result, err error) {
@@ -67,97 +87,127 @@ func (o lmaOptions) run() (results []Result, err error) {
 		}
 		defer os.RemoveAll(o.stateDir)
 	}
-	h, err := netns.NewHost("lma")
+	r := lmaRun{lmaOptions: o}
+	defer r.close()
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	if results, err = r.apart(); err != nil {
+		return nil, err
+	}
+	hold, err := r.hold()
 	if err != nil {
 		return nil, err
 	}
-	defer h.Close()
-	p, err := startLMA(h, o)
+	if err := r.killUnderLoad(); err != nil {
+		return nil, err
+	}
+	restart, err := r.restart()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { p.kill() }()
-	gateway, err := newAskingMAG(h)
-	if err != nil {
-		return nil, err
-	}
-	defer gateway.conn.Close()
-	if _, err := gateway.untilAnswered(time.Minute, o.bindings); err != nil {
-		return nil, err
-	}
-	hold, err := o.hold(p, gateway)
-	if err != nil {
-		return nil, err
-	}
-	if p, err = o.killUnderLoad(h, p, gateway); err != nil {
-		return nil, err
-	}
-	restart, err := o.restart(p, gateway)
-	if err != nil {
-		return nil, err
-	}
-	return []Result{hold, restart}, nil
+	return append(results, hold, restart), nil
 }
 
-// hold registers every node, and refreshes them for a while.
-func (o lmaOptions) hold(p *lmaProcess, gateway *askingMAG) (r Result, err error) {
-	before := resident(p.pid(), "VmRSS:")
-	cpu, err := processorTime(p.pid())
-	if err != nil {
-		return r, err
+func (r *lmaRun) open() (err error) {
+	if r.host, err = netns.NewHost("lma"); err != nil {
+		return err
 	}
-	begun := time.Now()
-	if err := gateway.ask(o.bindings, o.bindings); err != nil {
-		return r, fmt.Errorf("register: %w", err)
+	if r.gateway, err = newAskingMAG(r.host, magAddress, lmaSecret); err != nil {
+		return err
 	}
-	r = Result{Name: fmt.Sprintf("hold-%d", o.bindings), N: int64(o.bindings), Unit: "binding", Wall: time.Since(begun).Seconds()}
-	after, err := processorTime(p.pid())
-	if err != nil {
-		return r, err
-	}
-	r.CPU = (after - cpu).Seconds()
-	for until := time.Now().Add(o.length); time.Now().Before(until); {
-		if err := gateway.ask(10_000, o.bindings); err != nil {
-			return r, fmt.Errorf("refresh: %w", err)
+	r.intruder, err = newAskingMAG(r.host, intruderAddress, "another key")
+	return err
+}
+
+func (r *lmaRun) close() {
+	for _, p := range []*lmaProcess{r.anchor, r.echo} {
+		if p != nil {
+			p.kill()
 		}
 	}
-	r.RSS = resident(p.pid(), "VmRSS:")
-	r.Ratio = 1024 / max(1, (r.RSS-before)*1024*1024/float64(o.bindings))
-	return r, nil
+	for _, m := range []*askingMAG{r.gateway, r.intruder} {
+		if m != nil {
+			m.conn.Close()
+		}
+	}
+	if r.host != nil {
+		r.host.Close()
+	}
+}
+
+// apart has anchor and echo server on one processor and their gateway on another, and returns the rates.
+func (r *lmaRun) apart() (results []Result, err error) {
+	all, err := processors()
+	if err != nil {
+		return nil, err
+	}
+	if err := stayOn(only(0, all)); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stayOn(all)) }()
+	if r.echo, err = startLMA(r.host, "echo", r.lmaOptions, only(1, all)); err != nil {
+		return nil, err
+	}
+	if r.anchor, err = startLMA(r.host, "anchor", r.lmaOptions, only(1, all)); err != nil {
+		return nil, err
+	}
+	if _, err := r.gateway.untilAnswered(time.Minute, 1); err != nil {
+		return nil, err
+	}
+	r.empty = resident(r.anchor.pid(), "VmRSS:")
+	return r.rates()
+}
+
+// hold has every node refreshed, and so for a while.
+func (r *lmaRun) hold() (Result, error) {
+	r.gateway.node = 0
+	hold, err := costOf("hold", "binding", r.anchor, r.bindings, func() error { return r.gateway.ask(r.bindings, r.bindings) })
+	for until := time.Now().Add(r.length); err == nil && time.Now().Before(until); {
+		err = r.gateway.ask(10_000, r.bindings)
+	}
+	hold.RSS = resident(r.anchor.pid(), "VmRSS:")
+	hold.Ratio = 1024 / max(1, (hold.RSS-r.empty)*1024*1024/float64(r.bindings))
+	return hold, err
 }
 
 // killUnderLoad ends the anchor while it is asked, and starts it again.
-func (o lmaOptions) killUnderLoad(h *netns.Host, p *lmaProcess, gateway *askingMAG) (*lmaProcess, error) {
-	killed := make(chan error, 1)
-	time.AfterFunc(o.length/4, func() { p.kill(); killed <- nil })
-	gateway.untilKilled(o.bindings)
+func (r *lmaRun) killUnderLoad() (err error) {
+	killed := make(chan struct{})
+	time.AfterFunc(r.length/4, func() { r.anchor.kill(); close(killed) })
+	r.gateway.untilKilled(r.bindings)
 	<-killed
-	return startLMA(h, o)
+	all, err := processors()
+	if err != nil {
+		return err
+	}
+	r.anchor, err = startLMA(r.host, "anchor", r.lmaOptions, all)
+	return err
 }
 
 // restart asks until there is an answer, and then for every node.
-func (o lmaOptions) restart(p *lmaProcess, gateway *askingMAG) (r Result, err error) {
-	answered, err := gateway.untilAnswered(time.Minute, o.bindings)
+func (r *lmaRun) restart() (row Result, err error) {
+	answered, err := r.gateway.untilAnswered(time.Minute, r.bindings)
 	if err != nil {
-		return r, err
+		return row, err
 	}
-	r = Result{Name: fmt.Sprintf("restart-%d", o.bindings), N: int64(o.bindings), Unit: "binding", Wall: answered.Sub(p.started).Seconds()}
-	cpu, err := processorTime(p.pid())
+	row = Result{Name: "restart", N: int64(r.bindings), Unit: "binding", Wall: answered.Sub(r.anchor.started).Seconds()}
+	cpu, err := processorTime(r.anchor.pid())
 	if err != nil {
-		return r, err
+		return row, err
 	}
-	r.CPU, r.RSS, r.Ratio = cpu.Seconds(), resident(p.pid(), "VmHWM:"), 3/r.Wall
-	gateway.node = 0
-	if err := gateway.ask(o.bindings, o.bindings); err != nil {
-		return r, fmt.Errorf("after the restart: %w", err)
+	row.CPU, row.RSS, row.Ratio = cpu.Seconds(), resident(r.anchor.pid(), "VmHWM:"), 3/row.Wall
+	r.gateway.node = 0
+	if err := r.gateway.ask(r.bindings, r.bindings); err != nil {
+		return row, fmt.Errorf("after the restart: %w", err)
 	}
-	counted, err := p.count()
+	counted, err := r.anchor.count()
 	switch {
 	case err != nil:
-		return r, err
-	case counted.Initial != 0 || counted.Bindings != o.bindings || gateway.different > 0:
-		return r, fmt.Errorf("of %d bindings that were acknowledged %d are there after the restart, %d had to be made anew, %d with other prefixes",
-			o.bindings, counted.Bindings, counted.Initial, gateway.different)
+		return row, err
+	case counted.Initial != 0 || counted.Bindings != r.bindings || r.gateway.different > 0:
+		return row, fmt.Errorf("of %d bindings that were acknowledged %d are there after the restart, %d had to be made anew, %d with other prefixes",
+			r.bindings, counted.Bindings, counted.Initial, r.gateway.different)
 	}
-	return r, nil
+	return row, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -16,14 +17,18 @@ import (
 )
 
 const (
-	askWindow = 256 // requests that are under way: more than a socket's buffer takes would be lost
+	askWindow = 1024 // requests that are under way: more than a socket's buffer takes would be lost
 	askBatch  = 64
 )
+
+// request is a message that only has to be sent.
+type request []byte
 
 // askingMAG is a gateway of many nodes that does nothing but ask, over UDP.
 type askingMAG struct {
 	conn      *udp4.PacketConn
 	from, to  mobility.Endpoint
+	beside    func(n int) error // called before n requests are sent; nil: nothing is
 	sign      mobility.Signature
 	update    wire.BindingUpdate
 	decoder   wire.Decoder
@@ -35,43 +40,65 @@ type askingMAG struct {
 	patience  time.Duration        // with an anchor that does not answer
 }
 
-func newAskingMAG(h *netns.Host) (*askingMAG, error) {
+func newAskingMAG(h *netns.Host, address, secret string) (*askingMAG, error) {
 	var conn *net.UDPConn
 	err := h.Do(func() (err error) {
-		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(magAddress), Port: mobility.ControlPort})
+		conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(address), Port: mobility.ControlPort})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(conn.SetReadBuffer(8<<20), conn.SetWriteBuffer(8<<20)); err != nil {
+	if err := setBuffers(conn); err != nil {
 		return nil, err
 	}
-	m := &askingMAG{conn: udp4.NewPacketConn(conn), from: lmaEndpoint(magAddress), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
-	m.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(lmaSecret)), CareOf: m.from.Addr.Addr(), Home: netip.IPv6Unspecified()}
-	m.out, m.in = make([]udp4.Message, askBatch), make([]udp4.Message, askBatch)
-	for i := range m.out {
-		m.out[i] = udp4.Message{Buffers: make([][]byte, 1), Addr: net.UDPAddrFromAddrPort(m.to.Addr)}
-		m.in[i].Buffers = [][]byte{make([]byte, 2048)}
-	}
+	m := &askingMAG{conn: udp4.NewPacketConn(conn), from: lmaEndpoint(address), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
+	m.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), CareOf: m.from.Addr.Addr(), Home: netip.IPv6Unspecified()}
+	m.out, m.in = newMessages(), newMessages()
 	return m, nil
+}
+
+func setBuffers(conn *net.UDPConn) error {
+	return errors.Join(conn.SetReadBuffer(8<<20), conn.SetWriteBuffer(8<<20))
 }
 
 func lmaEndpoint(address string) mobility.Endpoint {
 	return mobility.Endpoint{Addr: netip.AddrPortFrom(netip.MustParseAddr(address), mobility.ControlPort)}
 }
 
-// ask sends requests for one node after the other, of so many nodes, and waits until all are answered.
+// ask sends requests for one node after the other, of so many nodes, waits until all are answered, and compares the answers with the first
+// ones.
 func (m *askingMAG) ask(requests, nodes int) error {
+	next := func(n int) ([]request, error) { return m.prepare(n, nodes), nil }
+	return m.exchanging(requests, lmaAddress, next, m.compare)
+}
+
+// exchange sends requests that are prepared, and waits until as many answers have come as there are. They are not looked at: that would be measured.
+func (m *askingMAG) exchange(requests []request, to string) error {
+	next := func(n int) (some []request, err error) {
+		if m.beside != nil {
+			err = m.beside(n)
+		}
+		some, requests = requests[:n], requests[n:]
+		return some, err
+	}
+	return m.exchanging(len(requests), to, next, func([]byte) error { return nil })
+}
+
+// exchanging sends what next prepares, with no more under way than a socket has room for, and hands every answer to take.
+func (m *askingMAG) exchanging(requests int, to string, next func(n int) ([]request, error), take func(answer []byte) error) error {
 	for sent, answered := 0, 0; answered < requests; {
 		for sent < requests && sent-answered <= askWindow-askBatch {
-			n := min(askBatch, requests-sent)
-			if err := m.send(n, nodes); err != nil {
+			some, err := next(min(askBatch, requests-sent))
+			if err != nil {
 				return err
 			}
-			sent += n
+			if err := m.send(some, to); err != nil {
+				return err
+			}
+			sent += len(some)
 		}
-		n, err := m.receive(m.patience)
+		n, err := m.receive(m.patience, take)
 		if err != nil {
 			return fmt.Errorf("%d of %d requests were answered: %w", answered, sent, err)
 		}
@@ -92,11 +119,11 @@ func (m *askingMAG) untilKilled(nodes int) {
 // untilAnswered asks until there is an answer, and returns when that came.
 func (m *askingMAG) untilAnswered(patience time.Duration, nodes int) (time.Time, error) {
 	for until := time.Now().Add(patience); time.Now().Before(until); {
-		if err := m.send(1, nodes); err != nil {
+		if err := m.send(m.prepare(1, nodes), lmaAddress); err != nil {
 			time.Sleep(time.Millisecond) // nobody is there yet, and the host says so
 			continue
 		}
-		switch _, err := m.receive(5 * time.Millisecond); {
+		switch _, err := m.receive(5*time.Millisecond, m.compare); {
 		case err == nil:
 			return time.Now(), m.drain()
 		case !errors.Is(err, os.ErrDeadlineExceeded):
@@ -109,7 +136,7 @@ func (m *askingMAG) untilAnswered(patience time.Duration, nodes int) (time.Time,
 // drain takes in the answers to requests that nobody counts.
 func (m *askingMAG) drain() error {
 	for {
-		if _, err := m.receive(100 * time.Millisecond); errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := m.receive(100*time.Millisecond, m.compare); errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		} else if err != nil {
 			return err
@@ -117,27 +144,35 @@ func (m *askingMAG) drain() error {
 	}
 }
 
-func (m *askingMAG) send(n, nodes int) error {
-	m.sent.Reset()
-	for range n {
+// prepare makes requests for the next nodes, of so many.
+func (m *askingMAG) prepare(n, nodes int) []request {
+	requests := make([]request, n)
+	for i := range requests {
+		m.sent.Reset()
 		m.encode()
 		m.node = (m.node + 1) % nodes
+		requests[i] = bytes.Clone(m.sent.Send[0].Octets)
 	}
-	for i, d := range m.sent.Send {
-		m.out[i].Buffers[0] = d.Octets
-	}
-	for sent := 0; sent < n; {
-		more, err := m.conn.WriteBatch(m.out[sent:n], 0)
-		if err != nil {
+	return requests
+}
+
+func (m *askingMAG) send(requests []request, to string) error {
+	at := &net.UDPAddr{IP: net.ParseIP(to), Port: mobility.ControlPort}
+	for len(requests) > 0 {
+		n := min(len(requests), askBatch)
+		for i, r := range requests[:n] {
+			m.out[i].Buffers[0], m.out[i].Addr = r, at
+		}
+		if err := writeAll(m.conn, m.out[:n]); err != nil {
 			return err
 		}
-		sent += more
+		requests = requests[n:]
 	}
 	return nil
 }
 
-// receive takes answers in, and compares them with the first ones.
-func (m *askingMAG) receive(patience time.Duration) (n int, err error) {
+// receive takes in the answers that are there, at least one.
+func (m *askingMAG) receive(patience time.Duration, take func(answer []byte) error) (n int, err error) {
 	if err := m.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
@@ -146,22 +181,30 @@ func (m *askingMAG) receive(patience time.Duration) (n int, err error) {
 		return 0, err
 	}
 	for i := range m.in[:n] {
-		msg, err := m.decoder.Decode(m.in[i].Buffers[0][:m.in[i].N])
-		ack, ok := msg.(*wire.BindingAck)
-		if err != nil || !ok || !ack.Status.Accepted() || len(ack.HNPs) != 1 {
-			return n, fmt.Errorf("the anchor answers %v, %v", msg, err)
-		}
-		var node int
-		if _, err := fmt.Sscanf(string(ack.MNID.Value.ID), "mn%d@", &node); err != nil {
+		if err := take(m.in[i].Buffers[0][:m.in[i].N]); err != nil {
 			return n, err
-		}
-		if given, known := m.has[node]; !known {
-			m.has[node] = ack.HNPs[0].Prefix
-		} else if given != ack.HNPs[0].Prefix {
-			m.different++
 		}
 	}
 	return n, nil
+}
+
+// compare compares an answer with the first that the node had.
+func (m *askingMAG) compare(answer []byte) error {
+	msg, err := m.decoder.Decode(answer)
+	ack, ok := msg.(*wire.BindingAck)
+	if err != nil || !ok || !ack.Status.Accepted() || len(ack.HNPs) != 1 {
+		return fmt.Errorf("the anchor answers %v, %v", msg, err)
+	}
+	var node int
+	if _, err := fmt.Sscanf(string(ack.MNID.Value.ID), "mn%d@", &node); err != nil {
+		return err
+	}
+	if given, known := m.has[node]; !known {
+		m.has[node] = ack.HNPs[0].Prefix
+	} else if given != ack.HNPs[0].Prefix {
+		m.different++
+	}
+	return nil
 }
 
 // encode adds the request for the next node.

@@ -12,11 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
@@ -26,12 +26,15 @@ import (
 	"mooring/mobility/journal"
 	"mooring/mobility/scenario"
 	"mooring/mobility/transport"
+	"mooring/mobility/wire"
 )
 
 const (
-	lmaAddress = "127.0.0.2"
-	magAddress = "127.0.0.1"
-	lmaSecret  = "0123456789abcdef"
+	lmaAddress      = "127.0.0.2"
+	echoAddress     = "127.0.0.3"
+	magAddress      = "127.0.0.1"
+	intruderAddress = "127.0.0.4"
+	lmaSecret       = "0123456789abcdef"
 )
 
 // lmaProcess is this program once more, being the anchor.
@@ -44,14 +47,17 @@ type lmaProcess struct {
 
 // lmaCounts is what the anchor says of itself.
 type lmaCounts struct {
-	Bindings int
-	Initial  uint64
+	Bindings  int
+	Initial   uint64
+	Refreshes uint64
+	Forged    uint64 // requests that were refused as not authentic
+	Pending   int    // objects that the dataplane does not have yet
 }
 
-func startLMA(h *netns.Host, o lmaOptions) (*lmaProcess, error) {
-	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings))}
+// startLMA starts an anchor, or an echo server, on some of the processors.
+func startLMA(h *netns.Host, serve string, o lmaOptions, on unix.CPUSet) (*lmaProcess, error) {
+	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings))}
 	p.cmd.Stderr = os.Stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	orders, err := p.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func startLMA(h *netns.Host, o lmaOptions) (*lmaProcess, error) {
 		return nil, err
 	}
 	p.orders, p.said, p.started = orders, json.NewDecoder(out), time.Now()
-	return p, h.Start(p.cmd)
+	return p, startOn(on, func() error { return h.Start(p.cmd) })
 }
 
 func (p *lmaProcess) pid() int { return p.cmd.Process.Pid }
@@ -76,6 +82,16 @@ func (p *lmaProcess) count() (c lmaCounts, err error) {
 		return c, err
 	}
 	return c, p.said.Decode(&c)
+}
+
+// settle waits until the dataplane has everything.
+func (p *lmaProcess) settle() error {
+	for {
+		if c, err := p.count(); err != nil || c.Pending == 0 {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // serveLMA is the anchor; it ends with its input.
@@ -108,12 +124,20 @@ func serveLMA(cmd *cobra.Command, o lmaOptions) error {
 	reconciler.Configure(dataplane.Config{})
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		l := e.LMA("lma")
-		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{l.Table.Len(), l.Statistics.Initial.Load()}); err != nil {
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
+			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
+			Forged: l.Statistics.PBASent.Load(wire.StatusAuthFail), Pending: missing(reconciler.Status(), l.Table.Len()),
+		}); err != nil {
 			break
 		}
 	}
 	stop()
 	return errors.Join(parts.Wait(), store.Close())
+}
+
+// missing is what a dataplane does not have yet of so many bindings.
+func missing(s reconcile.Status, bindings int) int {
+	return bindings - s.Sessions + s.Pending + s.Failed
 }
 
 func lmaConfig(bindings int) *mobility.Config {

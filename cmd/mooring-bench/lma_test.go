@@ -31,7 +31,7 @@ func TestLMA(t *testing.T) {
 		}
 		names = append(names, r.Name)
 	}
-	if got := strings.Join(names, " "); got != "hold-2000 restart-2000" {
+	if got := strings.Join(names, " "); got != "echo register refresh flood hold restart" {
 		t.Errorf("lines %s", got)
 	}
 }
@@ -48,9 +48,11 @@ func TestLMAKilledWhileRegistering(t *testing.T) {
 	must(t, err)
 	defer h.Close()
 	o := lmaOptions{bindings: 1_000_000, stateDir: t.TempDir()}
-	p, err := startLMA(h, o)
+	all, err := processors()
 	must(t, err)
-	gateway, err := newAskingMAG(h)
+	p, err := startLMA(h, "anchor", o, all)
+	must(t, err)
+	gateway, err := newAskingMAG(h, magAddress, lmaSecret)
 	must(t, err)
 	defer gateway.conn.Close()
 	_, err = gateway.untilAnswered(time.Minute, 1)
@@ -62,7 +64,7 @@ func TestLMAKilledWhileRegistering(t *testing.T) {
 		<-killed
 		asked, answered := gateway.node, len(gateway.has)
 		gateway.node = 0
-		p, err = startLMA(h, o)
+		p, err = startLMA(h, "anchor", o, all)
 		must(t, err)
 		_, err = gateway.untilAnswered(time.Minute, 1)
 		must(t, err)
