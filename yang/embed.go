@@ -58,7 +58,7 @@ var Modules = []Module{
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-types", Revision: "2026-11-22"},
 	{Name: "mooring-subscription-deviations", Revision: "2026-11-22", Implement: true},
-	{Name: "mooring-system", Revision: "2026-11-22", Implement: true, Features: []string{"netconf-tls", "call-home", "metrics", "radius", "radius-dynamic-authorization", "system-notifications", "kernel-dataplane"}},
+	{Name: "mooring-system", Revision: "2026-11-22", Implement: true, Features: []string{"netconf-tls", "call-home", "metrics", "radius", "radius-dynamic-authorization", "radius-vrf", "system-notifications", "kernel-dataplane"}},
 	{Name: "nc-notifications", Revision: "2008-07-14", Implement: true},
 	{Name: "notifications", Revision: "2008-07-14", Implement: true},
 	{Name: "tailf-netconf-monitoring", Revision: "2026-11-22", Implement: true},

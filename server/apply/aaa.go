@@ -130,7 +130,7 @@ func (j *job) targets(radius place, group string, servers map[string]aaa.Server)
 		x, err := j.groupView.of(e.node)
 		j.check(e, err)
 		for _, server := range x.Server {
-			targets = append(targets, aaa.Target{Server: servers[server], VRF: x.GetVrf(), Interface: x.GetSourceInterface()})
+			targets = append(targets, aaa.Target{Server: servers[server], VRF: vrf(x.GetVrf()), Interface: x.GetSourceInterface()})
 		}
 	}
 	return targets

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility/aaa"
 	"mooring/server/tree"
 )
@@ -161,5 +162,34 @@ func TestRAD10ListenerConfiguration(t *testing.T) {
 	want := []aaa.Client{{Addr: netip.MustParseAddr("192.0.2.1"), Secret: "cisco"}, {Addr: netip.MustParseAddr("2001:db8::2"), Secret: "other"}}
 	if !c.Disconnect.Enabled || c.Disconnect.Port != 3799 || !slices.Equal(c.Disconnect.Clients, want) {
 		t.Errorf("enabled: %+v", c.Disconnect)
+	}
+}
+
+// AAA-04: the VRF of a group is there for its servers as soon as a list names the group, and nothing of signalling has to change for that.
+func TestAAA04_VRFOfAGroup(t *testing.T) {
+	e := shared()
+	document := func(vrf string) string {
+		return `{"ietf-network-instance:network-instances": {"network-instance": [{"name": "MGMT"}, {"name": "default"}]},
+			"mooring-system:system": {"aaa": {"radius": {` + servers + `, "group": [{"name": "g", "server": ["a"]` + vrf + `}]}, "accounting": {"mobile": [{"name": "default", "group": ["g"]}]}}}}`
+	}
+	before, _, err := e.Translate(nil, e.merge(t, e.parse(t, base), document("")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"MGMT": "MGMT", "default": ""} {
+		after, _, err := e.Translate(before, e.merge(t, e.parse(t, base), document(`, "vrf": "`+name+`"`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := after.Accounting.Lanes[0].Targets[0].VRF; got != want {
+			t.Errorf("%s: the server is reached in %q", name, got)
+		}
+		if there := slices.ContainsFunc(after.Dataplane.VRFs, func(v dataplane.VRF) bool { return v.Name == "MGMT" }); there != (want == "MGMT") {
+			t.Errorf("%s: the VRFs are %v", name, after.Dataplane.VRFs)
+		}
+	}
+	said := refused(t, joined(t, base, radius(`{"radius": {`+servers+`, "group": [{"name": "g", "server": ["a"], "vrf": "NONE"}]}}`)))
+	if len(said) != 1 {
+		t.Errorf("a VRF that is not there: %q", said)
 	}
 }

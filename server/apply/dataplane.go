@@ -13,7 +13,7 @@ import (
 // pools whose free addresses lead nowhere (feature row LMA-28).
 func (j *job) dataplane() *dataplane.Config {
 	metered := len(j.new.Accounting.Anchors) > 0 && len(j.new.Accounting.Lanes) > 0
-	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && was.Meter == metered {
+	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && j.new.Accounting == j.old.Accounting {
 		return was
 	}
 	c := &dataplane.Config{VRFs: j.vrfs(), Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
@@ -36,7 +36,7 @@ func (j *job) dataplane() *dataplane.Config {
 	return c
 }
 
-// vrfs are those that customers live in or are reached through.
+// vrfs are those that customers live in or are reached through, and those of RADIUS servers.
 func (j *job) vrfs() (list []dataplane.VRF) {
 	names := map[string]bool{}
 	for _, m := range j.new.Mobility.LMAs {
@@ -45,6 +45,11 @@ func (j *job) vrfs() (list []dataplane.VRF) {
 			for _, at := range c.Transports {
 				names[at.VRF] = true
 			}
+		}
+	}
+	for _, lane := range j.new.Accounting.Lanes {
+		for _, target := range lane.Targets {
+			names[target.VRF] = true
 		}
 	}
 	delete(names, "")

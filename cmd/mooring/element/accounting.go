@@ -10,6 +10,7 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/aaa"
 	"mooring/mobility/aaa/accountant"
+	"mooring/mobility/aaa/client"
 	"mooring/mobility/aaa/disconnect"
 	"mooring/mobility/engine"
 	"mooring/server/apply"
@@ -27,6 +28,7 @@ func (e *Element) openAccounting(s *schema.Schema) {
 	told := radiusEvents(s)
 	e.accounting = accountant.New(accountant.Options{
 		Root: e.folder.Root, Name: recordsFile, Log: e.Log, Meter: meter{e}, Bindings: e.bindingsOf,
+		Dial:    client.Dialer{Enter: e.plane.InVRF}.Dial,
 		Dropped: func() uint64 { return e.engine.Status().EventsDropped },
 		ServerChanged: func(server string, up bool, queued int) {
 			name := "accounting-server-down"

@@ -42,7 +42,7 @@ type Options struct {
 	Bindings func(anchor string) iter.Seq[*mobility.Binding]
 	// Dropped returns how many events were lost so far; nil: none ever are.
 	Dropped func() uint64
-	// Dial opens a socket to a server; nil: client.Dial.
+	// Dial opens a socket to a server; nil: that of client.Dialer{}.
 	Dial func(context.Context, *aaa.Target) (net.Conn, error)
 	// ServerChanged is told that a server went down, or is back, and how many records wait.
 	ServerChanged func(server string, up bool, queued int)

@@ -25,7 +25,7 @@ type Queue interface {
 type Options struct {
 	Queue Queue
 	Log   *slog.Logger
-	// Dial opens a UDP socket to a server; nil: Dial of this package.
+	// Dial opens a UDP socket to a server; nil: that of Dialer{}.
 	Dial func(context.Context, *aaa.Target) (net.Conn, error)
 	// Taken is told of records that a server has taken. It is called from goroutines of the client, which wait for it.
 	Taken func([]spool.Entry)
@@ -58,7 +58,7 @@ func New(o Options) *Client {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Dial == nil {
-		o.Dial = Dial
+		o.Dial = Dialer{}.Dial
 	}
 	if o.Taken == nil {
 		o.Taken = func([]spool.Entry) {}

@@ -374,7 +374,7 @@ func TestAAA04SourceInterface(t *testing.T) {
 	}
 	defer sink.Close()
 	target := aaa.Target{Server: aaa.Server{Name: "s", Addr: sink.LocalAddr().(*net.UDPAddr).AddrPort()}, Interface: "lo"}
-	conn, err := Dial(t.Context(), &target)
+	conn, err := Dialer{}.Dial(t.Context(), &target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,9 +384,34 @@ func TestAAA04SourceInterface(t *testing.T) {
 	}
 	for _, wrong := range []aaa.Target{{Interface: "nonesuch"}, {VRF: "RED"}} {
 		wrong.Server = target.Server
-		if conn, err := Dial(t.Context(), &wrong); err == nil {
+		if conn, err := new(Dialer).Dial(t.Context(), &wrong); err == nil {
 			conn.Close()
 			t.Errorf("%+v was reached", wrong)
 		}
 	}
+}
+
+// A server that is down is asked from a new socket when its time is over: the VRF that it is reached in may have been made anew.
+func TestAAA04_NewSocketToAServerThatWasDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, q, dialled := &fake{secret: "cisco"}, &memory{}, 0
+		network := servers{"one": one}
+		c := New(Options{Queue: q, Dial: func(ctx context.Context, t *aaa.Target) (net.Conn, error) {
+			dialled++
+			return network.dial(ctx, t)
+		}})
+		defer c.Close()
+		c.Configure(lanes("one"), time.Minute)
+		q.add(entry(1, start, "a", "l"))
+		c.Wake()
+		time.Sleep(10 * time.Second)
+		if one.set(true); dialled != 1 {
+			t.Errorf("dialled %d times at first", dialled)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if dialled != 2 || q.len() != 0 {
+			t.Errorf("dialled %d times, and %d records are left", dialled, q.len())
+		}
+	})
 }

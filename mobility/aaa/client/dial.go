@@ -5,20 +5,58 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"mooring/mobility/aaa"
 )
 
-// Dial opens a socket to a server, in the network of the process: VRFs other than the default one are not there.
-func Dial(ctx context.Context, t *aaa.Target) (net.Conn, error) {
-	if t.VRF != "" {
-		return nil, fmt.Errorf("radius server %s: this element has no vrf %s", t.Name, t.VRF)
+// Dialer opens sockets to servers. The zero value reaches those in the network of the process.
+type Dialer struct {
+	// Enter runs open with the calling thread in the network of a VRF, whose sockets are to be bound to device where that is not empty. nil: there
+	// is only the default VRF.
+	Enter func(vrf string, open func(device string) error) error
+}
+
+// Dial opens a socket to a server, in its VRF and with the address of its interface, if it has any (feature AAA-04).
+func (d Dialer) Dial(ctx context.Context, t *aaa.Target) (conn net.Conn, err error) {
+	open := func(device string) (err error) {
+		conn, err = dial(ctx, t, device)
+		return err
 	}
-	var d net.Dialer
+	switch {
+	case t.VRF == "":
+		err = open("")
+	case d.Enter == nil:
+		err = fmt.Errorf("there is no VRF %s", t.VRF)
+	default:
+		err = d.Enter(t.VRF, open)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("radius server %s: %w", t.Name, err)
+	}
+	return conn, nil
+}
+
+// dial opens the socket in the network of the calling thread: an address needs no resolver, and so no other goroutine.
+func dial(ctx context.Context, t *aaa.Target, device string) (net.Conn, error) {
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if device == "" {
+			return nil
+		}
+		if failed := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), device) }); failed != nil {
+			return failed
+		}
+		if err != nil {
+			return fmt.Errorf("bind to vrf interface %s: %w", device, err)
+		}
+		return nil
+	}}
 	if t.Interface != "" {
 		from, err := sourceAddress(t.Interface, t.Addr.Addr())
 		if err != nil {
-			return nil, fmt.Errorf("radius server %s: %w", t.Name, err)
+			return nil, err
 		}
 		d.LocalAddr = &net.UDPAddr{IP: from.AsSlice()}
 	}

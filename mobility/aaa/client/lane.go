@@ -184,6 +184,9 @@ func (l *lane) offer(ctx context.Context, i int, e *spool.Entry) bool {
 	if changed {
 		l.client.changed(t, err)
 	}
+	if changed && err != nil {
+		l.renew(i) // its network may have become another one
+	}
 	return err == nil
 }
 
@@ -221,6 +224,17 @@ func (l *lane) drop(i int, x *exchange) {
 	}
 	l.mu.Unlock()
 	x.close()
+}
+
+// renew drops the socket to a server: the next request has a new one.
+func (l *lane) renew(i int) {
+	l.mu.Lock()
+	x := l.exchanges[i]
+	l.exchanges[i] = nil
+	l.mu.Unlock()
+	if x != nil {
+		x.close()
+	}
 }
 
 func (l *lane) closeExchanges() {

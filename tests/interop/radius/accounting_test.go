@@ -13,7 +13,7 @@ const headers = 40 + 8 // IPv6 and UDP
 // traffic that there was, whatever is cleared for a display; when that server is gone it goes to the second one; when both are gone and the element is killed, nothing is lost.
 func TestAAA04FreeRADIUS(t *testing.T) {
 	d := newDomain(t)
-	first, second := newServer(t, d.lma, 1646), newServer(t, d.lma, 2646)
+	first, second := newServer(t, d.lma, "127.0.0.1:1646", "127.0.0.1"), newServer(t, d.lma, "127.0.0.1:2646", "127.0.0.1")
 	first.start()
 	second.start()
 	killLMA := d.run(d.lma, anchored)

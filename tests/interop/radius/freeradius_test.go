@@ -2,7 +2,9 @@ package radius
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +24,7 @@ type server struct {
 	t      *testing.T
 	host   *netns.Host
 	folder string
-	port   int
+	addr   netip.AddrPort
 	stop   func() // kills it
 }
 
@@ -33,20 +35,21 @@ run_dir = %[1]s
 libdir = /usr/lib/freeradius
 pidfile = %[1]s/pid
 max_requests = 1024
-client element { ipaddr = 127.0.0.1 secret = cisco }
+client element { ipaddr = %[4]s secret = cisco }
 modules { detail { filename = %[1]s/detail header = "%%t" permissions = 0600 } }
 server default {
-	listen { type = acct ipaddr = 127.0.0.1 port = %[2]d }
+	listen { type = acct ipaddr = %[2]s port = %[3]d }
 	preacct { }
 	accounting { detail }
 }
 `
 
-func newServer(t *testing.T, host *netns.Host, port int) *server {
+// newServer makes a server at an address of a host, for an element at another.
+func newServer(t *testing.T, host *netns.Host, at, element string) *server {
 	t.Helper()
-	s := &server{t: t, host: host, folder: t.TempDir(), port: port}
+	s := &server{t: t, host: host, folder: t.TempDir(), addr: netip.MustParseAddrPort(at)}
 	text := strings.NewReplacer("{ ", "{\n", " }", "\n}", " secret", "\nsecret", " ipaddr", "\nipaddr", " port", "\nport", " header", "\nheader",
-		" permissions", "\npermissions").Replace(fmt.Sprintf(configuration, s.folder, port))
+		" permissions", "\npermissions").Replace(fmt.Sprintf(configuration, s.folder, s.addr.Addr(), s.addr.Port(), element))
 	must(t,
 		os.WriteFile(filepath.Join(s.folder, "radiusd.conf"), []byte(text), 0o600),
 		os.WriteFile(filepath.Join(s.folder, "dictionary"), []byte("$INCLUDE /usr/share/freeradius/dictionary\n"), 0o600))
@@ -70,11 +73,17 @@ func (s *server) start() {
 		var listens bool
 		must(s.t, s.host.Do(func() error {
 			text, err := os.ReadFile("/proc/thread-self/net/udp")
-			listens = strings.Contains(string(text), fmt.Sprintf("0100007F:%04X", s.port))
+			listens = strings.Contains(string(text), s.procName())
 			return err
 		}))
 		return listens
 	})
+}
+
+// procName is how the kernel writes the address in its list of sockets: each half of it is a number of the machine.
+func (s *server) procName() string {
+	ip := s.addr.Addr().As4()
+	return fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), s.addr.Port())
 }
 
 // record is what FreeRADIUS has understood of a record: the values by the names of the attributes.
@@ -115,7 +124,7 @@ func (s *server) records() (list []record) {
 // await waits for a record of some kind that fits, and returns it.
 func (s *server) await(kind string, fits func(record) bool) (found record) {
 	s.t.Helper()
-	eventually(s.t, kind+" at the server at port "+strconv.Itoa(s.port), func() bool {
+	eventually(s.t, kind+" at the server "+s.addr.String(), func() bool {
 		for _, r := range s.records() {
 			if r.get("Acct-Status-Type") == kind && fits(r) {
 				found = r
