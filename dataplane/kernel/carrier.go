@@ -63,15 +63,15 @@ func (c *Carrier) Close() error {
 }
 
 // Lead implements plane.Carrier.
-func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
+func (c *Carrier) Lead(vrf string, path dataplane.Path) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d, err := c.device(path, vrf)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	d.led = true
-	return d.name, nil
+	return d.index, nil
 }
 
 // Enter implements plane.Carrier.
@@ -199,8 +199,7 @@ func (c *Carrier) Lost(name string) bool {
 	for _, t := range c.tunnels {
 		for _, d := range t.devices {
 			if d.name == name {
-				up, err := c.places[d.vrf].host.Devices()
-				return err != nil || up[name] == nil
+				return !c.places[d.vrf].host.IsUp(name)
 			}
 		}
 	}

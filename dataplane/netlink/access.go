@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
@@ -86,20 +85,17 @@ func (h *Host) findRules(at func(string) *AccessLink) error {
 
 func (h *Host) findUplinks(names map[int]string, at func(string) *AccessLink) error {
 	for _, family := range families {
-		filter := &netlib.Route{Protocol: Protocol, Table: unix.RT_TABLE_UNSPEC}
-		routes, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
-		})
+		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC)
 		if err != nil {
-			return fmt.Errorf("list routes: %w", err)
+			return err
 		}
 		for _, r := range routes {
-			name := names[r.Table-TableAccess]
-			if name == "" || r.Type == unix.RTN_BLACKHOLE {
+			name := names[r.table-TableAccess]
+			if name == "" || r.kind == unix.RTN_BLACKHOLE {
 				continue
 			}
 			at(name).Uplinks++
-			at(name).Uplink = names[r.LinkIndex]
+			at(name).Uplink = names[r.index]
 		}
 	}
 	return nil

@@ -34,6 +34,12 @@ func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 	return nil
 }
 
+// IsUp reports whether there is an interface of this name that is up and has carrier.
+func (h *Host) IsUp(name string) bool {
+	link, err := h.link(name)
+	return err == nil && isUp(link.Attrs())
+}
+
 // Devices returns the interfaces that are up, by name.
 func (h *Host) Devices() (map[string]netlib.Link, error) {
 	links, err := dump(h.handle.LinkList)

@@ -5,7 +5,6 @@ package netlink
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	netlib "github.com/vishvananda/netlink"
@@ -22,17 +21,10 @@ type Host struct {
 	own    *Namespace // of the process, where ns is nil
 	handle *netlib.Handle
 	raw    map[int]*nl.SocketHandle // for what the library cannot say
-	batch  *batch
+	batch  *socket                  // for many routes at once
+	lists  *socket                  // for the list of them
 	parts  *parts
 	part   part
-}
-
-// batch is the socket for many routes at once.
-type batch struct {
-	mu       sync.Mutex
-	socket   *nl.NetlinkSocket
-	sequence uint32
-	buffer   []byte
 }
 
 // Open connects to a namespace, and makes it forward both families. The namespace must stay open as long as the Host.
@@ -45,12 +37,12 @@ func Open(ns *Namespace) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
-	socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE)
+	raw, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE)
 	if err != nil {
 		handle.Close()
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
-	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}, batch: new(batch),
+	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: raw}},
 		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}}}
 	if ns == nil {
 		if h.own, err = OpenNamespace(threadNamespace); err != nil {
@@ -58,9 +50,11 @@ func Open(ns *Namespace) (*Host, error) {
 			return nil, err
 		}
 	}
-	if h.batch.socket, err = nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE); err != nil {
-		h.Close()
-		return nil, fmt.Errorf("netlink: %w", err)
+	for _, s := range []**socket{&h.batch, &h.lists} {
+		if *s, err = openSocket(ns); err != nil {
+			h.Close()
+			return nil, err
+		}
 	}
 	if socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_XFRM); err == nil {
 		h.raw[unix.NETLINK_XFRM] = &nl.SocketHandle{Socket: socket}
@@ -80,9 +74,8 @@ func (h *Host) Close() {
 	}
 	h.own.Close()
 	h.handle.Close()
-	if h.batch.socket != nil {
-		h.batch.socket.Close()
-	}
+	h.batch.close()
+	h.lists.close()
 	for _, socket := range h.raw {
 		socket.Close()
 	}

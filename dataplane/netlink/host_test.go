@@ -214,3 +214,33 @@ func TestNamespaceDo(t *testing.T) {
 		t.Errorf("no namespace led to %s", inside)
 	}
 }
+
+// A watcher hears of routes that somebody removes, in the midst of any number that we make and remove.
+func TestWatchAmongMany(t *testing.T) {
+	_, n := newHost(t)
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	ops := make([]netlink.RouteOp, 20_000) // more than fits into the socket
+	for i := range ops {
+		ops[i].Prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
+	}
+	begun := false
+	for e, err := range n.Watch(ctx, "") {
+		must(t, err)
+		switch {
+		case e.Kind == dataplane.ObjectLost && e.Key == dataplane.RouteKey{Prefix: ops[0].Prefix}:
+			return
+		case e.Kind == dataplane.ObjectLost, e.Kind == dataplane.Overrun:
+			t.Fatalf("%+v", e)
+		case !begun: // those in the socket are read after this
+			begun = true
+			must(t, n.ApplyRoutes(ops)...)
+			for i := range ops {
+				ops[i].Delete = i > 0
+			}
+			must(t, n.ApplyRoutes(ops)...)
+			must(t, n.DeleteRoute(ops[0].Prefix, 0)) // not as ApplyRoutes does
+		}
+	}
+	t.Fatal("the removed route was not told of")
+}

@@ -56,12 +56,9 @@ func (h *Host) Marks() (map[int]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		filter := &netlib.Route{Protocol: Protocol, Table: unix.RT_TABLE_UNSPEC}
-		routes, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
-		})
+		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC)
 		if err != nil {
-			return nil, fmt.Errorf("list routes: %w", err)
+			return nil, err
 		}
 		for _, rule := range rules {
 			if isMark(rule.Table) && rule.Mark == uint32(rule.Table) {
@@ -69,8 +66,8 @@ func (h *Host) Marks() (map[int]int, error) {
 			}
 		}
 		for _, r := range routes {
-			if isMark(r.Table) && r.LinkIndex == r.Table-TableMark {
-				found[r.LinkIndex]++
+			if isMark(r.table) && r.index == r.table-TableMark {
+				found[r.index]++
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -59,22 +60,20 @@ func (h *Host) Routes() ([]Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := &netlib.Route{Protocol: Protocol, Table: h.table()}
 	var routes []Route
 	for _, family := range families {
-		found, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
-		})
+		found, err := h.listed(family, h.table())
 		if err != nil {
-			return nil, fmt.Errorf("list routes: %w", err)
+			return nil, err
 		}
+		routes = slices.Grow(routes, len(found))
 		for _, f := range found {
-			if f.Priority != Metric { // of Isolate
+			if f.metric != Metric { // of Isolate
 				continue
 			}
-			r := Route{Prefix: prefixOf(f.Dst, family)}
-			if f.Type != unix.RTN_BLACKHOLE {
-				r.Device = names[f.LinkIndex]
+			r := Route{Prefix: f.prefix}
+			if f.kind != unix.RTN_BLACKHOLE {
+				r.Device = names[f.index]
 			}
 			routes = append(routes, r)
 		}
@@ -92,22 +91,6 @@ func wire(r Route) *netlib.Route {
 
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
-}
-
-// prefixOf is the reverse; the library leaves out some default destinations.
-func prefixOf(n *net.IPNet, family int) netip.Prefix {
-	if n == nil {
-		if family == netlib.FAMILY_V6 {
-			return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-		}
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	addr, _ := netip.AddrFromSlice(n.IP)
-	if family == netlib.FAMILY_V4 {
-		addr = addr.Unmap()
-	}
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(addr, bits)
 }
 
 // explain adds what can be done about an error.

@@ -80,12 +80,11 @@ func (h *Host) deleteRule(rule netlib.Rule) error {
 }
 
 func (h *Host) emptyTable(family, table int) error {
-	filter := &netlib.Route{Protocol: Protocol, Table: table}
-	routes, err := dump(func() ([]netlib.Route, error) {
-		return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
-	})
-	for _, route := range routes {
-		if e := h.handle.RouteDel(&route); e != nil && !errors.Is(e, unix.ESRCH) {
+	routes, err := h.listed(family, table)
+	for _, r := range routes {
+		route := wire(Route{Prefix: r.prefix, Table: table})
+		route.Priority, route.Scope = int(r.metric), netlib.SCOPE_NOWHERE
+		if e := h.handle.RouteDel(route); e != nil && !errors.Is(e, unix.ESRCH) {
 			err = errors.Join(err, e)
 		}
 	}

@@ -158,7 +158,7 @@ func (h *Host) Part(vrf string, device VRF) *Host {
 	h.parts.mu.Lock()
 	defer h.parts.mu.Unlock()
 	h.parts.byTable[device.Table], h.parts.byIndex[device.Index] = p, p
-	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, parts: h.parts, part: p}
+	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, parts: h.parts, part: p}
 }
 
 // Device is the vrf interface that sockets of the VRF are bound to. It is empty of a VRF that is a namespace, and of the default one.
@@ -268,14 +268,11 @@ func (h *Host) Isolated() (bool, error) {
 	}
 	found := 0
 	for _, family := range families {
-		filter := &netlib.Route{Protocol: Protocol, Table: h.part.Table}
-		routes, err := dump(func() ([]netlib.Route, error) {
-			return h.handle.RouteListFiltered(family, filter, netlib.RT_FILTER_PROTOCOL|netlib.RT_FILTER_TABLE)
-		})
+		routes, err := h.listed(family, h.part.Table)
 		if err != nil {
-			return false, fmt.Errorf("list routes: %w", err)
+			return false, err
 		}
-		if slices.ContainsFunc(routes, func(r netlib.Route) bool { return r.Priority == lastResort }) {
+		if slices.ContainsFunc(routes, func(r listed) bool { return r.metric == lastResort }) {
 			found++
 		}
 	}

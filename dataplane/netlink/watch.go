@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/netip"
 	"slices"
 	"syscall"
 
@@ -129,6 +128,10 @@ func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
 	}
+	if err := h.ignore(socket.GetFd()); err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
+	}
 	if unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) != nil {
 		_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
 	}
@@ -228,32 +231,14 @@ func isUp(a *netlib.LinkAttrs) bool {
 
 // route reports a route of ours that was removed: one of the main table, or the way out of an access link's.
 func (w *watcher) route(b []byte) {
-	if len(b) < unix.SizeofRtMsg {
+	r, ours := parseRoute(b)
+	if !ours {
 		return
 	}
-	m := nl.DeserializeRtMsg(b)
-	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:])
-	if err != nil || m.Protocol != Protocol {
-		return
-	}
-	table, prefix, metric := int(m.Table), defaults[0], uint32(0)
-	if m.Family == unix.AF_INET6 {
-		prefix = defaults[1]
-	}
-	for _, a := range attributes {
-		switch a.Attr.Type {
-		case unix.RTA_TABLE:
-			table = int(nl.NativeEndian().Uint32(a.Value))
-		case unix.RTA_PRIORITY:
-			metric = nl.NativeEndian().Uint32(a.Value)
-		case unix.RTA_DST:
-			addr, _ := netip.AddrFromSlice(a.Value)
-			prefix = netip.PrefixFrom(addr, int(m.Dst_len))
-		}
-	}
+	table, prefix := r.table, r.prefix
 	vrf, inPart := w.parts.ofTable(table)
 	switch {
-	case inPart && metric == lastResort:
+	case inPart && r.metric == lastResort:
 		w.lost(dataplane.VRFKey(vrf))
 	case inPart:
 		w.lost(dataplane.RouteKey{VRF: vrf, Prefix: prefix})

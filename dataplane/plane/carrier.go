@@ -18,8 +18,8 @@ type Carrier interface {
 	// RemoveTunnel fails while something leads into the tunnel.
 	RemoveTunnel(dataplane.TunnelID) error
 
-	// Lead returns the device that packets of a VRF are to be routed to, so that they go into the path.
-	Lead(vrf string, path dataplane.Path) (device string, err error)
+	// Lead returns the index of the device that packets of a VRF are to be routed to, so that they go into the path.
+	Lead(vrf string, path dataplane.Path) (index int, err error)
 	// Enter says that a route for the prefix leads to the device of the path: what the peer sends from there may pass.
 	Enter(at dataplane.VRFPrefix, path dataplane.Path) error
 	// Leave says that no route for the prefix leads to a device of the carrier any more: there is none, or it leads elsewhere.

@@ -14,7 +14,7 @@ type routeOp struct {
 
 	host    *netlink.Host
 	carrier Carrier // of its path; nil for none
-	device  string
+	index   int     // of the device; 0 for none
 	err     error
 }
 
@@ -42,7 +42,7 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 	for host, part := range parts {
 		list := make([]netlink.RouteOp, len(part))
 		for i, op := range part {
-			list[i] = netlink.RouteOp{Delete: op.remove, Route: netlink.Route{Prefix: op.Prefix, Device: op.device}}
+			list[i] = netlink.RouteOp{Delete: op.remove, Prefix: op.Prefix, Index: op.index}
 		}
 		for i, err := range host.ApplyRoutes(list) {
 			part[i].err = err
@@ -66,14 +66,16 @@ func (p *Plane) prepare(op *routeOp) (err error) {
 	}
 	path, tunnelled := dataplane.PathOf(op.Route)
 	if !tunnelled {
-		op.device = op.Via.Link
-		return nil
+		if op.Via.Link != "" {
+			op.index, err = op.host.LinkIndex(op.Via.Link)
+		}
+		return err
 	}
 	if path.Tunnel.VRF == op.VRF && op.Prefix.Contains(path.Tunnel.Peer) {
 		return fmt.Errorf("the tunnel's own packets to %s would be led into it", path.Tunnel.Peer)
 	}
 	op.carrier = p.choice.Of(path.Tunnel)
-	op.device, err = op.carrier.Lead(op.VRF, path)
+	op.index, err = op.carrier.Lead(op.VRF, path)
 	return err
 }
 

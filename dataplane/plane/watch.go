@@ -133,11 +133,10 @@ func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 // send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, much is lost with it.
 func (w *watcher) send(e event) {
 	if e.Link != "" {
-		owned, lost := w.plane.owned(e.Link)
-		switch {
-		case lost && e.Kind == dataplane.LinkDown:
+		switch owner := w.plane.owner(e.Link); {
+		case owner != nil && e.Kind == dataplane.LinkDown && owner.Lost(e.Link):
 			e.Event = dataplane.Event{Kind: dataplane.Overrun}
-		case owned:
+		case owner != nil:
 			return
 		}
 	}
@@ -147,12 +146,12 @@ func (w *watcher) send(e event) {
 	}
 }
 
-// owned reports whether a device is, or was, a carrier's, and whether the carrier misses it.
-func (p *Plane) owned(device string) (owned, lost bool) {
+// owner returns the carrier that a device is, or was, of; nil for none.
+func (p *Plane) owner(device string) Carrier {
 	for _, c := range p.carriers {
 		if c.Owns(device) {
-			owned, lost = true, lost || c.Lost(device)
+			return c
 		}
 	}
-	return owned, lost
+	return nil
 }

@@ -204,20 +204,20 @@ func (c *Carrier) route(path dataplane.Path) (*route, error) {
 }
 
 // Lead implements plane.Carrier.
-func (c *Carrier) Lead(vrf string, path dataplane.Path) (string, error) {
+func (c *Carrier) Lead(vrf string, path dataplane.Path) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := c.route(path); err != nil {
-		return "", err
+		return 0, err
 	}
 	if err := c.oneVRF(vrf, path); err != nil {
-		return "", err
+		return 0, err
 	}
 	d, err := c.anchor(vrf)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	return d.name, nil
+	return d.index, nil
 }
 
 // Enter implements plane.Carrier.

@@ -1,0 +1,80 @@
+package netlink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// listed is a route of ours as the host describes it.
+type listed struct {
+	prefix netip.Prefix
+	table  int
+	metric uint32
+	index  int   // of the interface; 0 for none
+	kind   uint8 // RTN_UNICAST …
+}
+
+// listed lists our routes of a family in a table, or in all tables (RT_TABLE_UNSPEC). There are many: only the host leaves others out at
+// no cost.
+func (h *Host) listed(family, table int) ([]listed, error) {
+	request := func(b []byte) []byte {
+		b = append(b, byte(family), 0, 0, 0, unix.RT_TABLE_UNSPEC, Protocol, 0, 0, 0, 0, 0, 0)
+		if table != unix.RT_TABLE_UNSPEC {
+			b = appendUint32(b, unix.RTA_TABLE, uint32(table))
+		}
+		return b
+	}
+	found, err := dump(func() (all []listed, err error) {
+		err = h.lists.list(unix.RTM_GETROUTE, request, func(b []byte) {
+			if r, ours := parseRoute(b); ours && (table == unix.RT_TABLE_UNSPEC || r.table == table) {
+				all = append(all, r)
+			}
+		})
+		return all, err
+	})
+	if errors.Is(err, unix.ENOENT) { // there is no such table
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	return found, nil
+}
+
+// parseRoute reads the body of a message about a route (rtnetlink(7)), and whether the route is ours.
+func parseRoute(b []byte) (r listed, ours bool) {
+	if len(b) < unix.SizeofRtMsg || b[5] != Protocol {
+		return r, false
+	}
+	family, bits := b[0], int(b[1])
+	r.table, r.kind, r.prefix = int(b[4]), b[7], defaults[0]
+	if family == unix.AF_INET6 {
+		r.prefix = defaults[1]
+	}
+	native := binary.NativeEndian
+	for b = b[unix.SizeofRtMsg:]; len(b) >= unix.SizeofRtAttr; {
+		length, kind := int(native.Uint16(b)), native.Uint16(b[2:])
+		if length < unix.SizeofRtAttr || length > len(b) {
+			return r, false
+		}
+		value := b[unix.SizeofRtAttr:length]
+		switch {
+		case kind == unix.RTA_DST:
+			addr, _ := netip.AddrFromSlice(value)
+			r.prefix = netip.PrefixFrom(addr, bits)
+		case len(value) < 4:
+		case kind == unix.RTA_TABLE:
+			r.table = int(native.Uint32(value))
+		case kind == unix.RTA_PRIORITY:
+			r.metric = native.Uint32(value)
+		case kind == unix.RTA_OIF:
+			r.index = int(native.Uint32(value))
+		}
+		b = b[min(len(b), (length+3)&^3):]
+	}
+	return r, true
+}
