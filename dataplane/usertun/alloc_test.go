@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/gaissmai/bart"
-
 	"mooring/dataplane"
 )
 
@@ -17,7 +15,6 @@ func unconnected(encap dataplane.Encap, key dataplane.Key) (*device, *tunnel) {
 	t := newTunnel(id, &endpoint{inner4: s, inner6: s})
 	t.setPath(1500)
 	d := &device{tun: &tun{uso: true}, side: dataplane.Anchor}
-	d.routes.Store(new(bart.Table[*route]))
 	r := &route{tunnel: t, tx: key, rx: key, head: headerLen(encap, key)}
 	for _, p := range prefixes("0.0.0.0/0", "::/0") {
 		d.insert(p, r)

@@ -8,8 +8,7 @@
 // everything here works without.
 //
 // Three things make it fast: super-packets of 64 KiB cross the TUN devices whole, segments leave and arrive as one UDP
-// message (UDP_SEGMENT, UDP_GRO), and every system call carries a batch. Lookups take no lock: routing tables are persistent
-// tries that Apply replaces as a whole.
+// message (UDP_SEGMENT, UDP_GRO), and every system call carries a batch.
 //
 // Encapsulations: IP in IP (RFC 2473, RFC 2003), GRE (RFC 2784, RFC 2890), and UDP port 5437 (RFC 5844, RFC 5845), each over
 // IPv4 and IPv6. Traffic class and ECN follow RFC 2983 and RFC 6040, sizes RFC 2473 section 7.

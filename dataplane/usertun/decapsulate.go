@@ -190,7 +190,7 @@ func (t *tunnel) sink(inner []byte, key dataplane.Key) (*device, *route) {
 		if d.side == dataplane.Anchor {
 			node, spoofed = source(inner), true
 		}
-		if r, ok := d.routes.Load().Lookup(node); ok && r.tunnel == t && r.rx == key {
+		if r, ok := d.routes.lookup(node); ok && r.tunnel == t && r.rx == key {
 			return d, r
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/gaissmai/bart"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
@@ -26,7 +25,7 @@ type device struct {
 	index  int // of the interface
 	fast   *accelerator
 	errors *icmpSender
-	routes atomic.Pointer[bart.Table[*route]] // by the node's prefix; replaced as a whole
+	routes table
 	drops  drops
 	dead   atomic.Bool // somebody deleted the interface
 }
@@ -42,7 +41,6 @@ const (
 func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*device, error) {
 	host := fast.host
 	d := &device{side: side, vrf: vrf, alias: alias, host: host, fast: fast}
-	d.routes.Store(new(bart.Table[*route]))
 	err := host.Do(func() (err error) {
 		if d.errors, err = openICMP(host.Device()); err != nil {
 			return err
@@ -85,13 +83,12 @@ func (d *device) close() {
 	}
 }
 
-// insert, remove and empty change the routes. Packets see the table before or after. The first two return what the route that was there
+// insert, remove and empty change the routes. The first two return what the route that was there
 // counted for, nil if nothing.
 func (d *device) insert(prefix netip.Prefix, r *route) (left *usage) {
-	table := d.routes.Load()
-	old, replaced := table.Get(prefix)
+	old, replaced := d.routes.get(prefix)
 	r.use(d, 1) // before packets can find the route
-	d.routes.Store(table.InsertPersist(prefix, r))
+	d.routes.put(prefix, r)
 	if replaced {
 		old.use(d, -1)
 		left = old.usage
@@ -101,10 +98,9 @@ func (d *device) insert(prefix netip.Prefix, r *route) (left *usage) {
 }
 
 func (d *device) remove(prefix netip.Prefix) (left *usage) {
-	table := d.routes.Load()
-	if old, ok := table.Get(prefix); ok {
+	if old, ok := d.routes.get(prefix); ok {
 		d.fast.removeRoute(d, prefix)
-		d.routes.Store(table.DeletePersist(prefix))
+		d.routes.remove(prefix)
 		old.use(d, -1)
 		left = old.usage
 	}
@@ -112,7 +108,7 @@ func (d *device) remove(prefix netip.Prefix) (left *usage) {
 }
 
 func (d *device) empty() {
-	for prefix, r := range d.routes.Swap(new(bart.Table[*route])).All() {
+	for prefix, r := range d.routes.empty() {
 		d.fast.removeRoute(d, prefix)
 		r.use(d, -1)
 	}

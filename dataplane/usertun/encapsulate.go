@@ -87,7 +87,7 @@ func (e *encapsulator) forward(v virtioHeader, b []byte) {
 	if !ok {
 		return
 	}
-	r, ok := e.device.routes.Load().Lookup(node)
+	r, ok := e.device.routes.lookup(node)
 	if !ok || r == nowhere {
 		e.device.drops.noSession.Add(1)
 		return

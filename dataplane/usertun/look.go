@@ -36,7 +36,7 @@ func (c *Carrier) mendDevice(d *device) error {
 	if err != nil {
 		return err
 	}
-	for prefix, r := range d.routes.Load().All() {
+	for prefix, r := range d.routes.all() {
 		again.insert(prefix, r)
 	}
 	d.empty()
@@ -64,7 +64,7 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 		objects = append(objects, dataplane.Tunnel{ID: id, MTU: int(t.configured.Load())})
 	}
 	for name, d := range c.access {
-		for prefix, r := range d.routes.Load().All() {
+		for prefix, r := range d.routes.all() {
 			objects = append(objects, dataplane.SourceRoute{Link: name, Source: prefix, Path: r.path()})
 		}
 	}
@@ -79,7 +79,7 @@ func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (path dataplane.P
 	if d == nil || d.name != device {
 		return path, false
 	}
-	r, ok := d.routes.Load().Get(at.Prefix)
+	r, ok := d.routes.get(at.Prefix)
 	if !ok || r == nowhere {
 		return path, false
 	}

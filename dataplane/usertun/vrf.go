@@ -3,6 +3,7 @@ package usertun
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"golang.org/x/sys/unix"
 
@@ -60,7 +61,7 @@ func (c *Carrier) reopenTunnel(old *tunnel) error {
 	}
 	again.configured.Store(old.configured.Load())
 	for _, d := range c.devices() {
-		for prefix, r := range d.routes.Load().All() {
+		for prefix, r := range maps.Collect(d.routes.all()) {
 			if r.tunnel == old {
 				r2 := *r
 				r2.tunnel = again
@@ -91,7 +92,7 @@ func (c *Carrier) Detach(vrf string) error {
 		}
 	}
 	if d := c.anchors[vrf]; d != nil {
-		for prefix, r := range d.routes.Load().All() {
+		for prefix, r := range d.routes.all() {
 			if r != nowhere {
 				return fmt.Errorf("a route for %s is still in it", prefix)
 			}
