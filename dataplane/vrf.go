@@ -1,5 +1,7 @@
 package dataplane
 
+import "errors"
+
 // VRF is a routing table of its own, with the interfaces that are in it. Routes, tunnels and access links name it; the empty name is the
 // default VRF, which is always there.
 type VRF struct {
@@ -21,3 +23,6 @@ type (
 
 func (v VRF) Key() any    { return VRFKey(v.Name) }
 func (m Member) Key() any { return MemberKey(m.Link) }
+
+// ErrNoVRF is wrapped by the errors about what is in a VRF that is not there: nobody wants it, or the host has refused it.
+var ErrNoVRF = errors.New("there is no such VRF")

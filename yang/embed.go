@@ -51,6 +51,7 @@ var Modules = []Module{
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
+	{Name: "mooring-network-instance", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-network-instance-deviations", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "entitlement", "heartbeat", "mobile-local-loop", "mobile-network", "notifications", "revocation", "trace"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},

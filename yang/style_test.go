@@ -53,7 +53,7 @@ var dimensionless = []string{"maximum", "limit", "retries", "retransmit", "bce-c
 	"single-tenant-count", "multi-tenant-count", "count", "cleared", "num-packets", "logical-mn-maximum", "customer-maximum",
 	"in-use", "bindings", "missed", "total", "used", "queued", // how many
 	"spi", "id", "mn-id-type", "handoff-indicator", "sequence", "status", "last-status", "trigger", "bid", "restart-counter",
-	"uplink-gre-key", "downlink-gre-key", // which
+	"uplink-gre-key", "downlink-gre-key", "table", // which
 	"priority", "distance", "admin-distance", "ratio", // how much more
 }
 

@@ -99,6 +99,9 @@ func (h *Host) CheckTable(table int) error {
 	if table < 0 || slices.Contains([]int{unix.RT_TABLE_MAIN, unix.RT_TABLE_LOCAL, unix.RT_TABLE_DEFAULT}, table) {
 		return fmt.Errorf("table %d is the host's own", table)
 	}
+	if table > TableAccess && table <= tableLast || isMark(table) {
+		return fmt.Errorf("table %d is one that access links and tunnels get; choose another, or none", table)
+	}
 	all, err := h.VRFs()
 	if err != nil {
 		return err

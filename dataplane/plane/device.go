@@ -113,9 +113,7 @@ func (p *Plane) keepVRF(v *vrf, o dataplane.VRF) error {
 	old.Close()
 	err := p.each(func(c Carrier) error { return c.Attach(v.Name, v.host) })
 	p.watchers.notify(dataplane.Event{Kind: dataplane.Overrun}) // what was in it is not any more
-	if p.Renewed != nil {
-		p.Renewed(v.Name)
-	}
+	p.renewed(v.Name)
 	return err
 }
 

@@ -25,7 +25,8 @@ type Options struct {
 	Names string
 	// NoVRFDevices has VRFs be namespaces also where the kernel has vrf interfaces.
 	NoVRFDevices bool
-	// Renewed is told of a VRF that somebody had removed, and that is made again: sockets in it are deaf. It does not block.
+	// Renewed is told of a VRF that has come without being reserved, or that somebody had removed and that is made again: sockets in it are
+	// missing, or deaf. It does not block.
 	Renewed func(vrf string)
 }
 
@@ -212,7 +213,7 @@ func (p *Plane) host(vrf string) (*netlink.Host, error) {
 	if h := p.hosts[vrf]; h != nil {
 		return h, nil
 	}
-	return nil, fmt.Errorf("there is no VRF %s", vrf)
+	return nil, fmt.Errorf("VRF %s: %w", vrf, dataplane.ErrNoVRF)
 }
 
 // hostOf returns the host that an access interface is on.

@@ -41,34 +41,30 @@ func (p *Plane) InVRF(vrf string, f func(device string) error) error {
 	return host.Do(func() error { return f(host.Device()) })
 }
 
-// ReserveVRFs makes the VRFs that are not there yet, for sockets, before somebody wants them (Apply). It fails, with every reason, when one
-// cannot be made; then there are none but those that were there. release removes those that nobody has come to want.
-func (p *Plane) ReserveVRFs(wanted []dataplane.VRF) (release func(), err error) {
+func (p *Plane) renewed(vrf string) {
+	if p.Renewed != nil {
+		p.Renewed(vrf)
+	}
+}
+
+// ReserveVRFs makes the VRFs that are not there yet, for sockets, before somebody wants them (Apply). Those that the host refuses are left
+// to Apply, which says why. release removes those that nobody has come to want.
+func (p *Plane) ReserveVRFs(wanted []dataplane.VRF) (release func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var fresh []string
-	release = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.releaseVRFs(fresh)
-	}
-	var errs []error
 	for _, o := range wanted {
-		if p.vrfs[o.Name] != nil {
-			continue
-		}
-		if err := p.addVRF(o); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", o, err))
+		if p.vrfs[o.Name] != nil || p.addVRF(o) != nil {
 			continue
 		}
 		p.vrfs[o.Name].reserved = true
 		fresh = append(fresh, o.Name)
 	}
-	if err := errors.Join(errs...); err != nil {
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.releaseVRFs(fresh)
-		return nil, err
 	}
-	return release, nil
 }
 
 func (p *Plane) releaseVRFs(names []string) {
@@ -85,7 +81,11 @@ func (p *Plane) releaseVRFs(names []string) {
 func (p *Plane) putVRF(o dataplane.VRF) error {
 	v := p.vrfs[o.Name]
 	if v == nil {
-		return p.addVRF(o)
+		err := p.addVRF(o)
+		if err == nil {
+			p.renewed(o.Name)
+		}
+		return err
 	}
 	v.reserved = false
 	if v.device == "" {
@@ -122,6 +122,14 @@ func (p *Plane) attach(v *vrf) error {
 	p.watchers.followAll(v)
 	p.Log.Info("VRF is there", "vrf", v.Name, "is", v.kind())
 	return nil
+}
+
+// VRFIsDevice reports whether a VRF is a vrf interface, and whether it is there.
+func (p *Plane) VRFIsDevice(vrf string) (device, there bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.vrfs[vrf]
+	return v != nil && v.device != "", v != nil
 }
 
 func (v *vrf) kind() string {

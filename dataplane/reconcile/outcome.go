@@ -105,6 +105,15 @@ func (p *plan) retryAll() {
 	p.retries = nil
 }
 
+// retryVRFs queues the VRFs that the host has refused: an interface that is gone may have had the name or the table.
+func (p *plan) retryVRFs() {
+	for _, object := range p.config {
+		if it := p.items[object.Key()]; rank(object) == rank(dataplane.VRF{}) && it.state == Failed {
+			p.enqueue(it)
+		}
+	}
+}
+
 // lost notes that somebody removed or changed an object.
 func (p *plan) lost(key any, now time.Time, wait func(tries int) time.Duration) {
 	it := p.items[key]

@@ -112,6 +112,17 @@ func (r *Reconciler) Session(id dataplane.SessionID) (SessionStatus, bool) {
 	return status, true
 }
 
+// Object returns the state of the object of a key, and whether it is wanted, or still to be removed.
+func (r *Reconciler) Object(key any) (ObjectStatus, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	it := r.plan.items[key]
+	if it == nil {
+		return ObjectStatus{}, false
+	}
+	return it.objectStatus(), true
+}
+
 func (it *item) objectStatus() ObjectStatus {
 	return ObjectStatus{it.object, !it.wanted, it.state, it.err, it.since, it.tries, it.retryAt}
 }

@@ -58,6 +58,8 @@ func (r *Reconciler) handle(event dataplane.Event) {
 	switch event.Kind {
 	case dataplane.LinkUp:
 		r.plan.linkChanged(event.Link)
+	case dataplane.LinkDown:
+		r.plan.retryVRFs()
 	case dataplane.ObjectLost:
 		r.plan.lost(event.Key, time.Now(), backoff)
 	case dataplane.Overrun:

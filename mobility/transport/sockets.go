@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 )
 
@@ -28,9 +30,10 @@ type Sockets struct {
 	readers sync.WaitGroup
 	strays  atomic.Uint64
 
-	mu     sync.Mutex
-	open   map[Address]*socket
-	closed bool
+	mu      sync.Mutex
+	open    map[Address]*socket
+	awaited map[Address]error // those that wait for their VRF, with the reason
+	closed  bool
 
 	touched []*socket // Send: those with something to write
 }
@@ -40,16 +43,17 @@ func NewSockets(o Options) *Sockets {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Sockets{Options: o, batches: make(chan *Batch, 16), open: map[Address]*socket{}}
+	return &Sockets{Options: o, batches: make(chan *Batch, 16), open: map[Address]*socket{}, awaited: map[Address]error{}}
 }
 
 // Batches delivers what arrives. Whoever receives a batch owns it until he calls its Release.
 func (s *Sockets) Batches() <-chan *Batch { return s.batches }
 
 // Prepare opens the sockets of the addresses that are not listened at yet. It fails, with every reason, when one cannot be opened
-// for good: a privilege is missing, or another process has the port. Then nothing has changed. One change may be prepared at a time.
+// for good: a privilege is missing, or another process has the port. Then nothing has changed. An address in a VRF that is not there yet
+// waits for Reopen. One change may be prepared at a time.
 func (s *Sockets) Prepare(addresses []Address) (Prepared, error) {
-	c := &change{all: s, wanted: map[Address]bool{}, fresh: map[Address]*socket{}}
+	c := &change{all: s, wanted: map[Address]bool{}, fresh: map[Address]*socket{}, awaited: map[Address]error{}}
 	var errs []error
 	for _, a := range addresses {
 		if err := a.check(); err != nil {
@@ -62,11 +66,14 @@ func (s *Sockets) Prepare(addresses []Address) (Prepared, error) {
 		}
 		c.wanted[a] = true
 		fresh, err := s.listen(a)
-		if err != nil {
+		switch {
+		case errors.Is(err, dataplane.ErrNoVRF):
+			c.awaited[a] = err
+		case err != nil:
 			errs = append(errs, err)
-			continue
+		default:
+			c.fresh[a] = fresh
 		}
-		c.fresh[a] = fresh
 	}
 	if err := errors.Join(errs...); err != nil {
 		c.Abort()
@@ -78,7 +85,7 @@ func (s *Sockets) Prepare(addresses []Address) (Prepared, error) {
 func (s *Sockets) has(a Address) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open[a] != nil
+	return s.open[a] != nil || s.awaited[a] != nil
 }
 
 // listen opens the socket of an address.
@@ -102,8 +109,8 @@ func (s *Sockets) inside(vrf string, f func(device string) error) error {
 	return f("")
 }
 
-// Reopen opens the sockets of a VRF again, whose vrf interface has become another one: the old ones are deaf. What cannot be opened stays
-// as it is, and is logged.
+// Reopen opens the sockets of a VRF that has come, or whose vrf interface has become another one: the old ones are deaf. What cannot be
+// opened stays as it is, and is logged.
 func (s *Sockets) Reopen(vrf string) {
 	s.mu.Lock()
 	var addresses []Address
@@ -112,10 +119,15 @@ func (s *Sockets) Reopen(vrf string) {
 			addresses = append(addresses, a)
 		}
 	}
+	for a := range s.awaited {
+		if a.VRF == vrf {
+			addresses = append(addresses, a)
+		}
+	}
 	s.mu.Unlock()
 	for _, a := range addresses {
 		if err := s.reopen(a); err != nil {
-			s.Log.Warn("cannot listen again in a VRF that was made again", "address", a, "error", err)
+			s.Log.Warn("cannot listen in a VRF that was made", "address", a, "error", err)
 		}
 	}
 }
@@ -127,12 +139,15 @@ func (s *Sockets) reopen(a Address) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.open[a]
-	if old == nil || s.closed { // retired meanwhile
+	old, awaited := s.open[a], s.awaited[a] != nil
+	if old == nil && !awaited || s.closed { // retired meanwhile
 		fresh.close()
 		return nil
 	}
-	old.close()
+	if old != nil {
+		old.close()
+	}
+	delete(s.awaited, a)
 	s.start(a, fresh)
 	return nil
 }
@@ -144,9 +159,10 @@ func (s *Sockets) start(a Address, fresh *socket) {
 
 // change is a change of the addresses, not yet made.
 type change struct {
-	all    *Sockets
-	wanted map[Address]bool
-	fresh  map[Address]*socket
+	all     *Sockets
+	wanted  map[Address]bool
+	fresh   map[Address]*socket
+	awaited map[Address]error
 }
 
 func (c *change) Open() {
@@ -159,6 +175,7 @@ func (c *change) Open() {
 		}
 		c.all.start(a, fresh)
 	}
+	maps.Copy(c.all.awaited, c.awaited)
 }
 
 func (c *change) Retire() {
@@ -170,6 +187,7 @@ func (c *change) Retire() {
 			delete(c.all.open, a)
 		}
 	}
+	maps.DeleteFunc(c.all.awaited, func(a Address, _ error) bool { return !c.wanted[a] })
 }
 
 func (c *change) Abort() {
@@ -214,8 +232,11 @@ func (s *Sockets) Status() []Status {
 	for _, each := range s.open {
 		open = append(open, each)
 	}
+	list := make([]Status, 0, len(open)+len(s.awaited))
+	for a, err := range s.awaited {
+		list = append(list, Status{Address: a, Err: err})
+	}
 	s.mu.Unlock()
-	list := make([]Status, 0, len(open))
 	for _, each := range open {
 		err := s.inside(each.VRF, func(device string) error { return usable(each.Address, device) })
 		list = append(list, Status{each.Address, err, each.counters()})

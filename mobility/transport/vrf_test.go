@@ -1,9 +1,12 @@
 package transport
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 )
 
@@ -44,11 +47,46 @@ func TestSameAddressInTwoVRFs(t *testing.T) {
 	}
 }
 
-// In a VRF that there is not, nobody can listen, and the error says so.
-func TestListenInUnknownVRF(t *testing.T) {
-	s := NewSockets(Options{})
-	defer s.Close()
-	if _, err := s.Prepare([]Address{{"green", endpoint(a4).Addr.Addr()}}); err == nil {
-		t.Error("somebody listens in a VRF that there is not")
+// An address in a VRF that is not there waits for it, and its state says so; when the VRF comes, what is sent there arrives. One that is not
+// wanted any more waits no longer.
+func TestListenInVRFThatComesLate(t *testing.T) {
+	w := cable(t)
+	there := false
+	s := NewSockets(Options{Enter: func(vrf string, open func(string) error) error {
+		if !there {
+			return fmt.Errorf("VRF %s: %w", vrf, dataplane.ErrNoVRF)
+		}
+		return w.a.Do(func() error { return open("") })
+	}})
+	t.Cleanup(func() { s.Close() })
+	local := endpoint(a4).Addr.Addr()
+	commit := func(wanted ...Address) {
+		c, err := s.Prepare(wanted)
+		must(t, err)
+		c.Open()
+		c.Retire()
 	}
+	commit(Address{"green", local}, Address{"blue", local})
+	s.Reopen("green") // which is not there yet
+	for _, status := range s.Status() {
+		if !errors.Is(status.Err, dataplane.ErrNoVRF) {
+			t.Errorf("%v: %v", status.Address, status.Err)
+		}
+	}
+	answer := heartbeat(t, a4, b4, 2)
+	answer.From.VRF, answer.To.VRF = "green", "green"
+	s.Send([]mobility.Datagram{answer})
+	if n := s.Strays(); n != 1 {
+		t.Errorf("%d messages could not be sent, want 1", n)
+	}
+	there = true
+	s.Reopen("green")
+	commit(Address{"green", local})
+	if list := s.Status(); len(list) != 1 || list[0].Err != nil {
+		t.Errorf("listens at %v", list)
+	}
+	peer := sockets(t, w.b)
+	listenAt(t, peer, b4)
+	s.Send([]mobility.Datagram{answer})
+	next(t, peer, 1)
 }

@@ -12,14 +12,15 @@ import (
 
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
-	"/ietf-netconf-acm:nacm":                             "server/access decides by the running configuration itself",
-	"/ietf-network-instance:network-instances":           "a VRF is made when a customer names it; the schema refuses names of none",
-	"/ietf-subscribed-notifications:filters":             "server/netconf looks filters up by name at each subscription",
-	"/mooring-system:system/aaa/radius/server/auth-port": "nobody yet: profiles do not come from RADIUS servers",
-	"/mooring-system:system/aaa/accounting/mobile/name":  "LMAs use the list called default, and nobody uses another",
-	"/mooring-system:system/aaa/radius/group/name":       "another group is one that no list names",
-	"/mooring-system:system/user":                        "server/access looks users up at each login; here their keys are checked",
-	"/mooring-system:system/client-certificate":          "server/access looks certificates up at each login; here they are checked for doubles",
+	"/ietf-netconf-acm:nacm": "server/access decides by the running configuration itself",
+	"/ietf-network-instance:network-instances/network-instance/name":        "a VRF is made when something is in it; the schema refuses names of none",
+	"/ietf-network-instance:network-instances/network-instance/description": "for people",
+	"/ietf-subscribed-notifications:filters":                                "server/netconf looks filters up by name at each subscription",
+	"/mooring-system:system/aaa/radius/server/auth-port":                    "nobody yet: profiles do not come from RADIUS servers",
+	"/mooring-system:system/aaa/accounting/mobile/name":                     "LMAs use the list called default, and nobody uses another",
+	"/mooring-system:system/aaa/radius/group/name":                          "another group is one that no list names",
+	"/mooring-system:system/user":                                           "server/access looks users up at each login; here their keys are checked",
+	"/mooring-system:system/client-certificate":                             "server/access looks certificates up at each login; here they are checked for doubles",
 }
 
 // candidates are values for any type; those that a type does not know are passed over.

@@ -13,12 +13,12 @@ import (
 // pools whose free addresses lead nowhere (feature row LMA-28).
 func (j *job) dataplane() *dataplane.Config {
 	metered := len(j.new.Accounting.Anchors) > 0 && len(j.new.Accounting.Lanes) > 0
-	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && j.new.Accounting == j.old.Accounting {
+	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && j.new.instances == j.old.instances && j.new.Accounting == j.old.Accounting {
 		return was
 	}
-	c := &dataplane.Config{VRFs: j.vrfs(), Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
+	c := &dataplane.Config{VRFs: j.vrfs(), Members: j.new.instances.members, Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
 	if was := j.old.Dataplane; was != nil {
-		same := was.Meter == c.Meter && slices.Equal(was.VRFs, c.VRFs)
+		same := was.Meter == c.Meter && slices.Equal(was.VRFs, c.VRFs) && slices.Equal(was.Members, c.Members)
 		if slices.Equal(was.Links, c.Links) {
 			c.Links = was.Links
 		} else {
@@ -34,29 +34,6 @@ func (j *job) dataplane() *dataplane.Config {
 		}
 	}
 	return c
-}
-
-// vrfs are those that customers live in or are reached through, and those of RADIUS servers.
-func (j *job) vrfs() (list []dataplane.VRF) {
-	names := map[string]bool{}
-	for _, m := range j.new.Mobility.LMAs {
-		for _, c := range m.Customers {
-			names[c.VRF] = true
-			for _, at := range c.Transports {
-				names[at.VRF] = true
-			}
-		}
-	}
-	for _, lane := range j.new.Accounting.Lanes {
-		for _, target := range lane.Targets {
-			names[target.VRF] = true
-		}
-	}
-	delete(names, "")
-	for _, name := range sortedKeys(names) {
-		list = append(list, dataplane.VRF{Name: name})
-	}
-	return list
 }
 
 func (j *job) dataplaneLinks() (links []dataplane.Link) {
@@ -96,8 +73,7 @@ func ranges(vrf string, networks map[string]*mobility.Network) (list []dataplane
 	return list
 }
 
-// checkOwners refuses addresses and access interfaces that two LMAs or two MAGs claim: nobody could tell whose a message or a
-// node is.
+// checkOwners refuses addresses and interfaces that two LMAs, MAGs or VRFs claim: nobody could tell whose a message or a node is.
 func (j *job) checkOwners() {
 	owners := map[string]string{}
 	claim := func(name, what string, at place) {
@@ -116,6 +92,7 @@ func (j *job) checkOwners() {
 		j.claimTransports(name, claim)
 	}
 	clear(owners)
+	j.claimMembers(claim)
 	for _, name := range sortedKeys(j.new.mags) {
 		for _, version := range []string{"ipv6", "ipv4"} {
 			if leaf := j.new.mags[name].at.below("address", version); leaf.node != nil {

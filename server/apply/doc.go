@@ -20,6 +20,7 @@
 //	peer.go        pmipv6/lma/mag and pmipv6/mag/lma
 //	key.go         auth-option, wherever it stands
 //	system.go      system
+//	instance.go    network-instances
 //	dataplane.go   what follows from all of them for forwarding
 //
 // and view.go, which fills structs, and problem.go, which locates errors and warnings.

@@ -29,12 +29,15 @@ type Config struct {
 	lmas     map[string]*anchor
 	mags     map[string]*gateway
 
+	instances *networkInstances
+
 	unaccounted []*tree.Error // LMAs whose accounting has nowhere to go
 }
 
 // Translator translates the configurations of one schema. It may be used by several goroutines.
 type Translator struct {
-	pmipv6, system *schema.Node
+	pmipv6, system   *schema.Node
+	networkInstances *schema.Node
 
 	aaaViews
 	settingsView view[gen.MooringPmipv6_Pmipv6_Domain]
@@ -54,12 +57,17 @@ type Translator struct {
 	httpsView   view[gen.MooringSystem_System_Netconf_Url_HttpsServer]
 	sftpView    view[gen.MooringSystem_System_Netconf_Url_SftpServer]
 	userKeyView view[gen.MooringSystem_System_User_AuthorizedKey]
+
+	instanceView view[gen.IETFNetworkInstance_NetworkInstances_NetworkInstance_Vrf]
 }
 
 // New returns a translator for a schema that holds mooring-pmipv6 and mooring-system. It fails when the generated structs do
 // not fit the schema.
 func New(s *schema.Schema) (*Translator, error) {
-	t := &Translator{pmipv6: s.Root.Child("mooring-pmipv6", "pmipv6"), system: s.Root.Child("mooring-system", "system")}
+	t := &Translator{
+		pmipv6: s.Root.Child("mooring-pmipv6", "pmipv6"), system: s.Root.Child("mooring-system", "system"),
+		networkInstances: s.Root.Child("ietf-network-instance", "network-instances"),
+	}
 	b := binder{schema: s}
 	bind(&b, &t.settingsView, "/mooring-pmipv6:pmipv6/domain")
 	bind(&b, &t.knownLMAView, "/mooring-pmipv6:pmipv6/domain/lma")
@@ -77,6 +85,7 @@ func New(s *schema.Schema) (*Translator, error) {
 	bind(&b, &t.httpsView, "/mooring-system:system/netconf/url/https-server")
 	bind(&b, &t.sftpView, "/mooring-system:system/netconf/url/sftp-server")
 	bind(&b, &t.userKeyView, "/mooring-system:system/user/authorized-key")
+	bind(&b, &t.instanceView, instanceVRF)
 	t.aaaViews.bind(&b)
 	t.customerViews.bind(&b)
 	return t, b.err()
@@ -115,6 +124,7 @@ func (t *Translator) translate(old *Config, changes tree.Changes, gaps tree.Gaps
 	j.translateLMAs()
 	j.translateMAGs()
 	j.translateSystem()
+	j.translateInstances()
 	j.checkPools()
 	j.checkOwners()
 	j.checkReferences()

@@ -47,6 +47,8 @@ func (plane) Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops) {
 	return []reconcile.TunnelStatus{t}, dataplane.Drops{NoSession: 11}
 }
 
+func (plane) Object(any) (reconcile.ObjectStatus, bool) { return reconcile.ObjectStatus{}, false }
+
 func (plane) Session(dataplane.SessionID) (reconcile.SessionStatus, bool) {
 	return reconcile.SessionStatus{}, false
 }

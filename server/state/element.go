@@ -43,6 +43,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/gnmi", gnmi},
 		{sys + "/metrics", metrics},
 		{sys + "/dataplane", backend},
+		{"/ietf-network-instance:network-instances/network-instance/mooring-network-instance:vrf", vrfs},
 		{sys + "/binding-store", bindingStore},
 		{sys + "/binding-store/damage", damage},
 		{sys + "/aaa/radius/server", radiusServers},

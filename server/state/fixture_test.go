@@ -183,6 +183,11 @@ func (d *domain) sources() Sources {
 				Damage: []journal.Damage{{File: "log.00000007", Offset: 4096, Octets: 120, Reason: "the checksum is wrong"}}}
 		},
 		Backend: func() Backend { return Backend{"userspace", "the kernel has no tunnel driver"} },
+		Forwarding: func() *dataplane.Config {
+			return &dataplane.Config{VRFs: []dataplane.VRF{{Name: "CUSTSP", Table: 70}, {Name: "VRF1"}, {Name: "VRF2"}},
+				Members: []dataplane.Member{{Link: "ce0", VRF: "VRF1"}, {Link: "gone0", VRF: "VRF2"}}}
+		},
+		VRFKind: func(vrf string) string { return map[string]string{"VRF1": "vrf-interface", "VRF2": "namespace"}[vrf] },
 		Commit:  func() Commit { return Commit{"17", start, "admin", d.warnings()} },
 		Denied:  func() Denied { return Denied{1, 2, 3} },
 	}
@@ -212,6 +217,19 @@ func (p *plane) Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops) {
 func (p *plane) Session(id dataplane.SessionID) (reconcile.SessionStatus, bool) {
 	err, ok := p.sessions[id]
 	return reconcile.SessionStatus{State: reconcile.Failed, Err: err}, ok
+}
+
+// Object says that the VRF VRF1 and what is in it are well, and nothing else.
+func (p *plane) Object(key any) (reconcile.ObjectStatus, bool) {
+	s := reconcile.ObjectStatus{State: reconcile.Installed, Since: start}
+	switch key {
+	case dataplane.VRFKey("CUSTSP"):
+		s = reconcile.ObjectStatus{Object: dataplane.VRF{Name: "CUSTSP", Table: 70}, State: reconcile.Failed, Err: errors.New("table 70 has routes of others"), Since: start,
+			Tries: 3, RetryAt: start.Add(time.Second)}
+	case dataplane.MemberKey("gone0"):
+		s.State = reconcile.Pending
+	}
+	return s, true
 }
 
 func (p *plane) set(tunnels ...reconcile.TunnelStatus) {

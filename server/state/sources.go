@@ -46,6 +46,9 @@ type Sources struct {
 	Metrics      func() Listener
 	Certificate  func() Certificate
 	Backend      func() Backend
+	// Forwarding is what the dataplane obeys, and VRFKind what a VRF is on the host: a value of the leaf kind, empty while it is not there.
+	Forwarding   func() *dataplane.Config
+	VRFKind      func(vrf string) string
 	BindingStore func() journal.Status
 	Commit       func() Commit
 	Denied       func() Denied
@@ -55,6 +58,7 @@ type Sources struct {
 type Dataplane interface {
 	Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops)
 	Session(id dataplane.SessionID) (reconcile.SessionStatus, bool)
+	Object(key any) (reconcile.ObjectStatus, bool)
 }
 
 // LMA is a running anchor.

@@ -22,8 +22,6 @@ import (
 	"mooring/mobility/wire"
 )
 
-func TestMain(m *testing.M) { netns.Main(m) }
-
 func must(t *testing.T, errs ...error) {
 	t.Helper()
 	for _, err := range errs {
@@ -33,17 +31,17 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// element is what forwards and signals on a host.
-type element struct {
+// forwarder is what forwards and signals on a host.
+type forwarder struct {
 	plane      *backend.Plane
 	reconciler *reconcile.Reconciler
 	engine     *engine.Engine
 	grants     chan mobility.Grant
 }
 
-func start(t *testing.T, h *netns.Host) *element {
+func start(t *testing.T, h *netns.Host) *forwarder {
 	t.Helper()
-	e := &element{grants: make(chan mobility.Grant, 100)}
+	e := &forwarder{grants: make(chan mobility.Grant, 100)}
 	var err error
 	e.plane, err = backend.Open(backend.Options{Namespace: h.Namespace})
 	must(t, err, e.plane.Use(backend.Auto))
@@ -69,10 +67,9 @@ func start(t *testing.T, h *netns.Host) *element {
 	return e
 }
 
-func (e *element) commit(t *testing.T, signal *mobility.Config, forward dataplane.Config) {
+func (e *forwarder) commit(t *testing.T, signal *mobility.Config, forward dataplane.Config) {
 	t.Helper()
-	_, err := e.plane.ReserveVRFs(forward.VRFs)
-	must(t, err)
+	e.plane.ReserveVRFs(forward.VRFs)
 	c, err := e.engine.Prepare(t.Context(), nil, signal)
 	must(t, err)
 	c.Apply()
@@ -107,7 +104,7 @@ func customer(name, vrf, network string, transports ...mobility.VRFAddr) *mobili
 
 // site is a gateway with a node.
 type site struct {
-	*element
+	*forwarder
 	host, node *netns.Host
 	home       string
 }
@@ -118,7 +115,7 @@ func newSite(t *testing.T, name string, lma *netns.Host, link, care, anchor stri
 	s := &site{host: host(t, name), node: host(t, "node-"+name)}
 	must(t, netns.Connect(s.node, "eth0", s.host, "access"), netns.Connect(s.host, "eth0", lma, link),
 		s.host.Address("eth0", care+"/24"), lma.Address(link, anchor+"/24"))
-	s.element = start(t, s.host)
+	s.forwarder = start(t, s.host)
 	s.configure(t, name, care, anchor)
 	return s
 }

@@ -181,7 +181,7 @@ func (e *Element) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.running.Store(&apply.Config{Mobility: &mobility.Config{}}) // what parts obey that were told nothing
+	e.running.Store(&apply.Config{Mobility: &mobility.Config{}, Dataplane: &dataplane.Config{}}) // what parts obey that were told nothing
 	e.state = state.New(s, 0)
 	e.state.Log = e.Log
 	if err := e.state.MountElement(e.sources()); err != nil {

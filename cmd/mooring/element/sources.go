@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"strconv"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/server/access"
 	"mooring/server/state"
@@ -38,6 +39,8 @@ func (e *Element) sources() state.Sources {
 		},
 		Certificate:  func() state.Certificate { return certificate(e.certificate.Current()) },
 		Backend:      e.backend,
+		Forwarding:   func() *dataplane.Config { return e.running.Load().Dataplane },
+		VRFKind:      e.vrfKind,
 		BindingStore: e.bindings.Status,
 		Commit:       e.commit,
 		Denied: func() state.Denied {

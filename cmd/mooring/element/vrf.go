@@ -9,13 +9,10 @@ import (
 	"mooring/server/datastore"
 )
 
-// reserve comes before signalling, whose sockets need VRFs to be there.
+// reserve comes before signalling, whose sockets need VRFs to be there. What the host refuses is no reason to refuse the configuration: its
+// status says so, and it is tried again.
 func (e *Element) reserve(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
-	release, err := e.plane.ReserveVRFs(config.Dataplane.VRFs)
-	if err != nil {
-		return nil, err
-	}
-	return reservation(release), nil
+	return reservation(e.plane.ReserveVRFs(config.Dataplane.VRFs)), nil
 }
 
 // reservation is of VRFs. What is applied is wanted by the reconciler from then on.
@@ -24,12 +21,23 @@ type reservation func()
 func (reservation) Apply()   {}
 func (r reservation) Abort() { r() }
 
-// renewed has signalling listen again in a VRF that somebody had removed.
+// renewed has signalling listen in a VRF that has come late, or that somebody had removed.
 func (e *Element) renewed(vrf string) {
 	e.parts.Go(func() error {
 		e.sockets.Reopen(vrf)
 		return nil
 	})
+}
+
+// vrfKind is what a VRF is on the host, in the words of the model.
+func (e *Element) vrfKind(vrf string) string {
+	switch device, there := e.plane.VRFIsDevice(vrf); {
+	case !there:
+		return ""
+	case device:
+		return "vrf-interface"
+	}
+	return "namespace"
 }
 
 // vrfNames is the folder for VRFs that are network namespaces. Only the element that has the machine's own network (of a container, the
