@@ -189,7 +189,7 @@ func Transfer(t *testing.T, from, to *netns.Host, addr string) {
 	sent := make([]byte, 1<<20) // some sixteen super-packets
 	rand.NewChaCha8([32]byte{1}).Read(sent)
 	var c net.Conn
-	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 5*time.Second); return }))
+	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 30*time.Second); return }))
 	defer c.Close()
 	server, err := l.Accept()
 	must(t, err)
