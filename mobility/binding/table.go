@@ -169,7 +169,10 @@ func fetch(rows []*mobility.Binding) {
 		if b.Node != "" {
 			octets ^= b.Node[0]
 		}
-		octets ^= byte(b.Sequence)
+		if len(b.Prefixes) > 0 {
+			octets ^= byte(b.Prefixes[0].Bits())
+		}
+		octets ^= byte(b.Sequence) ^ byte(b.Created)
 	}
 	runtime.KeepAlive(octets) // else nothing would be read
 }
@@ -177,7 +180,7 @@ func fetch(rows []*mobility.Binding) {
 func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for e := s.oldest; e != nil; e = e.newer {
+	for _, e := range s.rows { // not by way of the older ones, each of which would have to be waited for
 		if e.row != nil {
 			rows = append(rows, e.row)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"google.golang.org/grpc"
@@ -13,6 +14,8 @@ import (
 
 	"mooring/server/tree/schema"
 )
+
+var benchLeaves = []string{"mn-id", "peer", "care-of-address", "hnp", "lifetime", "created", "last-registration", "sequence", "handoff-count", "state"}
 
 // BenchmarkOnce tells ten leaves of each of 100,000 bindings over TLS to a client that only counts.
 func BenchmarkOnce(b *testing.B) {
@@ -23,7 +26,7 @@ func BenchmarkOnce(b *testing.B) {
 	}
 	c := e.over("alice", "secret")
 	var leaves []string
-	for _, name := range []string{"mn-id", "peer", "care-of-address", "hnp", "lifetime", "created", "last-registration", "sequence", "handoff-count", "state"} {
+	for _, name := range benchLeaves {
 		leaves = append(leaves, bindings+"/binding/"+name)
 	}
 	for b.Loop() {
@@ -41,6 +44,31 @@ func BenchmarkOnce(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*n*len(leaves))/b.Elapsed().Seconds(), "leaves/s")
+}
+
+// BenchmarkRows writes what BenchmarkOnce does, and sends it nowhere.
+func BenchmarkRows(b *testing.B) {
+	e := newElement(b)
+	const n = 100_000
+	for i := range n {
+		e.bindings.Put(session(i+1, nil))
+	}
+	var leaves []schema.Path
+	for _, name := range benchLeaves {
+		leaves = append(leaves, pattern(b, bindings+"/binding/"+name))
+	}
+	s, octets := e.server.service, 0
+	out := &outbox{send: func(m mem.Buffer) error { octets += m.Len(); m.Free(); return nil }}
+	for b.Loop() {
+		r := s.reader(adminUser, nil, &notifier{outbox: out, origin: func(schema.Path) string { return "" }, values: valueEncoder{encoding: gpb.Encoding_PROTO}})
+		for _, t := range s.tables(leaves, 0) {
+			if err := r.rows(b.Context(), t, time.Now()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(octets)/float64(b.N*n), "B/row")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/row")
 }
 
 // deaf decodes nothing.

@@ -1,6 +1,7 @@
 package gnmi
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ type notifier struct {
 	leaves *knownPaths
 }
 
-// knownPaths are what the paths from an instance to its leaves look like.
+// knownPaths are what the paths from an instance to its leaves look like: fields of an Update.
 type knownPaths struct {
 	here   [][]byte // leaves right in it, by position
 	deeper map[*schema.Node][]byte
@@ -52,28 +53,40 @@ func (s *notifier) begin(at schema.Path, when time.Time, merged uint64) {
 }
 
 func (s *notifier) leaf(in []*schema.Node, def *schema.Node, texts [][]byte) {
-	path := s.leaves.to(in, def)
-	s.value = s.values.append(s.value[:0], def, texts)
-	size := sizeText(len(path)) + sizeText(len(s.value))
+	b := append(s.body, notificationUpdate<<3|byte(protowire.BytesType), 0)
+	update := len(b)
+	b = append(b, s.leaves.to(in, def)...)
+	b = append(b, updateVal<<3|byte(protowire.BytesType), 0)
+	value := len(b)
+	b = closeField(s.values.append(b, def, texts), value)
 	if s.merged > 0 {
-		size += 1 + protowire.SizeVarint(s.merged)
+		b = appendNumber(b, updateDuplicates, s.merged)
 	}
-	s.body = appendTag(s.body, notificationUpdate, size)
-	s.body = appendText(s.body, updatePath, path)
-	s.body = appendText(s.body, updateVal, s.value)
-	if s.merged > 0 {
-		s.body = appendNumber(s.body, updateDuplicates, s.merged)
+	s.body = closeField(b, update)
+}
+
+// closeField ends a field that begins at an index, with one octet before it for its length. Most are so short; others are moved.
+func closeField(b []byte, at int) []byte {
+	length := len(b) - at
+	if length < 1<<7 {
+		b[at-1] = byte(length)
+		return b
 	}
+	var room [binary.MaxVarintLen64]byte
+	head := binary.AppendUvarint(room[:0], uint64(length))
+	return slices.Replace(b, at-1, at, head...)
 }
 
 // presence tells nothing: what has no leaf has no value.
 func (s *notifier) presence([]*schema.Node, *schema.Node) {}
 
 func (s *notifier) gone(in []*schema.Node, def *schema.Node) {
-	s.body = appendText(s.body, notificationDelete, s.leaves.to(in, def))
+	field := s.leaves.to(in, def)
+	_, head := binary.Uvarint(field[1:])
+	s.body = appendText(s.body, notificationDelete, field[1+head:])
 }
 
-// to is the Path to a node in containers.
+// to is the field that holds the Path to a node in containers.
 func (k *knownPaths) to(in []*schema.Node, def *schema.Node) (path []byte) {
 	if len(in) == 0 && def.Position < len(k.here) {
 		path = k.here[def.Position]
@@ -87,6 +100,7 @@ func (k *knownPaths) to(in []*schema.Node, def *schema.Node) (path []byte) {
 		path = appendElem(path, schema.Step{Node: container}, elementName(container))
 	}
 	path = appendElem(path, schema.Step{Node: def}, elementName(def))
+	path = appendText(nil, updatePath, path)
 	if len(in) > 0 {
 		k.deeper[def] = path
 		return path

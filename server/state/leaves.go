@@ -21,13 +21,9 @@ func (r *Renderer) Leaves(row Row, now time.Time) (leaves []Leaf, ok bool) {
 		return nil, false
 	}
 	r.sink.reset(now)
-	if def := row.Node(); slices.ContainsFunc(def.Keys, r.sink.wants) {
-		r.keys = row.AppendKeys(r.keys[:0])
-		r.sink.row(def, r.keys)
-	}
+	r.keys = r.sink.leaves(row, r.keys[:0])
 	row.of.render(&r.sink, row.value)
-	r.leaves = r.sink.leaves(r.leaves[:0])
-	return r.leaves, true
+	return r.sink.list, true
 }
 
 // Unlike is Leaves without what is surely the same in another version of the row at the same time, which costs much less than to write it.

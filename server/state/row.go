@@ -80,10 +80,9 @@ func (r Row) AppendPath(path schema.Path, keys []string) (schema.Path, []string)
 
 // Renderer turns rows into trees in memory that it uses again.
 type Renderer struct {
-	sink   Sink
-	build  *tree.Builder
-	keys   []string
-	leaves []Leaf
+	sink  Sink
+	build *tree.Builder
+	keys  []string
 }
 
 // NewRenderer returns a Renderer for one goroutine.

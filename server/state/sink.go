@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 	"unique"
@@ -20,6 +21,8 @@ type Sink struct {
 	now      time.Time
 	unwanted leafSet // of rows of large tables: leaves that are not to be written
 	ops      []op
+	flat     bool // the row is a list of leaves, not a tree
+	list     []Leaf
 	text     []byte
 	ends     [2]map[unique.Handle[mobility.Ends]]endsText // of an LMA's bindings, and of a MAG's
 	clock    clock
@@ -45,7 +48,19 @@ type op struct {
 func (s *Sink) Now() time.Time { return s.now }
 
 func (s *Sink) reset(now time.Time) {
-	s.now, s.ops, s.text, s.sinces = now, s.ops[:0], s.text[:0], s.sinces[:0]
+	s.now, s.flat, s.ops, s.list, s.text, s.sinces = now, false, s.ops[:0], s.list[:0], s.text[:0], s.sinces[:0]
+}
+
+// leaves begins a row that becomes s.list, with those of its keys that are wanted.
+func (s *Sink) leaves(row Row, keys []string) []string {
+	s.flat = true
+	if def := row.Node(); slices.ContainsFunc(def.Keys, s.wants) {
+		keys = row.AppendKeys(keys)
+		for i, key := range ownKeys(def, keys) {
+			s.Text(def.Keys[i], key)
+		}
+	}
+	return keys
 }
 
 // row begins a row and writes the keys of its entry.
@@ -86,23 +101,6 @@ func (s *Sink) textOf(o *op) string {
 	return string(s.text[o.start:o.end])
 }
 
-// leaves ends a row of leaves and appends them.
-func (s *Sink) leaves(list []Leaf) []Leaf {
-	for i := range s.ops {
-		if o := &s.ops[i]; o.leaf && o.fixed != "" {
-			o.start = len(s.text)
-			s.text = append(s.text, o.fixed...)
-			o.end = len(s.text)
-		}
-	}
-	for i := range s.ops {
-		if o := &s.ops[i]; o.leaf && s.wants(o.def) {
-			list = append(list, Leaf{o.def, s.text[o.start:o.end:o.end]})
-		}
-	}
-	return list
-}
-
 // Open begins a container or list entry, which Close ends.
 func (s *Sink) Open(def *schema.Node) { s.ops = append(s.ops, op{def: def}) }
 
@@ -111,7 +109,11 @@ func (s *Sink) Close() { s.ops = append(s.ops, op{}) }
 
 // Text writes a leaf or an entry of a leaf-list. An empty text is no value, except of a key: without one an entry would have no name.
 func (s *Sink) Text(def *schema.Node, text string) {
-	if s.wants(def) && (text != "" || def.IsKey()) {
+	switch {
+	case !s.wants(def) || text == "" && !def.IsKey():
+	case s.flat:
+		s.append(def, append(s.text, text...))
+	default:
 		s.ops = append(s.ops, op{def: def, leaf: true, fixed: text})
 	}
 }
@@ -187,6 +189,11 @@ func (s *Sink) Seconds(def *schema.Node, d time.Duration) { s.Uint(def, uint64(m
 
 // append takes text, which continues s.text, for the value of a leaf that is wanted.
 func (s *Sink) append(def *schema.Node, text []byte) {
-	s.ops = append(s.ops, op{def: def, leaf: true, start: len(s.text), end: len(text)})
+	start, end := len(s.text), len(text)
 	s.text = text
+	if s.flat {
+		s.list = append(s.list, Leaf{def, text[start:end:end]})
+		return
+	}
+	s.ops = append(s.ops, op{def: def, leaf: true, start: start, end: end})
 }
