@@ -97,6 +97,7 @@ type Config struct {
 	Members    []Member    // interfaces in them
 	Links      []Link      // access interfaces of the MAG
 	Blackholes []VRFPrefix // pools of the LMA: what no binding has is discarded, not looped
+	Policies   []Policy    // of the ends of tunnels
 	Meter      bool        // count the traffic of each session behind a tunnel by itself
 }
 

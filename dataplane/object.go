@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Object is one thing that a host holds for us: a VRF, Member, Tunnel, Route, SourceRoute, Neighbour or Link. Objects are values;
+// Object is one thing that a host holds for us: a VRF, Member, Link, Policy, Tunnel, Route, SourceRoute or Neighbour. Objects are values;
 // two objects with the same Key are versions of one thing.
 type Object interface{ Key() any } // the key is comparable
 
@@ -146,6 +146,7 @@ type Counters struct {
 type Drops struct {
 	NoSession uint64 // no binding for the node's address
 	Spoofed   uint64 // the source, or the path it came by, is not the binding's
+	Filtered  uint64 // a Policy does not let it pass
 	TooBig    uint64 // beyond the tunnel's MTU; the sender was told
 	Congested uint64 // marked by the core as having met congestion, of a sender that does not know the mark (RFC 6040)
 	Malformed uint64 // not an IP packet, or an encapsulation header that makes no sense
@@ -156,6 +157,7 @@ type Drops struct {
 func (d *Drops) Add(other Drops) {
 	d.NoSession += other.NoSession
 	d.Spoofed += other.Spoofed
+	d.Filtered += other.Filtered
 	d.TooBig += other.TooBig
 	d.Congested += other.Congested
 	d.Malformed += other.Malformed

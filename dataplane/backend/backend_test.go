@@ -27,6 +27,8 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openAuto) }
 
+func TestPolicies(t *testing.T) { planetest.Policies(t, openAuto) }
+
 func TestNames(t *testing.T) {
 	for _, w := range []Wish{Auto, Kernel, Userspace} {
 		if got, err := Parse(w.String()); got != w || err != nil {

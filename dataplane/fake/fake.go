@@ -174,6 +174,8 @@ func vrfsOf(o dataplane.Object) []string {
 		return []string{o.VRF}
 	case dataplane.Link:
 		return []string{o.VRF}
+	case dataplane.Policy:
+		return []string{o.VRF}
 	case dataplane.Tunnel:
 		return []string{o.ID.VRF}
 	case dataplane.Route:

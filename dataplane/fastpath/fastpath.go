@@ -40,6 +40,7 @@ type Tunnel struct {
 	MTU      int  // largest inner packet in octets; 0: what the path takes
 	Underlay int  // index of the interface towards the peer. What goes or comes another way is left to user space
 	Whole    bool // super-packets may leave by it in one piece
+	Guarded  bool // what comes out of it is left to user space
 }
 
 // Route leads the nodes of a prefix into a path, and what they receive or send out of it.
@@ -150,6 +151,9 @@ func (p *Path) PutTunnel(t Tunnel) error {
 	}
 	if err := p.objects.Tunnels.Put(t.Number, v); err != nil {
 		return fmt.Errorf("put tunnel %s: %w", t.ID, err)
+	}
+	if t.Guarded {
+		return absent(p.objects.Peers.Delete(v.Ends))
 	}
 	if err := p.objects.Peers.Put(v.Ends, t.Number); err != nil {
 		return fmt.Errorf("put peer of tunnel %s: %w", t.ID, err)

@@ -31,6 +31,7 @@ char _license[] SEC("license") = "GPL";
 #define DONT_FRAGMENT 0x4000
 #define FRAGMENT 0x3fff     // more fragments, or an offset
 #define OUTER_HOPS 64       // RFC 1700; RFC 2473 section 6.3
+#define TCP_SYN 0x02        // RFC 9293 section 3.1
 #define MAX_SIZE 65535
 
 #define MAX_ROUTES (4 << 20)  // a trie, which grows as it is filled
@@ -176,18 +177,20 @@ static __always_inline bool read6(struct __sk_buff *skb, __u32 at, struct inner 
 }
 
 // measure finds out what a super-packet is on the wire. Only TCP is plain: of other protocols a peer in user space could not
-// tell where to cut.
+// tell where to cut. What begins a connection is not: its maximum segment size may have to be lowered.
 static __always_inline bool measure(struct __sk_buff *skb, __u32 at, struct inner *in, __u32 header, __u8 protocol)
 {
 	in->segment = in->size;
 	in->octets = in->size;
 	in->packets = 1;
+	__u8 tcp[2] = {}; // data offset, flags
+	if (protocol == IPPROTO_TCP && (bpf_skb_load_bytes(skb, at + header + 12, tcp, 2) < 0 || tcp[1] & TCP_SYN))
+		return false;
 	if (!skb->gso_size)
 		return true;
-	__u8 offset;
-	if (protocol != IPPROTO_TCP || bpf_skb_load_bytes(skb, at + header + 12, &offset, 1) < 0)
+	if (protocol != IPPROTO_TCP)
 		return false;
-	header += (offset >> 4) * 4;
+	header += (tcp[0] >> 4) * 4;
 	if (in->size <= header)
 		return false;
 	in->packets = (in->size - header + skb->gso_size - 1) / skb->gso_size;

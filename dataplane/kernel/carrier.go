@@ -33,6 +33,9 @@ type Carrier struct {
 	routes  map[dataplane.VRFPrefix]dataplane.Path // those into paths
 	sources map[dataplane.SourceRouteKey]steering
 	names   map[string]dataplane.Path // of interfaces, from Look to the next
+
+	policies map[dataplane.PolicyKey]*policy
+	counted  map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
 }
 
 // steering is where a SourceRoute leads.
@@ -48,7 +51,7 @@ func New(log *slog.Logger) *Carrier {
 	}
 	return &Carrier{
 		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
-		routes: map[dataplane.VRFPrefix]dataplane.Path{},
+		routes: map[dataplane.VRFPrefix]dataplane.Path{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
 	}
 }
 
@@ -206,7 +209,7 @@ func (c *Carrier) Lost(name string) bool {
 	return false
 }
 
-// Tunnels implements plane.Carrier. The kernel counts per interface; packets dropped for their source are counted together.
+// Tunnels implements plane.Carrier. The kernel counts per interface; packets dropped for their source, or by policies, are counted together.
 func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -231,7 +234,8 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 				states[t.id] = addDevice(states[t.id], f)
 			}
 		}
-		drops.Spoofed += p.filter.spoofed()
+		drops.Spoofed += p.filter.dropped(spoofedCounter)
+		drops.Filtered += p.filter.dropped(filteredCounter)
 	}
 	return states, drops
 }

@@ -74,7 +74,7 @@ func probeRules(ns *netlink.Namespace) error {
 	if ns == nil {
 		_, err = f.exists()
 	} else {
-		err = f.rebuild(nil, nil)
+		_, err = f.rebuild(nil, nil, nil, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err)

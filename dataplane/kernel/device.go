@@ -23,6 +23,7 @@ type tunnel struct {
 type device struct {
 	name            string
 	index           int
+	mtu             int
 	vrf             string // that it is in, or the one of its namespace
 	routes, sources int    // that lead into it
 	steered         bool
@@ -235,14 +236,17 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 	if err := c.place(name, path, vrf); err != nil {
 		return nil, err
 	}
-	if err := in.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
-		return nil, err
-	}
 	index, err := in.host.LinkIndex(name)
 	if err != nil {
 		return nil, err
 	}
-	return &device{name: name, index: index, vrf: vrf}, nil
+	if err := c.guardDevice(c.places[vrf], path, index, mtu); err != nil {
+		return nil, err
+	}
+	if err := in.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
+		return nil, err
+	}
+	return &device{name: name, index: index, mtu: mtu, vrf: vrf}, nil
 }
 
 const deviceQueue = 1000 // packets; the kernel's usual
@@ -253,7 +257,10 @@ func (c *Carrier) deleteDevice(d *device) error {
 			return err
 		}
 	}
-	return c.places[d.vrf].host.DeleteTunnel(d.name)
+	if err := c.places[d.vrf].host.DeleteTunnel(d.name); err != nil {
+		return err
+	}
+	return c.unguard(c.places[d.vrf], d.index)
 }
 
 // steer has packets with the device's mark leave by it.

@@ -25,6 +25,8 @@ const tableName = "mooring"
 //
 //	map sources4, sources6   interface . prefix : mark    SourceRoutes
 //	set paths                mark . interface index       the devices that marks stand for
+//	map anchors, gateways    interface index : chain      policies, for what comes out of the device (guard.go)
+//	map mss4, mss6           interface index : size       of TCP's segments, where policies clamp it
 //
 // Its rules (rules.go) are always the same, however many bindings there are.
 type filter struct {
@@ -33,6 +35,10 @@ type filter struct {
 	sources4 *nftables.Set
 	sources6 *nftables.Set
 	paths    *nftables.Set
+	anchors  *nftables.Set
+	gateways *nftables.Set
+	mss4     *nftables.Set
+	mss6     *nftables.Set
 }
 
 // source is a SourceRoute as the table has it.
@@ -55,6 +61,12 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
+	for name, m := range map[string]**nftables.Set{"anchors": &f.anchors, "gateways": &f.gateways} {
+		*m = &nftables.Set{Table: f.table, Name: name, IsMap: true, KeyType: nftables.TypeIFIndex, DataType: nftables.TypeVerdict}
+	}
+	for name, m := range map[string]**nftables.Set{"mss4": &f.mss4, "mss6": &f.mss6} {
+		*m = &nftables.Set{Table: f.table, Name: name, IsMap: true, KeyType: nftables.TypeIFIndex, DataType: nftables.TypeInetService}
+	}
 	return f, nil
 }
 
@@ -66,12 +78,17 @@ func (f *filter) sourceMap(name string, addr nftables.SetDatatype) *nftables.Set
 func (f *filter) close() { f.conn.CloseLasting() }
 
 // rebuild replaces the whole table, in one transaction: there is no moment without rules.
-func (f *filter) rebuild(sources []source, paths []int) error {
+func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, of contents) (*guards, error) {
 	f.conn.AddTable(f.table) // so that there is one to delete
 	f.conn.DelTable(f.table)
 	f.conn.AddTable(f.table)
 	err := errors.Join(f.conn.AddSet(f.sources4, nil), f.conn.AddSet(f.sources6, nil), f.conn.AddSet(f.paths, nil))
-	f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: spoofedCounter})
+	for _, m := range f.guardMaps() {
+		err = errors.Join(err, f.conn.AddSet(m, nil))
+	}
+	for _, name := range []string{spoofedCounter, filteredCounter} {
+		f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: name})
+	}
 	f.addRules()
 	for _, s := range sources {
 		err = errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s)))
@@ -79,7 +96,17 @@ func (f *filter) rebuild(sources []source, paths []int) error {
 	for _, index := range paths {
 		err = errors.Join(err, f.conn.SetAddElements(f.paths, pathElement(index)))
 	}
-	return f.flush(err)
+	guards := newGuards()
+	for index, g := range devices {
+		guards.set(index, g)
+	}
+	for chain := range guards.chains {
+		err = errors.Join(err, f.addFilter(chain, of(chain)))
+	}
+	for index, g := range devices {
+		err = errors.Join(err, f.replaceGuard(index, guard{}, g))
+	}
+	return guards, f.flush(err)
 }
 
 // drop removes the table.
@@ -179,9 +206,9 @@ func (f *filter) sources() ([]source, error) {
 	return all, nil
 }
 
-// spoofed returns how many packets were dropped since the table was made.
-func (f *filter) spoofed() uint64 {
-	o, err := f.conn.GetObject(&nftables.CounterObj{Table: f.table, Name: spoofedCounter})
+// dropped returns how many packets a counter of drops has counted since the table was made.
+func (f *filter) dropped(name string) uint64 {
+	o, err := f.conn.GetObject(&nftables.CounterObj{Table: f.table, Name: name})
 	if counter, ok := o.(*nftables.CounterObj); ok && err == nil {
 		return counter.Packets
 	}

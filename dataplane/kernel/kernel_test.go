@@ -22,6 +22,8 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
 
+func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
+
 // A process that ends, or is killed, takes nothing with it: traffic goes on, and the next process finds everything and changes nothing.
 func TestForwardsWithoutProcess(t *testing.T) {
 	for name, b := range planetest.Bindings() {

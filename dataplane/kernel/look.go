@@ -24,6 +24,15 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 			objects = append(objects, dataplane.Tunnel{ID: id, MTU: t.configured})
 		}
 	}
+	for _, p := range c.allPlaces() {
+		left, err := c.lookAtPolicies(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range left {
+			objects = append(objects, dataplane.Policy{PolicyKey: key})
+		}
+	}
 	sources, err := c.lookAtSources(c.names)
 	return append(objects, sources...), err
 }
@@ -96,7 +105,7 @@ func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
 			t = &tunnel{id: id, devices: map[dataplane.Path]*device{}}
 			c.tunnels[id] = t
 		}
-		d := &device{name: f.Name, index: f.Index, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
+		d := &device{name: f.Name, index: f.Index, mtu: f.MTU, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
 		d.down = !f.Up || !c.inVRF(d, f, path)
 		c.keep(t, path, d)
 		delete(marks, f.Index)

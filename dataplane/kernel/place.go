@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -15,6 +16,7 @@ type place struct {
 	filter  *filter
 	lacks   error // why there can be no tunnels
 	devices int   // of ours that are there
+	guards  *guards
 }
 
 func (p *place) close() {
@@ -45,7 +47,7 @@ func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
 		c.places[vrf] = c.places[""]
 		return nil
 	}
-	p := &place{vrf: vrf, host: host}
+	p := &place{vrf: vrf, host: host, guards: newGuards()}
 	p.filter, p.lacks = openFilter(host.Namespace())
 	c.places[vrf] = p
 	return nil
@@ -192,10 +194,26 @@ func (c *Carrier) renew(t *tunnel, path dataplane.Path, vrf string) error {
 
 // rebuild makes the table of nftables anew. In the default VRF it has the sources that are known and lead somewhere.
 func (c *Carrier) rebuild(p *place) error {
-	if p.vrf != "" {
-		return p.filter.rebuild(nil, nil)
-	}
 	var sources []source
+	var paths []int
+	if p.vrf == "" {
+		sources, paths = c.knownSources(), c.steered()
+	}
+	guards, err := p.filter.rebuild(sources, paths, c.knownGuards(p), contentsOf(c.policies))
+	if err == nil {
+		p.guards = guards
+	}
+	return err
+}
+
+// knownGuards are those wanted whose chains can be made: what an earlier process has left is gone with its table.
+func (c *Carrier) knownGuards(p *place) map[int]guard {
+	maps.DeleteFunc(c.policies, func(_ dataplane.PolicyKey, have *policy) bool { return !have.known })
+	return c.wantedGuards(p)
+}
+
+// knownSources are those that lead somewhere; the others are forgotten.
+func (c *Carrier) knownSources() (sources []source) {
 	for key, to := range c.sources {
 		if t := c.tunnels[to.path.Tunnel]; t != nil && t.devices[to.path] != nil {
 			to.mark = netlink.MarkOf(t.devices[to.path].index)
@@ -205,7 +223,7 @@ func (c *Carrier) rebuild(p *place) error {
 			delete(c.sources, key)
 		}
 	}
-	return p.filter.rebuild(sources, c.steered())
+	return sources
 }
 
 // dropTable removes the table after the last tunnel. A host without nftables has none.
@@ -216,6 +234,7 @@ func (c *Carrier) dropTable(p *place) error {
 	if p.vrf == "" {
 		clear(c.sources)
 	}
+	p.guards = newGuards()
 	return p.filter.drop()
 }
 
@@ -237,6 +256,9 @@ func (c *Carrier) tidyTable(p *place) error {
 		return c.dropTable(p)
 	}
 	intact, err := p.filter.intact()
+	if err == nil && intact {
+		intact, err = c.policed(p)
+	}
 	if err != nil || intact {
 		return err
 	}

@@ -16,25 +16,32 @@ import (
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
 //		iifname "mt-*" jump prove
+//		iifname "mt-*" tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
 //	}
 //	chain input { type filter hook input …; meta mark UNPROVEN counter name spoofed drop }
-//	chain forward { type filter hook forward …; meta mark UNPROVEN jump deliver }
+//	chain forward {
+//		type filter hook forward …
+//		tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6
+//		meta mark UNPROVEN jump deliver
+//	}
 //	chain prove {			# an anchor's node: the way back leads into the same tunnel
 //		meta mark set 0
-//		fib saddr . iif oif exists return
+//		fib saddr . iif oif exists goto admit
 //		meta mark set UNPROVEN
 //	}
 //	chain deliver {			# a gateway's node: what it sends goes into the same tunnel
 //		meta mark set oifname . ip daddr map @sources4
 //		meta mark set oifname . ip6 daddr map @sources6
-//		meta mark . iif @paths accept
+//		meta mark . iif @paths goto receive
 //		counter name spoofed drop
 //	}
+//	chain admit { iif vmap @anchors }		# policies, each a chain of its own (acl.go)
+//	chain receive { iif vmap @gateways }
 const spoofedCounter = "spoofed"
 
-var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver"}
+var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver", "admit", "receive"}
 
 var unproven = netlink.MarkOf(0) // no interface has the index 0
 
@@ -44,18 +51,24 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	suspect := isUnproven() // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting":
-		return [][]expr.Any{concat(fromTunnel, jump("prove")), f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
+		return [][]expr.Any{concat(fromTunnel, jump("prove")),
+			concat(fromTunnel, clamp(4, expr.MetaKeyIIF, f.mss4.Name)), concat(fromTunnel, clamp(6, expr.MetaKeyIIF, f.mss6.Name)),
+			f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
 	case "input":
 		return [][]expr.Any{concat(suspect, drop)}
 	case "forward":
-		return [][]expr.Any{concat(suspect, jump("deliver"))}
+		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name), concat(suspect, jump("deliver"))}
+	case "admit":
+		return [][]expr.Any{choose(f.anchors.Name)}
+	case "receive":
+		return [][]expr.Any{choose(f.gateways.Name)}
 	case "prove":
 		return [][]expr.Any{
 			setMark(0),
 			{
 				&expr.Fib{Register: reg, FlagSADDR: true, FlagIIF: true, ResultOIF: true, FlagPRESENT: true},
 				&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{1}},
-				&expr.Verdict{Kind: expr.VerdictReturn},
+				&expr.Verdict{Kind: expr.VerdictGoto, Chain: "admit"},
 			},
 			setMark(unproven),
 		}
@@ -64,7 +77,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		f.mark(4, expr.MetaKeyOIFNAME, destinationOf), f.mark(6, expr.MetaKeyOIFNAME, destinationOf),
 		{
 			&expr.Meta{Key: expr.MetaKeyMARK, Register: reg32}, &expr.Meta{Key: expr.MetaKeyIIF, Register: reg32 + 1},
-			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name}, &expr.Verdict{Kind: expr.VerdictAccept},
+			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name}, &expr.Verdict{Kind: expr.VerdictGoto, Chain: "receive"},
 		},
 		drop,
 	}

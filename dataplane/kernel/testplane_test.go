@@ -29,3 +29,5 @@ func (p *Plane) Close() error { return p.Plane.Close() }
 func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
 	return p.Plane.Tunnels()
 }
+
+func (p *Plane) Matches() map[dataplane.MatchKey]dataplane.Matches { return p.Plane.Matches() }

@@ -14,6 +14,12 @@ type Carrier interface {
 	// Detach says that the VRF goes. It fails while anything of the carrier's is in it.
 	Detach(vrf string) error
 
+	// PutPolicy is told of the policies of all tunnels that there may be, whoever has them.
+	PutPolicy(dataplane.Policy) error
+	RemovePolicy(dataplane.PolicyKey) error
+	// Matches returns what the rules of access lists have decided about, of the policies that there are.
+	Matches() map[dataplane.MatchKey]dataplane.Matches
+
 	PutTunnel(dataplane.Tunnel) error
 	// RemoveTunnel fails while something leads into the tunnel.
 	RemoveTunnel(dataplane.TunnelID) error
@@ -35,7 +41,8 @@ type Carrier interface {
 	// RemoveLink forgets an access link with all its sources.
 	RemoveLink(name string) error
 
-	// Look reads off the host what is there, mends what no object stands for, and returns tunnels and sources. After it, Found is called
+	// Look reads off the host what is there, mends what no object stands for, and returns tunnels, sources, and the keys of policies that an
+	// earlier process has left and nobody has put since. After it, Found is called
 	// for every route of ours that leads to a device, and then Tidy.
 	Look() ([]dataplane.Object, error)
 	Found(at dataplane.VRFPrefix, device string) (path dataplane.Path, ok bool)

@@ -66,6 +66,9 @@ func (p *Plane) collect() (all []held, err error) {
 	if all, err = p.collectVRFs(); err != nil {
 		return nil, err
 	}
+	for _, policy := range p.policies {
+		all = append(all, held{policy, nil})
+	}
 	for _, c := range p.carriers {
 		objects, err := c.Look()
 		if err != nil {

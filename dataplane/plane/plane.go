@@ -51,6 +51,8 @@ type Plane struct {
 	vrfs    map[string]*vrf             // those but for the default one
 	members map[string]dataplane.Member // by interface
 	links   map[string]dataplane.Link   // access interfaces
+
+	policies map[dataplane.PolicyKey]dataplane.Policy
 }
 
 // Open returns a plane of these carriers, which it closes when it is closed. The first has every tunnel until Use says otherwise. It makes
@@ -61,7 +63,7 @@ func Open(o Options, carriers ...Carrier) (*Plane, error) {
 	}
 	p := &Plane{
 		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, vrfs: map[string]*vrf{},
-		members: map[string]dataplane.Member{}, links: map[string]dataplane.Link{},
+		members: map[string]dataplane.Member{}, links: map[string]dataplane.Link{}, policies: map[dataplane.PolicyKey]dataplane.Policy{},
 		choice: Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
 	}
 	p.closing, p.close = context.WithCancel(context.Background())
@@ -138,6 +140,8 @@ func (p *Plane) put(o dataplane.Object) error {
 		return p.putVRF(o)
 	case dataplane.Member:
 		return p.putMember(o)
+	case dataplane.Policy:
+		return p.putPolicy(o)
 	case dataplane.Tunnel:
 		if _, err := p.host(o.ID.VRF); err != nil {
 			return err
@@ -163,6 +167,8 @@ func (p *Plane) remove(o dataplane.Object) error {
 		return p.removeVRF(o.Name)
 	case dataplane.Member:
 		return p.removeMember(o.Link)
+	case dataplane.Policy:
+		return p.removePolicy(o.PolicyKey)
 	case dataplane.Tunnel:
 		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
 	case dataplane.SourceRoute:

@@ -100,6 +100,7 @@ func Everything() []dataplane.Object {
 	return []dataplane.Object{
 		dataplane.Link{Name: "access1", MAC: dataplane.MAC{2, 0, 0, 0, 9, 9}, LinkLocal: addr("fe80::1")},
 		dataplane.Link{Name: "access2"},
+		dataplane.Policy{PolicyKey: dataplane.PolicyKey{Local: gre.Local, Side: dataplane.Anchor}, Inbound: blockPools, ClampMSS: true},
 		dataplane.Tunnel{ID: udp, MTU: 1400},
 		dataplane.Tunnel{ID: gre},
 		route("10.0.0.1/32", dataplane.Target{Path: dataplane.Path{Tunnel: udp}}),
@@ -114,6 +115,12 @@ func Everything() []dataplane.Object {
 	}
 }
 
+var onlyTCP = &dataplane.Filter{List: &dataplane.AccessList{Name: "tcp", V4: true,
+	Rules: []dataplane.AccessRule{{Name: "10", Permit: true, Version: 4, Protocol: dataplane.Octet{Value: 6, Set: true}}}}}
+
+// blockPools keeps nodes apart.
+var blockPools = &dataplane.Filter{Blocked: []netip.Prefix{prefix("10.0.0.0/24"), prefix("2001:db8:1::/64")}}
+
 func route(p string, via dataplane.Target) dataplane.Route {
 	return dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: prefix(p)}, Via: via}
 }
@@ -122,6 +129,7 @@ var everythingText = []string{
 	"link access1 02:00:00:00:09:09 fe80::1",
 	"link access2",
 	"neighbour access1 10.1.0.1: 02:00:00:00:00:07",
+	"policy anchor 2001:db8::1 clamp mss block 10.0.0.0/24 2001:db8:1::/64",
 	"route 10.0.0.0/24: blackhole",
 	"route 10.0.0.1/32: " + toUDP,
 	"route 10.1.0.1/32: link access1",
@@ -150,12 +158,14 @@ func objects(t *testing.T, h *Host) {
 		route("10.1.0.1/32", dataplane.Target{Link: "access2"}),
 		dataplane.Tunnel{ID: udp, MTU: 1300},
 		dataplane.Link{Name: "access1", MAC: dataplane.MAC{2, 0, 0, 0, 8, 8}, LinkLocal: addr("fe80::2")},
+		dataplane.Policy{PolicyKey: dataplane.PolicyKey{Local: gre.Local, Side: dataplane.Anchor}, Inbound: onlyTCP},
 		dataplane.SourceRoute{Link: "access1", Source: prefix("10.1.0.1/32"), Path: dataplane.Path{Tunnel: gre}},
 		dataplane.Neighbour{Link: "access1", Addr: addr("10.1.0.1"), MAC: dataplane.MAC{2, 0, 0, 0, 0, 8}}))
 	expect(t, h.Plane,
 		"link access1 02:00:00:00:08:08 fe80::2",
 		"link access2",
 		"neighbour access1 10.1.0.1: 02:00:00:00:00:08",
+		`policy anchor 2001:db8::1 list "tcp" ipv4; "10" permit ipv4 protocol 6 from any to any`,
 		"route 10.0.0.0/24: "+toUDP,
 		"route 10.0.0.1/32: "+toGRE,
 		"route 10.1.0.1/32: link access2",

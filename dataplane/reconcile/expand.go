@@ -58,6 +58,9 @@ func expandConfig(c dataplane.Config) []dataplane.Object {
 	for _, link := range c.Links {
 		objects = append(objects, link)
 	}
+	for _, policy := range c.Policies {
+		objects = append(objects, policy)
+	}
 	for _, pool := range c.Blackholes {
 		objects = append(objects, dataplane.Route{VRFPrefix: pool, Via: dataplane.Target{Blackhole: true}})
 	}
@@ -71,7 +74,7 @@ func rank(o dataplane.Object) int {
 		return 0
 	case dataplane.Member:
 		return 1
-	case dataplane.Link:
+	case dataplane.Link, dataplane.Policy: // nothing comes out of a tunnel before what filters it is there
 		return 2
 	case dataplane.Tunnel:
 		return 3

@@ -146,7 +146,7 @@ func (a *accelerator) putTunnel(t *tunnel) {
 	}
 	fast := fastpath.Tunnel{
 		Number: t.number, ID: t.id, MTU: int(t.configured.Load()), Underlay: way.Index,
-		Whole: t.id.Encap == dataplane.EncapIP || a.whole,
+		Whole: t.id.Encap == dataplane.EncapIP || a.whole, Guarded: t.endpoint.policies.filter(),
 	}
 	if fast == t.fast {
 		return

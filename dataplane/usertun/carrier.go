@@ -54,6 +54,7 @@ type Carrier struct {
 	access    map[string]*device           // by interface
 	elsewhere map[dataplane.VRFPrefix]bool // where packets for nodes are led to others
 	meters    meters
+	policies  map[dataplane.PolicyKey]*policy
 }
 
 // New returns a carrier without tunnels.
@@ -68,7 +69,7 @@ func New(o Options) *Carrier {
 		Options: o, narrowed: make(chan struct{}, 1), closing: make(chan struct{}),
 		fast: map[string]*accelerator{}, endpoints: map[endpointKey]*endpoint{}, tunnels: map[dataplane.TunnelID]*tunnel{},
 		anchors: map[string]*device{}, access: map[string]*device{}, elsewhere: map[dataplane.VRFPrefix]bool{},
-		meters: newMeters(),
+		meters: newMeters(), policies: map[dataplane.PolicyKey]*policy{},
 	}
 	c.running.Go(c.watchPaths)
 	return c
@@ -162,6 +163,7 @@ func (c *Carrier) endpoint(id dataplane.TunnelID) (*endpoint, error) {
 		return nil, err
 	}
 	e.fast = c.fast[id.VRF]
+	c.policeEndpoint(key, e)
 	c.endpoints[key] = e
 	for _, s := range e.sockets() {
 		c.running.Go(func() { newDecapsulator(e, s).run() })

@@ -151,8 +151,10 @@ func (d *decapsulator) packet(t *tunnel, from netip.AddrPort, outer uint8, b []b
 		setTrafficClass(inner, leaving)
 	}
 	if d.socket.encap == dataplane.EncapUDP {
-		r.received(1, len(inner))
-		d.joined.add(sink, inner)
+		if d.passes(sink, r, inner, 1, len(inner), true) {
+			r.received(1, len(inner))
+			d.joined.add(sink, inner)
+		}
 		return
 	}
 	d.raw(r, sink, key, inner)
@@ -169,16 +171,19 @@ func (r *route) received(packets, octets int) {
 // raw forwards a packet that a raw socket has delivered.
 func (d *decapsulator) raw(r *route, sink *device, key dataplane.Key, inner []byte) {
 	v, segments, ok := unfinished(inner, r.tunnel.mtu(key))
+	octets := len(inner) + (segments-1)*int(v.headerLen)
 	switch {
 	case !ok:
 		r.tunnel.drops.malformed.Add(1)
+		return
+	case !d.passes(sink, r, inner, segments, octets, v.flags == 0):
 		return
 	case v.flags == 0:
 		d.joined.add(sink, inner)
 	default:
 		d.joined.addUnfinished(sink, inner, v)
 	}
-	r.received(segments, len(inner)+(segments-1)*int(v.headerLen))
+	r.received(segments, octets)
 }
 
 // sink returns the device that a packet leaves the tunnel by, the one that has a route into this very path for the node, and that route.

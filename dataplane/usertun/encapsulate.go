@@ -123,6 +123,7 @@ func (d *device) node(b []byte) (netip.Addr, bool) {
 // single sends one packet.
 func (e *encapsulator) single(r *route, b []byte) {
 	mtu := r.mtu()
+	e.clamp(r, b)
 	if len(b) > limit(b, mtu) {
 		e.tooBig(r, b, mtu)
 		return

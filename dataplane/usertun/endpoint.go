@@ -17,6 +17,7 @@ type endpoint struct {
 	inner4  *socket // for IPv4 inside
 	inner6  *socket // for IPv6 inside; the same one where the encapsulation says itself what is inside
 	prober  *prober
+	policies
 	peers   atomic.Pointer[bart.Table[[]*tunnel]]
 	tunnels int // Apply: that use it
 }

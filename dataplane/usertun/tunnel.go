@@ -183,11 +183,11 @@ func (t *traffic) add(packets, octets int) {
 }
 
 // drops counts dropped packets; see dataplane.Drops.
-type drops struct{ noSession, spoofed, tooBig, congested, malformed, send atomic.Uint64 }
+type drops struct{ noSession, spoofed, filtered, tooBig, congested, malformed, send atomic.Uint64 }
 
 func (d *drops) load() dataplane.Drops {
 	return dataplane.Drops{
-		NoSession: d.noSession.Load(), Spoofed: d.spoofed.Load(), TooBig: d.tooBig.Load(),
+		NoSession: d.noSession.Load(), Spoofed: d.spoofed.Load(), Filtered: d.filtered.Load(), TooBig: d.tooBig.Load(),
 		Congested: d.congested.Load(), Malformed: d.malformed.Load(), Send: d.send.Load(),
 	}
 }
