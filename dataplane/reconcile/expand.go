@@ -8,23 +8,16 @@ import (
 
 // expand names the objects that a session wants, its tunnel first. metered says that its traffic is counted by itself.
 func expand(s *dataplane.Session, metered bool) []dataplane.Object {
-	var owner dataplane.SessionID
-	if metered && s.Side == dataplane.Anchor {
-		owner = s.ID
+	objects := make([]dataplane.Object, 0, 1+len(s.Prefixes))
+	if !s.Blocked {
+		objects = append(objects, dataplane.Tunnel{ID: s.Path.Tunnel, MTU: s.MTU})
 	}
-	if s.Blocked {
-		return blackholes(s, owner)
-	}
-	objects := []dataplane.Object{dataplane.Tunnel{ID: s.Path.Tunnel, MTU: s.MTU}}
 	for _, prefix := range s.Prefixes {
-		route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Owner: owner}
-		if s.Side == dataplane.Anchor {
-			route.Via.Path = s.Path
-			objects = append(objects, route)
+		objects = append(objects, route(s, prefix, metered))
+		if s.Side == dataplane.Anchor || s.Blocked {
 			continue
 		}
-		route.Via.Link = s.Link
-		objects = append(objects, route, dataplane.SourceRoute{Link: s.Link, Source: prefix, Path: s.Path})
+		objects = append(objects, dataplane.SourceRoute{Link: s.Link, Source: prefix, Path: s.Path})
 		if fixed(prefix) && s.LinkAddr != (dataplane.MAC{}) {
 			objects = append(objects, dataplane.Neighbour{Link: s.Link, Addr: prefix.Addr(), MAC: s.LinkAddr})
 		}
@@ -32,19 +25,26 @@ func expand(s *dataplane.Session, metered bool) []dataplane.Object {
 	return objects
 }
 
+// route is that of one prefix of a session.
+func route(s *dataplane.Session, p netip.Prefix, metered bool) dataplane.Route {
+	r := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: p}}
+	if metered && s.Side == dataplane.Anchor {
+		r.Owner = s.ID
+	}
+	switch {
+	case s.Blocked:
+		r.Via.Blackhole = true
+	case s.Side == dataplane.Anchor:
+		r.Via.Path = s.Path
+	default:
+		r.Via.Link = s.Link
+	}
+	return r
+}
+
 // fixed reports whether the prefix is an address whose link-layer address we know without asking: a home address. What a
 // node calls itself inside a home network prefix is found by neighbour discovery.
 func fixed(p netip.Prefix) bool { return p.Addr().Is4() && p.IsSingleIP() }
-
-func blackholes(s *dataplane.Session, owner dataplane.SessionID) []dataplane.Object {
-	objects := make([]dataplane.Object, 0, len(s.Prefixes))
-	for _, prefix := range s.Prefixes {
-		objects = append(objects, dataplane.Route{
-			VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Via: dataplane.Target{Blackhole: true}, Owner: owner,
-		})
-	}
-	return objects
-}
 
 // expandConfig names the objects that the configuration wants.
 func expandConfig(c dataplane.Config) []dataplane.Object {

@@ -69,7 +69,9 @@ func (b *inbox) take() ([]arrival, *dataplane.Config) {
 		close(b.room)
 	}
 	changes, config := slices.Collect(maps.Values(b.changes)), b.config
-	clear(b.changes)
+	if clear(b.changes); len(changes) > muchMemory {
+		b.changes = map[dataplane.SessionID]arrival{}
+	}
 	b.config = nil
 	slices.SortFunc(changes, func(x, y arrival) int { return cmp.Compare(x.number, y.number) })
 	return changes, config

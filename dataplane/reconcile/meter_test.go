@@ -14,8 +14,8 @@ func TestMetering(t *testing.T) {
 	anchor := session1()
 	p.set(dataplane.Change{ID: anchor.ID, Session: anchor})
 	owner := func() dataplane.SessionID {
-		for _, it := range p.items {
-			if r, ok := it.object.(dataplane.Route); ok {
+		for it := range p.all {
+			if r, ok := it.object().(dataplane.Route); ok {
 				return r.Owner
 			}
 		}

@@ -37,18 +37,18 @@ var errTakenAway = errors.New("somebody else keeps removing or changing it")
 
 // done notes what the host made of an item. wait says how long to wait after so many failures in a row.
 func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) time.Duration) {
-	wasFailed := it.tries > 0
-	if len(it.claims) > 0 {
-		p.touch(it.claims[len(it.claims)-1])
+	wasFailed := it.few().tries > 0
+	if it.heir != nil {
+		p.touch(it.heir.id)
 	}
 	switch {
 	case err != nil:
-		it.tries++
-		p.fail(it, err, now, wait(it.tries))
+		it.more().tries++
+		p.fail(it, err, now, wait(it.rare.tries))
 	case it.wanted:
 		it.enter(Installed, nil, now)
-		it.tries = 0
-		if wasFailed && rank(it.object) < rank(dataplane.Route{}) {
+		it.calm()
+		if wasFailed && it.rank() < rank(dataplane.Route{}) {
 			p.retryAll() // what leans on it may have failed for its sake
 		}
 	default:
@@ -58,15 +58,8 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 
 func (p *plan) fail(it *item, err error, now time.Time, wait time.Duration) {
 	it.enter(Failed, err, now)
-	it.retryAt = now.Add(wait)
-	heap.Push(&p.retries, retry{it.retryAt, it})
-}
-
-func (s *status) enter(state State, err error, now time.Time) {
-	if s.since.IsZero() || s.state != state || text(s.err) != text(err) {
-		s.since = now
-	}
-	s.state, s.err = state, err
+	it.rare.retryAt = now.Add(wait)
+	heap.Push(&p.retries, retry{it.rare.retryAt, it})
 }
 
 func text(err error) string {
@@ -108,7 +101,7 @@ func (p *plan) retryAll() {
 // retryVRFs queues the VRFs that the host has refused: an interface that is gone may have had the name or the table.
 func (p *plan) retryVRFs() {
 	for _, object := range p.config {
-		if it := p.items[object.Key()]; rank(object) == rank(dataplane.VRF{}) && it.state == Failed {
+		if it := p.find(object.Key()); rank(object) == rank(dataplane.VRF{}) && it.state == Failed {
 			p.enqueue(it)
 		}
 	}
@@ -116,18 +109,19 @@ func (p *plan) retryVRFs() {
 
 // lost notes that somebody removed or changed an object.
 func (p *plan) lost(key any, now time.Time, wait func(tries int) time.Duration) {
-	it := p.items[key]
+	it := p.find(key)
 	if it == nil || !it.wanted || it.state != Installed {
 		return
 	}
-	if now.Sub(it.since) > leftAlone {
-		it.losses = 0
+	r := it.more()
+	if now.Sub(it.sinceTime()) > leftAlone {
+		r.losses = 0
 	}
-	if it.losses++; it.losses <= patience {
+	if r.losses++; r.losses <= patience {
 		p.again(it)
 		return
 	}
-	p.fail(it, errTakenAway, now, wait(it.losses-patience))
+	p.fail(it, errTakenAway, now, wait(r.losses-patience))
 }
 
 // again queues an object that the host no longer has as it is wanted.
@@ -138,8 +132,8 @@ func (p *plan) again(it *item) {
 
 // linkChanged queues everything on an interface: what the host dropped with it silently, and what had to wait for it.
 func (p *plan) linkChanged(name string) {
-	for _, it := range p.items {
-		if it.wanted && dataplane.LinkOf(it.object) == name {
+	for it := range p.all {
+		if it.wanted && it.link() == name {
 			p.enqueue(it)
 		}
 	}
@@ -147,13 +141,13 @@ func (p *plan) linkChanged(name string) {
 
 // found compares an object of the host with the wanted one.
 func (p *plan) found(object dataplane.Object) {
-	it := p.items[object.Key()]
+	it := p.find(object.Key())
 	if it == nil {
 		it = p.item(object)
 		p.enqueue(it) // nobody wants it
 	}
 	it.seen = p.round
-	if it.wanted && it.state == Installed && !sameOnHost(it.object, object) {
+	if it.wanted && it.state == Installed && !sameOnHost(it.object(), object) {
 		p.again(it)
 	}
 }
@@ -171,7 +165,7 @@ func sameOnHost(a, b dataplane.Object) bool {
 
 // missing queues what a complete comparison has not found.
 func (p *plan) missing() {
-	for _, it := range p.items {
+	for it := range p.all {
 		if it.wanted && it.state == Installed && it.seen != p.round {
 			p.again(it)
 		}
@@ -180,13 +174,16 @@ func (p *plan) missing() {
 
 // waiting counts the items in the queues.
 func (p *plan) waiting() (n int) {
-	for _, it := range p.items {
+	for it := range p.all {
 		if it.queue != idle {
 			n++
 		}
 	}
 	return n
 }
+
+// muchMemory is more than an ordinary step needs, in sessions. What a start took is not kept.
+const muchMemory = 8192
 
 // report returns the results that the owners of sessions have not heard of.
 func (p *plan) report() []dataplane.Result {
@@ -196,14 +193,16 @@ func (p *plan) report() []dataplane.Result {
 		if s == nil {
 			continue
 		}
-		err, known := p.outcome(id, s)
+		err, known := s.outcome()
 		if !known || s.reported && text(s.err) == text(err) {
 			continue
 		}
 		s.reported, s.err = true, err
 		results = append(results, dataplane.Result{ID: id, Err: err})
 	}
-	p.touched = p.touched[:0]
+	if p.touched = p.touched[:0]; cap(p.touched) > muchMemory {
+		p.touched = nil
+	}
 	return results
 }
 
@@ -213,7 +212,7 @@ type retry struct {
 	item *item
 }
 
-func (r retry) valid() bool { return r.item.state == Failed && r.item.retryAt.Equal(r.at) }
+func (r retry) valid() bool { return r.item.state == Failed && r.item.few().retryAt.Equal(r.at) }
 
 // retries is a heap, the earliest first.
 type retries []retry

@@ -1,24 +1,27 @@
 package reconcile
 
 import (
-	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
 	"mooring/dataplane"
+	"mooring/index"
 )
 
 // plan is the wanted state and what is known of its presence on the host. It does no I/O and reads no clock.
 type plan struct {
 	sessions map[dataplane.SessionID]*session
-	config   map[any]dataplane.Object     // by key
-	metered  bool                         // sessions are counted each by itself
-	items    map[any]*item                // by key
-	tunnels  map[dataplane.TunnelID]*item // those of the items
-	queues   [queues][ranks][]*item       // what waits for its turn, oldest first
-	retries  retries                      // what failed
-	touched  []dataplane.SessionID        // whose outcome may have changed
-	round    uint64                       // of comparison
+	config   map[any]dataplane.Object // by key
+	metered  bool                     // sessions are counted each by itself
+	routes   index.Index[item]        // by key
+	others   map[any]*item            // by key
+	tunnels  map[dataplane.TunnelID]*item
+	seed     maphash.Seed
+	queues   [queues][ranks][]*item // what waits for its turn, oldest first
+	retries  retries                // what failed
+	touched  []dataplane.SessionID  // whose outcome may have changed
+	round    uint32                 // of comparison
 }
 
 // queue is what an item waits for.
@@ -31,49 +34,13 @@ const (
 	queues
 )
 
-// session is what a binding wants, and what its owner was told about it last.
-type session struct {
-	*dataplane.Session
-	objects  []dataplane.Object
-	items    []*item // of the objects
-	reported bool
-	err      error // of the last report
-}
-
-// item is one object that is wanted, or still to be removed.
-type item struct {
-	key    any
-	object dataplane.Object // as wanted, or as it is to be removed
-	wanted bool
-	queue  queue
-	users  []users               // of a tunnel: the sessions that use it
-	claims []dataplane.SessionID // of anything else: the sessions that want it. The newest, at the end, has it
-	seen   uint64                // round of the comparison that last found it on the host
-	losses int                   // how often somebody took it away since it was last left alone
-	status
-}
-
-// users counts the sessions that want a tunnel in one shape.
-type users struct {
-	tunnel   dataplane.Tunnel
-	sessions int
-}
-
-// status is what became of an item.
-type status struct {
-	state   State
-	err     error
-	since   time.Time // of state and err
-	tries   int       // failed ones in a row
-	retryAt time.Time // of a failed one
-}
-
 func newPlan() *plan {
 	return &plan{
 		sessions: map[dataplane.SessionID]*session{},
 		config:   map[any]dataplane.Object{},
-		items:    map[any]*item{},
+		others:   map[any]*item{},
 		tunnels:  map[dataplane.TunnelID]*item{},
+		seed:     maphash.MakeSeed(),
 	}
 }
 
@@ -82,94 +49,85 @@ func (p *plan) set(c dataplane.Change) {
 	old := p.sessions[c.ID]
 	if c.Session == nil {
 		delete(p.sessions, c.ID)
-		p.release(c.ID, old, nil)
+		p.release(old, nil)
 		return
 	}
-	now := &session{Session: c.Session, objects: expand(c.Session, p.metered)}
+	now := newSession(c.ID, c.Session, p.metered)
 	p.sessions[c.ID] = now
-	for _, object := range now.objects {
-		now.items = append(now.items, p.item(object))
+	objects := expand(c.Session, p.metered)
+	now.items = make([]*item, len(objects))
+	for i, object := range objects {
+		now.items[i] = p.item(object)
 	}
 	for i, it := range now.items {
-		p.claim(c.ID, it, now.objects[i])
+		p.claim(now, it, objects[i])
 	}
-	p.release(c.ID, old, now)
+	p.release(old, now)
 	p.touch(c.ID)
 }
 
 // claim makes the session one that wants the object, and the newest where only one can have it.
-func (p *plan) claim(id dataplane.SessionID, it *item, object dataplane.Object) {
+func (p *plan) claim(s *session, it *item, object dataplane.Object) {
+	was := it.object()
 	if tunnel, ok := object.(dataplane.Tunnel); ok {
 		it.use(tunnel, 1)
-	} else if last := len(it.claims) - 1; last < 0 || it.claims[last] != id {
-		it.claims = without(it.claims, id)
-		p.touch(it.claims...) // they lose it
-		it.claims = append(it.claims, id)
+		p.want(it, was, it.tunnel())
+		return
 	}
-	p.settle(it)
+	if heir := it.heir; heir != nil && heir.id != s.id {
+		p.disclaim(it, s.id)
+		p.touch(heir.id) // it loses it
+		it.more().earlier = append(it.more().earlier, heir)
+	}
+	it.heir = s
+	p.want(it, was, object)
 }
 
 // release gives up what the old version of a session wanted and the new one does not.
-func (p *plan) release(id dataplane.SessionID, old, now *session) {
+func (p *plan) release(old, now *session) {
 	if old == nil {
 		return
 	}
-	for i, it := range old.items {
-		if tunnel, ok := old.objects[i].(dataplane.Tunnel); ok {
+	tunnel := dataplane.Tunnel{ID: old.form.Value().tunnel, MTU: old.form.Value().mtu}
+	for _, it := range old.items {
+		was := it.object()
+		if len(it.few().users) > 0 {
 			it.use(tunnel, -1)
 		} else if now == nil || !slices.Contains(now.items, it) {
-			it.claims = without(it.claims, id)
+			p.disclaim(it, old.id)
 		}
-		p.settle(it)
+		p.settle(it, was)
 	}
 }
 
-// settle decides whether and in what shape an item is wanted.
-func (p *plan) settle(it *item) {
-	if len(it.users) > 0 {
-		p.want(it, it.tunnel())
-		return
-	}
-	if n := len(it.claims); n > 0 {
-		heir := it.claims[n-1]
-		p.want(it, p.sessions[heir].shape(it))
-		p.touch(heir)
-		return
-	}
-	if object, ok := p.config[it.key]; ok {
-		p.want(it, object)
-		return
-	}
-	p.unwant(it)
-}
-
-// use adds n sessions to those that want the tunnel in this shape.
-func (it *item) use(tunnel dataplane.Tunnel, n int) {
-	i := slices.IndexFunc(it.users, func(u users) bool { return u.tunnel == tunnel })
-	if i < 0 {
-		i, it.users = len(it.users), append(it.users, users{tunnel: tunnel})
-	}
-	if it.users[i].sessions += n; it.users[i].sessions == 0 {
-		it.users = slices.Delete(it.users, i, i+1)
-	}
-}
-
-// tunnel returns the shape that suits every user: the smallest of the MTUs they ask for.
-func (it *item) tunnel() dataplane.Tunnel {
-	best := it.users[0].tunnel
-	for _, u := range it.users[1:] {
-		if best.MTU == 0 || u.tunnel.MTU != 0 && u.tunnel.MTU < best.MTU {
-			best = u.tunnel
+// disclaim makes the session none that wants the object any more.
+func (p *plan) disclaim(it *item, id dataplane.SessionID) {
+	earlier := slices.DeleteFunc(it.few().earlier, func(s *session) bool { return s.id == id })
+	if it.heir != nil && it.heir.id == id {
+		it.heir = nil
+		if last := len(earlier) - 1; last >= 0 {
+			it.heir, earlier = earlier[last], earlier[:last]
 		}
 	}
-	return best
+	if it.rare != nil {
+		it.rare.earlier = earlier
+		it.tidy()
+	}
 }
 
-func (it *item) sessions() (n int) {
-	for _, u := range it.users {
-		n += u.sessions
+// settle decides whether and in what shape an item is wanted that was this object.
+func (p *plan) settle(it *item, was dataplane.Object) {
+	switch object, configured := p.config[was.Key()]; {
+	case len(it.few().users) > 0:
+		p.want(it, was, it.tunnel())
+	case it.heir != nil:
+		p.want(it, was, it.heir.shape(it))
+		p.touch(it.heir.id)
+	case configured:
+		p.want(it, was, object)
+	default:
+		p.unwant(it, was)
 	}
-	return n
 }
 
 // configure replaces the objects that the configuration wants.
@@ -177,38 +135,46 @@ func (p *plan) configure(c dataplane.Config) {
 	if c.Meter != p.metered {
 		p.metered = c.Meter
 		for id, s := range p.sessions {
-			p.set(dataplane.Change{ID: id, Session: s.Session})
+			p.set(dataplane.Change{ID: id, Session: s.whole()})
 		}
 	}
 	old := p.config
 	p.config = map[any]dataplane.Object{}
 	for _, object := range expandConfig(c) {
 		it := p.item(object)
-		p.config[it.key] = object
-		p.settle(it)
+		p.config[object.Key()] = object
+		p.settle(it, it.object())
 	}
 	for key := range old {
 		if _, kept := p.config[key]; !kept {
-			p.settle(p.items[key])
+			it := p.find(key)
+			p.settle(it, it.object())
 		}
 	}
 }
 
-// want gives the item the shape it is wanted in.
-func (p *plan) want(it *item, object dataplane.Object) {
-	if it.wanted && it.object == object {
+// want gives the item that was another object the shape in which it is wanted.
+func (p *plan) want(it *item, was, object dataplane.Object) {
+	it.fixed = object
+	if it.isRoute() && it.heir != nil {
+		it.fixed = nil // the heir knows
+	}
+	if it.wanted && was == object {
 		return
 	}
-	it.wanted, it.object, it.state, it.tries = true, object, Pending, 0
+	it.wanted, it.state = true, Pending
+	it.calm()
 	p.enqueue(it)
 }
 
-// unwant has the item removed.
-func (p *plan) unwant(it *item) {
+// unwant has the item removed that was this object.
+func (p *plan) unwant(it *item, was dataplane.Object) {
+	it.fixed = was
 	if !it.wanted {
 		return
 	}
-	it.wanted, it.state, it.tries = false, Pending, 0
+	it.wanted, it.state = false, Pending
+	it.calm()
 	p.enqueue(it)
 }
 
@@ -218,12 +184,15 @@ func (p *plan) enqueue(it *item) {
 	if !it.wanted {
 		to = toRemove
 	}
-	it.retryAt = time.Time{}
+	if it.rare != nil {
+		it.rare.retryAt = time.Time{}
+		it.tidy()
+	}
 	if it.queue == to {
 		return
 	}
 	it.queue = to // an entry in the other queue is passed over when its turn comes
-	r := rank(it.object)
+	r := it.rank()
 	p.queues[to][r] = append(p.queues[to][r], it)
 }
 
@@ -254,12 +223,22 @@ func (p *plan) pop(batch []*item, n int, from queue, r int) []*item {
 	return batch
 }
 
+// item returns the item of an object, a new one where there is none.
 func (p *plan) item(object dataplane.Object) *item {
+	if r, ok := object.(dataplane.Route); ok {
+		key := dataplane.RouteKey(r.VRFPrefix)
+		it := p.route(key)
+		if it == nil {
+			it = &item{prefix: r.Prefix, fixed: object}
+			p.routes.Put(p.hash(key), it)
+		}
+		return it
+	}
 	key := object.Key()
-	it := p.items[key]
+	it := p.others[key]
 	if it == nil {
-		it = &item{key: key, object: object}
-		p.items[key] = it
+		it = &item{fixed: object}
+		p.others[key] = it
 		if tunnel, ok := object.(dataplane.Tunnel); ok {
 			p.tunnels[tunnel.ID] = it
 		}
@@ -267,42 +246,44 @@ func (p *plan) item(object dataplane.Object) *item {
 	return it
 }
 
+// find returns the item with a key, or nil.
+func (p *plan) find(key any) *item {
+	if r, ok := key.(dataplane.RouteKey); ok {
+		return p.route(r)
+	}
+	return p.others[key]
+}
+
+func (p *plan) route(key dataplane.RouteKey) *item {
+	return p.routes.Find(p.hash(key), func(it *item) bool { return it.prefix == key.Prefix && it.routeKey() == key })
+}
+
+func (p *plan) hash(key dataplane.RouteKey) uint32 { return uint32(maphash.Comparable(p.seed, key)) }
+
+// all yields every item. The plan does not change meanwhile.
+func (p *plan) all(yield func(*item) bool) {
+	for it := range p.routes.All() {
+		if !yield(it) {
+			return
+		}
+	}
+	for _, it := range p.others {
+		if !yield(it) {
+			return
+		}
+	}
+}
+
 // forget drops an item that is neither wanted nor on the host.
 func (p *plan) forget(it *item) {
-	delete(p.items, it.key)
-	if tunnel, ok := it.object.(dataplane.Tunnel); ok {
+	if it.isRoute() {
+		p.routes.Delete(p.hash(it.routeKey()), it)
+		return
+	}
+	delete(p.others, it.key())
+	if tunnel, ok := it.fixed.(dataplane.Tunnel); ok {
 		delete(p.tunnels, tunnel.ID)
 	}
 }
 
 func (p *plan) touch(ids ...dataplane.SessionID) { p.touched = append(p.touched, ids...) }
-
-// shape returns the item as the session wants it.
-func (s *session) shape(it *item) dataplane.Object { return s.objects[slices.Index(s.items, it)] }
-
-// outcome says whether everything the session wants is installed. It is not known yet while the first try is outstanding.
-// The tunnel is not asked: no route into it is installed before it is.
-func (p *plan) outcome(id dataplane.SessionID, s *session) (err error, known bool) {
-	known = true
-	for i, it := range s.items {
-		if _, ok := it.object.(dataplane.Tunnel); ok {
-			continue
-		}
-		switch newest := it.claims[len(it.claims)-1]; {
-		case newest != id:
-			return fmt.Errorf("%s: a newer session (%d) has it", s.objects[i], newest), true
-		case it.state == Failed:
-			return fmt.Errorf("%s: %w", s.objects[i], it.err), true
-		case it.state == Pending:
-			known = false
-		}
-	}
-	return nil, known
-}
-
-func without(ids []dataplane.SessionID, id dataplane.SessionID) []dataplane.SessionID {
-	if i := slices.Index(ids, id); i >= 0 {
-		return slices.Delete(ids, i, i+1)
-	}
-	return ids
-}

@@ -138,7 +138,7 @@ var errNoAnswer = errors.New("the plane gave no answer")
 func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 	ops := make([]dataplane.Op, len(batch))
 	for i, it := range batch {
-		ops[i] = dataplane.Op{Delete: !it.wanted, Object: it.object}
+		ops[i] = dataplane.Op{Delete: !it.wanted, Object: it.object()}
 	}
 	errs := r.plane.Apply(ctx, ops)
 	now := time.Now()
@@ -148,8 +148,8 @@ func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 		if i < len(errs) {
 			err = errs[i]
 		}
-		if err != nil && text(err) != text(it.err) {
-			r.Log.Log(ctx, severity(err), "forwarding state refused, will try again", "object", it.object, "remove", !it.wanted, "error", err)
+		if err != nil && text(err) != text(it.few().err) {
+			r.Log.Log(ctx, severity(err), "forwarding state refused, will try again", "object", it.object(), "remove", !it.wanted, "error", err)
 		}
 		r.plan.done(it, err, now, backoff)
 	}

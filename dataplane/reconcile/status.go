@@ -51,8 +51,8 @@ type SessionStatus struct {
 func (r *Reconciler) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{Sessions: len(r.plan.sessions), Objects: len(r.plan.items)}
-	for _, it := range r.plan.items {
+	s := Status{Sessions: len(r.plan.sessions), Objects: r.plan.routes.Len() + len(r.plan.others)}
+	for it := range r.plan.all {
 		switch it.state {
 		case Pending:
 			s.Pending++
@@ -79,7 +79,7 @@ func (r *Reconciler) Tunnels() ([]TunnelStatus, dataplane.Drops) {
 	defer r.mu.Unlock()
 	list := make([]TunnelStatus, 0, len(r.plan.tunnels))
 	for id, it := range r.plan.tunnels {
-		list = append(list, TunnelStatus{id, it.sessions(), it.state, it.err, it.since, states[id]})
+		list = append(list, TunnelStatus{id, it.sessions(), it.state, it.few().err, it.sinceTime(), states[id]})
 	}
 	slices.SortFunc(list, func(a, b TunnelStatus) int { return compareTunnels(a.ID, b.ID) })
 	return list, drops
@@ -102,7 +102,7 @@ func (r *Reconciler) Session(id dataplane.SessionID) (SessionStatus, bool) {
 	for _, it := range s.items {
 		status.Objects = append(status.Objects, it.objectStatus())
 	}
-	err, known := r.plan.outcome(id, s)
+	err, known := s.outcome()
 	switch {
 	case err != nil:
 		status.State, status.Err = Failed, err
@@ -116,7 +116,7 @@ func (r *Reconciler) Session(id dataplane.SessionID) (SessionStatus, bool) {
 func (r *Reconciler) Object(key any) (ObjectStatus, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	it := r.plan.items[key]
+	it := r.plan.find(key)
 	if it == nil {
 		return ObjectStatus{}, false
 	}
@@ -124,5 +124,6 @@ func (r *Reconciler) Object(key any) (ObjectStatus, bool) {
 }
 
 func (it *item) objectStatus() ObjectStatus {
-	return ObjectStatus{it.object, !it.wanted, it.state, it.err, it.since, it.tries, it.retryAt}
+	few := it.few()
+	return ObjectStatus{it.object(), !it.wanted, it.state, few.err, it.sinceTime(), few.tries, few.retryAt}
 }

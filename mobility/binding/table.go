@@ -6,6 +6,7 @@
 package binding
 
 import (
+	"hash/maphash"
 	"iter"
 	"net/netip"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"mooring/dataplane"
+	"mooring/index"
 	"mooring/mobility"
 	"mooring/mobility/wire"
 )
@@ -26,9 +28,10 @@ type Table struct {
 	count  atomic.Int64
 
 	// The rest belongs to the owner.
-	found    *entry                             // by the last look-up or Put: most often the next to be put
-	byNode   map[mobility.NodeID]*entry         // first of a chain over entry.sibling
-	byPrefix map[string]map[netip.Prefix]*entry // by VRF; none is empty
+	found    *entry             // by the last look-up or Put: most often the next to be put
+	byNode   index.Index[entry] // first of a chain over entry.sibling
+	byPrefix index.Index[entry] // by VRF and prefix, or home address
+	seed     maphash.Seed       // of both
 	alarms   alarms
 }
 
@@ -71,7 +74,7 @@ func (e *entry) fetch() {
 
 // New returns an empty table.
 func New() *Table {
-	t := &Table{byNode: map[mobility.NodeID]*entry{}, byPrefix: map[string]map[netip.Prefix]*entry{}}
+	t := &Table{seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		t.shards[i].rows = map[dataplane.SessionID]*entry{}
 		t.shards[i].place = i
@@ -197,13 +200,24 @@ func (t *Table) recent(id dataplane.SessionID) *entry {
 }
 
 // ByNode yields the rows of a node, one for each of its interfaces or sessions. For the owner only.
-func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return t.chain(t.byNode[id]) }
+func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return t.chain(t.firstOf(id)) }
 
 // ByMNID is ByNode for an identifier as a message carries it; it does not allocate.
-func (t *Table) ByMNID(id wire.MNID) iter.Seq[*mobility.Binding] {
+func (t *Table) ByMNID(id wire.MNID) iter.Seq[*mobility.Binding] { return t.chain(t.firstOfMNID(id)) }
+
+func (t *Table) firstOfMNID(id wire.MNID) *entry {
 	var room [128]byte
 	key := append(append(room[:0], id.Subtype), id.ID...)
-	return t.chain(t.byNode[mobility.NodeID(key)])
+	hash := uint32(maphash.Bytes(t.seed, key))
+	return t.byNode.Find(hash, func(e *entry) bool { return e.held.Node == mobility.NodeID(key) })
+}
+
+func (t *Table) nodeHash(id mobility.NodeID) uint32 {
+	return uint32(maphash.String(t.seed, string(id)))
+}
+
+func (t *Table) firstOf(id mobility.NodeID) *entry {
+	return t.byNode.Find(t.nodeHash(id), func(e *entry) bool { return e.held.Node == id })
 }
 
 func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
@@ -221,86 +235,96 @@ func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
 
 // ByPrefix returns the row that holds exactly this home network prefix in a VRF, or this home address as /32. For the owner only.
 func (t *Table) ByPrefix(vrf string, p netip.Prefix) *mobility.Binding {
-	if e := t.byPrefix[vrf][p]; e != nil {
+	if e := t.holderOf(vrf, p); e != nil {
 		t.found = e
 		return e.row
 	}
 	return nil
 }
 
-// reindex moves e from where old stood to where b stands. Either may be nil.
+func (t *Table) prefixHash(vrf string, p netip.Prefix) uint32 {
+	return uint32(maphash.Comparable(t.seed, dataplane.VRFPrefix{VRF: vrf, Prefix: p}))
+}
+
+func (t *Table) holderOf(vrf string, p netip.Prefix) *entry {
+	return t.byPrefix.Find(t.prefixHash(vrf, p), func(e *entry) bool { return e.held.Tenant().VRF == vrf && holds(e.held, p) })
+}
+
+// reindex moves e from where old stood to where b stands. Either may be nil. The entry has b already, so that it is taken out first.
 func (t *Table) reindex(e *entry, old, b *mobility.Binding) {
-	switch {
-	case old == nil:
-		e.sibling = t.byNode[b.Node]
-		t.byNode[b.Node] = e
-	case b == nil || old.Node != b.Node:
+	moves := old != nil && b != nil && old.Node != b.Node
+	if old != nil && (b == nil || moves) {
 		t.unchain(e, old.Node)
-		if b != nil {
-			e.sibling = t.byNode[b.Node]
-			t.byNode[b.Node] = e
+	}
+	if b != nil && (old == nil || moves) {
+		t.enchain(e, b.Node)
+	}
+	if old != nil && b != nil && old.Tenancy == b.Tenancy && old.SameAddresses(b) {
+		return
+	}
+	if old != nil {
+		vrf := old.Tenant().VRF
+		for p := range addresses(old.Holding) {
+			t.byPrefix.Delete(t.prefixHash(vrf, p), e)
 		}
 	}
-	if old != nil && (b == nil || !old.SameAddresses(b)) {
-		t.dropAddresses(e, old)
-	}
-	if b != nil && (old == nil || !old.SameAddresses(b)) {
+	if b != nil {
 		t.addAddresses(e, b)
 	}
 }
 
-func (t *Table) dropAddresses(e *entry, row *mobility.Binding) {
-	vrf := row.Tenant().VRF
-	within := t.byPrefix[vrf]
-	for p := range addresses(row) {
-		if within[p] == e {
-			delete(within, p)
-		}
-	}
-	if len(within) == 0 {
-		delete(t.byPrefix, vrf)
-	}
-}
-
+// addAddresses has the addresses of a row lead to it, also those that led to another.
 func (t *Table) addAddresses(e *entry, row *mobility.Binding) {
 	vrf := row.Tenant().VRF
-	within := t.byPrefix[vrf]
-	for p := range addresses(row) {
-		if within == nil {
-			within = map[netip.Prefix]*entry{}
-			t.byPrefix[vrf] = within
+	for p := range addresses(row.Holding) {
+		hash := t.prefixHash(vrf, p)
+		if other := t.holderOf(vrf, p); other != nil {
+			t.byPrefix.Delete(hash, other)
 		}
-		within[p] = e
+		t.byPrefix.Put(hash, e)
 	}
 }
 
+// enchain makes e the first entry of a node.
+func (t *Table) enchain(e *entry, node mobility.NodeID) {
+	hash := t.nodeHash(node)
+	if e.sibling = t.firstOf(node); e.sibling != nil {
+		t.byNode.Delete(hash, e.sibling)
+	}
+	t.byNode.Put(hash, e)
+}
+
+// unchain takes e out of the entries of a node.
 func (t *Table) unchain(e *entry, node mobility.NodeID) {
-	head := t.byNode[node]
-	if head == e {
-		if e.sibling == nil {
-			delete(t.byNode, node)
-		} else {
-			t.byNode[node] = e.sibling
+	hash := t.nodeHash(node)
+	if t.byNode.Delete(hash, e) {
+		if e.sibling != nil {
+			t.byNode.Put(hash, e.sibling)
 		}
 	} else {
-		for head.sibling != e {
-			head = head.sibling
+		before := t.firstOf(node)
+		for before.sibling != e {
+			before = before.sibling
 		}
-		head.sibling = e.sibling
+		before.sibling = e.sibling
 	}
 	e.sibling = nil
 }
 
 // addresses yields what a row is found by: its home network prefixes and its home address.
-func addresses(b *mobility.Binding) iter.Seq[netip.Prefix] {
+func addresses(h *mobility.Holding) iter.Seq[netip.Prefix] {
 	return func(yield func(netip.Prefix) bool) {
-		for _, p := range b.Prefixes {
+		for _, p := range h.Prefixes {
 			if !yield(p) {
 				return
 			}
 		}
-		if b.Home.IsValid() {
-			yield(netip.PrefixFrom(b.Home.Addr(), b.Home.Addr().BitLen()))
+		if h.Home.IsValid() {
+			yield(netip.PrefixFrom(h.Home.Addr(), h.Home.Addr().BitLen()))
 		}
 	}
+}
+
+func holds(h *mobility.Holding, p netip.Prefix) bool {
+	return slices.Contains(h.Prefixes, p) || p.IsSingleIP() && h.Home.IsValid() && h.Home.Addr() == p.Addr()
 }

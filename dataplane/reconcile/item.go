@@ -1,0 +1,162 @@
+package reconcile
+
+import (
+	"net/netip"
+	"time"
+
+	"mooring/dataplane"
+)
+
+// item is one object that is wanted, or still to be removed. Nearly all are routes of sessions, two for each: such a route is not kept as an
+// object, which is large, but made from the session that has it.
+type item struct {
+	prefix netip.Prefix     // of a route; else invalid
+	heir   *session         // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
+	fixed  dataplane.Object // as wanted, or as it is to be removed; nil: it is the heir's route
+	rare   *rare            // what few items have; nil: nothing of it
+	since  int64            // of state and error, in nanoseconds since 1970; 0: never yet
+	seen   uint32           // round of the comparison that last found it on the host
+	wanted bool
+	queue  queue
+	state  State
+}
+
+// rare is what a tunnel has, and what has failed or was taken away.
+type rare struct {
+	users   []users    // of a tunnel: the sessions that use it
+	earlier []*session // of anything else: the sessions that want it beside the heir, the oldest first
+	losses  int        // how often somebody took it away since it was last left alone
+	err     error      // why it failed
+	tries   int        // failed ones in a row
+	retryAt time.Time  // of a failed one
+}
+
+// users counts the sessions that want a tunnel in one shape.
+type users struct {
+	tunnel   dataplane.Tunnel
+	sessions int
+}
+
+func (it *item) isRoute() bool { return it.prefix.IsValid() }
+
+// object is the item as it is wanted, or as it is to be removed.
+func (it *item) object() dataplane.Object {
+	if it.fixed == nil {
+		return it.heir.route(it.prefix)
+	}
+	return it.fixed
+}
+
+func (it *item) key() any {
+	if it.isRoute() {
+		return it.routeKey()
+	}
+	return it.fixed.Key()
+}
+
+func (it *item) routeKey() dataplane.RouteKey {
+	if it.fixed == nil {
+		return dataplane.RouteKey{VRF: it.heir.form.Value().vrf, Prefix: it.prefix}
+	}
+	return dataplane.RouteKey(it.fixed.(dataplane.Route).VRFPrefix)
+}
+
+func (it *item) rank() int {
+	if it.isRoute() {
+		return rank(dataplane.Route{})
+	}
+	return rank(it.fixed)
+}
+
+// link names the interface that the item is on; empty if there is none.
+func (it *item) link() string {
+	if it.fixed == nil {
+		return it.heir.routeLink()
+	}
+	return dataplane.LinkOf(it.fixed)
+}
+
+// few returns what few items have, to be read.
+func (it *item) few() rare {
+	if it.rare == nil {
+		return rare{}
+	}
+	return *it.rare
+}
+
+// more returns it to be written. tidy is called afterwards.
+func (it *item) more() *rare {
+	if it.rare == nil {
+		it.rare = new(rare)
+	}
+	return it.rare
+}
+
+// tidy forgets what says nothing.
+func (it *item) tidy() {
+	if r := it.rare; r != nil && len(r.users)+len(r.earlier)+r.losses+r.tries == 0 && r.err == nil && r.retryAt.IsZero() {
+		it.rare = nil
+	}
+}
+
+// enter notes what became of the item.
+func (it *item) enter(state State, err error, now time.Time) {
+	if was := it.few().err; it.since == 0 || it.state != state || text(was) != text(err) {
+		it.since = now.UnixNano()
+	}
+	it.state = state
+	if it.rare != nil || err != nil {
+		it.more().err = err
+		it.tidy()
+	}
+}
+
+func (it *item) sinceTime() time.Time {
+	if it.since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, it.since)
+}
+
+// calm forgets that the item has failed, and when it was to be tried again.
+func (it *item) calm() {
+	if it.rare != nil {
+		it.rare.tries, it.rare.retryAt = 0, time.Time{}
+		it.tidy()
+	}
+}
+
+// use adds n sessions to those that want the tunnel in this shape.
+func (it *item) use(tunnel dataplane.Tunnel, n int) {
+	list := it.few().users
+	i := 0
+	for i < len(list) && list[i].tunnel != tunnel {
+		i++
+	}
+	if i == len(list) {
+		list = append(list, users{tunnel: tunnel})
+	}
+	if list[i].sessions += n; list[i].sessions == 0 {
+		list = append(list[:i], list[i+1:]...)
+	}
+	it.more().users = list
+	it.tidy()
+}
+
+// tunnel returns the shape that suits every user: the smallest of the MTUs they ask for.
+func (it *item) tunnel() dataplane.Tunnel {
+	best := it.rare.users[0].tunnel
+	for _, u := range it.rare.users[1:] {
+		if best.MTU == 0 || u.tunnel.MTU != 0 && u.tunnel.MTU < best.MTU {
+			best = u.tunnel
+		}
+	}
+	return best
+}
+
+func (it *item) sessions() (n int) {
+	for _, u := range it.few().users {
+		n += u.sessions
+	}
+	return n
+}

@@ -1,0 +1,118 @@
+// Package index finds things by what they hold. At a million things it takes some 18 octets for each, where a map takes those of the key once more,
+// twice over: a slot is a pointer and the hash of the key, which the caller makes.
+package index
+
+import "iter"
+
+// Index is a hash table with linear probing. The zero value is empty. One goroutine uses it at a time.
+type Index[T any] struct {
+	hashes []uint32
+	things []*T // nil: the slot is free
+	count  int
+}
+
+const (
+	leastSlots = 8
+	fullAt     = 0.8 // of the slots: with more, probing goes far
+	growBy     = 1.5 // less than 2, since at most sizes half of what was gained would lie idle
+)
+
+// Len returns how many things there are.
+func (x *Index[T]) Len() int { return x.count }
+
+// Find returns a thing that was put with this hash and that matches, or nil.
+func (x *Index[T]) Find(hash uint32, match func(*T) bool) *T {
+	if x.count == 0 {
+		return nil
+	}
+	for at := x.home(hash); x.things[at] != nil; at = x.after(at) {
+		if x.hashes[at] == hash && match(x.things[at]) {
+			return x.things[at]
+		}
+	}
+	return nil
+}
+
+// Put adds a thing. It does not look whether it is there.
+func (x *Index[T]) Put(hash uint32, thing *T) {
+	if float64(x.count) >= fullAt*float64(len(x.things)) {
+		x.resize(max(leastSlots, int(growBy*float64(len(x.things)))))
+	}
+	x.insert(hash, thing)
+	x.count++
+}
+
+// Delete takes out a thing that was put with this hash, once, and says whether it was there.
+func (x *Index[T]) Delete(hash uint32, thing *T) bool {
+	if x.count == 0 {
+		return false
+	}
+	for at := x.home(hash); x.things[at] != nil; at = x.after(at) {
+		if x.hashes[at] == hash && x.things[at] == thing {
+			x.free(at)
+			x.count--
+			if len(x.things) > leastSlots && float64(x.count) < fullAt/4*float64(len(x.things)) {
+				x.resize(max(leastSlots, len(x.things)/2))
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// All yields every thing, as often as it was put. The index does not change meanwhile.
+func (x *Index[T]) All() iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for _, thing := range x.things {
+			if thing != nil && !yield(thing) {
+				return
+			}
+		}
+	}
+}
+
+// home is where a hash belongs: the slots are not a power of two.
+func (x *Index[T]) home(hash uint32) int { return int(uint64(hash) * uint64(len(x.things)) >> 32) }
+
+func (x *Index[T]) after(at int) int {
+	if at++; at == len(x.things) {
+		return 0
+	}
+	return at
+}
+
+func (x *Index[T]) insert(hash uint32, thing *T) {
+	at := x.home(hash)
+	for x.things[at] != nil {
+		at = x.after(at)
+	}
+	x.hashes[at], x.things[at] = hash, thing
+}
+
+// free empties a slot, and moves up what is further from its home than it need be.
+func (x *Index[T]) free(at int) {
+	for next := x.after(at); x.things[next] != nil; next = x.after(next) {
+		if x.distance(x.home(x.hashes[next]), next) >= x.distance(at, next) {
+			x.hashes[at], x.things[at] = x.hashes[next], x.things[next]
+			at = next
+		}
+	}
+	x.hashes[at], x.things[at] = 0, nil
+}
+
+func (x *Index[T]) distance(from, to int) int {
+	if to >= from {
+		return to - from
+	}
+	return to - from + len(x.things)
+}
+
+func (x *Index[T]) resize(slots int) {
+	hashes, things := x.hashes, x.things
+	x.hashes, x.things = make([]uint32, slots), make([]*T, slots)
+	for at, thing := range things {
+		if thing != nil {
+			x.insert(hashes[at], thing)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package index
+
+import (
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
+
+type thing struct{ key int }
+
+// What was put and not deleted is found, and nothing else, however many hashes are the same.
+func TestIndexAgreesWithAMap(t *testing.T) {
+	for _, hashes := range []int{1, 7, 1 << 30} {
+		rnd := rand.New(rand.NewPCG(1, uint64(hashes)))
+		hash := func(key int) uint32 { return uint32(key*2654435761) % uint32(hashes) }
+		var x Index[thing]
+		model := map[int]*thing{}
+		for step := range 20_000 {
+			key := rnd.IntN(300)
+			if step/5000%2 == 1 { // shrink
+				key = rnd.IntN(20)
+			}
+			found := x.Find(hash(key), func(other *thing) bool { return other.key == key })
+			if found != model[key] {
+				t.Fatalf("step %d: key %d is %v, want %v", step, key, found, model[key])
+			}
+			if found != nil {
+				if !x.Delete(hash(key), found) || x.Delete(hash(key), found) {
+					t.Fatalf("step %d: key %d is not there once", step, key)
+				}
+				delete(model, key)
+			} else {
+				model[key] = &thing{key}
+				x.Put(hash(key), model[key])
+			}
+			if x.Len() != len(model) {
+				t.Fatalf("step %d: %d things, want %d", step, x.Len(), len(model))
+			}
+		}
+		all := 0
+		for each := range x.All() {
+			if all++; model[each.key] != each {
+				t.Errorf("key %d is yielded and was deleted", each.key)
+			}
+		}
+		if all != len(model) {
+			t.Errorf("%d things are yielded, want %d", all, len(model))
+		}
+	}
+}
+
+// The memory of a thing is bounded at every size, also when most have gone.
+func TestIndexIsSmall(t *testing.T) {
+	var x Index[thing]
+	one := new(thing)
+	octets := func() int { return len(x.things) * int(unsafe.Sizeof(one)+unsafe.Sizeof(uint32(0))) }
+	for i := range uint32(100_000) {
+		if x.Put(i*2654435761, one); i > 100 && octets() > 24*x.Len() {
+			t.Fatalf("%d octets for %d things", octets(), x.Len())
+		}
+	}
+	for i := range uint32(99_000) {
+		x.Delete(i*2654435761, one)
+	}
+	if octets() > 120*x.Len() {
+		t.Errorf("%d octets for the last %d things", octets(), x.Len())
+	}
+}
+
+func TestFindAllocatesNothing(t *testing.T) {
+	var x Index[thing]
+	x.Put(5, &thing{7})
+	key := 7
+	if n := testing.AllocsPerRun(100, func() {
+		if x.Find(5, func(each *thing) bool { return each.key == key }) == nil {
+			t.Error("it is not found")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
