@@ -85,7 +85,7 @@ func (h *Host) findRules(at func(string) *AccessLink) error {
 
 func (h *Host) findUplinks(names map[int]string, at func(string) *AccessLink) error {
 	for _, family := range families {
-		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC)
+		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC, isAccess)
 		if err != nil {
 			return err
 		}

@@ -18,9 +18,9 @@ type listed struct {
 	kind   uint8 // RTN_UNICAST …
 }
 
-// listed lists our routes of a family in a table, or in all tables (RT_TABLE_UNSPEC). There are many: only the host leaves others out at
-// no cost.
-func (h *Host) listed(family, table int) ([]listed, error) {
+// listed lists our routes of a family in a table, or those in all tables (RT_TABLE_UNSPEC) whose table is in. There are many: only the host
+// leaves others out at no cost.
+func (h *Host) listed(family, table int, in func(table int) bool) ([]listed, error) {
 	request := func(b []byte) []byte {
 		b = append(b, byte(family), 0, 0, 0, unix.RT_TABLE_UNSPEC, Protocol, 0, 0, 0, 0, 0, 0)
 		if table != unix.RT_TABLE_UNSPEC {
@@ -30,7 +30,7 @@ func (h *Host) listed(family, table int) ([]listed, error) {
 	}
 	found, err := dump(func() (all []listed, err error) {
 		err = h.lists.list(unix.RTM_GETROUTE, request, func(b []byte) {
-			if r, ours := parseRoute(b); ours && (table == unix.RT_TABLE_UNSPEC || r.table == table) {
+			if r, ours := parseRoute(b); ours && (table == r.table || table == unix.RT_TABLE_UNSPEC && in(r.table)) {
 				all = append(all, r)
 			}
 		})

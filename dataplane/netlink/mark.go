@@ -56,7 +56,7 @@ func (h *Host) Marks() (map[int]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC)
+		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC, isMark)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +66,7 @@ func (h *Host) Marks() (map[int]int, error) {
 			}
 		}
 		for _, r := range routes {
-			if isMark(r.table) && r.index == r.table-TableMark {
+			if r.index == r.table-TableMark {
 				found[r.index]++
 			}
 		}

@@ -62,7 +62,7 @@ func (h *Host) Routes() ([]Route, error) {
 	}
 	var routes []Route
 	for _, family := range families {
-		found, err := h.listed(family, h.table())
+		found, err := h.listed(family, h.table(), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -73,9 +73,9 @@ func (s *socket) send() error {
 
 // receive hands on the messages that have come at once; they are overwritten by the next.
 func (s *socket) receive(message func(h unix.NlMsghdr, body []byte)) error {
-	n, _, err := unix.Recvfrom(s.fd, s.in, 0)
+	n, err := unix.Read(s.fd, s.in)
 	for err == unix.EINTR {
-		n, _, err = unix.Recvfrom(s.fd, s.in, 0)
+		n, err = unix.Read(s.fd, s.in)
 	}
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (h *Host) deleteRule(rule netlib.Rule) error {
 }
 
 func (h *Host) emptyTable(family, table int) error {
-	routes, err := h.listed(family, table)
+	routes, err := h.listed(family, table, nil)
 	for _, r := range routes {
 		route := wire(Route{Prefix: r.prefix, Table: table})
 		route.Priority, route.Scope = int(r.metric), netlib.SCOPE_NOWHERE
@@ -93,6 +93,8 @@ func (h *Host) emptyTable(family, table int) error {
 	}
 	return nil
 }
+
+func isAccess(table int) bool { return table > TableAccess && table <= tableLast }
 
 // rules lists our rules of a family.
 func (h *Host) rules(family int) ([]netlib.Rule, error) {

@@ -271,7 +271,7 @@ func (h *Host) Isolated() (bool, error) {
 	}
 	found := 0
 	for _, family := range families {
-		routes, err := h.listed(family, h.part.Table)
+		routes, err := h.listed(family, h.part.Table, nil)
 		if err != nil {
 			return false, err
 		}

@@ -244,7 +244,7 @@ func (w *watcher) route(b []byte) {
 		w.lost(dataplane.RouteKey{VRF: vrf, Prefix: prefix})
 	case table == unix.RT_TABLE_MAIN:
 		w.lost(dataplane.RouteKey{VRF: w.vrf, Prefix: prefix})
-	case table > TableAccess && table <= tableLast:
+	case isAccess(table):
 		if name := w.names[table-TableAccess]; name != "" {
 			w.lost(dataplane.LinkKey(name))
 		}

@@ -121,7 +121,7 @@ func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 			errs[i] = ctx.Err()
 		case p.closing.Err() != nil:
 			errs[i] = os.ErrClosed
-		case routes != nil:
+		case len(routes) > 0:
 			n = len(routes)
 			p.applyRoutes(routes, errs[i:])
 		case batch[i].Delete:
@@ -187,11 +187,13 @@ func (p *Plane) remove(o dataplane.Object) error {
 
 // each asks every carrier.
 func (p *Plane) each(f func(Carrier) error) error {
-	var errs []error
+	var all error
 	for _, c := range p.carriers {
-		errs = append(errs, f(c))
+		if err := f(c); err != nil {
+			all = errors.Join(all, err)
+		}
 	}
-	return errors.Join(errs...)
+	return all
 }
 
 // others asks every carrier but one, which may be nil.

@@ -19,15 +19,21 @@ type routeOp struct {
 }
 
 // leadingRoutes returns the operations on routes that a batch begins with: what can be done at once.
-func leadingRoutes(batch []dataplane.Op) (ops []routeOp) {
-	for _, op := range batch {
-		route, ok := op.Object.(dataplane.Route)
-		if !ok {
-			break
-		}
-		ops = append(ops, routeOp{remove: op.Delete, Route: route})
+func leadingRoutes(batch []dataplane.Op) []routeOp {
+	n := 0
+	for n < len(batch) && isRoute(batch[n]) {
+		n++
+	}
+	ops := make([]routeOp, n)
+	for i := range ops {
+		ops[i].remove, ops[i].Route = batch[i].Delete, batch[i].Object.(dataplane.Route)
 	}
 	return ops
+}
+
+func isRoute(op dataplane.Op) bool {
+	_, ok := op.Object.(dataplane.Route)
+	return ok
 }
 
 // applyRoutes hands each VRF's part to its host as a whole, and tells carriers before and after.

@@ -85,3 +85,12 @@ func rank(o dataplane.Object) int {
 }
 
 const ranks = 6
+
+// effort is what it costs a host to make or remove an object of a rank, in routes. An interface costs a hundred times as much as one, and
+// more where the host looks for what leads to it.
+func effort(rank int) int {
+	if rank < 4 {
+		return 64
+	}
+	return 1
+}

@@ -1,9 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
-	"maps"
-	"slices"
 	"sync"
 
 	"mooring/dataplane"
@@ -16,15 +13,22 @@ type inbox struct {
 
 	mu      sync.Mutex
 	changes map[dataplane.SessionID]arrival
-	count   uint64 // of arrivals
+	order   []place // oldest first; one whose change is a newer one by now is passed over
+	count   uint64  // of arrivals
 	config  *dataplane.Config
+	before  uint64        // the first arrival that may be taken after config
 	room    chan struct{} // closed while there is room
 }
 
 // arrival is a change and its place in the order of arrivals.
 type arrival struct {
+	number  uint64
+	session *dataplane.Session // nil: it is to be removed
+}
+
+type place struct {
 	number uint64
-	dataplane.Change
+	id     dataplane.SessionID
 }
 
 func newInbox(limit int) inbox {
@@ -38,7 +42,8 @@ func (b *inbox) put(changes []dataplane.Change) {
 	before := len(b.changes)
 	for _, change := range changes {
 		b.count++
-		b.changes[change.ID] = arrival{b.count, change}
+		b.changes[change.ID] = arrival{b.count, change.Session}
+		b.order = append(b.order, place{b.count, change.ID})
 	}
 	if before < b.limit && len(b.changes) >= b.limit {
 		b.room = make(chan struct{})
@@ -49,7 +54,7 @@ func (b *inbox) put(changes []dataplane.Change) {
 
 func (b *inbox) configure(c dataplane.Config) {
 	b.mu.Lock()
-	b.config = &c
+	b.config, b.before = &c, b.count+1
 	b.mu.Unlock()
 	b.ring()
 }
@@ -61,19 +66,31 @@ func (b *inbox) ring() {
 	}
 }
 
-// take returns what has arrived, in order.
-func (b *inbox) take() ([]arrival, *dataplane.Config) {
+// take returns up to n changes in the order in which they arrived, and the configuration when nothing is left that arrived before it.
+func (b *inbox) take(n int) (changes []dataplane.Change, config *dataplane.Config) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.changes) >= b.limit {
+	before := len(b.changes)
+	for len(b.order) > 0 && len(changes) < n {
+		next := b.order[0]
+		b.order = b.order[1:]
+		if a := b.changes[next.id]; a.number == next.number {
+			changes = append(changes, dataplane.Change{ID: next.id, Session: a.session})
+			delete(b.changes, next.id)
+		}
+	}
+	if len(b.order) == 0 {
+		b.order = nil
+		if before > muchMemory {
+			b.changes = map[dataplane.SessionID]arrival{}
+		}
+	}
+	if before >= b.limit && len(b.changes) < b.limit {
 		close(b.room)
 	}
-	changes, config := slices.Collect(maps.Values(b.changes)), b.config
-	if clear(b.changes); len(changes) > muchMemory {
-		b.changes = map[dataplane.SessionID]arrival{}
+	if len(b.order) == 0 || b.order[0].number >= b.before {
+		config, b.config = b.config, nil
 	}
-	b.config = nil
-	slices.SortFunc(changes, func(x, y arrival) int { return cmp.Compare(x.number, y.number) })
 	return changes, config
 }
 

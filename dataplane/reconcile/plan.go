@@ -196,31 +196,32 @@ func (p *plan) enqueue(it *item) {
 	p.queues[to][r] = append(p.queues[to][r], it)
 }
 
-// next takes up to n items off the queues: first what is to be made, lower ranks first, then what is to be removed, in
-// reverse.
-func (p *plan) next(n int) []*item {
-	var batch []*item
+// next takes items off the queues, as many as the host does in the time that it takes for n routes: first what is to be made, lower ranks
+// first, then what is to be removed, in reverse.
+func (p *plan) next(n int) (batch []*item) {
 	for r := range ranks {
-		batch = p.pop(batch, n, toMake, r)
+		batch, n = p.pop(batch, n, toMake, r)
 	}
 	for r := ranks - 1; r >= 0; r-- {
-		batch = p.pop(batch, n, toRemove, r)
+		batch, n = p.pop(batch, n, toRemove, r)
 	}
 	return batch
 }
 
-func (p *plan) pop(batch []*item, n int, from queue, r int) []*item {
+// pop adds items of a queue to a batch that has room for n routes, and returns what room is left.
+func (p *plan) pop(batch []*item, n int, from queue, r int) ([]*item, int) {
 	q := p.queues[from][r]
-	for len(q) > 0 && len(batch) < n {
+	for len(q) > 0 && n > 0 {
 		it := q[0]
 		q[0], q = nil, q[1:]
 		if it.queue == from {
 			it.queue = idle
 			batch = append(batch, it)
+			n -= effort(r)
 		}
 	}
 	p.queues[from][r] = q
-	return batch
+	return batch, n
 }
 
 // item returns the item of an object, a new one where there is none.

@@ -21,7 +21,7 @@ type Options struct {
 	Log     *slog.Logger
 	Results func([]dataplane.Result) // called from Run for every session that was handed over, and when its outcome changes
 	Links   func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
-	Batch   int                      // objects handed to the plane at once; 0 means 256
+	Batch   int                      // routes handed to the plane at once, or fewer of what takes longer; 0 means 256
 	Backlog int                      // changes that may wait before Room says no; 0 means 65536
 	Compare time.Duration            // between full comparisons; 0 means five minutes
 }
@@ -103,12 +103,16 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	return nil
 }
 
-// step takes in what is new and carries out one batch. It reports whether there was anything to do.
+// changesPerBatch is how many changes are taken in for each object of a batch. Neither is unbounded: what one customer loses does not keep
+// another waiting.
+const changesPerBatch = 8
+
+// step takes in some of what is new and carries out one batch. It reports whether there was anything to do.
 func (r *Reconciler) step(ctx context.Context) bool {
-	changes, config := r.inbox.take()
+	changes, config := r.inbox.take(changesPerBatch * r.Batch)
 	r.mu.Lock()
-	for _, arrived := range changes {
-		r.plan.set(arrived.Change)
+	for _, change := range changes {
+		r.plan.set(change)
 	}
 	if config != nil {
 		r.plan.configure(*config)
