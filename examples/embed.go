@@ -4,7 +4,7 @@ package examples
 
 import "embed"
 
-// FS holds the configurations as FOLDER/NAME.json (RFC 7951), ready for "mooring run --startup".
+// FS holds the configurations as FOLDER/NAME.json (RFC 7951), ready for "mooring run --startup", or as FOLDER/NAME.cfg, text of a router.
 //
-//go:embed accounting/*.json lab/*/*.json lma/*.json mag/*.json
+//go:embed accounting/*.json lab/*/*.json lab/*/*.cfg lma/*.json mag/*.json
 var FS embed.FS

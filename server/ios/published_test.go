@@ -145,3 +145,10 @@ func seed(name string) string {
 	}
 	return string(text)
 }
+
+// The example that the lab imports is the published one, letter by letter.
+func TestMLL24_ImportOfTheLab(t *testing.T) {
+	if got, want := read(t, "../../examples/lab/mll/lma.cfg"), read(t, "testdata/published/xr-mobile-local-loop.txt"); got != want {
+		t.Errorf("the lab imports\n%s", got)
+	}
+}

@@ -33,6 +33,7 @@ const (
 type sighting struct {
 	at       time.Time
 	from, to netip.Addr
+	mark     uint8 // differentiated services code point
 	message  wire.Message
 }
 
@@ -132,6 +133,7 @@ func decode(b []byte) (sighting, bool) {
 		}
 		s.from, _ = netip.AddrFromSlice(ip.SrcIP)
 		s.to, _ = netip.AddrFromSlice(ip.DstIP)
+		s.mark = ip.TrafficClass >> 2
 		header = ip.Payload
 	case *layers.IPv4:
 		udp, ok := p.TransportLayer().(*layers.UDP)
@@ -140,6 +142,7 @@ func decode(b []byte) (sighting, bool) {
 		}
 		s.from, _ = netip.AddrFromSlice(ip.SrcIP.To4())
 		s.to, _ = netip.AddrFromSlice(ip.DstIP.To4())
+		s.mark = ip.TOS >> 2
 		header = udp.Payload
 	default:
 		return s, false

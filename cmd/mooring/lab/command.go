@@ -59,6 +59,7 @@ func Command() *cobra.Command {
 	f.BoolVar(&o.vm, "vm", false, "have the lab in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	f.StringVar(&o.Captures, "pcap", "", "`FOLDER` for captures of the links, which Wireshark can read")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object a line")
+	cmd.AddCommand(loopCommand())
 	return cmd
 }
 
@@ -75,11 +76,19 @@ func (o *Options) command(ctx context.Context) error {
 	if o.vm {
 		return o.inMachine(ctx)
 	}
+	return o.have(ctx, func(ctx context.Context, folder string, o Options) error {
+		_, err := Run(ctx, folder, o)
+		return err
+	})
+}
+
+// have has a lab in a process that another one supervises.
+func (o *Options) have(ctx context.Context, run func(context.Context, string, Options) error) error {
 	if err := o.checkCaptures(); err != nil {
 		return &Unfit{fmt.Errorf("--pcap %s: %w", o.Captures, err)}
 	}
 	if folder := os.Getenv(folderVariable); folder != "" {
-		return o.supervised(ctx, folder)
+		return o.supervised(ctx, folder, run)
 	}
 	return supervise(ctx)
 }
@@ -100,7 +109,7 @@ func (o *Options) checkCaptures() error {
 }
 
 // supervised has the lab. Its folder is the parent's, unless the parent is gone.
-func (o *Options) supervised(ctx context.Context, folder string) error {
+func (o *Options) supervised(ctx context.Context, folder string, run func(context.Context, string, Options) error) error {
 	// The first signal ends ctx. More may come, of which none is to kill us then: the kernel sends one for each thread of a parent
 	// that is killed.
 	more := make(chan os.Signal, 1)
@@ -109,7 +118,7 @@ func (o *Options) supervised(ctx context.Context, folder string) error {
 	signal.Ignore(syscall.SIGPIPE) // nobody reads the timeline any more: the exit code will tell
 	parent := os.Getppid()
 	o.custody = os.NewFile(custodyFD, "custody")
-	_, err := Run(ctx, folder, *o)
+	err := run(ctx, folder, *o)
 	if os.Getppid() != parent {
 		err = errors.Join(err, os.RemoveAll(folder))
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
 
@@ -27,13 +26,11 @@ const (
 	bindingsFile = "bindings.xml" // a NETCONF session
 )
 
-func (l *lab) file(name string) string { return filepath.Join(l.folder, name) }
-
 // credentials make a user of every element, with a password and an SSH key of this run. The name has all rights by the group that has
 // them from the beginning.
-func (l *lab) credentials() ([]byte, error) {
-	l.password = rand.Text()
-	hash, err := access.HashPassword(l.password)
+func (s *stage) credentials() ([]byte, error) {
+	s.password = rand.Text()
+	hash, err := access.HashPassword(s.password)
 	if err != nil {
 		return nil, err
 	}
@@ -42,9 +39,9 @@ func (l *lab) credentials() ([]byte, error) {
 		return nil, err
 	}
 	err = errors.Join(
-		os.WriteFile(l.file(passwordFile), []byte(l.password+"\n"), 0o600),
-		os.WriteFile(l.file(keyFile), private, 0o600),
-		os.WriteFile(l.file(sshFile), fmt.Appendf(nil, sshConfig, userName, l.file(keyFile)), 0o600),
+		os.WriteFile(s.file(passwordFile), []byte(s.password+"\n"), 0o600),
+		os.WriteFile(s.file(keyFile), private, 0o600),
+		os.WriteFile(s.file(sshFile), fmt.Appendf(nil, sshConfig, userName, s.file(keyFile)), 0o600),
 	)
 	if err != nil {
 		return nil, err

@@ -62,12 +62,12 @@ func (l *lab) moveCommand(from, to string) string {
 }
 
 // writeHosts writes a file that, read by a shell, makes each host a command that runs others there.
-func (l *lab) writeHosts() error {
+func (s *stage) writeHosts() error {
 	b := new(strings.Builder)
-	for _, h := range l.hosts.hosts {
+	for _, h := range s.hosts {
 		fmt.Fprintf(b, "%s() { %s \"$@\"; }\n", h.Name, enter(h))
 	}
-	return os.WriteFile(l.file(hostsFile), []byte(b.String()), 0o600)
+	return os.WriteFile(s.file(hostsFile), []byte(b.String()), 0o600)
 }
 
 // enter is what runs a command on a host.

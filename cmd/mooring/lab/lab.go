@@ -1,6 +1,7 @@
 // Package lab is "mooring lab": a whole mobility domain on this machine, in network namespaces, where a node that knows nothing of
 // mobility moves from one gateway to another.
 //
+//	stage.go      what every lab is made of
 //	command.go    the command, which supervises the process that has the lab and looks after what it leaves
 //	machine.go    the same in a virtual machine
 //	leftover.go   what a lab could leave
@@ -17,10 +18,17 @@
 //	observe.go    what is seen of that, for the timeline
 //	keep.go       commands for those who go on by hand; credentials.go what they log in with
 //	timeline.go   what is shown
+//
+// And "mooring lab mll", where the published example of the Mobile Local Loop carries traffic:
+//
+//	loop.go       the command, and all of it from beginning to end
+//	loopsites.go  hosts, links and VRFs
+//	branch.go     gateways that are nodes themselves, with networks behind them
+//	radius.go     FreeRADIUS; asking.go who is where
+//	loopsteps.go  what happens; loopkeep.go commands for those who go on by hand
 package lab
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,14 +81,8 @@ func patient(usual time.Duration) time.Duration {
 
 // lab is a running lab.
 type lab struct {
-	Options
-	folder   string
-	password string // of user admin, of every element
-	hosts    *topology
-	timeline *timeline
-	elements []*element
-	clients  map[string]*client // by the name of the element
-	taps     []*tap
+	stage
+	at       *topology
 	followed sync.WaitGroup // subscriptions
 	node     *node
 	probes   *probes
@@ -95,7 +97,7 @@ func Run(ctx context.Context, folder string, o Options) (moves []Move, err error
 	if err := usertun.Check(); err != nil {
 		return nil, &Unfit{err}
 	}
-	l := &lab{Options: o, folder: folder, clients: map[string]*client{}, timeline: newTimeline(o.Out, o.JSON)}
+	l := &lab{stage: newStage(folder, o)}
 	interrupted := ctx
 	ctx, fail := context.WithCancelCause(ctx)
 	defer func() {
@@ -138,11 +140,13 @@ func because(ctx context.Context, err error) error {
 func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("waited %v", startPatience))
 	defer cancel()
-	if l.hosts, err = build(); err != nil {
+	l.at, err = build()
+	l.hosts = l.at.all
+	if err != nil {
 		return err
 	}
 	if l.custody != nil {
-		if err := handOver(l.custody, l.hosts.hosts); err != nil {
+		if err := handOver(l.custody, l.hosts); err != nil {
 			return err
 		}
 	}
@@ -159,12 +163,8 @@ func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err erro
 	}
 	var starting errgroup.Group
 	for _, name := range []string{"lma", "mag1", "mag2"} {
-		e, err := startElement(l.hosts.host(name), l.Element, l.folder, fail)
+		e, err := l.bring(l.at.host(name), nil, fail)
 		if err != nil {
-			return err
-		}
-		l.elements = append(l.elements, e)
-		if l.clients[name], err = dial(name, e.socket()); err != nil {
 			return err
 		}
 		starting.Go(func() error { return l.configure(ctx, e, credentials) })
@@ -185,22 +185,12 @@ func (l *lab) configure(ctx context.Context, e *element, credentials []byte) err
 		return err
 	}
 	l.timeline.now(e.name, "configured", "examples/lab/%s/%s.json, committed over gNMI to process %d", l.Transport, e.name, e.cmd.Process.Pid)
-	carrier, err := l.clients[e.name].get(ctx, "system", "dataplane", "backend-in-use")
-	if err != nil {
-		return err
-	}
-	l.timeline.now(e.name, "backend", "%s", carrier)
-	return nil
-}
-
-// backend is the configuration of an element's dataplane.
-func (l *lab) backend() []byte {
-	return fmt.Appendf(nil, `{"mooring-system:system": {"dataplane": {"backend": %q}}}`, cmp.Or(l.Backend, "auto"))
+	return l.tellBackend(ctx, e.name)
 }
 
 // capture begins to look at the links.
 func (l *lab) capture() error {
-	t := l.hosts
+	t := l.at
 	for _, each := range []struct {
 		name, device string
 		signalling   bool
@@ -226,21 +216,9 @@ func (l *lab) capture() error {
 
 // close takes the lab down. What cannot be taken down is an error.
 func (l *lab) close() error {
-	var errs []error
 	l.endTraffic()
 	if l.node != nil {
 		l.node.close()
 	}
-	for _, c := range l.clients {
-		c.close()
-	}
-	l.followed.Wait()
-	errs = append(errs, stopAll(l.elements))
-	for _, t := range l.taps {
-		errs = append(errs, t.close())
-	}
-	if l.hosts != nil {
-		errs = append(errs, l.hosts.clean(), l.hosts.close())
-	}
-	return errors.Join(append(errs, l.timeline.close())...)
+	return errors.Join(l.stop(l.followed.Wait), l.release(interfaces), l.timeline.close())
 }

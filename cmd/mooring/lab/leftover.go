@@ -52,7 +52,7 @@ type custody struct {
 // takeOver takes what has been handed over; the lab may have ended before it did. The caller closes the custody.
 func takeOver(from *os.File) (*custody, error) {
 	c := &custody{}
-	rights := make([]byte, unix.CmsgSpace(16*4)) // of more hosts than there are
+	rights := make([]byte, unix.CmsgSpace(32*4)) // of more hosts than there are
 	_, n, _, _, err := unix.Recvmsg(int(from.Fd()), make([]byte, 1), rights, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if errors.Is(err, unix.EAGAIN) || n == 0 {
 		return c, nil
@@ -110,7 +110,7 @@ func (b before) clear(folder string, namespaces *custody) error {
 	now, err := deviceNames()
 	errs = append(errs, err)
 	for _, name := range now {
-		if slices.Contains(interfaces, name) && !slices.Contains(b.devices, name) {
+		if (slices.Contains(interfaces, name) || slices.Contains(loopInterfaces, name)) && !slices.Contains(b.devices, name) {
 			errs = append(errs, fmt.Errorf("interface %s was left behind", name))
 		}
 	}

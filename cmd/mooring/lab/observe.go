@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"mooring/mobility/wire"
@@ -71,4 +72,22 @@ func (l *lab) bound(at time.Time, element string, before, after row) {
 
 func up(r row) bool {
 	return r["forwarding"] == "installed" && (r["state"] == "active" || r["state"] == "refresh-pending")
+}
+
+// registered is what a message asks for or gives.
+func registered(o *wire.Options) string {
+	var all []string
+	for _, p := range o.IPv4HoARequests {
+		all = append(all, p.Prefix.String())
+	}
+	if o.IPv4HoAReply.Set {
+		all = append(all, o.IPv4HoAReply.Value.String())
+	}
+	for _, p := range o.HNPs {
+		all = append(all, p.Prefix.String())
+	}
+	for _, p := range o.DMNPs {
+		all = append(all, p.Prefix.String())
+	}
+	return strings.Join(all, ", ")
 }

@@ -33,7 +33,7 @@ const (
 func (l *lab) attach(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, attachPatience, fmt.Errorf("waited %v", attachPatience))
 	defer cancel()
-	t := l.hosts
+	t := l.at
 	if l.node, err = newNode(t.mn); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (l *lab) attach(ctx context.Context) (err error) {
 
 // startTraffic begins to send probes and streams, and waits until all of them flow.
 func (l *lab) startTraffic(ctx context.Context, home []netip.Addr) (err error) {
-	t := l.hosts
+	t := l.at
 	if l.probes, err = startProbes(t.mn, t.cn, home); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (l *lab) ping(ctx context.Context, home []netip.Addr) error {
 		if own.Is6() {
 			to = netip.MustParseAddr(cn6)
 		}
-		took, err := ping(ctx, l.hosts.mn, own, to)
+		took, err := ping(ctx, l.at.mn, own, to)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (l *lab) ping(ctx context.Context, home []netip.Addr) error {
 }
 
 func (l *lab) moveAll(ctx context.Context) error {
-	from, to := l.hosts.mag1, l.hosts.mag2
+	from, to := l.at.mag1, l.at.mag2
 	for range l.Moves {
 		if err := pause(ctx, betweenProbes); err != nil {
 			return err

@@ -43,7 +43,7 @@ var interfaces = []string{"lo", uplink, toCN, nodeLink, accessEnd, "lma", "mag1"
 //	                  └── mag2
 type topology struct {
 	cn, lma, core, mag1, mag2, mn *netns.Host
-	hosts                         []*netns.Host
+	all                           []*netns.Host
 }
 
 // build makes the hosts and joins them. The node's link ends nowhere yet. The caller closes the topology, also after an error.
@@ -61,7 +61,7 @@ func build() (*topology, error) {
 			return t, err
 		}
 		*each.host = h
-		t.hosts = append(t.hosts, h)
+		t.all = append(t.all, h)
 	}
 	if err := t.joinCore(); err != nil {
 		return t, err
@@ -70,7 +70,7 @@ func build() (*topology, error) {
 }
 
 func (t *topology) host(name string) *netns.Host {
-	for _, h := range t.hosts {
+	for _, h := range t.all {
 		if h.Name == name {
 			return h
 		}
@@ -128,16 +128,16 @@ func prepareNode(mn *netns.Host) error {
 	return mn.Up(nodeLink)
 }
 
-// clean checks that the elements have left no interface on their hosts, after they have ended.
-func (t *topology) clean() error {
+// clean checks that the elements have left no interface on hosts besides those that are named, after they have ended.
+func clean(hosts []*netns.Host, named []string) error {
 	var errs []error
-	for _, h := range t.hosts {
+	for _, h := range hosts {
 		links, err := h.Net.LinkList()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: list interfaces: %w", h.Name, err))
 		}
 		for _, link := range links {
-			if name := link.Attrs().Name; !slices.Contains(interfaces, name) && !slices.Contains(ofDrivers, name) {
+			if name := link.Attrs().Name; !slices.Contains(named, name) {
 				errs = append(errs, fmt.Errorf("interface %s was left behind on %s", name, h.Name))
 			}
 		}
@@ -147,11 +147,3 @@ func (t *topology) clean() error {
 
 // ofDrivers are interfaces that the kernel's tunnel drivers make in every namespace when they are loaded. Nobody can remove them.
 var ofDrivers = []string{"tunl0", "sit0", "gre0", "gretap0", "erspan0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"}
-
-func (t *topology) close() error {
-	var errs []error
-	for _, h := range t.hosts {
-		errs = append(errs, h.Close())
-	}
-	return errors.Join(errs...)
-}
