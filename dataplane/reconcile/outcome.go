@@ -35,8 +35,12 @@ const (
 
 var errTakenAway = errors.New("somebody else keeps removing or changing it")
 
-// done notes what the host made of an item. wait says how long to wait after so many failures in a row.
+// done notes what the host made of an item. wait says how long to wait after so many failures in a row. What became of an item that has
+// changed meanwhile does not matter: its turn comes again.
 func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) time.Duration) {
+	if it.queue != idle {
+		return
+	}
 	wasFailed := it.few().tries > 0
 	if it.heir != nil {
 		p.touch(it.heir.id)

@@ -109,15 +109,8 @@ const changesPerBatch = 8
 
 // step takes in some of what is new and carries out one batch. It reports whether there was anything to do.
 func (r *Reconciler) step(ctx context.Context) bool {
-	changes, config := r.inbox.take(changesPerBatch * r.Batch)
+	took := r.takeIn()
 	r.mu.Lock()
-	for _, change := range changes {
-		r.plan.set(change)
-	}
-	if config != nil {
-		r.plan.configure(*config)
-		r.configured = true
-	}
 	r.plan.due(time.Now())
 	batch := r.plan.next(r.Batch)
 	results := r.plan.report() // of sessions that needed nothing
@@ -134,17 +127,40 @@ func (r *Reconciler) step(ctx context.Context) bool {
 		r.compare(ctx)
 		return true
 	}
-	return len(changes) > 0 || config != nil
+	return took
+}
+
+// takeIn has the plan know some of what is new, and reports whether there was any.
+func (r *Reconciler) takeIn() bool {
+	changes, config := r.inbox.take(changesPerBatch * r.Batch)
+	if len(changes) == 0 && config == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, change := range changes {
+		r.plan.set(change)
+	}
+	if config != nil {
+		r.plan.configure(*config)
+		r.configured = true
+	}
+	return true
 }
 
 var errNoAnswer = errors.New("the plane gave no answer")
 
+// apply carries out a batch. While the host is at it, changes are taken in: half of the work is ours, and half is the host's.
 func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 	ops := make([]dataplane.Op, len(batch))
 	for i, it := range batch {
 		ops[i] = dataplane.Op{Delete: !it.wanted, Object: it.object()}
 	}
-	errs := r.plane.Apply(ctx, ops)
+	var errs []error
+	var host sync.WaitGroup
+	host.Go(func() { errs = r.plane.Apply(ctx, ops) })
+	r.takeIn()
+	host.Wait()
 	now := time.Now()
 	r.mu.Lock()
 	for i, it := range batch {
@@ -153,7 +169,7 @@ func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 			err = errs[i]
 		}
 		if err != nil && text(err) != text(it.few().err) {
-			r.Log.Log(ctx, severity(err), "forwarding state refused, will try again", "object", it.object(), "remove", !it.wanted, "error", err)
+			r.Log.Log(ctx, severity(err), "forwarding state refused, will try again", "object", ops[i].Object, "remove", ops[i].Delete, "error", err)
 		}
 		r.plan.done(it, err, now, backoff)
 	}

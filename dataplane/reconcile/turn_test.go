@@ -127,3 +127,39 @@ func TestInboxOrder(t *testing.T) {
 		t.Errorf("took %v, %v", third, config)
 	}
 }
+
+// While the host makes an object, it may come to be wanted otherwise, or not at all: its turn comes again.
+func TestChangeUnderWay(t *testing.T) {
+	for _, failed := range []error{nil, errTakenAway} {
+		p, s := newPlan(), customerSession(0)
+		now := time.Unix(1, 0)
+		p.set(dataplane.Change{ID: s.ID, Session: s})
+		first := p.next(256)
+		blocked := *s
+		blocked.Blocked = true // another route, and no tunnel
+		p.set(dataplane.Change{ID: s.ID, Session: &blocked})
+		for _, it := range first {
+			p.done(it, failed, now, backoff)
+		}
+		if results := p.report(); len(results) != 0 {
+			t.Errorf("after %v: told of %v, which is another session by now", failed, results)
+		}
+		second := p.next(256)
+		if len(second) != 2 || !second[0].wanted || second[1].wanted {
+			t.Fatalf("after %v: %d objects come again", failed, len(second))
+		}
+		if r, ok := second[0].object().(dataplane.Route); !ok || !r.Via.Blackhole {
+			t.Errorf("after %v: %v comes again", failed, second[0].object())
+		}
+		p.set(dataplane.Change{ID: s.ID}) // now the route is not wanted at all
+		for _, it := range second {
+			p.done(it, nil, now, backoff)
+		}
+		for _, it := range p.next(256) {
+			p.done(it, nil, now, backoff)
+		}
+		if n := p.routes.Len() + len(p.others); n != 0 {
+			t.Errorf("after %v: %d objects are left", failed, n)
+		}
+	}
+}
