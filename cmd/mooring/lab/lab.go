@@ -163,7 +163,7 @@ func (l *lab) start(ctx context.Context, fail context.CancelCauseFunc) (err erro
 	}
 	var starting errgroup.Group
 	for _, name := range []string{"lma", "mag1", "mag2"} {
-		e, err := l.bring(l.at.host(name), nil, fail)
+		e, err := l.bring(l.at.host(name), fail)
 		if err != nil {
 			return err
 		}

@@ -114,7 +114,7 @@ func RunLoop(ctx context.Context, folder string, o Options) (err error) {
 	return nil
 }
 
-// start builds the hosts, and starts the server and the anchor, which has no configuration yet but a user.
+// start builds the hosts, and starts the server and the anchor, which has no configuration yet but users and interfaces.
 func (l *loop) start(ctx context.Context, fail context.CancelCauseFunc) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("waited %v", startPatience))
 	defer cancel()
@@ -128,7 +128,7 @@ func (l *loop) start(ctx context.Context, fail context.CancelCauseFunc) (err err
 			return err
 		}
 	}
-	l.timeline.now("", "start", "hosts lma, aaa, cn1, cn2, cpe1 to cpe3, mag, pc1 to pc3 and mn, each a network namespace; VRFs CUSTSP, CUSTSP2, VRF1 and VRF2 of lma")
+	l.timeline.now("", "start", "hosts lma, aaa, cn1, cn2, cpe1 to cpe3, mag, pc1 to pc3 and mn, each a network namespace")
 	if err := errors.Join(l.capture(), l.writeHosts()); err != nil {
 		return err
 	}
@@ -147,16 +147,21 @@ func (l *loop) start(ctx context.Context, fail context.CancelCauseFunc) (err err
 	if err != nil {
 		return err
 	}
-	e, err := l.bring(l.at.byName["lma"], l.at.nameVRFs, fail)
+	e, err := l.bring(l.at.byName["lma"], fail)
 	if err != nil {
 		return err
 	}
 	if err := e.ready(ctx); err != nil {
 		return err
 	}
-	if err := l.clients["lma"].commit(ctx, credentials, l.backend()); err != nil {
+	links, err := memberships()
+	if err != nil {
 		return err
 	}
+	if err := l.clients["lma"].commit(ctx, credentials, l.backend(), links); err != nil {
+		return err
+	}
+	l.timeline.now("lma", "configured", "interfaces of VRFs, committed over gNMI to process %d: %s", e.cmd.Process.Pid, links)
 	return l.tellBackend(ctx, "lma")
 }
 

@@ -1,13 +1,13 @@
 package lab
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
-
-	netlib "github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
+	"slices"
 
 	"mooring/dataplane/netns"
 	"mooring/mobility"
@@ -60,11 +60,24 @@ const (
 // headquarters are the customers' own hosts behind the anchor. They have the same addresses.
 var headquarters = []struct{ name, vrf, link string }{{"cn1", "VRF1", "c1"}, {"cn2", "VRF2", "c2"}}
 
-// loopVRFs are those of the example, and that of a second operator.
-var loopVRFs = []string{"CUSTSP", "CUSTSP2", "VRF1", "VRF2"}
+// loopInterfaces are all of them.
+var loopInterfaces = []string{"lo", uplink, lan, accessEnd, serverLink, "br1", "br2", "br3", "br4", "c1", "c2"}
 
-// loopInterfaces are all of them, with VRFs, where these are interfaces.
-var loopInterfaces = append([]string{"lo", uplink, lan, accessEnd, serverLink, "br1", "br2", "br3", "br4", "c1", "c2"}, loopVRFs...)
+// memberships is the configuration that puts the links of the anchor into VRFs: the example says which VRFs there are, and not what is in them.
+func memberships() ([]byte, error) {
+	links := map[string][]string{}
+	for _, s := range sites() {
+		links[s.vrf] = append(links[s.vrf], s.link)
+	}
+	for _, hq := range headquarters {
+		links[hq.vrf] = append(links[hq.vrf], hq.link)
+	}
+	var list []map[string]any
+	for _, vrf := range slices.Sorted(maps.Keys(links)) {
+		list = append(list, map[string]any{"name": vrf, "mooring-network-instance:vrf": map[string]any{"interface": links[vrf]}})
+	}
+	return json.Marshal(map[string]any{"ietf-network-instance:network-instances": map[string]any{"network-instance": list}})
+}
 
 // loopTopology is the hosts:
 //
@@ -76,7 +89,6 @@ var loopInterfaces = append([]string{"lo", uplink, lan, accessEnd, serverLink, "
 //	                     aaa
 type loopTopology struct {
 	byName map[string]*netns.Host
-	vrfs   map[string]*netns.Host // that are namespaces: where the kernel has no interfaces for VRFs
 	all    []*netns.Host
 }
 
@@ -94,14 +106,11 @@ func (t *loopTopology) add(name string) (*netns.Host, error) {
 
 // buildLoop makes the hosts and joins them. The caller closes them, also after an error.
 func buildLoop() (t *loopTopology, err error) {
-	t = &loopTopology{byName: map[string]*netns.Host{}, vrfs: map[string]*netns.Host{}}
+	t = &loopTopology{byName: map[string]*netns.Host{}}
 	for _, name := range []string{"lma", "aaa", "cn1", "cn2", "cpe1", "cpe2", "cpe3", "mag", "pc1", "pc2", "pc3", "mn"} {
 		if t.byName[name], err = t.add(name); err != nil {
 			return t, err
 		}
-	}
-	if err := t.makeVRFs(); err != nil {
-		return t, err
 	}
 	for _, s := range sites() {
 		if err := t.joinSite(s); err != nil {
@@ -109,7 +118,7 @@ func buildLoop() (t *loopTopology, err error) {
 		}
 	}
 	for _, hq := range headquarters {
-		if err := t.joinHeadquarters(hq.name, hq.vrf, hq.link); err != nil {
+		if err := t.joinHeadquarters(hq.name, hq.link); err != nil {
 			return t, err
 		}
 	}
@@ -118,104 +127,23 @@ func buildLoop() (t *loopTopology, err error) {
 		lma.Address(serverLink, clientAddress+"/24"), aaa.Address(uplink, serverAddress+"/24"), prepareNode(t.byName["mn"]))
 }
 
-// makeVRFs makes the VRFs of the anchor as its operator would (docs/adr/0237): interfaces, or namespaces where the kernel has none such.
-func (t *loopTopology) makeVRFs() error {
-	for i, name := range loopVRFs {
-		device := &netlib.Vrf{LinkAttrs: netlib.NewLinkAttrs(), Table: uint32(1001 + i)}
-		device.Name = name
-		lma := t.byName["lma"]
-		err := lma.Net.LinkAdd(device)
-		switch {
-		case errors.Is(err, unix.EOPNOTSUPP):
-			if t.vrfs[name], err = t.add(name); err != nil {
-				return err
-			}
-		case err != nil:
-			return fmt.Errorf("VRF %s: %w", name, err)
-		default:
-			if err := lma.Up(name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// in connects a host to the anchor, in a VRF, and returns where the link is now.
-func (t *loopTopology) in(vrf, link string, to *netns.Host) (*netns.Host, error) {
-	if space := t.vrfs[vrf]; space != nil {
-		return space, netns.Connect(space, link, to, uplink)
-	}
-	lma := t.byName["lma"]
-	if err := netns.Connect(lma, link, to, uplink); err != nil {
-		return nil, err
-	}
-	device, err := lma.Net.LinkByName(link)
-	if err != nil {
-		return nil, err
-	}
-	master, err := lma.Net.LinkByName(vrf)
-	if err != nil {
-		return nil, err
-	}
-	return lma, lma.Net.LinkSetMaster(device, master)
-}
-
 func (t *loopTopology) joinSite(s *site) error {
-	gateway := t.byName[s.name]
-	at, err := t.in(s.vrf, s.link, gateway)
-	if err != nil {
-		return err
-	}
+	lma, gateway := t.byName["lma"], t.byName[s.name]
 	bits := 24
 	if s.own.Is6() {
 		bits = 64
 	}
-	err = errors.Join(at.Address(s.link, netip.PrefixFrom(s.anchor, bits).String()), gateway.Address(uplink, netip.PrefixFrom(s.own, bits).String()))
+	err := errors.Join(netns.Connect(lma, s.link, gateway, uplink),
+		lma.Address(s.link, netip.PrefixFrom(s.anchor, bits).String()), gateway.Address(uplink, netip.PrefixFrom(s.own, bits).String()))
 	if err != nil || s.behind == "mn" {
 		return err
 	}
 	return netns.Connect(gateway, lan, t.byName[s.behind], uplink)
 }
 
-func (t *loopTopology) joinHeadquarters(name, vrf, link string) error {
-	cn := t.byName[name]
-	at, err := t.in(vrf, link, cn)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		at.Address(link, cnGateway4+"/24"), cn.Address(uplink, cn4+"/24"), cn.Route("0.0.0.0/0", cnGateway4),
-		at.Address(link, cnGateway6+"/64"), cn.Address(uplink, cn6+"/64"), cn.Route("::/0", cnGateway6))
-}
-
-// nameVRFs lets the calling thread, and what it starts, know the namespaces of VRFs by the names that "ip netns" would have given them, and
-// nobody else.
-func (t *loopTopology) nameVRFs() error {
-	if len(t.vrfs) == 0 {
-		return nil
-	}
-	err := unix.Unshare(unix.CLONE_NEWNS)
-	if err == nil {
-		err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	}
-	if err == nil {
-		err = unix.Mount("tmpfs", "/run", "tmpfs", 0, "")
-	}
-	if err == nil {
-		err = os.Mkdir("/run/netns", 0o755)
-	}
-	for name, space := range t.vrfs {
-		file := "/run/netns/" + name
-		if err == nil {
-			err = os.WriteFile(file, nil, 0o600)
-		}
-		if err == nil {
-			err = unix.Mount(fmt.Sprintf("/proc/self/fd/%d", space.FD()), file, "", unix.MS_BIND, "")
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("name the namespaces of VRFs: %w", err)
-	}
-	return nil
+func (t *loopTopology) joinHeadquarters(name, link string) error {
+	lma, cn := t.byName["lma"], t.byName[name]
+	return errors.Join(netns.Connect(lma, link, cn, uplink),
+		lma.Address(link, cnGateway4+"/24"), cn.Address(uplink, cn4+"/24"), cn.Route("0.0.0.0/0", cnGateway4),
+		lma.Address(link, cnGateway6+"/64"), cn.Address(uplink, cn6+"/64"), cn.Route("::/0", cnGateway6))
 }

@@ -144,7 +144,7 @@ func (l *loop) refused(ctx context.Context, name string, asked wish, why wire.St
 // attachNode starts the gateway, and lets the node come to it.
 func (l *loop) attachNode(ctx context.Context, fail context.CancelCauseFunc) error {
 	mag, mn := l.at.byName["mag"], l.at.byName["mn"]
-	e, err := l.bring(mag, nil, fail)
+	e, err := l.bring(mag, fail)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,8 @@ type element struct {
 	asked  atomic.Bool   // to end
 }
 
-// startElement starts an element without configuration, after prepare on the same thread, unless that is nil. When it ends unasked, failed is
-// called.
-func startElement(h *netns.Host, command []string, folder string, prepare func() error, failed func(error)) (*element, error) {
+// startElement starts an element without configuration. When it ends unasked, failed is called.
+func startElement(h *netns.Host, command []string, folder string, failed func(error)) (*element, error) {
 	e := &element{name: h.Name, folder: filepath.Join(folder, h.Name), ended: make(chan struct{})}
 	log, err := os.Create(e.log())
 	if err != nil {
@@ -47,15 +46,10 @@ func startElement(h *netns.Host, command []string, folder string, prepare func()
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the lab, which then stops the elements
 	started := make(chan error)
 	go func() {
-		// The element dies with the thread that starts it (PR_SET_PDEATHSIG). So that thread does nothing else, and ends afterwards.
+		// The element dies with the thread that starts it (PR_SET_PDEATHSIG). So that thread does nothing else.
 		runtime.LockOSThread()
-		var err error
-		if prepare != nil {
-			err = prepare()
-		}
-		if err == nil {
-			err = h.Start(e.cmd)
-		}
+		defer runtime.UnlockOSThread()
+		err := h.Start(e.cmd)
 		log.Close()
 		started <- err
 		if err != nil {

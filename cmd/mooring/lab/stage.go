@@ -29,9 +29,9 @@ func newStage(folder string, o Options) stage {
 
 func (s *stage) file(name string) string { return filepath.Join(s.folder, name) }
 
-// bring starts an element on a host, and a client of it. prepare, unless it is nil, is run before on the thread that starts the element.
-func (s *stage) bring(h *netns.Host, prepare func() error, fail context.CancelCauseFunc) (*element, error) {
-	e, err := startElement(h, s.Element, s.folder, prepare, fail)
+// bring starts an element on a host, and a client of it.
+func (s *stage) bring(h *netns.Host, fail context.CancelCauseFunc) (*element, error) {
+	e, err := startElement(h, s.Element, s.folder, fail)
 	if err != nil {
 		return nil, err
 	}
