@@ -117,11 +117,40 @@ type Peer struct {
 	// BindingOnly narrows the protection to PBU and PBA, whosever key it is, for a peer that follows RFC 4285 to the letter.
 	BindingOnly bool
 	Hash        HomeAddressHash
+	Forgiven    Tolerance
 	Encap       dataplane.Encap // 0: the domain's
 	Transport   Transport       // that Encap is for
 	Heartbeat   *Heartbeat      // nil: that of the machine
 	Marking     *Marking        // nil: that of the machine
 	RevokeAll   bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
+}
+
+// Tolerance is a set of what a peer that does not follow the standards is forgiven. The zero value is strict.
+type Tolerance uint8
+
+// What can be forgiven a MAG, an LMA, or both.
+const (
+	Unauthenticated    Tolerance = 1 << iota // it knows no authentication option; where a key is configured further up, that is not used
+	WholePrefixLength                        // it writes home network prefixes with length 128 and means 64
+	SequenceOnly                             // its timestamps mean nothing, or it knows none: sequence numbers order requests
+	BinaryIdentifiers                        // MAG: its network access identifiers are no text
+	ProxyFlagMissing                         // LMA: its acknowledgements lack the P flag
+	OptionsNotRepeated                       // LMA: its acknowledgements lack handoff indicator, access technology or link-layer identifier
+)
+
+// Forgives says whether the peer, which may be nil, is forgiven one thing.
+func (p *Peer) Forgives(what Tolerance) bool { return p != nil && p.Forgiven&what != 0 }
+
+// Lengthen replaces prefixes of length 128 by the /64 that they lie in, for a peer that means these.
+func (p *Peer) Lengthen(hnps []wire.HNP) {
+	if !p.Forgives(WholePrefixLength) {
+		return
+	}
+	for i := range hnps {
+		if prefix := &hnps[i].Prefix; prefix.Bits() == 128 {
+			*prefix = netip.PrefixFrom(prefix.Addr(), 64).Masked()
+		}
+	}
 }
 
 // Marking is the differentiated services code point of signalling (RFC 2474 section 3). The zero value marks nothing of its own accord.

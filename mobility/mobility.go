@@ -53,16 +53,23 @@ func (id NodeID) String() string {
 	if id == "" {
 		return ""
 	}
-	text := string(id[1:])
-	if utf8.ValidString(text) && text != "" {
-		for _, r := range text {
-			if !unicode.IsGraphic(r) {
-				return hex.EncodeToString([]byte(id))
-			}
-		}
+	if text := string(id[1:]); IsText([]byte(text)) {
 		return text
 	}
 	return hex.EncodeToString([]byte(id))
+}
+
+// IsText reports whether an identifier is text that can be printed, as a network access identifier has to be (RFC 7542 section 2.2).
+func IsText(id []byte) bool {
+	if !utf8.Valid(id) || len(id) == 0 {
+		return false
+	}
+	for _, r := range string(id) {
+		if !unicode.IsGraphic(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // LinkID is a link-layer identifier of a mobile node (RFC 5213 section 8.6): the octets of its address, empty where none

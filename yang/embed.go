@@ -53,7 +53,7 @@ var Modules = []Module{
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
 	{Name: "mooring-network-instance", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-network-instance-deviations", Revision: "2026-11-22", Implement: true},
-	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "entitlement", "heartbeat", "mobile-local-loop", "mobile-network", "notifications", "revocation", "trace"}},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "entitlement", "heartbeat", "mobile-local-loop", "mobile-network", "notifications", "peer-compatibility", "revocation", "trace"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},

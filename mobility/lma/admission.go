@@ -26,7 +26,8 @@ type request struct {
 	source   mobility.ProfileSource
 	sign     mobility.Signature // of the answer
 	hash     mobility.HomeAddressHash
-	sessions []*mobility.Binding // that the node has
+	stamp    wire.Opt[wire.Timestamp] // that orders requests
+	sessions []*mobility.Binding      // that the node has
 
 	encap   dataplane.Encap
 	greKey  bool // the tunnel has GRE keys
@@ -69,7 +70,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	if u.MNID.Set {
 		r.profile, r.source = m.profileOf(u.MNID.Value)
 	}
-	key := m.keyFor(r)
+	key := m.keyFor(r, sender)
 	if key == nil {
 		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
@@ -92,7 +93,8 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	return false
 }
 
-func (m *Machine) keyFor(r *request) *mobility.Key {
+// keyFor finds the key of a request. sender is who has the address that it came from: only that one is forgiven to be without.
+func (m *Machine) keyFor(r *request, sender *peer) *mobility.Key {
 	var configured *mobility.Peer
 	if r.peer != nil {
 		configured = r.peer.cfg
@@ -105,6 +107,8 @@ func (m *Machine) keyFor(r *request) *mobility.Key {
 		return r.profile.Key
 	case configured != nil && configured.Key != nil:
 		return configured.Key
+	case sender.forgives(mobility.Unauthenticated):
+		return nil
 	}
 	return m.key(r.via)
 }
@@ -118,10 +122,17 @@ func (m *Machine) authenticator(key *mobility.Key) *wire.Authenticator {
 	return a
 }
 
-// profileOf looks a node up in the policy store: its own entry, then its realm's, then the default profile.
+// profileOf looks a node up in the policy store: its own entry, then its realm's, then the default profile. One whose identifier is no text has the
+// profile that is called like it is shown.
 func (m *Machine) profileOf(id wire.MNID) (*mobility.Profile, mobility.ProfileSource) {
 	store := m.cfg.Domain.Profiles
-	if id.Subtype == wire.IDNAI {
+	switch {
+	case id.Subtype != wire.IDNAI:
+	case !mobility.IsText(id.ID):
+		if p := store.Named(mobility.NodeIDOf(id).String()); p != nil {
+			return p, mobility.ProfileExact
+		}
+	default:
 		if p := store.Node(id.ID); p != nil {
 			return p, mobility.ProfileExact
 		}
@@ -157,13 +168,14 @@ func (m *Machine) check(r *request) wire.Status {
 		return wire.StatusMissingMNID
 	case !m.mayServe(r.peer):
 		return wire.StatusMAGNotAuthorized
-	case r.profile == nil:
+	case r.profile == nil, r.isOpaque() && !r.peer.forgives(mobility.BinaryIdentifiers):
 		return wire.StatusProxyRegNotEnabled
 	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
 		return wire.StatusNotLMAForThisMN
 	case !r.via.serves(r.profile):
 		return wire.StatusProhibited
 	}
+	r.forgive()
 	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
 	if len(m.customers) > 0 { // a node of another customer may be called the same
 		r.sessions = slices.DeleteFunc(r.sessions, func(b *mobility.Binding) bool { return !r.via.owns(b) })

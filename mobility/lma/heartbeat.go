@@ -165,7 +165,7 @@ func (m *Machine) peerSignature(via *transport, p *peer, careOf netip.Addr) mobi
 	bindingOnly := false
 	if p != nil {
 		if p.cfg != nil {
-			key, bindingOnly = cmp.Or(p.cfg.Key, key), p.cfg.BindingOnly
+			key, bindingOnly = cmp.Or(p.cfg.Key, key), p.cfg.BindingOnly || p.forgives(mobility.Unauthenticated)
 		}
 		careOf = p.careOf()
 	}

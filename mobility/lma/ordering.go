@@ -10,7 +10,7 @@ func (m *Machine) checkOrder(r *request) wire.Status {
 	switch {
 	case r.late:
 		return wire.StatusAccepted
-	case r.update.Timestamp.Set && !m.cfg.IgnoreTimestamps:
+	case r.stamp.Set && !m.cfg.IgnoreTimestamps:
 		return m.checkTimestamp(r)
 	}
 	b := m.previous(r)
@@ -29,7 +29,7 @@ func (m *Machine) checkOrder(r *request) wire.Status {
 // that moved a session must not move it back, nor begin another one. An equal timestamp is a copy's. The older one is noticed
 // before the one outside of the window, so that a copy of an old request is not answered with an invitation to set the clock.
 func (m *Machine) checkTimestamp(r *request) wire.Status {
-	stamp := r.update.Timestamp.Value
+	stamp := r.stamp.Value
 	for _, b := range r.sessions {
 		if stamp <= b.Timestamp {
 			return wire.StatusTimestampLowerThanPrev

@@ -275,6 +275,8 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 		case "dscp":
 			peer.Marking = new(mobility.Marking)
 			*peer.Marking, err = scenario.ParseMarking(value)
+		case "forgive":
+			peer.Forgiven, err = scenario.ParseTolerance(value)
 		case "revoke-all":
 			peer.RevokeAll = true
 		default:

@@ -131,7 +131,7 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	}
 	b.State = mobility.StateActive
 	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
-	b.Timestamp = max(b.Timestamp, u.Timestamp.Value) // what waited is older than what ended the wait
+	b.Timestamp = max(b.Timestamp, r.stamp.Value) // what waited is older than what ended the wait
 	share(&b.Profile, r.profile.Name)
 	b.Source = r.source
 	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.lifetime(r.via))).Duration()
@@ -246,7 +246,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	}
 	row := *old
 	b := &row
-	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.update.Timestamp.Value)
+	b.Handoff, b.Sequence, b.Timestamp = r.update.Handoff.Value, r.update.Seq, max(b.Timestamp, r.stamp.Value)
 	b.Updated = mobility.At(r.now)
 	r.via.counted(r.peer).Deregistration.Add(1)
 	switch kept := old.Service() &^ r.wants(); {

@@ -17,6 +17,9 @@ type anchor struct {
 	obeyed []obeyed // revocations of late
 }
 
+// forgives says whether an LMA, which may be nil, is configured to be forgiven one thing.
+func (a *anchor) forgives(what mobility.Tolerance) bool { return a != nil && a.Forgives(what) }
+
 // path leads from one of our addresses to an LMA.
 type path struct {
 	registered int       // sessions

@@ -165,7 +165,7 @@ func (m *Machine) anchorSignature(a *anchor, local netip.Addr) mobility.Signatur
 	key := m.cfg.Domain.Key
 	bindingOnly := false
 	if a != nil {
-		key, bindingOnly = cmp.Or(a.Key, key), a.BindingOnly
+		key, bindingOnly = cmp.Or(a.Key, key), a.BindingOnly || a.forgives(mobility.Unauthenticated)
 	}
 	if key == nil || bindingOnly {
 		return mobility.Signature{}

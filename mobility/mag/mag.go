@@ -60,7 +60,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		m.receiveOther(now, in, out)
 		return
 	}
-	if ack.Flags&wire.AckP == 0 {
+	if ack.Flags&wire.AckP == 0 && !m.anchorAt(in.From.Addr.Addr()).forgives(mobility.ProxyFlagMissing) {
 		m.drop(in, mobility.DropNotProxy)
 		return
 	}

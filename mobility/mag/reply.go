@@ -50,6 +50,7 @@ func (m *Machine) asker(in *mobility.Inbound, ack *wire.BindingAck) *session {
 
 // reply acts upon an acknowledgement (RFC 5213 section 6.9.1.2, RFC 5844 section 3.2.2.3).
 func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mobility.Effects) {
+	s.anchor.Lengthen(ack.HNPs)
 	b := m.row(s)
 	if b.Status != ack.Status {
 		b.Status = ack.Status
@@ -58,13 +59,13 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 	switch {
 	case s.parting:
 		m.parted(s, ack)
-	case !m.repeats(s, b, ack):
+	case !m.repeats(s, b, ack), grants(ack) && !usable(ack.HNPs):
 		// Asking again would only be misunderstood again.
 		s.anchor.stats.Dropped[mobility.DropMismatch].Add(1)
 		m.deny(s)
 	case b.State == mobility.StateDisconnecting:
 		m.left(now, s, ack, out)
-	case ack.Status.Accepted() && ack.Lifetime > 0:
+	case grants(ack):
 		m.accepted(now, s, ack, out)
 	default:
 		m.refused(now, s, ack, out)
@@ -100,8 +101,18 @@ func (m *Machine) left(now time.Time, s *session, ack *wire.BindingAck, out *mob
 
 // repeats says whether the acknowledgement repeats what identified the session.
 func (m *Machine) repeats(s *session, b *mobility.Binding, ack *wire.BindingAck) bool {
-	return ack.Handoff == wire.Some(s.handoff) && ack.AccessType == wire.Some(b.Access) &&
-		bytes.Equal(ack.LinkLayerID.Value, []byte(b.LinkID))
+	mayLack := s.anchor.forgives(mobility.OptionsNotRepeated)
+	return (ack.Handoff == wire.Some(s.handoff) || mayLack && !ack.Handoff.Set) &&
+		(ack.AccessType == wire.Some(b.Access) || mayLack && !ack.AccessType.Set) &&
+		(bytes.Equal(ack.LinkLayerID.Value, []byte(b.LinkID)) || mayLack && !ack.LinkLayerID.Set)
+}
+
+// grants says whether the acknowledgement makes or prolongs a registration.
+func grants(ack *wire.BindingAck) bool { return ack.Status.Accepted() && ack.Lifetime > 0 }
+
+// usable says whether nodes can make addresses of the prefixes, for which they need 64 bits (RFC 4862 section 5.5.3, RFC 4291 section 2.5.1).
+func usable(hnps []wire.HNP) bool {
+	return !slices.ContainsFunc(hnps, func(p wire.HNP) bool { return !p.IsUnspecified() && p.Prefix.Bits() > 64 })
 }
 
 // accepted takes over what the anchor gave.

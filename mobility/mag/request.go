@@ -111,6 +111,9 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 			Auth:            u.Auth[:0],
 		},
 	}
+	if s.anchor.forgives(mobility.SequenceOnly) {
+		u.Timestamp = wire.Opt[wire.Timestamp]{}
+	}
 	if m.asksForLinkLocal() {
 		u.LinkLocal = wire.Some(b.LinkLocal.Addr())
 	}
@@ -171,6 +174,9 @@ func downlinkKey(s *session) uint32 { return uint32(s.id) }
 // node's, the anchor's, the domain's.
 func (m *Machine) signature(s *session, ends mobility.Ends) mobility.Signature {
 	key := m.cfg.Domain.Key
+	if s.anchor.forgives(mobility.Unauthenticated) {
+		key = nil
+	}
 	if s.anchor.Key != nil {
 		key = s.anchor.Key
 	}

@@ -52,7 +52,7 @@ func (p *player) checkStamps(out *mobility.Effects) error {
 			return err
 		}
 		u, ok := message.(*wire.BindingUpdate)
-		if !ok {
+		if !ok || !u.Timestamp.Set { // those of an LMA that knows none have none
 			continue
 		}
 		node, stamp := string(u.MNID.Value.ID), u.Timestamp.Value
@@ -252,6 +252,10 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		for _, a := range words[2:] {
 			if key, ok := strings.CutPrefix(a, "key="); ok {
 				peer.Key, err = scenario.ParseKey(key)
+				continue
+			}
+			if what, ok := strings.CutPrefix(a, "forgive="); ok {
+				peer.Forgiven, err = scenario.ParseTolerance(what)
 				continue
 			}
 			if a == "gre-ipv4" {

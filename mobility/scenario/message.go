@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"cmp"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/netip"
@@ -121,7 +122,7 @@ func setField(m wire.Message, now time.Time, word string) error {
 		case "life":
 			return setLifetime(&m.Lifetime, value)
 		case "flags":
-			return setLetters(&m.Flags, value, map[rune]wire.UpdateFlags{'A': wire.UpdateA, 'P': wire.UpdateP, 'F': wire.UpdateF, 'T': wire.UpdateT})
+			return setLetters(&m.Flags, value, map[rune]wire.UpdateFlags{'A': wire.UpdateA, 'H': wire.UpdateH, 'P': wire.UpdateP, 'F': wire.UpdateF, 'T': wire.UpdateT})
 		}
 		return setOption(&m.Options, now, key, value)
 	case *wire.BindingAck:
@@ -132,9 +133,8 @@ func setField(m wire.Message, now time.Time, word string) error {
 			return setLifetime(&m.Lifetime, value)
 		case "status":
 			return setNumber(&m.Status, value)
-		case "flags": // none
-			m.Flags = 0
-			return nil
+		case "flags":
+			return setLetters(&m.Flags, value, map[rune]wire.AckFlags{'P': wire.AckP})
 		}
 		return setOption(&m.Options, now, key, value)
 	case *wire.Heartbeat:
@@ -182,6 +182,10 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 	switch key {
 	case "id":
 		o.MNID = wire.Some(wire.MNID{Subtype: cmp.Or(o.MNID.Value.Subtype, wire.IDNAI), ID: []byte(value)})
+	case "idhex":
+		var octets []byte
+		octets, err = hex.DecodeString(value)
+		o.MNID = wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: octets})
 	case "idtype": // before id=
 		err = setNumber(&o.MNID.Value.Subtype, value)
 	case "hi":
@@ -270,7 +274,7 @@ func setLifetime(l *wire.Lifetime, value string) error {
 }
 
 // setLetters sets the flags that letters stand for, and no others.
-func setLetters[F ~uint16](f *F, letters string, known map[rune]F) error {
+func setLetters[F ~uint8 | ~uint16](f *F, letters string, known map[rune]F) error {
 	*f = 0
 	for _, letter := range letters {
 		flag, ok := known[letter]

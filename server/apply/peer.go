@@ -14,6 +14,9 @@ func (j *job) lmaPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	j.check(at, err)
 	p, warnings := j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
 	p.RevokeAll, p.Marking = x.GetAcceptGlobalRevocation(), peerMarking(x.Dscp)
+	if c := x.Compatibility; c != nil {
+		p.Forgiven = tolerance(c) | when(c.GetBinaryMnId(), mobility.BinaryIdentifiers)
+	}
 	return p, warnings
 }
 
@@ -30,7 +33,28 @@ func (j *job) magPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 		p.Heartbeat = &h
 	}
 	p.Marking = peerMarking(x.Dscp)
+	if c := x.Compatibility; c != nil {
+		p.Forgiven = tolerance(c) | when(c.GetProxyFlagOptional(), mobility.ProxyFlagMissing) |
+			when(c.GetRepeatedOptionsOptional(), mobility.OptionsNotRepeated)
+	}
 	return p, append(warnings, lateAnswers(at, p.Heartbeat)...)
+}
+
+// tolerance is what peers of both kinds may be forgiven.
+func tolerance(c interface {
+	GetPrefixLength_128() bool
+	GetSequenceOnly() bool
+	GetUnauthenticated() bool
+}) mobility.Tolerance {
+	return when(c.GetPrefixLength_128(), mobility.WholePrefixLength) | when(c.GetSequenceOnly(), mobility.SequenceOnly) |
+		when(c.GetUnauthenticated(), mobility.Unauthenticated)
+}
+
+func when(set bool, t mobility.Tolerance) mobility.Tolerance {
+	if set {
+		return t
+	}
+	return 0
 }
 
 // peerStruct is what the structs of the two lists have in common.
