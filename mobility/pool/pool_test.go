@@ -349,3 +349,22 @@ func BenchmarkAllocateMillion(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e6, "ns/allocation")
 }
+
+// A pool begins within its prefix: with the unit that holds the start address, be that a boundary or not, and ends with the prefix.
+func TestINC13_StartsWithinPrefixes(t *testing.T) {
+	hosts := mustNew(t, ipv4Pool("192.168.0.2", 8, ""))
+	allocate(t, hosts, "192.168.0.2/32", "192.168.0.3/32")
+	if hosts.Contains(netip.MustParsePrefix("192.168.0.1/32")) || !hosts.Contains(netip.MustParsePrefix("192.255.255.254/32")) {
+		t.Error("the pool is not [start, end of the prefix]")
+	}
+	networks := mustNew(t, mobility.Pool{Start: netip.MustParseAddr("20.20.20.1"), Bits: 24, Unit: 28, Mobile: true})
+	allocate(t, networks, "20.20.20.0/28", "20.20.20.16/28")
+	if got := networks.Usage().Total; got != 16 {
+		t.Errorf("%d networks, want 16", got)
+	}
+	later := mustNew(t, mobility.Pool{Start: netip.MustParseAddr("20.20.20.17"), Bits: 24, Unit: 28, Mobile: true})
+	allocate(t, later, "20.20.20.16/28")
+	if got := later.Usage().Total; got != 15 {
+		t.Errorf("%d networks, want those from the second on", got)
+	}
+}
