@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ process need no login for, or with --address over SSH.`,
 }
 
 func (o *clearOptions) statistics() *cobra.Command {
-	peer := ""
+	var peer, customer string
 	cmd := &cobra.Command{
 		Use:   "statistics",
 		Short: "Let counters begin anew at 0",
@@ -48,10 +49,13 @@ func (o *clearOptions) statistics() *cobra.Command {
 high-water marks of pools become the present use. Accounting is not touched: its records are complete whatever is cleared.`,
 		Example: `  mooring clear statistics
   mooring clear statistics --machine lma1 --peer mag1
+  mooring clear statistics --customer CUST1
   mooring clear statistics --address lma1.example.net --user alice --password-file password.txt --fingerprint SHA256:… --json`,
 		Args: cobra.NoArgs,
 	}
 	cmd.Flags().StringVar(&peer, "peer", "", "`ID` of a peer, as show peers has it; only its counters")
+	cmd.Flags().StringVar(&customer, "customer", "", "`NAME` of a customer of an LMA; only its counters")
+	cmd.MarkFlagsMutuallyExclusive("peer", "customer")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		s, list, err := o.begin(cmd)
 		if err != nil {
@@ -61,7 +65,8 @@ high-water marks of pools become the present use. Accounting is not touched: its
 		type reply struct {
 			Since string `xml:"discontinuity-time"`
 		}
-		return each(s, list, "clear-statistics", func(m named) string { return parameter(peerOf(m), peer) }, func(m named, r reply) error {
+		which := func(m named) string { return parameter(peerOf(m), peer) + parameter("customer", customer) }
+		return each(s, serving(list, customer), "clear-statistics", which, func(m named, r reply) error {
 			return o.print(cmd.OutOrStdout(), map[string]any{"machine": m.String(), "discontinuity-time": r.Since}, "%s counts from %s on\n", m, r.Since)
 		})
 	}
@@ -70,7 +75,7 @@ high-water marks of pools become the present use. Accounting is not touched: its
 
 func (o *clearOptions) bindings() *cobra.Command {
 	var all bool
-	var node, id, peer string
+	var node, id, peer, customer string
 	cmd := &cobra.Command{
 		Use:   "bindings",
 		Short: "End bindings",
@@ -78,6 +83,7 @@ func (o *clearOptions) bindings() *cobra.Command {
 is registered anew.`,
 		Example: `  mooring clear bindings --node mn1@example.net
   mooring clear bindings --machine lma1 --peer mag1
+  mooring clear bindings --customer CUST1
   mooring clear bindings --all --json`,
 		Args: cobra.NoArgs,
 	}
@@ -86,15 +92,16 @@ is registered anew.`,
 	f.StringVar(&node, "node", "", "`NAI` whose bindings end")
 	f.StringVar(&id, "id", "", "`ID` of the binding, as show bindings --json has it")
 	f.StringVar(&peer, "peer", "", "`ID` of the peer whose bindings end")
+	f.StringVar(&customer, "customer", "", "`NAME` of the customer of an LMA whose bindings end")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		given := 0
-		for _, name := range []string{"all", "node", "id", "peer"} {
+		for _, name := range []string{"all", "node", "id", "peer", "customer"} {
 			if cmd.Flags().Changed(name) {
 				given++
 			}
 		}
 		if given != 1 {
-			return &usageError{errors.New("say which bindings end: one of --all, --node, --id and --peer")}
+			return &usageError{errors.New("say which bindings end: one of --all, --node, --id, --peer and --customer")}
 		}
 		s, list, err := o.begin(cmd)
 		if err != nil {
@@ -105,16 +112,24 @@ is registered anew.`,
 			if all {
 				return "<all/>"
 			}
-			return parameter("nai", node) + parameter("id", id) + parameter(peerOf(m), peer)
+			return parameter("nai", node) + parameter("id", id) + parameter(peerOf(m), peer) + parameter("customer", customer)
 		}
 		type reply struct {
 			Cleared int `xml:"cleared"`
 		}
-		return each(s, list, "clear-binding", which, func(m named, r reply) error {
+		return each(s, serving(list, customer), "clear-binding", which, func(m named, r reply) error {
 			return o.print(cmd.OutOrStdout(), map[string]any{"machine": m.String(), "cleared": r.Cleared}, "%s: bindings that end: %d\n", m, r.Cleared)
 		})
 	}
 	return cmd
+}
+
+// serving are the machines that may have a customer: where one is named, LMAs alone.
+func serving(list []named, customer string) []named {
+	if customer == "" {
+		return list
+	}
+	return slices.DeleteFunc(list, func(m named) bool { return m.role != "lma" })
 }
 
 // peerOf is what a parameter is called that names the other end.

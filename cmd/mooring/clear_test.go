@@ -36,10 +36,13 @@ func TestClear(t *testing.T) {
 	}{
 		{"clear", 2, "bindings or statistics"},
 		{"clear moons", 2, "unknown command"},
-		{"clear bindings", 2, "one of --all, --node, --id and --peer"},
-		{"clear bindings --all --node x", 2, "one of --all, --node, --id and --peer"},
+		{"clear bindings", 2, "one of --all, --node, --id, --peer and --customer"},
+		{"clear bindings --all --node x", 2, "one of --all, --node, --id, --peer and --customer"},
 		{"clear bindings --node nobody@lab.example", 1, `lma lma: there is no binding with nai 'nobody@lab.example'`},
 		{"clear statistics --peer nobody", 1, `lma lma: there is no mag 'nobody'`},
+		{"clear bindings --customer NOBODY", 1, `lma lma: there is no binding with customer 'NOBODY'`},
+		{"clear statistics --customer NOBODY", 1, `lma lma: there is no customer 'NOBODY'`},
+		{"clear statistics --customer NOBODY --peer mag1", 2, "customer"},
 		{"clear statistics --machine other", 1, "no LMA or MAG with the name other runs"},
 	} {
 		if o := d.anchor.command(strings.Fields(c.args)...); o.out != "" {

@@ -19,6 +19,9 @@ func (e *Element) actions(s *schema.Schema) *action.Registry {
 	lma, mag := s.Find("/mooring-pmipv6:pmipv6/lma"), s.Find("/mooring-pmipv6:pmipv6/mag")
 	r.Handle(lma.Action(lma.Module.Name, "clear-binding"), e.clearLMA)
 	r.Handle(mag.Action(mag.Module.Name, "clear-binding"), e.clearMAG)
+	if customer := s.Find("/mooring-pmipv6:pmipv6/lma/mobile-local-loop/customer"); customer != nil {
+		r.Handle(customer.Action(lma.Module.Name, "clear-bindings"), e.clearCustomer)
+	}
 	r.Handle(lma.Action(lma.Module.Name, "clear-statistics"), e.clearLMAStatistics)
 	r.Handle(mag.Action(mag.Module.Name, "clear-statistics"), e.clearMAGStatistics)
 	e.traceActions(r, lma, engine.RoleLMA)
@@ -35,8 +38,23 @@ func (e *Element) clearLMA(ctx context.Context, c *action.Call, out *tree.Builde
 	}
 	return clearBindings(ctx, c, out, l.Clear, func(b *mobility.Binding, which, value string) bool {
 		ends := b.Ends.Value()
-		return which == "mag" && cmp.Or(ends.Peer, ends.Remote.Addr().String()) == value
+		return which == "mag" && cmp.Or(ends.Peer, ends.Remote.Addr().String()) == value || which == "customer" && b.Tenant().Customer == value
 	})
+}
+
+// clearCustomer ends the bindings of a customer of an anchor.
+func (e *Element) clearCustomer(ctx context.Context, c *action.Call, out *tree.Builder) error {
+	customer := c.Path.Last().Keys[0]
+	l := e.engine.LMA(c.Path[1].Keys[0])
+	if l == nil {
+		return notRunning(c)
+	}
+	n, err := l.Clear(ctx, func(b *mobility.Binding) bool { return b.Tenant().Customer == customer })
+	if err != nil {
+		return err
+	}
+	out.Uint(c.Def.Output.ChildNamed("cleared"), uint64(n))
+	return nil
 }
 
 // clearMAG de-registers bindings of a gateway.

@@ -79,25 +79,8 @@ func TestLMA12ClearBinding(t *testing.T) {
 		settle()
 		registry, who := e.actions(s), access.Element
 		run := func(name, machine, of, input string) string {
-			list := s.Find("/mooring-pmipv6:pmipv6/" + machine)
-			def := list.Action("mooring-pmipv6", name)
-			path := schema.Path{{Node: list.Parent}, {Node: list, Keys: []string{of}}}
-			there, err := tree.Apply(store.Running().Root, tree.At(s, path, tree.Merge, nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := registry.Run(t.Context(), &action.Call{
-				Session: store.NewSession(who, 0), Access: access.NewControl(func() *tree.Node { return there }).For(who), Def: def, Path: path,
-				Input: decoded(t, def.Input, input),
-			}, there)
-			if err != nil {
-				return string(tree.Errors(err)[0].Tag)
-			}
 			defer settle()
-			for leaf := range out.Children() {
-				return leaf.Value()
-			}
-			return ""
+			return runAction(t, e, registry, who, "/mooring-pmipv6:pmipv6/"+machine+"[name='"+of+"']", name, input)
 		}
 		idOf := func(table *binding.Table) string {
 			for b := range table.All() {
@@ -138,6 +121,35 @@ func TestLMA12ClearBinding(t *testing.T) {
 			}
 		}
 	})
+}
+
+// runAction has somebody do something at a place, which is there, and returns the first leaf of the answer, or the error's tag.
+func runAction(t *testing.T, e *Element, registry *action.Registry, who access.User, at, name, input string) string {
+	t.Helper()
+	s := e.store.Schema()
+	path, err := schema.ParsePath(s, at, s.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := path.Last().Node.Action("mooring-pmipv6", name)
+	there, err := tree.Apply(e.store.Running().Root, tree.At(s, path, tree.Merge, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := &action.Call{
+		Session: e.store.NewSession(who, 0), Access: access.NewControl(func() *tree.Node { return there }).For(who), Def: def, Path: path,
+	}
+	if def.Input != nil {
+		call.Input = decoded(t, def.Input, input)
+	}
+	out, err := registry.Run(t.Context(), call, there)
+	if err != nil {
+		return string(tree.Errors(err)[0].Tag)
+	}
+	for leaf := range out.Children() {
+		return leaf.Value()
+	}
+	return ""
 }
 
 func statisticsAreCleared(t *testing.T, s *state.State, lma, mag string, run func(name, machine, of, input string) string) {

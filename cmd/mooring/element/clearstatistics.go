@@ -11,7 +11,7 @@ import (
 	"mooring/server/tree/schema"
 )
 
-// clearLMAStatistics lets counters of an anchor begin anew: all, or those of one peer.
+// clearLMAStatistics lets counters of an anchor begin anew: all, or those of one peer or customer.
 func (e *Element) clearLMAStatistics(ctx context.Context, c *action.Call, out *tree.Builder) error {
 	l := e.engine.LMA(c.Path.Last().Keys[0])
 	if l == nil {
@@ -20,6 +20,10 @@ func (e *Element) clearLMAStatistics(ctx context.Context, c *action.Call, out *t
 	if id, given := c.Given("mag"); given {
 		peers := c.Path.Last().Node.ChildNamed("peers")
 		return e.clearCounters(ctx, c, out, "mag", id, c.Path.Append(peers).Append(peers.ChildNamed("peer"), id))
+	}
+	if name, given := c.Given("customer"); given {
+		service := c.Path.Last().Node.ChildNamed("mobile-local-loop")
+		return e.clearCounters(ctx, c, out, "customer", name, c.Path.Append(service).Append(service.ChildNamed("customer"), name))
 	}
 	if err := l.LowerMarks(ctx); err != nil {
 		return err
