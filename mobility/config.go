@@ -49,6 +49,9 @@ type Profiles interface {
 	Realm(realm []byte) *Profile
 	// Named returns a profile by its name, for those that have no entry.
 	Named(name string) *Profile
+	// Rehomed yields the entries, user@realm or @realm, and the names whose nodes may not use a transport any more that they might with an earlier
+	// store (see Profile.Rehomes). It costs what differs where one store was made of the other.
+	Rehomed(was Profiles) iter.Seq[string]
 }
 
 // Profile is what a mobile node is entitled to (RFC 5213 section 6.2).
@@ -61,6 +64,18 @@ type Profile struct {
 
 	Customer   string // that it belongs to; empty: to whoever has the transport that it arrives by
 	NoCustomer bool   // it may not use the transport of a customer
+}
+
+// Restricted says whether there are transports that the profile may not be used on.
+func (p *Profile) Restricted() bool { return p != nil && (p.Customer != "" || p.NoCustomer) }
+
+// Rehomes says whether who had one profile and has p now, either of which may be nil, may not use a transport any more that he might. Without
+// a profile of his own he has his realm's, or the default one, whatever that says.
+func (p *Profile) Rehomes(was *Profile) bool {
+	if p == nil || was == nil {
+		return p != was && (p == nil || p.Restricted())
+	}
+	return p.Restricted() && (p.Customer != was.Customer || p.NoCustomer != was.NoCustomer)
 }
 
 // ProfileSource says where the profile of a binding was found.

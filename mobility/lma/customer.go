@@ -8,6 +8,7 @@ import (
 	"time"
 	"unique"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/pool"
 	"mooring/mobility/wire"
@@ -17,7 +18,7 @@ import (
 type customer struct {
 	cfg        *mobility.Customer
 	stats      *mobility.Statistics
-	bindings   int
+	bindings   map[dataplane.SessionID]bool
 	networks   versions              // mobile networks that its nodes have
 	transports map[string]*transport // by VRF
 }
@@ -44,23 +45,21 @@ func (c *customer) tenancy(profile *mobility.Profile) mobility.Tenancy {
 	return t
 }
 
-// countTenant adds n to the bindings of the customer of a session.
+// countTenant notes that a binding of a customer is there, with n = 1, or is not any more, with n = -1.
 func (m *Machine) countTenant(b *mobility.Binding, n int) {
 	if len(m.customers) == 0 {
 		return
 	}
-	if c := m.customers[b.Tenant().Customer]; c != nil {
-		c.bindings += n
-		c.networks.add(b.Networks, n)
+	c := m.customers[b.Tenant().Customer]
+	if c == nil {
+		return
 	}
-}
-
-// hasBindings says whether a customer has bindings; of nobody, whether there are any.
-func (m *Machine) hasBindings(customer string) bool {
-	if c := m.customers[customer]; customer != "" {
-		return c != nil && c.bindings > 0
+	c.networks.add(b.Networks, n)
+	if n > 0 {
+		c.bindings[b.ID] = true
+	} else {
+		delete(c.bindings, b.ID)
 	}
-	return m.table.Len() > 0
 }
 
 // CustomerState describes a customer to an operator.
@@ -74,7 +73,7 @@ type CustomerState struct {
 // Customers yields the customers of the anchor.
 func (m *Machine) Customers(yield func(CustomerState) bool) {
 	for name, c := range m.customers {
-		if !yield(CustomerState{name, c.bindings, c.networks.ipv4, c.networks.ipv6, c.stats}) {
+		if !yield(CustomerState{name, len(c.bindings), c.networks.ipv4, c.networks.ipv6, c.stats}) {
 			return
 		}
 	}
@@ -192,7 +191,7 @@ func (m *Machine) configureCustomers(now time.Time) {
 	for name, cfg := range m.cfg.Customers {
 		c := old[name]
 		if c == nil {
-			c = &customer{stats: m.stats.Part(now), transports: map[string]*transport{}}
+			c = &customer{stats: m.stats.Part(now), bindings: map[dataplane.SessionID]bool{}, transports: map[string]*transport{}}
 		}
 		m.customers[name] = c
 		m.configureCustomer(now, c, cfg)

@@ -1,7 +1,9 @@
 package lma
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,12 +12,13 @@ import (
 	"mooring/mobility/scenario"
 )
 
-// All bindings are looked at only where a change may concern some: what else a customer gets, or one that has none, is no reason to.
+// A change is compared with the bindings of the customer that it is about, and with no others; what else a customer gets is compared with none.
 func TestMLL04_WhoIsDisturbed(t *testing.T) {
 	cfg := serving(tenants...)
+	cfg.Domain.Profiles.(scenario.Profiles)["@none"] = &mobility.Profile{Name: "@none", Customer: "CUST1"}
 	m := New(scenario.Start, cfg, binding.New(), 0)
 	rnd := rand.New(rand.NewPCG(4, 4))
-	for m.customers["CUST1"].bindings == 0 || m.customers["CUST3"].bindings == 0 {
+	for len(m.customers["CUST1"].bindings) < 2 || len(m.customers["CUST3"].bindings) < 3 {
 		for _, c := range []*mobility.Customer{tenants[0], tenants[2]} {
 			from, to, message := anyMessage(rnd, scenario.Start, c)
 			m.Receive(scenario.Start, arriving(t, from, to, message), new(mobility.Effects))
@@ -39,6 +42,7 @@ func TestMLL04_WhoIsDisturbed(t *testing.T) {
 		"one comes":                      {"CUST4", func(c *mobility.Customer) { c.VRF, c.Networks = "VRF4", samePools("net4") }, false},
 	} {
 		changed := serving(tenants...)
+		changed.Domain = cfg.Domain
 		after := &mobility.Customer{Name: c.customer}
 		if before := changed.Customers[c.customer]; before != nil {
 			*after = *before
@@ -49,11 +53,54 @@ func TestMLL04_WhoIsDisturbed(t *testing.T) {
 		} else {
 			c.change(after)
 		}
-		networks := m.networks
-		m.cfg = changed
-		if got := m.disturbs(cfg, m.configureNetworks()); got != c.want {
-			t.Errorf("%s of %s: %v, want %v", what, c.customer, got, c.want)
+		want := 0
+		if c.want {
+			want = len(m.customers[c.customer].bindings)
 		}
-		m.cfg, m.networks = cfg, networks
+		m.visits(t, what+" of "+c.customer, changed, want)
 	}
+	all, first := m.table.Len(), len(m.customers["CUST1"].bindings)
+	var one mobility.NodeID
+	for b := range m.table.All() {
+		one = b.Node
+	}
+	sessions := len(slices.Collect(m.table.ByNode(one)))
+	nai, _ := one.NAI()
+	for what, c := range map[string]struct {
+		entry   string
+		profile *mobility.Profile // nil: it goes
+		want    int
+	}{
+		"a realm that may be anywhere becomes a customer's": {"@any", &mobility.Profile{Name: "@any", Customer: "CUST3"}, all},
+		"a customer's realm becomes another's":              {"@none", &mobility.Profile{Name: "@none", Customer: "CUST3"}, first},
+		"a customer's realm may be anywhere":                {"@none", &mobility.Profile{Name: "@none"}, 0},
+		"a realm has another service":                       {"@any", &mobility.Profile{Name: "@any", Service: mobility.ServiceIPv4}, 0},
+		"a realm goes, and there is no other profile":       {"@any", nil, 0},
+		"a node gets an entry, and a customer":              {nai, &mobility.Profile{Name: nai, Customer: "CUST1"}, sessions},
+		"a node gets an entry, and may be anywhere":         {nai, &mobility.Profile{Name: nai}, 0},
+		"a node that is not there":                          {"x" + nai, &mobility.Profile{Name: "x" + nai, Customer: "CUST1"}, 0},
+	} {
+		changed, domain, profiles := serving(tenants...), *cfg.Domain, maps.Clone(cfg.Domain.Profiles.(scenario.Profiles))
+		if profiles[c.entry] = c.profile; c.profile == nil {
+			delete(profiles, c.entry)
+		}
+		domain.Profiles, changed.Domain = profiles, &domain
+		m.visits(t, what, changed, c.want)
+	}
+}
+
+// visits makes sure that so many bindings are looked at when another configuration comes, and takes nothing over.
+func (m *Machine) visits(t *testing.T, what string, changed *mobility.LMA, want int) {
+	t.Helper()
+	was, networks := m.cfg, m.networks
+	m.cfg = changed
+	visited := 0
+	r := m.review(was, m.configureNetworks())
+	for range m.concerned(&r) {
+		visited++
+	}
+	if visited != want {
+		t.Errorf("%s: %d of %d bindings are looked at, want %d", what, visited, m.table.Len(), want)
+	}
+	m.cfg, m.networks = was, networks
 }

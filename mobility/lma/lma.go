@@ -1,7 +1,6 @@
 package lma
 
 import (
-	"slices"
 	"time"
 	"unique"
 
@@ -180,58 +179,6 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 	m.beat(now, out)
 	m.repeat(now, out)
-}
-
-// Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings, or the MAGs, only where
-// something changed that concerns those that exist.
-func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
-	was := m.cfg
-	m.cfg = cfg
-	rebuilt := m.configureNetworks()
-	if m.disturbs(was, rebuilt) {
-		m.reviewBindings(now, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
-	}
-	m.configureCustomers(now)
-	m.configurePeers(now, was)
-	m.reportUse(out)
-}
-
-// disturbs says whether what differs from was may concern bindings that exist. What a customer has beside networks and addresses does not, nor
-// does anything of one without bindings.
-func (m *Machine) disturbs(was *mobility.LMA, rebuilt tenancies) bool {
-	if m.cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(m.cfg.Addresses, was.Addresses) {
-		return true
-	}
-	for tenancy := range rebuilt {
-		if m.hasBindings(tenancy.Value().Customer) {
-			return true
-		}
-	}
-	for name, before := range was.Customers {
-		after := m.cfg.Customers[name]
-		if after != before && m.hasBindings(name) && (after == nil || !slices.Equal(after.Transports, before.Transports)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (m *Machine) reviewBindings(now time.Time, rebuilt tenancies, resized bool, out *mobility.Effects) {
-	for b := range m.table.All() {
-		switch {
-		case !m.stands(b), rebuilt[b.Tenancy] && !m.reserve(b):
-			m.takeLeave(now, b, wire.TriggerAdministrative, out)
-			m.end(now, b, mobility.Unconfigured, out)
-		case resized:
-			out.Sessions = append(out.Sessions, m.session(b))
-		}
-	}
-}
-
-// stands says whether the address that a binding leads to is still of its customer, if any.
-func (m *Machine) stands(b *mobility.Binding) bool {
-	ends := b.Ends.Value()
-	return m.listens(ends.Tunnel.VRF, ends.Local, b.Tenant().Customer)
 }
 
 // Close ends every binding, because the anchor is no more.

@@ -17,6 +17,9 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 	for _, b := range rows {
 		m.lastID = max(m.lastID, b.ID)
 		if why := m.unfit(now, b); why != 0 {
+			if why == mobility.Unconfigured && b.State != mobility.StateDeletePending {
+				m.takeLeave(now, b, wire.TriggerAdministrative, out)
+			}
 			out.Store = append(out.Store, mobility.Change{Old: b})
 			out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
 			continue
@@ -43,7 +46,7 @@ func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReaso
 		return mobility.Deregistered
 	case !b.Expires.Time().After(now):
 		return mobility.Expired
-	case !m.stands(b), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
+	case !m.stands(b), !m.entitled(b), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
 		return mobility.Unconfigured
 	case !m.claim(b):
 		return mobility.Unconfigured

@@ -3,7 +3,9 @@ package lma
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unique"
@@ -11,6 +13,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/scenario"
 	"mooring/mobility/wire"
 )
 
@@ -167,4 +170,59 @@ func TestUnstorable(t *testing.T) {
 		t.Errorf("%v", out.Events)
 	}
 	w.check()
+}
+
+// MLL-04, DOM-06: a restored binding that the configuration has no room for any more ends with a word to its MAG, as long as the anchor has the
+// address that the MAG speaks to; of a customer who is gone there is none to speak from. Nobody else is told anything.
+func TestMLL04_RestoredWithoutRoom(t *testing.T) {
+	rows := func() (list []*mobility.Binding) {
+		for i, c := range tenants {
+			at := c.Transports[0]
+			list = append(list, &mobility.Binding{
+				ID: dataplane.SessionID(i + 1), State: mobility.StateActive, Expires: mobility.At(scenario.Start.Add(time.Hour)), Lifetime: time.Hour,
+				Holding: &mobility.Holding{Node: mobility.NAI("n@any"), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:a::/64")},
+					Tenancy: unique.Make((&customer{cfg: c}).tenancy(&mobility.Profile{}))},
+				Ends: unique.Make(mobility.Ends{Local: at.Addr, Remote: netip.MustParseAddrPort("192.0.2.9:5436"), CareOf: address("192.0.2.9"),
+					Tunnel: dataplane.TunnelID{VRF: at.VRF, Local: at.Addr, Peer: address("192.0.2.9"), Encap: dataplane.EncapIP}}),
+			})
+		}
+		return list
+	}
+	moved := *tenants[1]
+	moved.VRF = "VRF8"
+	rehomed := serving(tenants...)
+	rehomed.Domain.Profiles.(scenario.Profiles)["@any"] = &mobility.Profile{Name: "@any", Service: mobility.ServiceDual, Customer: "CUST3"}
+	for what, c := range map[string]struct {
+		cfg        *mobility.LMA
+		told, left string
+	}{
+		"all is as it was":               {serving(tenants...), "", "[1 2 3]"},
+		"a customer has another VRF":     {serving(tenants[0], &moved, tenants[2]), "16.16.16.2", "[1 3]"},
+		"a customer is gone":             {serving(tenants[0], tenants[2]), "", "[1 3]"},
+		"the node is another customer's": {rehomed, "15.15.15.2 16.16.16.2", "[3]"},
+	} {
+		m := New(scenario.Start, c.cfg, binding.New(), 0)
+		var out mobility.Effects
+		m.Restore(scenario.Start, rows(), 3, &out)
+		var told []string
+		for _, d := range out.Send {
+			if message, err := new(wire.Decoder).Decode(d.Octets); err != nil {
+				t.Error(err)
+			} else if r, ok := message.(*wire.Revocation); !ok || r.Trigger != wire.TriggerAdministrative || d.To.Addr.String() != "192.0.2.9:5436" || d.To.VRF != "SP1" {
+				t.Errorf("%s: sent %+v", what, d)
+			}
+			told = append(told, d.From.Addr.Addr().String())
+		}
+		var left []dataplane.SessionID
+		for b := range m.table.All() {
+			left = append(left, b.ID)
+		}
+		slices.Sort(left)
+		if strings.Join(told, " ") != c.told || fmt.Sprint(left) != c.left {
+			t.Errorf("%s: told were the MAGs of %q, want %q; left is %v, want %s", what, told, c.told, left, c.left)
+		}
+		if ended := len(out.Events); ended != 3-len(left) {
+			t.Errorf("%s: %d ends were told of, for accounting", what, ended)
+		}
+	}
 }

@@ -47,6 +47,9 @@ func (m *Machine) deaf(b *mobility.Binding) bool {
 func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
 	ends := b.Ends.Value()
 	via := m.transportOf(&ends)
+	if via == nil {
+		return false // there is no address any more that the MAG would hear it from
+	}
 	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
 	count := via.counted(p)
 	sign, hash := m.bindingSignature(b)

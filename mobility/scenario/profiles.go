@@ -2,6 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +22,23 @@ func (p Profiles) Realm(realm []byte) *mobility.Profile { return p[string(realm)
 
 // Named implements mobility.Profiles.
 func (p Profiles) Named(name string) *mobility.Profile { return p[name] }
+
+// Rehomed implements mobility.Profiles.
+func (p Profiles) Rehomed(was mobility.Profiles) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		old, _ := was.(Profiles)
+		names := maps.Clone(old)
+		if names == nil {
+			names = Profiles{}
+		}
+		maps.Copy(names, p)
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if p[name].Rehomes(old[name]) && !yield(name) {
+				return
+			}
+		}
+	}
+}
 
 // Add reads "mn1@example.com network=net1 service=dual lma=lma1 key=SPI:SECRET".
 func (p Profiles) Add(words []string) error {

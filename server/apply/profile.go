@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -43,6 +44,23 @@ func (p *profiles) Named(name string) *mobility.Profile {
 		found, _ = p.entries.Get(name)
 	}
 	return found
+}
+
+// Rehomed implements mobility.Profiles.
+func (p *profiles) Rehomed(was mobility.Profiles) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		old, ok := was.(*profiles)
+		if !ok {
+			old = &profiles{}
+		}
+		for _, of := range [][2]trie.Map[*mobility.Profile]{{old.entries, p.entries}, {old.named, p.named}} {
+			for change := range trie.Changes(of[0], of[1]) {
+				if change.New.Rehomes(change.Old) && !yield(change.Key) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // put puts one profile in the place of another; either may be nil.

@@ -107,6 +107,8 @@ func (s store) Node(nai []byte) *mobility.Profile    { return s[string(nai)] }
 func (s store) Realm(realm []byte) *mobility.Profile { return s[string(realm)] }
 func (s store) Named(name string) *mobility.Profile  { return s[name] }
 
+func (s store) Rehomed(mobility.Profiles) iter.Seq[string] { return func(func(string) bool) {} } // no customer gets another name
+
 func gateway(in *mobility.Domain, name, address string) *mobility.MAG {
 	return &mobility.MAG{
 		Name: name, Domain: in, Addresses: []netip.Addr{addr(address)}, MaxBindings: 1000, Lifetime: 600 * time.Second, Refresh: 200 * time.Second,
