@@ -43,8 +43,8 @@ it is restarted, and their gateway, which prepares its requests beforehand, anot
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch serve {
-			case "anchor":
-				return serveLMA(cmd, o)
+			case "anchor", "customers":
+				return serveLMA(cmd, o, serve == "customers")
 			case "echo":
 				return serveEcho()
 			}

@@ -70,7 +70,7 @@ func lmaEndpoint(address string) mobility.Endpoint {
 // ones.
 func (m *askingMAG) ask(requests, nodes int) error {
 	next := func(n int) ([]request, error) { return m.prepare(n, nodes), nil }
-	return m.exchanging(requests, lmaAddress, next, m.compare)
+	return m.exchanging(requests, m.to.Addr.Addr().String(), next, m.compare)
 }
 
 // exchange sends requests that are prepared, and waits until as many answers have come as there are. They are not looked at: that would be measured.
@@ -119,7 +119,7 @@ func (m *askingMAG) untilKilled(nodes int) {
 // untilAnswered asks until there is an answer, and returns when that came.
 func (m *askingMAG) untilAnswered(patience time.Duration, nodes int) (time.Time, error) {
 	for until := time.Now().Add(patience); time.Now().Before(until); {
-		if err := m.send(m.prepare(1, nodes), lmaAddress); err != nil {
+		if err := m.send(m.prepare(1, nodes), m.to.Addr.Addr().String()); err != nil {
 			time.Sleep(time.Millisecond) // nobody is there yet, and the host says so
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
@@ -94,8 +95,17 @@ func (p *lmaProcess) settle() error {
 	}
 }
 
-// serveLMA is the anchor; it ends with its input.
-func serveLMA(cmd *cobra.Command, o lmaOptions) error {
+// serveLMA is the anchor, of one network or of two customers; it ends with its input.
+func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
+	config, plane := lmaConfig(o.bindings), dataplane.Plane(nowhere{})
+	if customers {
+		real, err := backend.Open(backend.Options{})
+		if err != nil {
+			return err
+		}
+		defer real.Close()
+		config, plane = customersConfig(o, false), real
+	}
 	root, err := os.OpenRoot(o.stateDir)
 	if err != nil {
 		return err
@@ -109,20 +119,22 @@ func serveLMA(cmd *cobra.Command, o lmaOptions) error {
 		return err
 	}
 	var e *engine.Engine
-	reconciler := reconcile.New(nowhere{}, reconcile.Options{Results: func(r []dataplane.Result) { e.Installed(r) }})
+	reconciler := reconcile.New(plane, reconcile.Options{Results: func(r []dataplane.Result) { e.Installed(r) }})
 	e = engine.New(engine.Options{Transport: transport.NewSockets(transport.Options{}), Dataplane: reconciler, Store: store, Events: func([]engine.Event) {}})
 	ctx, stop := context.WithCancel(cmd.Context())
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return e.Run(ctx) })
 	parts.Go(func() error { return reconciler.Run(ctx) })
-	commit, err := e.Prepare(ctx, nil, lmaConfig(o.bindings))
-	if err != nil {
+	if err := commit(ctx, e, config); err != nil {
 		stop()
 		return err
 	}
-	commit.Apply()
 	reconciler.Configure(dataplane.Config{})
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
+		if orders.Text() == "remove" {
+			parts.Go(func() error { return commit(ctx, e, customersConfig(o, true)) })
+			continue
+		}
 		l := e.LMA("lma")
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
 			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
@@ -133,6 +145,14 @@ func serveLMA(cmd *cobra.Command, o lmaOptions) error {
 	}
 	stop()
 	return errors.Join(parts.Wait(), store.Close())
+}
+
+func commit(ctx context.Context, e *engine.Engine, config *mobility.Config) error {
+	c, err := e.Prepare(ctx, nil, config)
+	if err == nil {
+		c.Apply()
+	}
+	return err
 }
 
 // missing is what a dataplane does not have yet of so many bindings.

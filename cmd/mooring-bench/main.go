@@ -26,6 +26,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().Bool("json", false, "print one JSON object a line instead of a table")
-	root.AddCommand(forwardCommand(), handoverCommand(), configCommand(), planeCommand(), routesCommand(), elementCommand(), telemetryCommand(), lmaCommand())
+	root.AddCommand(forwardCommand(), handoverCommand(), configCommand(), planeCommand(), routesCommand(), elementCommand(), telemetryCommand(), lmaCommand(), customersCommand())
 	return root
 }

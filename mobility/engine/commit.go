@@ -23,6 +23,7 @@ type Commit struct {
 	config    *mobility.Config
 	addresses transport.Prepared
 	done      chan struct{}
+	turns     int // that it has taken
 }
 
 // Prepare gets ready to obey config, which is nil for none: it opens the sockets of new addresses and disturbs nothing. What
@@ -41,7 +42,7 @@ func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit
 	if err != nil {
 		return nil, err
 	}
-	return &Commit{e, config, prepared, make(chan struct{})}, nil
+	return &Commit{engine: e, config: config, addresses: prepared, done: make(chan struct{})}, nil
 }
 
 // Abort gives the commit up.
@@ -66,6 +67,10 @@ func (c *Commit) Apply() {
 }
 
 func (c *Commit) handle(e *Engine, now time.Time) {
+	if e.underWay = nil; e.vacate(now, c) {
+		e.underWay = c
+		return
+	}
 	if e.tracing {
 		e.trace(now, Name{}, c.String())
 	}
@@ -79,6 +84,24 @@ func (c *Commit) handle(e *Engine, now time.Time) {
 	e.flush(patience)
 	c.addresses.Retire()
 	close(c.done)
+}
+
+const (
+	vacatedAtOnce = 256  // bindings that a turn ends, so that others wait for some milliseconds
+	mostVacating  = 4096 // turns of a commit: MAGs may register anew what it ends
+)
+
+// vacate ends some of the bindings that the commit leaves no customer for, and reports whether it takes another turn.
+func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
+	if c.turns++; c.turns > mostVacating {
+		return false
+	}
+	for name, cfg := range c.config.LMAs {
+		if a := e.element.anchors[name]; a != nil && a.cfg != cfg {
+			more = a.lma.Vacate(now, cfg, vacatedAtOnce, e.element.mark(&a.unit)) || more
+		}
+	}
+	return more
 }
 
 // closeMissing closes the machines that config does not have.

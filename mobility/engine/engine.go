@@ -57,6 +57,8 @@ type Engine struct {
 	tracing bool // the present step
 	stalled bool // nothing is read, because the dataplane is full
 
+	underWay *Commit // takes turns with everything else; nil: none
+
 	news       <-chan struct{} // of the store
 	held       []turn          // oldest first: they wait for the disk
 	parts      []part          // memory of the present turn
@@ -137,9 +139,16 @@ func (e *Engine) wait(ctx context.Context, alarm *alarm) {
 	if len(e.held) >= mostHeld {
 		batches = nil
 	}
+	var commit chan *Commit
+	if e.underWay != nil && len(e.held) == 0 { // others wait for what it has the disk do
+		commit = make(chan *Commit, 1)
+		commit <- e.underWay
+	}
 	select {
 	case <-ctx.Done():
 	case <-room:
+	case c := <-commit:
+		e.step(c)
 	case <-e.news:
 		e.step(stored{})
 	case b := <-batches:

@@ -172,3 +172,38 @@ func TestMLL20_MobileNetworksOverARestart(t *testing.T) {
 		s.stop()
 	})
 }
+
+// The bindings of a customer who is removed end in several turns, between which others are served. Those of others stay.
+func TestDP02_RemovalOfACustomerTakesTurns(t *testing.T) {
+	const nodes = 2*vacatedAtOnce + 10
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		s, _ := storedOn(t, net, newDisk(t, dir), serving(pooled, free))
+		register(t, net, pooled, "n", "::/0")
+		for i := range nodes {
+			register(t, net, free, fmt.Sprint("n", i), fmt.Sprintf("2001:db8:c:%x::/64", i+1))
+		}
+		if n := s.customers()["free"].Bindings; n != nodes {
+			t.Fatalf("%d bindings", n)
+		}
+		before := s.Status()
+		s.commit(serving(pooled))
+		settleDisk(t)
+		if steps := s.Status().Steps - before.Steps; steps < 3 {
+			t.Errorf("%d bindings ended in %d turns", nodes, steps)
+		}
+		same(t, "bindings", s.tenants(), []string{"n@cust 2001:db8:c::/64 pooled red red net SP 15.15.15.2"})
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		ended := 0
+		for _, e := range s.events {
+			if e.Kind == mobility.BindingDeleted && e.Reason == mobility.Unconfigured {
+				ended++
+			}
+		}
+		if wanted := s.plane.wanted(); ended != nodes || len(wanted) != 1 {
+			t.Errorf("%d bindings ended, the dataplane holds %d", ended, len(wanted))
+		}
+	})
+}

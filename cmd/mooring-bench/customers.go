@@ -1,0 +1,178 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mooring/dataplane/netns"
+	"mooring/mobility"
+)
+
+const customersHelp = `Measure what the refreshes of one customer's nodes wait for while another customer is removed from an anchor that is a process of
+its own, with store, dataplane and authentication. One refresh is under way at a time.
+
+  customers-alone   refreshes while nothing else happens: wall_s is the longest wait
+  customers-remove  the bindings of the other customer, until neither the anchor nor the dataplane has them any more
+  customers-beside  refreshes meanwhile: wall_s is the longest wait, and the ratio that to the 50 ms that it may take`
+
+const (
+	removedAddress, keptAddress = "127.0.0.2", "127.0.0.6" // the anchor's, for each customer
+	keptNodes                   = 100
+	longestWait                 = 0.05 // s
+)
+
+func customersCommand() *cobra.Command {
+	o := lmaOptions{}
+	cmd := &cobra.Command{
+		Use:   "customers",
+		Short: "Measure what one customer's refreshes wait for while another is removed",
+		Long:  customersHelp,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := netns.Enter(); err != nil {
+				return err
+			}
+			results, err := runCustomers(o)
+			if err != nil {
+				return err
+			}
+			return printResults(cmd, results)
+		},
+	}
+	cmd.Flags().IntVar(&o.bindings, "bindings", 10_000, "of the customer who is removed")
+	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long refreshes are measured while nothing else happens")
+	return cmd
+}
+
+// customersConfig has a customer who may be removed and one who stays.
+func customersConfig(o lmaOptions, removed bool) *mobility.Config {
+	config := lmaConfig(o.bindings + keptNodes)
+	l := config.LMAs["lma"]
+	l.Addresses, l.Networks = nil, nil
+	l.Customers = map[string]*mobility.Customer{
+		"kept": customerOf("kept", keptAddress, "2001:db9::", "11.0.0.2"), "removed": customerOf("removed", removedAddress, "2001:db8::", "10.0.0.2"),
+	}
+	if removed {
+		delete(l.Customers, "removed")
+	}
+	return config
+}
+
+// customerOf is the same every time that it is asked for.
+func customerOf(name, address, six, four string) *mobility.Customer {
+	start := netip.MustParseAddr(four)
+	return &mobility.Customer{
+		Name: name, Transports: []mobility.VRFAddr{{Addr: netip.MustParseAddr(address)}},
+		Networks: map[string]*mobility.Network{"net": {Name: "net", Pools: []mobility.Pool{
+			{Start: netip.MustParseAddr(six), Bits: 32, Unit: 64}, {Start: start, Bits: 8, Unit: 32, Router: start.Prev()},
+		}}},
+	}
+}
+
+func runCustomers(o lmaOptions) (results []Result, err error) {
+	if o.bindings <= 0 {
+		return nil, errors.New("--bindings: there has to be one at least")
+	}
+	if o.stateDir, err = os.MkdirTemp("", "mooring-bench"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(o.stateDir)
+	h, err := netns.NewHost("lma")
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	all, err := processors()
+	if err != nil {
+		return nil, err
+	}
+	anchor, err := startLMA(h, "customers", o, all)
+	if err != nil {
+		return nil, err
+	}
+	defer anchor.kill()
+	removed, kept, err := twoGateways(h, o.bindings)
+	if err != nil {
+		return nil, err
+	}
+	defer removed.conn.Close()
+	defer kept.conn.Close()
+	return measureRemoval(anchor, kept, o)
+}
+
+// twoGateways are those of the customers, whose nodes are registered.
+func twoGateways(h *netns.Host, bindings int) (removed, kept *askingMAG, err error) {
+	if removed, err = newAskingMAG(h, magAddress, lmaSecret); err != nil {
+		return nil, nil, err
+	}
+	if kept, err = newAskingMAG(h, intruderAddress, lmaSecret); err != nil {
+		return removed, nil, err
+	}
+	kept.to = lmaEndpoint(keptAddress)
+	if _, err = removed.untilAnswered(time.Minute, 1); err != nil {
+		return removed, kept, err
+	}
+	removed.node = 0
+	if err = removed.ask(bindings, bindings); err != nil {
+		return removed, kept, fmt.Errorf("register: %w", err)
+	}
+	return removed, kept, kept.ask(keptNodes, keptNodes)
+}
+
+func measureRemoval(anchor *lmaProcess, kept *askingMAG, o lmaOptions) ([]Result, error) {
+	if err := anchor.settle(); err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(o.length)
+	alone, err := longestRefresh("customers-alone", kept, func() (bool, error) { return time.Now().After(until), nil })
+	if err != nil {
+		return nil, err
+	}
+	counted, err := anchor.count()
+	if err != nil || counted.Bindings != o.bindings+keptNodes {
+		return nil, cmp.Or(err, fmt.Errorf("there are %d bindings", counted.Bindings))
+	}
+	var beside Result
+	gone, err := costOf("customers-remove", "binding", anchor, o.bindings, func() (err error) {
+		if _, err = fmt.Fprintln(anchor.orders, "remove"); err != nil {
+			return err
+		}
+		beside, err = longestRefresh("customers-beside", kept, func() (bool, error) {
+			c, err := anchor.count()
+			return c.Bindings == keptNodes && c.Pending == 0, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	alone.Ratio, beside.Ratio, gone.Ratio = alone.Wall/longestWait, beside.Wall/longestWait, 1
+	return []Result{alone, gone, beside}, nil
+}
+
+// longestRefresh refreshes nodes one after the other until over, and returns how long the longest took.
+func longestRefresh(name string, m *askingMAG, over func() (bool, error)) (Result, error) {
+	r := Result{Name: name}
+	m.node = 0
+	for done := false; !done; r.N++ {
+		start := time.Now()
+		if err := m.ask(1, keptNodes); err != nil {
+			return r, fmt.Errorf("%s: refresh %d: %w", name, r.N, err)
+		}
+		r.Wall = max(r.Wall, time.Since(start).Seconds())
+		var err error
+		if done, err = over(); err != nil {
+			return r, err
+		}
+	}
+	if m.different > 0 {
+		return r, fmt.Errorf("%d nodes were given another prefix", m.different)
+	}
+	return r, nil
+}
