@@ -13,8 +13,8 @@ type Index[T any] struct {
 
 const (
 	leastSlots = 8
-	fullAt     = 0.8 // of the slots: with more, probing goes far
-	growBy     = 1.5 // less than 2, since at most sizes half of what was gained would lie idle
+	fullAt     = 0.8  // of the slots: with more, probing goes far
+	growBy     = 1.25 // less than 2, since at most sizes half of what was gained would lie idle
 )
 
 // Len returns how many things there are.

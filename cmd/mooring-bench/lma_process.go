@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"mooring/cmd/mooring/element"
 	"mooring/dataplane"
 	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
@@ -125,6 +126,7 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return e.Run(ctx) })
 	parts.Go(func() error { return reconciler.Run(ctx) })
+	parts.Go(func() error { element.TendHeap(ctx); return nil })
 	if err := commit(ctx, e, config); err != nil {
 		stop()
 		return err

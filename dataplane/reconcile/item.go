@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"net/netip"
 	"time"
 
 	"mooring/dataplane"
@@ -10,25 +9,25 @@ import (
 // item is one object that is wanted, or still to be removed. Nearly all are routes of sessions, two for each: such a route is not kept as an
 // object, which is large, but made from the session that has it.
 type item struct {
-	prefix netip.Prefix     // of a route; else invalid
-	heir   *session         // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
-	fixed  dataplane.Object // as wanted, or as it is to be removed; nil: it is the heir's route
-	rare   *rare            // what few items have; nil: nothing of it
-	since  int64            // of state and error, in nanoseconds since 1970; 0: never yet
-	seen   uint32           // round of the comparison that last found it on the host
+	prefix packed   // of a route; else empty
+	heir   *session // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
+	rare   *rare    // what few items have; nil: nothing of it
+	since  int64    // of state and error, in nanoseconds since 1970; 0: never yet
+	seen   uint32   // round of the comparison that last found it on the host
 	wanted bool
 	queue  queue
 	state  State
 }
 
-// rare is what a tunnel has, and what has failed or was taken away.
+// rare is what is no route of a session, and what has failed or was taken away.
 type rare struct {
-	users   []users    // of a tunnel: the sessions that use it
-	earlier []*session // of anything else: the sessions that want it beside the heir, the oldest first
-	losses  int        // how often somebody took it away since it was last left alone
-	err     error      // why it failed
-	tries   int        // failed ones in a row
-	retryAt time.Time  // of a failed one
+	fixed   dataplane.Object // as wanted, or as it is to be removed; nil: it is the heir's route
+	users   []users          // of a tunnel: the sessions that use it
+	earlier []*session       // of anything else: the sessions that want it beside the heir, the oldest first
+	losses  int              // how often somebody took it away since it was last left alone
+	err     error            // why it failed
+	tries   int              // failed ones in a row
+	retryAt time.Time        // of a failed one
 }
 
 // users counts the sessions that want a tunnel in one shape.
@@ -37,43 +36,48 @@ type users struct {
 	sessions int
 }
 
-func (it *item) isRoute() bool { return it.prefix.IsValid() }
+func newItem(object dataplane.Object) *item {
+	r, _ := object.(dataplane.Route)
+	return &item{prefix: pack(r.Prefix), rare: &rare{fixed: object}}
+}
+
+func (it *item) isRoute() bool { return it.prefix != packed{} }
 
 // object is the item as it is wanted, or as it is to be removed.
 func (it *item) object() dataplane.Object {
-	if it.fixed == nil {
-		return it.heir.route(it.prefix)
+	if fixed := it.few().fixed; fixed != nil {
+		return fixed
 	}
-	return it.fixed
+	return it.heir.route(it.prefix.unpack())
 }
 
 func (it *item) key() any {
 	if it.isRoute() {
 		return it.routeKey()
 	}
-	return it.fixed.Key()
+	return it.rare.fixed.Key()
 }
 
 func (it *item) routeKey() dataplane.RouteKey {
-	if it.fixed == nil {
-		return dataplane.RouteKey{VRF: it.heir.form.Value().vrf, Prefix: it.prefix}
+	if fixed := it.few().fixed; fixed != nil {
+		return dataplane.RouteKey(fixed.(dataplane.Route).VRFPrefix)
 	}
-	return dataplane.RouteKey(it.fixed.(dataplane.Route).VRFPrefix)
+	return dataplane.RouteKey{VRF: it.heir.form.Value().vrf, Prefix: it.prefix.unpack()}
 }
 
 func (it *item) rank() int {
 	if it.isRoute() {
 		return rank(dataplane.Route{})
 	}
-	return rank(it.fixed)
+	return rank(it.rare.fixed)
 }
 
 // link names the interface that the item is on; empty if there is none.
 func (it *item) link() string {
-	if it.fixed == nil {
-		return it.heir.routeLink()
+	if fixed := it.few().fixed; fixed != nil {
+		return dataplane.LinkOf(fixed)
 	}
-	return dataplane.LinkOf(it.fixed)
+	return it.heir.routeLink()
 }
 
 // few returns what few items have, to be read.
@@ -92,9 +96,17 @@ func (it *item) more() *rare {
 	return it.rare
 }
 
+// fix makes the item this object, or, with nil, the route of its heir.
+func (it *item) fix(object dataplane.Object) {
+	if it.rare != nil || object != nil {
+		it.more().fixed = object
+		it.tidy()
+	}
+}
+
 // tidy forgets what says nothing.
 func (it *item) tidy() {
-	if r := it.rare; r != nil && len(r.users)+len(r.earlier)+r.losses+r.tries == 0 && r.err == nil && r.retryAt.IsZero() {
+	if r := it.rare; r != nil && r.fixed == nil && len(r.users)+len(r.earlier)+r.losses+r.tries == 0 && r.err == nil && r.retryAt.IsZero() {
 		it.rare = nil
 	}
 }

@@ -193,15 +193,18 @@ const muchMemory = 8192
 func (p *plan) report() []dataplane.Result {
 	var results []dataplane.Result
 	for _, id := range p.touched {
-		s := p.sessions[id]
+		s := p.session(id)
 		if s == nil {
 			continue
 		}
 		err, known := s.outcome()
-		if !known || s.reported && text(s.err) == text(err) {
+		if !known || s.reported && text(p.refused[id]) == text(err) {
 			continue
 		}
-		s.reported, s.err = true, err
+		s.reported = true
+		if delete(p.refused, id); err != nil {
+			p.refused[id] = err
+		}
 		results = append(results, dataplane.Result{ID: id, Err: err})
 	}
 	if p.touched = p.touched[:0]; cap(p.touched) > muchMemory {

@@ -11,11 +11,12 @@ import (
 
 // plan is the wanted state and what is known of its presence on the host. It does no I/O and reads no clock.
 type plan struct {
-	sessions map[dataplane.SessionID]*session
-	config   map[any]dataplane.Object // by key
-	metered  bool                     // sessions are counted each by itself
-	routes   index.Index[item]        // by key
-	others   map[any]*item            // by key
+	sessions index.Index[session]          // by identifier
+	refused  map[dataplane.SessionID]error // what the owners were told last of sessions that are not installed
+	config   map[any]dataplane.Object      // by key
+	metered  bool                          // sessions are counted each by itself
+	routes   index.Index[item]             // by key
+	others   map[any]*item                 // by key
 	tunnels  map[dataplane.TunnelID]*item
 	seed     maphash.Seed
 	queues   [queues][ranks][]*item // what waits for its turn, oldest first
@@ -36,28 +37,30 @@ const (
 
 func newPlan() *plan {
 	return &plan{
-		sessions: map[dataplane.SessionID]*session{},
-		config:   map[any]dataplane.Object{},
-		others:   map[any]*item{},
-		tunnels:  map[dataplane.TunnelID]*item{},
-		seed:     maphash.MakeSeed(),
+		refused: map[dataplane.SessionID]error{},
+		config:  map[any]dataplane.Object{},
+		others:  map[any]*item{},
+		tunnels: map[dataplane.TunnelID]*item{},
+		seed:    maphash.MakeSeed(),
 	}
 }
 
 // set adds, replaces or removes a session.
 func (p *plan) set(c dataplane.Change) {
-	old := p.sessions[c.ID]
+	old := p.session(c.ID)
+	if delete(p.refused, c.ID); old != nil {
+		p.sessions.Delete(p.sessionHash(c.ID), old)
+	}
 	if c.Session == nil {
-		delete(p.sessions, c.ID)
 		p.release(old, nil)
 		return
 	}
 	now := newSession(c.ID, c.Session, p.metered)
-	p.sessions[c.ID] = now
+	p.sessions.Put(p.sessionHash(c.ID), now)
 	objects := expand(c.Session, p.metered)
 	now.items = make([]*item, len(objects))
 	for i, object := range objects {
-		now.items[i] = p.item(object)
+		now.items[i] = p.claimed(object)
 	}
 	for i, it := range now.items {
 		p.claim(now, it, objects[i])
@@ -68,7 +71,10 @@ func (p *plan) set(c dataplane.Change) {
 
 // claim makes the session one that wants the object, and the newest where only one can have it.
 func (p *plan) claim(s *session, it *item, object dataplane.Object) {
-	was := it.object()
+	var was dataplane.Object
+	if it.wanted {
+		was = it.object()
+	}
 	if tunnel, ok := object.(dataplane.Tunnel); ok {
 		it.use(tunnel, 1)
 		p.want(it, was, it.tunnel())
@@ -134,8 +140,8 @@ func (p *plan) settle(it *item, was dataplane.Object) {
 func (p *plan) configure(c dataplane.Config) {
 	if c.Meter != p.metered {
 		p.metered = c.Meter
-		for id, s := range p.sessions {
-			p.set(dataplane.Change{ID: id, Session: s.whole()})
+		for _, s := range slices.Collect(p.sessions.All()) {
+			p.set(dataplane.Change{ID: s.id, Session: s.whole()})
 		}
 	}
 	old := p.config
@@ -155,9 +161,10 @@ func (p *plan) configure(c dataplane.Config) {
 
 // want gives the item that was another object the shape in which it is wanted.
 func (p *plan) want(it *item, was, object dataplane.Object) {
-	it.fixed = object
 	if it.isRoute() && it.heir != nil {
-		it.fixed = nil // the heir knows
+		it.fix(nil) // the heir knows
+	} else {
+		it.fix(object)
 	}
 	if it.wanted && was == object {
 		return
@@ -169,7 +176,7 @@ func (p *plan) want(it *item, was, object dataplane.Object) {
 
 // unwant has the item removed that was this object.
 func (p *plan) unwant(it *item, was dataplane.Object) {
-	it.fixed = was
+	it.fix(was)
 	if !it.wanted {
 		return
 	}
@@ -230,7 +237,7 @@ func (p *plan) item(object dataplane.Object) *item {
 		key := dataplane.RouteKey(r.VRFPrefix)
 		it := p.route(key)
 		if it == nil {
-			it = &item{prefix: r.Prefix, fixed: object}
+			it = newItem(object)
 			p.routes.Put(p.hash(key), it)
 		}
 		return it
@@ -238,11 +245,26 @@ func (p *plan) item(object dataplane.Object) *item {
 	key := object.Key()
 	it := p.others[key]
 	if it == nil {
-		it = &item{fixed: object}
+		it = newItem(object)
 		p.others[key] = it
 		if tunnel, ok := object.(dataplane.Tunnel); ok {
 			p.tunnels[tunnel.ID] = it
 		}
+	}
+	return it
+}
+
+// claimed is item for a session that claims the object at once: that of a route has to know no more than its prefix.
+func (p *plan) claimed(object dataplane.Object) *item {
+	r, ok := object.(dataplane.Route)
+	if !ok {
+		return p.item(object)
+	}
+	key := dataplane.RouteKey(r.VRFPrefix)
+	it := p.route(key)
+	if it == nil {
+		it = &item{prefix: pack(r.Prefix)}
+		p.routes.Put(p.hash(key), it)
 	}
 	return it
 }
@@ -256,7 +278,17 @@ func (p *plan) find(key any) *item {
 }
 
 func (p *plan) route(key dataplane.RouteKey) *item {
-	return p.routes.Find(p.hash(key), func(it *item) bool { return it.prefix == key.Prefix && it.routeKey() == key })
+	prefix := pack(key.Prefix)
+	return p.routes.Find(p.hash(key), func(it *item) bool { return it.prefix == prefix && it.routeKey().VRF == key.VRF })
+}
+
+// session returns the session with an identifier, or nil.
+func (p *plan) session(id dataplane.SessionID) *session {
+	return p.sessions.Find(p.sessionHash(id), func(s *session) bool { return s.id == id })
+}
+
+func (p *plan) sessionHash(id dataplane.SessionID) uint32 {
+	return uint32(maphash.Comparable(p.seed, id))
 }
 
 func (p *plan) hash(key dataplane.RouteKey) uint32 { return uint32(maphash.Comparable(p.seed, key)) }
@@ -281,8 +313,8 @@ func (p *plan) forget(it *item) {
 		p.routes.Delete(p.hash(it.routeKey()), it)
 		return
 	}
-	delete(p.others, it.key())
-	if tunnel, ok := it.fixed.(dataplane.Tunnel); ok {
+	delete(p.others, it.rare.fixed.Key())
+	if tunnel, ok := it.rare.fixed.(dataplane.Tunnel); ok {
 		delete(p.tunnels, tunnel.ID)
 	}
 }

@@ -15,8 +15,7 @@ type session struct {
 	form     unique.Handle[form]
 	tx, rx   dataplane.Key
 	linkAddr dataplane.MAC
-	reported bool
-	err      error   // of the last report
+	reported bool    // its owner was told what became of it; if it was refused, plan.refused has why
 	items    []*item // of what it wants, as expand has it
 }
 
@@ -52,7 +51,7 @@ func (s *session) whole() *dataplane.Session {
 	w := s.wanted()
 	for _, it := range s.items {
 		if it.isRoute() {
-			w.Prefixes = append(w.Prefixes, it.prefix)
+			w.Prefixes = append(w.Prefixes, it.prefix.unpack())
 		}
 	}
 	return w
@@ -74,7 +73,7 @@ func (s *session) routeLink() string {
 // shape returns the item as the session wants it.
 func (s *session) shape(it *item) dataplane.Object {
 	if it.isRoute() {
-		return s.route(it.prefix)
+		return s.route(it.prefix.unpack())
 	}
 	return expand(s.whole(), s.form.Value().metered)[slices.Index(s.items, it)]
 }

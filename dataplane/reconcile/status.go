@@ -51,7 +51,7 @@ type SessionStatus struct {
 func (r *Reconciler) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{Sessions: len(r.plan.sessions), Objects: r.plan.routes.Len() + len(r.plan.others)}
+	s := Status{Sessions: r.plan.sessions.Len(), Objects: r.plan.routes.Len() + len(r.plan.others)}
 	for it := range r.plan.all {
 		switch it.state {
 		case Pending:
@@ -94,7 +94,7 @@ func compareTunnels(a, b dataplane.TunnelID) int {
 func (r *Reconciler) Session(id dataplane.SessionID) (SessionStatus, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.plan.sessions[id]
+	s := r.plan.session(id)
 	if s == nil {
 		return SessionStatus{}, false
 	}

@@ -59,7 +59,7 @@ func (t *Table) PopAlarm(now time.Time) *mobility.Binding {
 func (s *shard) entry(id dataplane.SessionID) *entry {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if e := s.rows[id]; e != nil && e.row != nil {
+	if e := s.find(id); e != nil && e.row != nil {
 		return e
 	}
 	return nil

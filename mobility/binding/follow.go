@@ -155,7 +155,7 @@ func (s *shard) sweep() {
 		e := s.deleted[0].entry
 		if e.row == nil && e.change == s.deleted[0].change { // not put again since
 			s.unlink(e)
-			delete(s.rows, e.id)
+			s.rows.Delete(rowHash(e.id), e)
 		}
 		s.deleted[0] = tombstone{}
 		s.deleted = s.deleted[1:]

@@ -38,8 +38,8 @@ type Table struct {
 // shard is one part of the rows, with the order in which they changed.
 type shard struct {
 	mu      sync.RWMutex
-	rows    map[dataplane.SessionID]*entry
-	newest  *entry // most recent change; linked by entry.older
+	rows    index.Index[entry] // by ID
+	newest  *entry             // most recent change; linked by entry.older
 	oldest  *entry
 	changes uint64      // of the newest
 	seen    uint64      // the newest that any mark has seen
@@ -76,13 +76,20 @@ func (e *entry) fetch() {
 func New() *Table {
 	t := &Table{seed: maphash.MakeSeed()}
 	for i := range t.shards {
-		t.shards[i].rows = map[dataplane.SessionID]*entry{}
 		t.shards[i].place = i
 	}
 	return t
 }
 
 func (t *Table) shardOf(id dataplane.SessionID) *shard { return &t.shards[id%shardCount] }
+
+// rowHash spreads identifiers, which are counted up, over all hashes (D. Knuth, The Art of Computer Programming, section 6.4: the golden ratio).
+func rowHash(id dataplane.SessionID) uint32 { return uint32(uint64(id) * 0x9e3779b97f4a7c15 >> 32) }
+
+// find returns the entry of a row, or of one that was deleted and is remembered; or nil.
+func (s *shard) find(id dataplane.SessionID) *entry {
+	return s.rows.Find(rowHash(id), func(e *entry) bool { return e.id == id })
+}
 
 // Len returns the number of bindings.
 func (t *Table) Len() int { return int(t.count.Load()) }
@@ -93,11 +100,11 @@ func (t *Table) Put(b *mobility.Binding) {
 	s.mu.Lock()
 	e := t.recent(b.ID)
 	if e == nil {
-		e = s.rows[b.ID]
+		e = s.find(b.ID)
 	}
 	if e == nil {
 		e = &entry{id: b.ID}
-		s.rows[b.ID] = e
+		s.rows.Put(rowHash(b.ID), e)
 	}
 	t.found = e
 	old := e.row
@@ -115,7 +122,7 @@ func (t *Table) Put(b *mobility.Binding) {
 func (t *Table) Delete(id dataplane.SessionID) {
 	s := t.shardOf(id)
 	s.mu.Lock()
-	e := s.rows[id]
+	e := s.find(id)
 	if e == nil || e.row == nil {
 		s.mu.Unlock()
 		return
@@ -136,7 +143,7 @@ func (t *Table) Get(id dataplane.SessionID) *mobility.Binding {
 	s := t.shardOf(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if e := s.rows[id]; e != nil {
+	if e := s.find(id); e != nil {
 		return e.row
 	}
 	return nil
@@ -183,7 +190,7 @@ func fetch(rows []*mobility.Binding) {
 func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, e := range s.rows { // not by way of the older ones, each of which would have to be waited for
+	for e := range s.rows.All() { // not by way of the older ones, each of which would have to be waited for
 		if e.row != nil {
 			rows = append(rows, e.row)
 		}

@@ -210,17 +210,17 @@ func TestFollowCoalescesAndForgets(t *testing.T) {
 			t.Errorf("row %d was reported %d times", id, n)
 		}
 	}
-	if n := len(table.shardOf(5).rows); n != 1 {
+	if n := table.shardOf(5).rows.Len(); n != 1 {
 		t.Errorf("the shard of the deleted row holds %d entries, want the one that is left", n)
 	}
 	slow := table.Follow()
 	table.Delete(6)
-	if table.shardOf(6).rows[6] == nil {
+	if table.shardOf(6).find(6) == nil {
 		t.Error("a deleted row was forgotten before its followers saw it")
 	}
 	slow.Close()
 	mark.Close()
-	if table.shardOf(6).rows[6] != nil {
+	if table.shardOf(6).find(6) != nil {
 		t.Error("a deleted row outlived the last follower")
 	}
 }

@@ -165,6 +165,7 @@ func (e *Element) startParts() (err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.parts, e.ended = errgroup.WithContext(ctx)
+	e.parts.Go(func() error { TendHeap(e.ended); return nil })
 	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run, e.accounting.Run} {
 		e.parts.Go(func() error { return run(e.ended) })
 	}

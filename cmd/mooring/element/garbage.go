@@ -1,0 +1,55 @@
+package element
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// A small heap may double before garbage is collected, as usual. Of a large one nearly all is bindings, which stay, so that it would double for garbage of
+// which there is little: it may grow by a sixth, and by half while bindings are being made. That takes more time: with 128,000 bindings about a microsecond of a refresh.
+const (
+	largeHeap    = 64 << 20 // octets that live
+	growthSmall  = 100      // percent
+	growthBurst  = 50       // of a large one that has become larger since it was looked at last
+	growthLarge  = 16
+	heapInterval = time.Second
+)
+
+// TendHeap adjusts how far the heap may grow to what lives in it, until ctx ends. Whoever sets GOGC wants something else.
+func TendHeap(ctx context.Context) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	live, growth := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, growthSmall
+	before := uint64(0)
+	ticker := time.NewTicker(heapInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		metrics.Read(live)
+		octets := live[0].Value.Uint64()
+		if now := growthOf(octets, before); now != growth {
+			growth = now
+			debug.SetGCPercent(growth)
+		}
+		before = octets
+	}
+}
+
+// growthOf is by how much a heap may grow in which so many octets live, and lived before.
+func growthOf(live, before uint64) int {
+	switch {
+	case live < largeHeap:
+		return growthSmall
+	case live > before+before/50:
+		return growthBurst
+	}
+	return growthLarge
+}
