@@ -12,7 +12,7 @@ FUZZ_EACH  ?= 300
 GO ?= go
 
 # What has tests for the virtual machine.
-VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf
+VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart
 
 .PHONY: check deps format vet staticcheck generate test rootless vm-test fuzz-smoke bench-smoke fuzz bench build
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Only the last message of a batch is acknowledged. Every one that fails is named nevertheless, wherever it stands, and the others are done.
-func TestDP01BatchNamesWhatFails(t *testing.T) {
+func TestBatchNamesWhatFails(t *testing.T) {
 	h, n := newHost(t)
 	must(t, h.Down("access1"))
 	down, err := n.LinkIndex("access1")

@@ -1,10 +1,13 @@
 package planetest
 
 import (
+	"cmp"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netns"
 )
@@ -29,6 +32,7 @@ func StartFlow(t *testing.T, from, to *netns.Host, addr string) *Flow {
 		return
 	}))
 	t.Cleanup(func() { f.source.Close() })
+	must(t, roomy(f.sink))
 	first := make(chan struct{})
 	f.sending.Go(f.send)
 	f.receiving.Go(func() {
@@ -48,6 +52,17 @@ func StartFlow(t *testing.T, from, to *netns.Host, addr string) *Flow {
 		t.Fatalf("nothing arrives at %s", f.sink.LocalAddr())
 	}
 	return f
+}
+
+// roomy gives a socket more room than any limit of the host: a busy machine may let its reader wait.
+func roomy(c *net.UDPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20) })
+	return cmp.Or(err, failed)
 }
 
 func (f *Flow) send() {

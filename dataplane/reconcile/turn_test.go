@@ -58,7 +58,7 @@ func turns(t *testing.T, p *plan, b *inbox, until func(*item) bool) (batches [][
 
 // A customer's bindings go in many turns, of which each is short, and whoever comes meanwhile is served before they are all gone. Routes go
 // before the tunnels that they lead into: the host looks for routes into an interface that goes, under a lock that everybody wants.
-func TestDP02_RemovalOfACustomerIsSliced(t *testing.T) {
+func TestRemovalOfACustomerIsSliced(t *testing.T) {
 	p, b := newPlan(), newInbox(1<<20)
 	for n := range customerBindings {
 		b.put([]dataplane.Change{{ID: dataplane.SessionID(n + 1), Session: customerSession(n)}})

@@ -174,7 +174,7 @@ func TestMLL20_MobileNetworksOverARestart(t *testing.T) {
 }
 
 // The bindings of a customer who is removed end in several turns, between which others are served. Those of others stay.
-func TestDP02_RemovalOfACustomerTakesTurns(t *testing.T) {
+func TestRemovalOfACustomerTakesTurns(t *testing.T) {
 	const nodes = 2*vacatedAtOnce + 10
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
