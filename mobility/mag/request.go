@@ -119,6 +119,7 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	}
 	if s.encap == dataplane.EncapUDP && ends.Local.Is4() {
 		u.Flags |= wire.UpdateF
+		u.AltIPv4CareOf = wire.Some(ends.CareOf) // by which the anchor finds out about a translator on the way
 	}
 	if s.encap == dataplane.EncapGRE {
 		u.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: downlinkKey(s)})

@@ -3,6 +3,8 @@ package ios
 import (
 	"strings"
 	"testing"
+
+	"mooring/server/tree"
 )
 
 func TestLMA01_Import(t *testing.T) {
@@ -316,4 +318,22 @@ func TestEXT07_Import(t *testing.T) {
 
 func TestEXT13_Import(t *testing.T) {
 	commands{under: inPeer, good: []string{"dscp control-plane 10 force -> mag[id='m'][domain='d']/dscp/force = true"}}.run(t)
+}
+
+// NETP-06 is about the text alone: both keywords say the same.
+func TestNETP06_KeywordsAreTheSame(t *testing.T) {
+	say := func(keyword string) string {
+		r := grammar().Import(inNetwork+"  mobile-network "+keyword+" 10.0.0.1 pool-prefix 24 network-prefix 30\n", Options{Dialect: IOS})
+		if n := r.Count(Refused) + r.Count(Warned); n > 0 {
+			t.Errorf("%s: %d lines are refused or warned of", keyword, n)
+		}
+		var text strings.Builder
+		if err := tree.WriteJSON(&text, r.Tree, ""); err != nil {
+			t.Fatal(err)
+		}
+		return text.String()
+	}
+	if pool, v4pool := say("pool"), say("v4pool"); pool != v4pool || !strings.Contains(pool, "10.0.0.1") {
+		t.Errorf("pool is %s, and v4pool %s", pool, v4pool)
+	}
 }
