@@ -115,3 +115,12 @@ func TestEXT01_RefreshTimes(t *testing.T) {
 		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "binding": {"refresh-time": 5}}]`: {"mag[name='m']/binding/refresh-time operation-failed"},
 	})
 }
+
+// INC-33: 128K are 128000, of bindings and of those that one is entitled to.
+func TestINC33_RoundNumbers(t *testing.T) {
+	e := shared()
+	l := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d"}]}}`)).Mobility.LMAs["l"]
+	if want := (mobility.Entitlement{Name: "A9K-SESSION-128K", Limit: 128000}); l.MaxBindings != 128000 || l.Entitlement != want {
+		t.Errorf("at most %d bindings, entitled to %+v", l.MaxBindings, l.Entitlement)
+	}
+}

@@ -77,6 +77,7 @@ type Element struct {
 	events         *notify.Log
 	unfollow       func() // ends the events about commits
 	notifications  *notifications
+	complaints     complaints
 	tracer         *tracer
 	control        *access.Control
 	ssh, tls, gnmi *listener // NETCONF over SSH and over TLS, gNMI

@@ -3,6 +3,7 @@ package element
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"mooring/mobility"
 	"mooring/mobility/engine"
@@ -17,9 +18,17 @@ func (e *Element) happened(events []engine.Event) {
 	}
 }
 
-// logEvents writes down what happens to nodes and peers. Refreshes are the daily business, which only a debug log shows.
+// logEvents writes down what happens to nodes and peers. Refreshes are the daily business, which only a debug log shows. Of refusals, and of requests
+// without an answer, a flood is no more than some lines a minute.
 func (e *Element) logEvents(events []engine.Event) {
 	for _, ev := range events {
+		unwritten := 0
+		if ev.Kind == mobility.RegistrationRefused || ev.Kind == mobility.RegistrationTimedOut {
+			var write bool
+			if unwritten, write = e.complaints.next(ev); !write {
+				continue
+			}
+		}
 		level := slog.LevelInfo
 		switch ev.Kind {
 		case mobility.BindingRefreshed:
@@ -27,8 +36,46 @@ func (e *Element) logEvents(events []engine.Event) {
 		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.EntitlementExceeded:
 			level = slog.LevelWarn
 		}
-		e.Log.Log(context.Background(), level, ev.Kind.String(), eventAttributes(ev)...)
+		attributes := eventAttributes(ev)
+		if unwritten > 0 {
+			attributes = append(attributes, "unwritten", unwritten)
+		}
+		e.Log.Log(context.Background(), level, ev.Kind.String(), attributes...)
 	}
+}
+
+// complaints are what of refusals was written down within a minute, by machine. One goroutine uses it; the zero value is ready for use.
+type complaints map[engine.Name]*written
+
+type written struct {
+	since     time.Time
+	lines     int
+	unwritten int // since the last line
+}
+
+// mostComplaints are written down of a machine in a minute: enough to see who is refused and why, whoever sends however much.
+const mostComplaints = 20
+
+// next says whether an event is to be written down, and how many were not since the last one that was.
+func (c *complaints) next(ev engine.Event) (unwritten int, write bool) {
+	if *c == nil {
+		*c = complaints{}
+	}
+	w := (*c)[ev.Machine]
+	if w == nil {
+		w = &written{since: ev.At}
+		(*c)[ev.Machine] = w
+	}
+	if ev.At.Sub(w.since) >= time.Minute {
+		w.since, w.lines = ev.At, 0
+	}
+	if w.lines == mostComplaints {
+		w.unwritten++
+		return 0, false
+	}
+	w.lines++
+	unwritten, w.unwritten = w.unwritten, 0
+	return unwritten, true
 }
 
 func eventAttributes(ev engine.Event) []any {
