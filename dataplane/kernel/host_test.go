@@ -276,12 +276,23 @@ func TestTableIsMadeAgainAtOnce(t *testing.T) {
 	must(t, apply(p, planetest.Everything()...))
 	before := picture(t, h, p)
 	p.places[""].filter.conn.DelTable(p.places[""].filter.table)
-	moved := planetest.Everything()[10].(dataplane.SourceRoute)
-	moved.Path = dataplane.Path{Tunnel: planetest.Everything()[3].(dataplane.Tunnel).ID}
-	must(t, p.places[""].filter.flush(nil), apply(p, moved), apply(p, planetest.Everything()[10]))
+	source := of[dataplane.SourceRoute]()[0]
+	moved := source
+	moved.Path = dataplane.Path{Tunnel: of[dataplane.Tunnel]()[1].ID}
+	must(t, p.places[""].filter.flush(nil), apply(p, moved), apply(p, source))
 	if after := picture(t, h, p); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)
 	}
+}
+
+// of returns the objects of one kind among everything.
+func of[T dataplane.Object]() (all []T) {
+	for _, o := range planetest.Everything() {
+		if o, ok := o.(T); ok {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // Rules that somebody has taken away are noticed, and made again.
