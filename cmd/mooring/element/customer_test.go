@@ -2,6 +2,7 @@ package element
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"sync"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/aaa/accountant"
+	"mooring/mobility/aaa/disconnect"
 	"mooring/mobility/engine"
 	"mooring/mobility/scenario"
 	"mooring/mobility/transport"
@@ -45,48 +48,92 @@ func twoCustomers() *mobility.Config {
 	return config
 }
 
-// MLL-04, OPS-12: bindings and counters of one customer are cleared, each by either action, and those of the other stay.
-func TestOPS12_ClearsOneCustomer(t *testing.T) {
+// loop is an element of nothing but machines in a memory network, with a node at each MAG.
+func loop(t *testing.T, config *mobility.Config, links ...string) *Element {
+	t.Helper()
 	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
+	store, err := datastore.Open(t.Context(), datastore.Options{Schema: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := transport.NewMemory(transport.Conditions{Delay: time.Millisecond}, 1).Host()
+	e := &Element{store: store, state: state.New(s, 0), accounting: accountant.New(accountant.Options{})}
+	e.running.Store(&apply.Config{Mobility: config})
+	e.engine = engine.New(engine.Options{Transport: host, Dataplane: unmoved{}})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { e.engine.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		host.Close()
+		running.Wait()
+	})
+	obeyed, err := e.engine.Prepare(ctx, nil, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	obeyed.Apply()
+	src := state.Sources{Configured: func() *mobility.Config { return config }}
+	src.FromEngine(e.engine)
+	if err := e.state.MountElement(src); err != nil {
+		t.Fatal(err)
+	}
+	for i, link := range links {
+		e.engine.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: link, MAC: dataplane.MAC{2, 0, 0x5e, 0x10, 0, byte(i)}})
+	}
+	settled()
+	return e
+}
+
+// settled waits until messages have come and gone.
+func settled() {
+	time.Sleep(100 * time.Millisecond)
+	synctest.Wait()
+}
+
+// RAD-10, LMA-12: what a Disconnect-Request selects ends by revocation: its MAG is told with trigger 1, and nobody else is.
+func TestRAD10_DisconnectRevokes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, err := datastore.Open(t.Context(), datastore.Options{Schema: s})
-		if err != nil {
-			t.Fatal(err)
+		e := loop(t, twoCustomers(), "access1", "access2")
+		l := e.engine.LMA("lma")
+		told := func() string {
+			settled()
+			return fmt.Sprint(l.Table.Len(), " bindings, told: ", l.Statistics.BRISent.Load(wire.TriggerAdministrative), ", answered: ", l.Statistics.BRAReceived.Load(wire.RevocationSuccess))
 		}
-		config := twoCustomers()
-		host := transport.NewMemory(transport.Conditions{Delay: time.Millisecond}, 1).Host()
-		e := &Element{store: store, state: state.New(s, 0)}
-		e.running.Store(&apply.Config{Mobility: config})
-		e.engine = engine.New(engine.Options{Transport: host, Dataplane: unmoved{}})
-		ctx, stop := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { e.engine.Run(ctx) })
-		defer running.Wait()
-		defer host.Close()
-		defer stop()
-		obeyed, err := e.engine.Prepare(ctx, nil, config)
-		if err != nil {
-			t.Fatal(err)
+		for _, c := range []struct {
+			what string
+			want disconnect.Selection
+			n    int
+			err  error
+			told string
+		}{
+			{"a customer's nodes by the address of another", disconnect.Selection{Customer: "CUST1", Home: netip.MustParseAddr("10.0.0.1")}, 0, nil, "2 bindings, told: 0, answered: 0"},
+			{"another anchor's", disconnect.Selection{Customer: "CUST1", Anchor: "lma9"}, 0, disconnect.ErrOtherNAS, "2 bindings, told: 0, answered: 0"},
+			{"a prefix that both customers have, of one", disconnect.Selection{Customer: "CUST1", Prefix: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")},
+				Address: netip.MustParseAddr("2001:db8::1")}, 1, nil, "1 bindings, told: 1, answered: 1"},
+			{"the other", disconnect.Selection{VRF: "VRF2"}, 1, nil, "0 bindings, told: 2, answered: 2"},
+		} {
+			n, err := e.disconnect(t.Context(), &c.want)
+			if got := told(); n != c.n || err != c.err || got != c.told {
+				t.Errorf("%s: %d, %v; %s; want %d, %v; %s", c.what, n, err, got, c.n, c.err, c.told)
+			}
 		}
-		obeyed.Apply()
-		src := state.Sources{Configured: func() *mobility.Config { return config }}
-		src.FromEngine(e.engine)
-		if err := e.state.MountElement(src); err != nil {
-			t.Fatal(err)
-		}
-		for i, link := range []string{"access1", "access2"} {
-			e.engine.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: link, MAC: dataplane.MAC{2, 0, 0x5e, 0x10, 0, byte(i)}})
-		}
+	})
+}
+
+// MLL-04, OPS-12: bindings and counters of one customer are cleared, each by either action, and those of the other stay.
+func TestOPS12_ClearsOneCustomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := loop(t, twoCustomers(), "access1", "access2")
 		const at = "/mooring-pmipv6:pmipv6/lma[name='lma']"
 		value := func(customer, leaf string) string {
-			time.Sleep(100 * time.Millisecond)
-			synctest.Wait()
+			settled()
 			return leafOf(t, e.state, at+"/mobile-local-loop/customer[name='"+customer+"']/statistics/"+leaf)
 		}
-		registry := e.actions(s)
+		registry := e.actions(e.store.Schema())
 		for _, c := range []struct{ at, action, input, want, counts, of string }{
 			{at, "clear-statistics", `{"customer": "CUST3"}`, "data-missing", "1 1", "pbu/received"},
 			{at, "clear-binding", `{"customer": "CUST3"}`, "data-missing", "1 1", "bce-count"},
