@@ -26,6 +26,7 @@ const loopBase = `{
 				"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}, "ipv6": {"start-address": "2002:10:10:1::1", "pool-prefix": 48}}}}]},
 			 "transport": [{"vrf": "CUSTSP", "ipv4-address": "16.16.16.2"}, {"vrf": "default", "ipv4-address": "16.16.16.2"}]}]}}]}}`
 
+// Customers as in the published example. Its LMA has no address but those of their transports, and needs none (INC-14).
 func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	c := shared().translate(t, nil, shared().parse(t, loopBase))
 	lma := c.Mobility.LMAs["LMA"]

@@ -15,7 +15,9 @@ import (
 func TestDOC04_CountersOfTheMIB(t *testing.T) {
 	d := newDomain(t)
 	d.config.LMAs["lma1"].Domain.Profiles.(store)["else@example.net"] = &mobility.Profile{Network: "home", Service: mobility.ServiceDual, Anchor: "lma9"}
-	refused := func(status wire.Status) string { return "pba/by-status[status='" + strconv.Itoa(int(status)) + "']/count" }
+	refused := func(status wire.Status) string {
+		return "pba/by-status[status='" + strconv.Itoa(int(status)) + "']/count"
+	}
 	unknown := func(u *wire.BindingUpdate) { u.Handoff = wire.Some(wire.HandoffUnknown) }
 	steps := []struct {
 		counter, path string
