@@ -74,7 +74,7 @@ type lmaRun struct {
 	echo     *lmaProcess
 	gateway  *askingMAG
 	intruder *askingMAG // has another key
-	empty    float64    // MiB that the anchor took without bindings
+	empty    float64    // MiB that the anchor took with one binding that was refreshed often
 }
 
 func (o lmaOptions) run() (results []Result, err error) {
@@ -153,6 +153,10 @@ func (r *lmaRun) apart() (results []Result, err error) {
 		return nil, err
 	}
 	if _, err := r.gateway.untilAnswered(time.Minute, 1); err != nil {
+		return nil, err
+	}
+	// What one node makes it take is not for the bindings: its program comes into memory, and its buffers come to their size.
+	if err := r.gateway.exchange(r.gateway.prepare(atOnce, 1), lmaAddress); err != nil {
 		return nil, err
 	}
 	r.empty = resident(r.anchor.pid(), "VmRSS:")
