@@ -24,7 +24,9 @@ program that does nothing but send routes to the kernel, 64 a message.
                   moment when they are asked for until the last one is known to be installed
   routes-remove   the bindings of one customer, a tenth of them or at least one, which are removed
   routes-beside   bindings that come one after the other while that happens: wall_s is the longest
-                  that one had to wait, and the ratio is that to the 50 ms that it may take`
+                  that one had to wait until it was installed, and the ratio is that to 50 ms. The first
+                  comparison with the host, which holds up the dataplane, falls into this time.
+                  Signalling waits for none of it: see "mooring-bench customers"`
 
 type routesOptions struct {
 	backend         string
