@@ -149,6 +149,27 @@ func TestStartupFile(t *testing.T) {
 	}
 }
 
+// The published example is a startup file, and what an element that began with it prints says the same, but for a default (docs/adr/0191).
+func TestMLL24_TheExampleIsAStartupFile(t *testing.T) {
+	h, dir := newHost(t, "h"), t.TempDir()
+	text, err := fs.ReadFile(examples.FS, "lab/mll/lma.cfg")
+	must(t, err)
+	example := write(t, "lma.cfg", string(text))
+	run(t, h, dir, "--startup", example, "--startup-from", "ios-xr")
+	printed := complete(t, h, privileged, "import", "--to", "ios-xr", "--state-dir", dir)
+	printed.expect(t, 0)
+	var said []string
+	spared := strings.Replace(string(text), " bce maximum 128000\n", "", 1)
+	for _, file := range []string{write(t, "spared.cfg", spared), write(t, "printed.cfg", printed.out)} {
+		o := complete(t, h, privileged, "import", "--from", "ios-xr", file)
+		o.expect(t, 0)
+		said = append(said, o.out)
+	}
+	if said[0] != said[1] || !strings.Contains(said[0], "CUSTSP") {
+		t.Errorf("the example says\n%s\nand what is printed\n%s", said[0], said[1])
+	}
+}
+
 // Every example runs as it is, on a host that has none of its addresses or interfaces yet.
 func TestExamplesRun(t *testing.T) {
 	files, err := fs.Glob(examples.FS, "*/*.json")
