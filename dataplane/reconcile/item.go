@@ -51,13 +51,6 @@ func (it *item) object() dataplane.Object {
 	return it.heir.route(it.prefix.unpack())
 }
 
-func (it *item) key() any {
-	if it.isRoute() {
-		return it.routeKey()
-	}
-	return it.rare.fixed.Key()
-}
-
 func (it *item) routeKey() dataplane.RouteKey {
 	if fixed := it.few().fixed; fixed != nil {
 		return dataplane.RouteKey(fixed.(dataplane.Route).VRFPrefix)
