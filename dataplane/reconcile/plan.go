@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"mooring/dataplane"
-	"mooring/index"
+	"mooring/dataplane/index"
 )
 
 // plan is the wanted state and what is known of its presence on the host. It does no I/O and reads no clock.

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 
 	"mooring/dataplane"
-	"mooring/index"
+	"mooring/dataplane/index"
 	"mooring/mobility"
 	"mooring/mobility/wire"
 )
