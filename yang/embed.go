@@ -26,7 +26,7 @@ type Module struct {
 var Modules = []Module{
 	{Name: "iana-crypt-hash", Revision: "2014-08-06", Implement: true, Features: []string{"crypt-hash-sha-256", "crypt-hash-sha-512"}},
 	{Name: "iana-if-type", Revision: "2014-05-08"},
-	{Name: "ietf-access-control-list", Revision: "2019-03-04", Implement: true},
+	{Name: "ietf-access-control-list", Revision: "2019-03-04", Implement: true, Features: []string{"acl-aggregate-stats", "ipv4", "ipv6", "match-on-icmp", "match-on-ipv4", "match-on-ipv6", "match-on-tcp", "match-on-udp"}},
 	{Name: "ietf-datastores", Revision: "2018-02-14", Implement: true}, // names in the YANG library
 	{Name: "ietf-ethertypes", Revision: "2019-03-04"},
 	{Name: "ietf-inet-types", Revision: "2013-07-15"},
@@ -50,10 +50,11 @@ var Modules = []Module{
 	{Name: "ietf-yang-push", Revision: "2019-09-09", Implement: true, Features: []string{"on-change"}},
 	{Name: "ietf-yang-schema-mount", Revision: "2019-01-14"},
 	{Name: "ietf-yang-types", Revision: "2013-07-15"},
+	{Name: "mooring-access-list-deviations", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
 	{Name: "mooring-network-instance", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-network-instance-deviations", Revision: "2026-11-22", Implement: true},
-	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "entitlement", "heartbeat", "mobile-local-loop", "mobile-network", "notifications", "peer-compatibility", "revocation", "trace"}},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "clear-binding", "clear-statistics", "dscp", "entitlement", "heartbeat", "inter-mag-blocking", "mobile-local-loop", "mobile-network", "mss-clamping", "notifications", "peer-compatibility", "revocation", "trace", "tunnel-acl"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},

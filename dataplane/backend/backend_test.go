@@ -27,6 +27,7 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openAuto) }
 
+// ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets, by whatever carries them.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openAuto) }
 
 func TestNames(t *testing.T) {

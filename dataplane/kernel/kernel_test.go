@@ -22,6 +22,7 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
 
+// ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
 
 // A process that ends, or is killed, takes nothing with it: traffic goes on, and the next process finds everything and changes nothing.

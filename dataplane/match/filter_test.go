@@ -47,7 +47,8 @@ func fragment6(b []byte) []byte {
 	return append(append(b[:header6:header6], header...), b[header6:]...)
 }
 
-func TestACL02to04_Rules(t *testing.T) {
+// ACL-02, ACL-03, ACL-04: what a rule matches.
+func TestRules(t *testing.T) {
 	const mn, cn, mn6, cn6 = "10.2.2.2", "10.255.224.7", "2001:db8::1", "2001:db8:1::1"
 	from := func(p string) dataplane.AccessRule {
 		return dataplane.AccessRule{Version: 4, Permit: true, Source: netip.MustParsePrefix(p)}

@@ -7,6 +7,7 @@ import (
 	"mooring/dataplane/planetest"
 )
 
+// ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets, with the fast path and without.
 func TestPolicies(t *testing.T) {
 	t.Run("fast path", func(t *testing.T) {
 		planetest.Policies(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })

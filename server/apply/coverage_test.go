@@ -12,7 +12,8 @@ import (
 
 // elsewhere are the configuration nodes that this package does not translate, with everything below them.
 var elsewhere = map[string]string{
-	"/ietf-netconf-acm:nacm": "server/access decides by the running configuration itself",
+	"/ietf-netconf-acm:nacm":                                                "server/access decides by the running configuration itself",
+	"/ietf-access-control-list:acls/acl/name":                               "a list does nothing by itself: whoever refers to it has it by its name",
 	"/ietf-network-instance:network-instances/network-instance/name":        "a VRF is made when something is in it; the schema refuses names of none",
 	"/ietf-network-instance:network-instances/network-instance/description": "for people",
 	"/ietf-subscribed-notifications:filters":                                "server/netconf looks filters up by name at each subscription",
@@ -25,6 +26,7 @@ var elsewhere = map[string]string{
 
 // candidates are values for any type; those that a type does not know are passed over.
 var candidates = []string{
+	"neq", "ietf-access-control-list:drop", "ietf-access-control-list:accept", "ietf-access-control-list:ipv6-acl-type", "192.0.2.0/26", "2001:db8:300::/64",
 	"false", "true", "1", "2", "3", "12", "25", "61", "64", "97", "100", "200", "1000", "1296", "8000", "9000", "60000",
 	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls",
 	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "r2", "spare", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",

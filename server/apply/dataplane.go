@@ -13,10 +13,11 @@ import (
 // pools whose free addresses lead nowhere (feature row LMA-28).
 func (j *job) dataplane() *dataplane.Config {
 	metered := len(j.new.Accounting.Anchors) > 0 && len(j.new.Accounting.Lanes) > 0
-	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && j.new.instances == j.old.instances && j.new.Accounting == j.old.Accounting {
+	if was := j.old.Dataplane; j.new.Mobility == j.old.Mobility && j.new.instances == j.old.instances && j.new.accessLists == j.old.accessLists &&
+		j.new.Accounting == j.old.Accounting {
 		return was
 	}
-	c := &dataplane.Config{VRFs: j.vrfs(), Members: j.new.instances.members, Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Meter: metered}
+	c := &dataplane.Config{VRFs: j.vrfs(), Members: j.new.instances.members, Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Policies: j.policies(), Meter: metered}
 	if was := j.old.Dataplane; was != nil {
 		same := was.Meter == c.Meter && slices.Equal(was.VRFs, c.VRFs) && slices.Equal(was.Members, c.Members)
 		if slices.Equal(was.Links, c.Links) {
@@ -26,6 +27,11 @@ func (j *job) dataplane() *dataplane.Config {
 		}
 		if slices.Equal(was.Blackholes, c.Blackholes) {
 			c.Blackholes = was.Blackholes
+		} else {
+			same = false
+		}
+		if slices.Equal(was.Policies, c.Policies) {
+			c.Policies = was.Policies
 		} else {
 			same = false
 		}

@@ -20,6 +20,8 @@
 //	peer.go        pmipv6/lma/mag and pmipv6/mag/lma
 //	key.go         auth-option, wherever it stands
 //	system.go      system
+//	accesslist.go  acls
+//	policy.go      the tunnel containers of LMAs and MAGs
 //	instance.go    network-instances
 //	dataplane.go   what follows from all of them for forwarding
 //

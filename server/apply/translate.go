@@ -29,7 +29,8 @@ type Config struct {
 	lmas     map[string]*anchor
 	mags     map[string]*gateway
 
-	instances *networkInstances
+	instances   *networkInstances
+	accessLists *accessLists
 
 	unaccounted []*tree.Error // LMAs whose accounting has nowhere to go
 }
@@ -38,6 +39,7 @@ type Config struct {
 type Translator struct {
 	pmipv6, system   *schema.Node
 	networkInstances *schema.Node
+	acls             *schema.Node // nil: the schema has none
 
 	aaaViews
 	settingsView view[gen.MooringPmipv6_Pmipv6_Domain]
@@ -67,6 +69,7 @@ func New(s *schema.Schema) (*Translator, error) {
 	t := &Translator{
 		pmipv6: s.Root.Child("mooring-pmipv6", "pmipv6"), system: s.Root.Child("mooring-system", "system"),
 		networkInstances: s.Root.Child("ietf-network-instance", "network-instances"),
+		acls:             s.Root.Child("ietf-access-control-list", "acls"),
 	}
 	b := binder{schema: s}
 	bind(&b, &t.settingsView, "/mooring-pmipv6:pmipv6/domain")
@@ -125,6 +128,7 @@ func (t *Translator) translate(old *Config, changes tree.Changes, gaps tree.Gaps
 	j.translateMAGs()
 	j.translateSystem()
 	j.translateInstances()
+	j.translateLists()
 	j.checkPools()
 	j.checkOwners()
 	j.checkReferences()

@@ -9,6 +9,7 @@ import (
 
 // subtrees are the nodes whose state is exported, and what the names of their metrics begin with.
 var subtrees = map[string]string{
+	"/ietf-access-control-list:acls":                    "mooring",
 	"/mooring-pmipv6:pmipv6":                            "mooring",
 	"/mooring-system:system":                            "mooring_system",
 	"/ietf-netconf-acm:nacm":                            "mooring_nacm",
@@ -45,7 +46,7 @@ var silent = []string{"statistics", "summary", "usage", "status"}
 // renamed are words that would mislead in the name of a metric: _total and _count have a meaning of their own in Prometheus.
 var renamed = map[string]string{
 	"drop": "signalling-drops", "bce-count": "bindings", "handoff-count": "handovers", "total": "size", "oper-status": "up",
-	"netconf-start-time": "start", "committed": "commit", "started": "start",
+	"netconf-start-time": "start", "committed": "commit", "started": "start", "matched-octets": "matched-bytes",
 }
 
 // units are those of YANG, and what they are in Prometheus, which knows no multiples.

@@ -42,7 +42,7 @@ func TestPage(t *testing.T) {
 	text.WriteString(preface)
 	for _, group := range []struct{ title, prefix string }{
 		{"Anchor", "mooring_lma_"}, {"Gateway", "mooring_mag_"}, {"Element", "mooring_system_"}, {"NETCONF", "mooring_netconf_"},
-		{"Access control", "mooring_nacm_"},
+		{"Access control", "mooring_nacm_"}, {"Access lists", "mooring_acl_"},
 	} {
 		fmt.Fprintf(&text, "## %s\n\n| metric | type | labels | meaning | path |\n|---|---|---|---|---|\n", group.title)
 		for _, m := range list {

@@ -26,14 +26,14 @@ var Whole = sync.OnceValues(func() (*schema.Schema, error) {
 	sources := Sources()
 	for i := range sources {
 		name := sources[i].Name
-		sources[i].Implement = sources[i].Implement && name != until || wholly[name]
+		sources[i].Implement = sources[i].Implement && !until[name] || wholly[name]
 		sources[i].Features = []string{"*"}
 	}
 	return schema.Compile(yang.FS, sources...)
 })
 
-// until is a module that leaves out what is not served as long as it is not; the whole has it.
-const until = "mooring-network-instance-deviations"
+// until are modules that leave out what is not served as long as it is not; the whole has it.
+var until = map[string]bool{"mooring-access-list-deviations": true, "mooring-network-instance-deviations": true}
 
 // wholly are the modules that are part of an element as soon as a feature that needs them is.
 var wholly = map[string]bool{"ietf-access-control-list": true, "ietf-network-instance": true, "mooring-deviations": true, "ietf-interfaces": true, "ietf-ip": true}

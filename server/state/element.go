@@ -44,6 +44,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/metrics", metrics},
 		{sys + "/dataplane", backend},
 		{"/ietf-network-instance:network-instances/network-instance/mooring-network-instance:vrf", vrfs},
+		{"/ietf-access-control-list:acls/acl/aces/ace/statistics", ruleStatistics},
 		{sys + "/binding-store", bindingStore},
 		{sys + "/binding-store/damage", damage},
 		{sys + "/aaa/radius/server", radiusServers},

@@ -187,13 +187,21 @@ func (d *domain) sources() Sources {
 		Backend: func() Backend { return Backend{"userspace", "the kernel has no tunnel driver"} },
 		Forwarding: func() *dataplane.Config {
 			return &dataplane.Config{VRFs: []dataplane.VRF{{Name: "CUSTSP", Table: 70}, {Name: "VRF1"}, {Name: "VRF2"}},
-				Members: []dataplane.Member{{Link: "ce0", VRF: "VRF1"}, {Link: "gone0", VRF: "VRF2"}}}
+				Members:  []dataplane.Member{{Link: "ce0", VRF: "VRF1"}, {Link: "gone0", VRF: "VRF2"}},
+				Policies: []dataplane.Policy{{}, {Inbound: &dataplane.Filter{}}, {Inbound: filtered}, {Inbound: filtered, ClampMSS: true}}}
+		},
+		Matches: func() map[dataplane.MatchKey]dataplane.Matches {
+			return map[dataplane.MatchKey]dataplane.Matches{{List: "acl1", Rule: "10"}: {Packets: 31, Octets: 32}}
 		},
 		VRFKind: func(vrf string) string { return map[string]string{"VRF1": "vrf-interface", "VRF2": "namespace"}[vrf] },
 		Commit:  func() Commit { return Commit{"17", start, "admin", d.warnings()} },
 		Denied:  func() Denied { return Denied{1, 2, 3} },
 	}
 }
+
+// filtered refers to a list that two tunnel ends share, with a rule for both IP versions.
+var filtered = &dataplane.Filter{List: &dataplane.AccessList{Name: "acl1", V4: true, V6: true, Rules: []dataplane.AccessRule{
+	{Name: "20", Version: 4}, {Name: "20", Version: 6}, {Name: "10", Version: 4, Permit: true}}}}
 
 func (d *domain) warnings() iter.Seq[*tree.Error] {
 	path, err := schema.ParsePath(element(), "/mooring-pmipv6:pmipv6/lma[name='lma1']/default-profile", element().Module)

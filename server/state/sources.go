@@ -48,6 +48,7 @@ type Sources struct {
 	Backend      func() Backend
 	// Forwarding is what the dataplane obeys, and VRFKind what a VRF is on the host: a value of the leaf kind, empty while it is not there.
 	Forwarding   func() *dataplane.Config
+	Matches      func() map[dataplane.MatchKey]dataplane.Matches // of rules of access lists
 	VRFKind      func(vrf string) string
 	BindingStore func() journal.Status
 	Commit       func() Commit

@@ -50,7 +50,7 @@ func populated(t testing.TB) *domain {
 	d.plane.sessions = map[dataplane.SessionID]error{3 | 1<<40: errors.New("the kernel refused it"), 3 | 2<<40: errors.New("there is no link")}
 	v6 := dataplane.TunnelID{Local: addr("2001:db8::1"), Peer: addr("2001:db8::11"), Encap: dataplane.EncapIP}
 	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Fast: true, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
-		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, TooBig: 7, Malformed: 8, Congested: 9, Send: 10}}}
+		Drops: dataplane.Drops{NoSession: 5, Spoofed: 6, Filtered: 20, TooBig: 7, Malformed: 8, Congested: 9, Send: 10}}}
 	slow := state
 	slow.Fast = false
 	d.plane.set(
@@ -134,8 +134,6 @@ var notRendered = map[string]string{
 	"/mooring-system:system/configuration/commit":  "server/action mounts the history",
 
 	"/mooring-pmipv6:pmipv6/lma/mobile-local-loop/customer/statistics/accounting": "records are counted for an anchor as a whole",
-	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/acl":              "belongs to access lists, which are to come",
-	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/acl":              "belongs to access lists, which are to come",
 	"/mooring-pmipv6:pmipv6/lma/tunnels/tunnel/statistics/drops/null-link":        "belongs to mobile maps, which are to come",
 	"/mooring-pmipv6:pmipv6/mag/tunnels/tunnel/statistics/drops/null-link":        "belongs to mobile maps, which are to come",
 }

@@ -44,6 +44,7 @@ type dropNodes struct {
 	Malformed     *schema.Node `yang:"malformed"`
 	NoBinding     *schema.Node `yang:"no-binding"`
 	SpoofedSource *schema.Node `yang:"spoofed-source"`
+	ACL           *schema.Node `yang:"acl"`
 	MTU           *schema.Node `yang:"mtu"`
 	Congestion    *schema.Node `yang:"congestion"`
 	Unsendable    *schema.Node `yang:"unsendable"`
@@ -146,6 +147,7 @@ func (n *dropNodes) render(s *Sink, d dataplane.Drops) {
 	s.Uint(n.Malformed, d.Malformed)
 	s.Uint(n.NoBinding, d.NoSession)
 	s.Uint(n.SpoofedSource, d.Spoofed)
+	s.Uint(n.ACL, d.Filtered)
 	s.Uint(n.MTU, d.TooBig)
 	s.Uint(n.Congestion, d.Congested)
 	s.Uint(n.Unsendable, d.Send)
