@@ -55,8 +55,10 @@ high-water marks of pools become the present use. Accounting is not touched: its
 	}
 	cmd.Flags().StringVar(&peer, "peer", "", "`ID` of a peer, as show peers has it; only its counters")
 	cmd.Flags().StringVar(&customer, "customer", "", "`NAME` of a customer of an LMA; only its counters")
-	cmd.MarkFlagsMutuallyExclusive("peer", "customer")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if peer != "" && customer != "" {
+			return &usageError{errors.New("say whose counters: --peer or --customer")}
+		}
 		s, list, err := o.begin(cmd)
 		if err != nil {
 			return err

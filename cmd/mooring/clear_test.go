@@ -42,7 +42,7 @@ func TestClear(t *testing.T) {
 		{"clear statistics --peer nobody", 1, `lma lma: there is no mag 'nobody'`},
 		{"clear bindings --customer NOBODY", 1, `lma lma: there is no binding with customer 'NOBODY'`},
 		{"clear statistics --customer NOBODY", 1, `lma lma: there is no customer 'NOBODY'`},
-		{"clear statistics --customer NOBODY --peer mag1", 2, "customer"},
+		{"clear statistics --customer NOBODY --peer mag1", 2, "--peer or --customer"},
 		{"clear statistics --machine other", 1, "no LMA or MAG with the name other runs"},
 	} {
 		if o := d.anchor.command(strings.Fields(c.args)...); o.out != "" {
