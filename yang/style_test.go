@@ -52,7 +52,7 @@ func TestEverythingOfOursIsDescribed(t *testing.T) {
 var dimensionless = []string{"maximum", "limit", "retries", "retransmit", "bce-count", "peak-bce-count", "handoff-count",
 	"single-tenant-count", "multi-tenant-count", "count", "cleared", "num-packets", "logical-mn-maximum", "customer-maximum",
 	"in-use", "bindings", "missed", "total", "used", "queued", // how many
-	"spi", "id", "mn-id-type", "handoff-indicator", "sequence", "status", "last-status", "trigger", "bid", "restart-counter",
+	"spi", "id", "number", "mn-id-type", "handoff-indicator", "sequence", "status", "last-status", "trigger", "bid", "restart-counter",
 	"uplink-gre-key", "downlink-gre-key", "table", // which
 	"priority", "distance", "admin-distance", "ratio", // how much more
 }

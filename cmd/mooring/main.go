@@ -40,7 +40,7 @@ gateway, or both. It is configured over NETCONF and gNMI.
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(clearCommand(), importCommand(), runCommand(), lab.Command(), showCommand(), traceCommand(), versionCommand(), watchCommand())
+	root.AddCommand(clearCommand(), importCommand(), runCommand(), lab.Command(), planCommand(), showCommand(), traceCommand(), versionCommand(), watchCommand())
 	checkUsage(root)
 	return root
 }

@@ -103,7 +103,7 @@ func TestUsage(t *testing.T) {
 		texts []string
 	}{
 		{"dance", []string{`unknown command "dance" for "mooring"; see mooring --help`}},
-		{"show", []string{"bindings, peers, tunnels or pools"}},
+		{"show", []string{"bindings, peers, tunnels, pools or objects"}},
 		{"show moons", []string{`unknown command "moons" for "mooring show"; see mooring show --help`}},
 		{"show pools --colour", []string{"unknown flag: --colour"}},
 		{"lab now", []string{`unknown command "now"`}},

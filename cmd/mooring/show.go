@@ -36,7 +36,7 @@ func showCommand() *cobra.Command {
 the process need no login for, or with --address over TLS.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usageError{errors.New("say what to show: bindings, peers, tunnels or pools")}
+			return &usageError{errors.New("say what to show: bindings, peers, tunnels, pools or objects")}
 		},
 	}
 	f := cmd.PersistentFlags()

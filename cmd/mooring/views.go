@@ -154,6 +154,23 @@ most, and when a node last got none.`,
 			cell: func(r *client.Row) string { return r.Key("network", "name") }}},
 		example: "--network home",
 	},
+	objectsView,
+}
+
+// objectsView is of what the element has made of the host. It is of no LMA or MAG.
+var objectsView = view{
+	name: "objects", short: "Show what the host has refused, and what else the element wants of it",
+	long: `Show objects shows what became of each VRF, interface in a VRF, access link and tunnel that the element wants of the host, and of
+routes and neighbours what the host has refused: why, and when it is tried again.`,
+	paths:   []string{"system/dataplane/objects/object"},
+	columns: []column{leaf("OBJECT", "name"), leaf("STATUS", "status"), leaf("REASON", "reason"), leaf("ATTEMPTS", "attempts"), leaf("NEXT RETRY", "next-retry")},
+	more:    []column{leaf("UNWANTED", "unwanted"), leaf("CHANGED", "last-change")},
+	filters: []filter{
+		byLeaf("object", "only objects whose description is like `TEXT`; * stands for anything but /", []string{"name"}),
+		{flag: "status", usage: "only objects with this `STATUS`", values: []string{"pending", "installed", "failed"},
+			cell: func(r *client.Row) string { return r.Text("status") }},
+	},
+	example: "--status failed",
 }
 
 // either is a column that shows one leaf of LMAs and another of MAGs.

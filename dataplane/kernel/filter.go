@@ -19,7 +19,7 @@ import (
 )
 
 // tableName is of our table in the family inet. Nobody else may have one of that name.
-const tableName = "mooring"
+const tableName = netlink.FilterTable
 
 // filter is the table that keeps out what must not pass, and marks what nodes send with the path that it goes into:
 //

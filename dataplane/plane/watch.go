@@ -120,6 +120,9 @@ type event struct {
 }
 
 func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
+	w.plane.watchers.running.Go(func() {
+		host.WatchFilter(ctx, func() { w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) })
+	})
 	blind := true
 	for e, err := range host.Watch(ctx, vrf) {
 		if blind {

@@ -281,6 +281,12 @@ func (c *customers) strangers(t *testing.T) {
 			after, err := dataplane.Picture(t.Context(), c.plane)
 			return err == nil && after == before
 		})
+		eventually(t, "it was the host that told of it, and an event says so", func() bool {
+			latest, _ := c.Repairs()
+			return slices.ContainsFunc(latest, func(r reconcile.Repair) bool {
+				return r.Found == reconcile.Notified && r.Object.Key() == any(dataplane.RouteKey{VRF: vrf, Prefix: prefix(sharedHome4 + "/32")})
+			})
+		})
 	}
 	Transfer(t, c.sites["1"].node, c.cn1, CNAddr4)
 }

@@ -17,6 +17,7 @@ type item struct {
 	wanted bool
 	queue  queue
 	state  State
+	missed Finding // how it was noticed that somebody had taken it away; it is not back yet
 }
 
 // rare is what is no route of a session, and what has failed or was taken away.

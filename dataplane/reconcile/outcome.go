@@ -16,6 +16,7 @@ const (
 	Pending   State = iota // not tried yet in its present shape
 	Installed              // the host has it
 	Failed                 // the host refused it; it is tried again
+	states
 )
 
 func (s State) String() string {
@@ -50,8 +51,11 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 		it.more().tries++
 		p.fail(it, err, now, wait(it.rare.tries))
 	case it.wanted:
-		it.enter(Installed, nil, now)
+		p.enter(it, Installed, nil, now)
 		it.calm()
+		if it.missed != 0 {
+			p.repaired = append(p.repaired, it)
+		}
 		if wasFailed && it.rank() < rank(dataplane.Route{}) {
 			p.retryAll() // what leans on it may have failed for its sake
 		}
@@ -61,9 +65,18 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 }
 
 func (p *plan) fail(it *item, err error, now time.Time, wait time.Duration) {
-	it.enter(Failed, err, now)
+	if errors.Is(err, dataplane.ErrNoLink) {
+		it.missed = 0 // it went with its interface
+	}
+	p.enter(it, Failed, err, now)
 	it.rare.retryAt = now.Add(wait)
 	heap.Push(&p.retries, retry{it.rare.retryAt, it})
+}
+
+func (p *plan) enter(it *item, state State, err error, now time.Time) {
+	p.counts[it.state]--
+	it.enter(state, err, now)
+	p.counts[state]++
 }
 
 func text(err error) string {
@@ -122,15 +135,17 @@ func (p *plan) lost(key any, now time.Time, wait func(tries int) time.Duration) 
 		r.losses = 0
 	}
 	if r.losses++; r.losses <= patience {
-		p.again(it)
+		p.again(it, Notified)
 		return
 	}
+	it.missed = Notified
 	p.fail(it, errTakenAway, now, wait(r.losses-patience))
 }
 
 // again queues an object that the host no longer has as it is wanted.
-func (p *plan) again(it *item) {
-	it.state = Pending
+func (p *plan) again(it *item, noticed Finding) {
+	it.missed = noticed
+	p.become(it, Pending)
 	p.enqueue(it)
 }
 
@@ -152,7 +167,7 @@ func (p *plan) found(object dataplane.Object) {
 	}
 	it.seen = p.round
 	if it.wanted && it.state == Installed && !sameOnHost(it.object(), object) {
-		p.again(it)
+		p.again(it, Compared)
 	}
 }
 
@@ -171,7 +186,7 @@ func sameOnHost(a, b dataplane.Object) bool {
 func (p *plan) missing() {
 	for it := range p.all {
 		if it.wanted && it.state == Installed && it.seen != p.round {
-			p.again(it)
+			p.again(it, Compared)
 		}
 	}
 }

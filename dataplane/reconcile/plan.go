@@ -23,6 +23,8 @@ type plan struct {
 	retries  retries                // what failed
 	touched  []dataplane.SessionID  // whose outcome may have changed
 	round    uint32                 // of comparison
+	counts   [states]int            // of the items
+	repaired []*item                // that somebody else had taken away
 }
 
 // queue is what an item waits for.
@@ -169,7 +171,8 @@ func (p *plan) want(it *item, was, object dataplane.Object) {
 	if it.wanted && was == object {
 		return
 	}
-	it.wanted, it.state = true, Pending
+	it.wanted, it.missed = true, 0
+	p.become(it, Pending)
 	it.calm()
 	p.enqueue(it)
 }
@@ -180,7 +183,8 @@ func (p *plan) unwant(it *item, was dataplane.Object) {
 	if !it.wanted {
 		return
 	}
-	it.wanted, it.state = false, Pending
+	it.wanted, it.missed = false, 0
+	p.become(it, Pending)
 	it.calm()
 	p.enqueue(it)
 }
@@ -239,6 +243,7 @@ func (p *plan) item(object dataplane.Object) *item {
 		if it == nil {
 			it = newItem(object)
 			p.routes.Put(p.hash(key), it)
+			p.counts[it.state]++
 		}
 		return it
 	}
@@ -247,6 +252,7 @@ func (p *plan) item(object dataplane.Object) *item {
 	if it == nil {
 		it = newItem(object)
 		p.others[key] = it
+		p.counts[it.state]++
 		if tunnel, ok := object.(dataplane.Tunnel); ok {
 			p.tunnels[tunnel.ID] = it
 		}
@@ -309,6 +315,7 @@ func (p *plan) all(yield func(*item) bool) {
 
 // forget drops an item that is neither wanted nor on the host.
 func (p *plan) forget(it *item) {
+	p.counts[it.state]--
 	if it.isRoute() {
 		p.routes.Delete(p.hash(it.routeKey()), it)
 		return
@@ -317,6 +324,12 @@ func (p *plan) forget(it *item) {
 	if tunnel, ok := it.rare.fixed.(dataplane.Tunnel); ok {
 		delete(p.tunnels, tunnel.ID)
 	}
+}
+
+func (p *plan) become(it *item, s State) {
+	p.counts[it.state]--
+	p.counts[s]++
+	it.state = s
 }
 
 func (p *plan) touch(ids ...dataplane.SessionID) { p.touched = append(p.touched, ids...) }

@@ -18,12 +18,13 @@ import (
 
 // Options of a Reconciler. The zero value works.
 type Options struct {
-	Log     *slog.Logger
-	Results func([]dataplane.Result) // called from Run for every session that was handed over, and when its outcome changes
-	Links   func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
-	Batch   int                      // routes handed to the plane at once, or fewer of what takes longer; 0 means 256
-	Backlog int                      // changes that may wait before Room says no; 0 means 65536
-	Compare time.Duration            // between full comparisons; 0 means five minutes
+	Log      *slog.Logger
+	Results  func([]dataplane.Result) // called from Run for every session that was handed over, and when its outcome changes
+	Links    func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
+	Repaired func([]Repair)           // called from Run when something was made again that somebody else had removed or changed
+	Batch    int                      // routes handed to the plane at once, or fewer of what takes longer; 0 means 256
+	Backlog  int                      // changes that may wait before Room says no; 0 means 65536
+	Compare  time.Duration            // between full comparisons; 0 means five minutes
 }
 
 // Reconciler keeps a plane in agreement with what is wanted. Its methods may be called concurrently.
@@ -32,8 +33,9 @@ type Reconciler struct {
 	Options
 	inbox inbox
 
-	mu   sync.Mutex // guards plan, which only Run changes
-	plan *plan
+	mu      sync.Mutex // guards what follows, which only Run changes
+	plan    *plan
+	repairs repairs
 
 	configured bool      // Run: what is not wanted may be removed
 	compareAt  time.Time // Run: of the next comparison
@@ -46,6 +48,9 @@ func New(plane dataplane.Plane, o Options) *Reconciler {
 	}
 	if o.Results == nil {
 		o.Results = func([]dataplane.Result) {}
+	}
+	if o.Repaired == nil {
+		o.Repaired = func([]Repair) {}
 	}
 	if o.Links == nil {
 		o.Links = func(dataplane.Event) {}
@@ -173,10 +178,14 @@ func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 		}
 		r.plan.done(it, err, now, backoff)
 	}
-	results := r.plan.report()
+	results, repaired := r.plan.report(), r.repairs.note(r.plan.repaired, now)
+	r.plan.repaired = r.plan.repaired[:0]
 	r.mu.Unlock()
 	if len(results) > 0 {
 		r.Results(results)
+	}
+	if len(repaired) > 0 {
+		r.Repaired(repaired)
 	}
 }
 

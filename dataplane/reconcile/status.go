@@ -112,6 +112,38 @@ func (r *Reconciler) Session(id dataplane.SessionID) (SessionStatus, bool) {
 	return status, true
 }
 
+// Counts says how many objects are in each State.
+func (r *Reconciler) Counts() (pending, installed, failed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := &r.plan.counts
+	return c[Pending], c[Installed], c[Failed]
+}
+
+// Objects returns the state of everything that the configuration wants of itself, of tunnels, and of what the host has refused, in no order.
+// It costs their number, however many objects bindings cause.
+func (r *Reconciler) Objects() []ObjectStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	listed := map[*item]bool{}
+	for key := range r.plan.config {
+		listed[r.plan.find(key)] = true
+	}
+	for _, it := range r.plan.tunnels {
+		listed[it] = true
+	}
+	for _, again := range r.plan.retries {
+		if again.valid() {
+			listed[again.item] = true
+		}
+	}
+	list := make([]ObjectStatus, 0, len(listed))
+	for it := range listed {
+		list = append(list, it.objectStatus())
+	}
+	return list
+}
+
 // Object returns the state of the object of a key, and whether it is wanted, or still to be removed.
 func (r *Reconciler) Object(key any) (ObjectStatus, bool) {
 	r.mu.Lock()

@@ -47,6 +47,9 @@ func (plane) Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops) {
 	return []reconcile.TunnelStatus{t}, dataplane.Drops{NoSession: 11}
 }
 
+func (plane) Counts() (pending, installed, failed int)  { return 1, 2, 3 }
+func (plane) Objects() []reconcile.ObjectStatus         { return nil }
+func (plane) Repairs() ([]reconcile.Repair, uint64)     { return nil, 4 }
 func (plane) Object(any) (reconcile.ObjectStatus, bool) { return reconcile.ObjectStatus{}, false }
 
 func (plane) Session(dataplane.SessionID) (reconcile.SessionStatus, bool) {

@@ -242,6 +242,18 @@ func (p *plane) Object(key any) (reconcile.ObjectStatus, bool) {
 	return s, true
 }
 
+func (p *plane) Counts() (pending, installed, failed int) { return 1, 400_000, 2 }
+
+func (p *plane) Objects() []reconcile.ObjectStatus {
+	vrf, _ := p.Object(dataplane.VRFKey("CUSTSP"))
+	return []reconcile.ObjectStatus{vrf, {Object: dataplane.Member{Link: "ce0", VRF: "VRF1"}, State: reconcile.Installed, Since: start},
+		{Object: dataplane.Link{Name: "access0"}, Unwanted: true, Since: start}}
+}
+
+func (p *plane) Repairs() ([]reconcile.Repair, uint64) {
+	return []reconcile.Repair{{Number: 7, At: start, Object: dataplane.Member{Link: "ce0", VRF: "VRF1"}, Count: 2, Found: reconcile.Notified}}, 9
+}
+
 func (p *plane) set(tunnels ...reconcile.TunnelStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -60,6 +60,9 @@ type Dataplane interface {
 	Tunnels() ([]reconcile.TunnelStatus, dataplane.Drops)
 	Session(id dataplane.SessionID) (reconcile.SessionStatus, bool)
 	Object(key any) (reconcile.ObjectStatus, bool)
+	Counts() (pending, installed, failed int)
+	Objects() []reconcile.ObjectStatus
+	Repairs() (latest []reconcile.Repair, objects uint64)
 }
 
 // LMA is a running anchor.

@@ -24,6 +24,8 @@ func (e *Element) actions(s *schema.Schema) *action.Registry {
 	}
 	r.Handle(lma.Action(lma.Module.Name, "clear-statistics"), e.clearLMAStatistics)
 	r.Handle(mag.Action(mag.Module.Name, "clear-statistics"), e.clearMAGStatistics)
+	plane := s.Find("/mooring-system:system/dataplane")
+	r.Handle(plane.Action(plane.Module.Name, "plan"), e.plan)
 	e.traceActions(r, lma, engine.RoleLMA)
 	e.traceActions(r, mag, engine.RoleMAG)
 	return r

@@ -72,6 +72,7 @@ type Element struct {
 	accounting  *accountant.Accountant
 	disconnects *disconnect.Server
 
+	translator     *apply.Translator
 	store          *datastore.Store
 	state          *state.State
 	events         *notify.Log
@@ -149,9 +150,10 @@ func (e *Element) startParts() (err error) {
 		return err
 	}
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{
-		Log:     e.Log,
-		Results: func(r []dataplane.Result) { e.engine.Installed(r) },
-		Links:   func(event dataplane.Event) { e.access.Link(event) },
+		Log:      e.Log,
+		Results:  func(r []dataplane.Result) { e.engine.Installed(r) },
+		Links:    func(event dataplane.Event) { e.access.Link(event) },
+		Repaired: e.repaired,
 	})
 	if e.bindings, err = openBindings(e.folder.Root, e.Log); err != nil {
 		return err
@@ -179,8 +181,7 @@ func (e *Element) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	translator, err := apply.New(s)
-	if err != nil {
+	if e.translator, err = apply.New(s); err != nil {
 		return err
 	}
 	e.running.Store(&apply.Config{Mobility: &mobility.Config{}, Dataplane: &dataplane.Config{}}) // what parts obey that were told nothing
@@ -190,7 +191,7 @@ func (e *Element) openStore(ctx context.Context) error {
 		return err
 	}
 	e.store, err = datastore.Open(ctx, datastore.Options{
-		Schema: s, Dir: e.folder.Root, Pipeline: e.pipeline(translator), Log: e.Log,
+		Schema: s, Dir: e.folder.Root, Pipeline: e.pipeline(e.translator), Log: e.Log,
 		Startup: e.startup(), StartupReplace: e.StartupReplace, Confirmations: e.events.Confirmation,
 	})
 	if err != nil {

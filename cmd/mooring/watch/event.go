@@ -43,6 +43,15 @@ func (b *binding) event(at time.Time, kind, text string) Event {
 	return Event{At: at, Kind: kind, Machine: b.machine, Node: b.node, Peer: b.peer, Text: b.node + " " + text}
 }
 
+// repaired says that something was made again that somebody else had removed or changed.
+func repaired(at time.Time, row *client.Row) Event {
+	text := row.Text("object") + " is there again, which somebody else had removed or changed"
+	if n := row.Text("count"); n != "1" {
+		text += " (" + n + " objects together)"
+	}
+	return Event{At: at, Kind: "object-repaired", Text: text}
+}
+
 // fresh is how old a binding may be that is called new. One that is told of for the first time may have been there all along.
 const fresh = 5 * time.Second
 

@@ -148,6 +148,10 @@ func (m *Model) set(s Stream, at time.Time, row *client.Row) {
 		m.tunnels[row.Path].read(at, traffic(row))
 	case lmaPeer, magPath:
 		m.setPeer(at, row)
+	case repair:
+		if m.synced[s] {
+			m.happened(repaired(at, row))
+		}
 	case lmaBinding, magBinding:
 		m.setBinding(s, at, row)
 	}

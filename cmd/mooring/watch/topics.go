@@ -17,6 +17,7 @@ const (
 	lmaBinding    = "pmipv6/lma/bindings/binding"
 	magBinding    = "pmipv6/mag/bindings/binding"
 	system        = "system"
+	repair        = "system/dataplane/objects/repair"
 )
 
 // general is what is asked for of every element, however large it is: counters from time to time, the rest when it changes.
@@ -26,6 +27,7 @@ func general(interval time.Duration) (list []client.Subscription) {
 	}
 	list = append(list, leaves(lmaPeer, "id", "oper-status", "bindings", "path")...) // its statistics change all the time
 	list = append(list, client.Subscription{Path: magPath})
+	list = append(list, client.Subscription{Path: repair})
 	return append(list, leaves(system, "version", "started", "host-name", "configuration/commit-id", "configuration/user")...)
 }
 

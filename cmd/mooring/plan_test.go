@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// withVRF is the anchor of the lab with a VRF, whose interface there is not, and one pool more.
+func withVRF(t *testing.T, of string) string {
+	t.Helper()
+	text, err := os.ReadFile(of)
+	must(t, err)
+	return write(t, "wanted.json", strings.Replace(string(text), "{", `{"ietf-network-instance:network-instances": {"network-instance": [
+		{"name": "red", "mooring-network-instance:vrf": {"table": 70, "interface": ["ce0"]}}]},`, 1))
+}
+
+// What a configuration would do is said in the order in which it is done, by a running element and of a start; nothing is done, and what makes
+// no sense is refused with its place.
+func TestPlan(t *testing.T) {
+	h, dir := newHost(t, "lma"), t.TempDir()
+	const file = "../../examples/lab/ipv6/lma.json"
+	wanted := withVRF(t, file)
+	start := complete(t, h, privileged, "plan", wanted, "--state-dir", dir)
+	start.expect(t, 0)
+	if !strings.HasPrefix(start.out, "make    vrf red table 70\nmake    member ce0 vrf red\nmake    route ") || !strings.HasSuffix(start.out, " to make, 0 to change, 0 to remove\n") {
+		t.Errorf("of a start: %s", start.out)
+	}
+	p := run(t, h, dir, "--startup", file)
+	o := p.command("plan", wanted)
+	o.expect(t, 0)
+	if want := "make    vrf red table 70\nmake    member ce0 vrf red\n2 to make, 0 to change, 0 to remove\n"; o.out != want {
+		t.Errorf("of the running element: %s, want %s", o.out, want)
+	}
+	o = p.command("plan", wanted, "--json", "--check")
+	o.expect(t, 1, "there is something to do")
+	if want := `{"operation":"make","object":"vrf red table 70"}` + "\n" + `{"operation":"make","object":"member ce0 vrf red"}` + "\n"; o.out != want {
+		t.Errorf("as JSON: %s", o.out)
+	}
+	for name, args := range map[string][]string{"the candidate": nil, "what runs": {file}} {
+		o = p.command(append([]string{"plan", "--check"}, args...)...)
+		if o.expect(t, 0); o.out != "0 to make, 0 to change, 0 to remove\n" {
+			t.Errorf("%s: %s", name, o.out)
+		}
+	}
+	bad := write(t, "bad.json", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "domain": "gone"}]}}`)
+	p.command("plan", bad).expect(t, 2, "/mooring-pmipv6:pmipv6/lma[name='l']/domain")
+	complete(t, h, privileged, "plan", bad, "--state-dir", t.TempDir()).expect(t, 2, "/mooring-pmipv6:pmipv6/lma[name='l']/domain")
+	complete(t, h, privileged, "plan", "--state-dir", t.TempDir()).expect(t, 5, "no element answers")
+	p.command("plan", "gone.json").expect(t, 2, "gone.json")
+	p.command("plan", "a", "b").expect(t, 2, "at most 1 arg")
+	if shown := p.show("objects"); !strings.Contains(shown, "installed") && !strings.Contains(shown, "no objects") || strings.Contains(shown, "red") {
+		t.Errorf("planning has changed what is wanted: %s", shown)
+	}
+}

@@ -1,0 +1,75 @@
+package netlink
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// FilterTable is our table of nftables, in the family inet.
+const FilterTable = "mooring"
+
+// nfnlgrpNFTables is the multicast group of changes of nftables (NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h).
+const nfnlgrpNFTables = 7
+
+// WatchFilter calls changed when FilterTable, or what its rules are made of, was removed, until ctx ends; we may have done it ourselves.
+// Elements of its sets come and go with bindings, and are not told of. A kernel without nftables has nothing to tell.
+func (h *Host) WatchFilter(ctx context.Context, changed func()) {
+	if socket, err := h.followFilter(); err == nil {
+		watchFilter(ctx, socket, changed)
+	}
+}
+
+func (h *Host) followFilter() (*nl.NetlinkSocket, error) {
+	at := netns.None()
+	if h.ns != nil {
+		at = netns.NsHandle(h.ns.FD())
+	}
+	return nl.SubscribeAt(at, netns.None(), unix.NETLINK_NETFILTER, nfnlgrpNFTables)
+}
+
+func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) {
+	defer context.AfterFunc(ctx, socket.Close)()
+	defer socket.Close()
+	for {
+		messages, _, err := socket.Receive()
+		lost := errors.Is(err, unix.ENOBUFS)
+		if ctx.Err() != nil || err != nil && !lost {
+			return
+		}
+		for _, m := range messages {
+			lost = lost || removesFromFilter(m.Header.Type, m.Data)
+		}
+		if lost {
+			changed()
+		}
+	}
+}
+
+// removesFromFilter reads a message of nftables: a header (struct nfgenmsg), then attributes, of which the first of all of these kinds is the
+// name of the table.
+func removesFromFilter(kind uint16, b []byte) bool {
+	const nftTable, header = 1, 4
+	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(b) < header {
+		return false
+	}
+	switch kind & 0xff {
+	case unix.NFT_MSG_DELTABLE, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELRULE, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELOBJ:
+	default:
+		return false
+	}
+	attributes, err := nl.ParseRouteAttr(b[header:])
+	if err != nil {
+		return false
+	}
+	for _, a := range attributes {
+		if a.Attr.Type == nftTable {
+			return strings.TrimRight(string(a.Value), "\x00") == FilterTable
+		}
+	}
+	return false
+}

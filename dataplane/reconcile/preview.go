@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mooring/dataplane"
+)
+
+// Step is an operation that a Reconciler would have its plane carry out.
+type Step struct {
+	dataplane.Op
+	Changes bool // the host has the object in another shape
+}
+
+// Kind says what a step does: make, change or remove.
+func (s Step) Kind() string {
+	switch {
+	case s.Delete:
+		return "remove"
+	case s.Changes:
+		return "change"
+	}
+	return "make"
+}
+
+// Preview returns what Configure(c) would make of the host, in order: every step that Run would hand to the plane, as long as the host refuses
+// none, the sessions stay as they are, and nobody else changes anything. Nothing happens.
+func (r *Reconciler) Preview(c dataplane.Config) []Step {
+	r.mu.Lock()
+	p := r.plan.clone()
+	r.mu.Unlock()
+	there := map[*item]bool{}
+	for it := range p.all {
+		if it.state == Installed {
+			there[it] = true
+		}
+	}
+	p.configure(c)
+	return p.steps(r.Batch, there)
+}
+
+// steps carries out a plan in the mind. A batch is complete before the next one is chosen, as in Run.
+func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
+	for {
+		items := p.next(batch)
+		if len(items) == 0 {
+			return list
+		}
+		for _, it := range items {
+			list = append(list, Step{Op: dataplane.Op{Delete: !it.wanted, Object: it.object()}, Changes: it.wanted && there[it]})
+			there[it] = it.wanted
+		}
+		for _, it := range items {
+			p.done(it, nil, time.Time{}, func(int) time.Duration { return 0 })
+		}
+	}
+}
+
+// clone returns a plan that can be changed without this one noticing. What waits for its turn waits in both; what was refused is not due.
+func (p *plan) clone() *plan {
+	twin := newPlan()
+	twin.metered, twin.config, twin.counts, twin.round, twin.seed = p.metered, maps.Clone(p.config), p.counts, p.round, p.seed
+	twin.refused = maps.Clone(p.refused)
+	sessions := make(map[*session]*session, p.sessions.Len())
+	for s := range p.sessions.All() {
+		other := *s
+		other.items = slices.Clone(s.items)
+		sessions[s] = &other
+		twin.sessions.Put(twin.sessionHash(s.id), &other)
+	}
+	items := map[*item]*item{}
+	for it := range p.all {
+		other := it.clone(sessions)
+		items[it] = other
+		if it.isRoute() {
+			twin.routes.Put(twin.hash(it.routeKey()), other)
+			continue
+		}
+		twin.others[it.rare.fixed.Key()] = other
+		if tunnel, ok := it.rare.fixed.(dataplane.Tunnel); ok {
+			twin.tunnels[tunnel.ID] = other
+		}
+	}
+	for s := range twin.sessions.All() {
+		for i, it := range s.items {
+			s.items[i] = items[it]
+		}
+	}
+	for to := range p.queues {
+		for _, list := range p.queues[to] {
+			for _, it := range list {
+				if it != nil && it.queue == queue(to) && items[it] != nil {
+					twin.enqueue(items[it])
+				}
+			}
+		}
+	}
+	return twin
+}
+
+// clone copies an item, idle, for other sessions.
+func (it *item) clone(sessions map[*session]*session) *item {
+	other := *it
+	other.queue, other.heir = idle, sessions[it.heir]
+	if it.rare != nil {
+		few := *it.rare
+		few.users, few.earlier = slices.Clone(few.users), slices.Clone(few.earlier)
+		for i, s := range few.earlier {
+			few.earlier[i] = sessions[s]
+		}
+		other.rare = &few
+	}
+	return &other
+}

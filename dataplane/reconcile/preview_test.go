@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"mooring/dataplane"
+	"mooring/dataplane/fake"
+)
+
+// someConfig is one of many configurations, of which any two have something in common.
+func someConfig(r *rand.Rand) (c dataplane.Config) {
+	maybe := func() bool { return r.IntN(2) == 0 }
+	for _, name := range []string{"red", "blue"} {
+		if !maybe() {
+			continue
+		}
+		c.VRFs = append(c.VRFs, dataplane.VRF{Name: name, Table: r.IntN(3)})
+		if maybe() {
+			c.Members = append(c.Members, dataplane.Member{Link: name + "0", VRF: name})
+		}
+		if maybe() {
+			c.Blackholes = append(c.Blackholes, dataplane.VRFPrefix{VRF: name, Prefix: netip.MustParsePrefix("10.9.0.0/16")})
+		}
+	}
+	for _, name := range []string{"eth0", "eth1"} {
+		if maybe() {
+			c.Links = append(c.Links, dataplane.Link{Name: name, MAC: dataplane.MAC{2, 0, 0, 0, 0, byte(r.IntN(2))}})
+		}
+	}
+	c.Meter = maybe()
+	return c
+}
+
+// What is planned is what is done, in the same order, whatever the configurations before and after, and whatever sessions there are.
+func TestPreviewIsWhatIsDone(t *testing.T) {
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			host := fake.New("red0", "blue0", "eth0", "eth1")
+			r := New(host, Options{Batch: 4})
+			before, after := someConfig(random), someConfig(random)
+			after.Meter = before.Meter // has every session expanded anew, in no order
+			for id := range dataplane.SessionID(5) {
+				s := &dataplane.Session{ID: id + 1, Side: dataplane.Anchor, Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(random.IntN(4))}), 32)},
+					Path: dataplane.Path{Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + id%2)}), Encap: dataplane.EncapGRE}}}
+				r.Want([]dataplane.Change{{ID: s.ID, Session: s}})
+			}
+			r.Configure(before)
+			go r.Run(t.Context())
+			synctest.Wait()
+			host.Applied()
+			planned := r.Preview(after)
+			if done := host.Applied(); len(done) != 0 {
+				t.Fatalf("planning has done %v", done)
+			}
+			r.Configure(after)
+			synctest.Wait()
+			done := host.Applied()
+			if !sameOps(planned, done) {
+				t.Fatalf("seed %d: planned\n%v\ndone\n%v", seed, planned, done)
+			}
+			if again := r.Preview(after); len(again) != 0 {
+				t.Fatalf("seed %d: all is there, planned is %v", seed, again)
+			}
+		})
+	}
+}
+
+// sameOps compares what is planned with what is done. The plan does not say in which order unwanted objects of one kind go.
+func sameOps(planned []Step, done []dataplane.Op) bool {
+	return slices.EqualFunc(planned, done, func(s Step, op dataplane.Op) bool { return s.Delete == op.Delete && rank(s.Object) == rank(op.Object) }) &&
+		slices.Equal(texts(planned), texts(done))
+}
+
+// texts are the operations as text, sorted.
+func texts[T any](ops []T) (list []string) {
+	for _, op := range ops {
+		switch op := any(op).(type) {
+		case Step:
+			list = append(list, describe(op.Op))
+		case dataplane.Op:
+			list = append(list, describe(op))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func describe(op dataplane.Op) string {
+	text := op.Object.(interface{ String() string }).String()
+	if op.Delete {
+		return "remove " + text
+	}
+	return text
+}
+
+// A plan tells what is made from what is made different.
+func TestPreviewKinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(fake.New("eth0"), Options{})
+		r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red", Table: 7}, {Name: "blue"}}})
+		go r.Run(t.Context())
+		synctest.Wait()
+		var got []string
+		for _, s := range r.Preview(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red", Table: 8}}, Links: []dataplane.Link{{Name: "eth0"}}}) {
+			got = append(got, s.Kind()+" "+describe(dataplane.Op{Object: s.Object}))
+		}
+		if want := []string{"change vrf red table 8", "make link eth0", "remove vrf blue"}; !slices.Equal(got, want) {
+			t.Errorf("planned is %q, want %q", got, want)
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+	"mooring/dataplane/fake"
+)
+
+// repairsOf collects what a reconciler says it has made again.
+func repairsOf(o *Options) *[]string {
+	var said []string
+	o.Repaired = func(list []Repair) {
+		for _, r := range list {
+			said = append(said, fmt.Sprintf("%d %s %d %s", r.Number, r.Object, r.Count, r.Found))
+		}
+	}
+	return &said
+}
+
+// What somebody else removes is back, and is told of once, with how it was noticed: at once where the host says so, and by the next comparison
+// where it does not. What is foreign is left alone, and what the element itself takes away is not told of.
+func TestRepairsAreToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New("core0")
+		var o Options
+		said := repairsOf(&o)
+		r := New(host, o)
+		pool := dataplane.VRFPrefix{VRF: "red", Prefix: netip.MustParsePrefix("10.0.0.0/24")}
+		config := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Members: []dataplane.Member{{Link: "core0", VRF: "red"}}, Blackholes: []dataplane.VRFPrefix{pool}}
+		r.Configure(config)
+		go r.Run(t.Context())
+		synctest.Wait()
+		time.Sleep(time.Second) // the comparison after the start of the watch
+		if len(*said) != 0 {
+			t.Errorf("at the start: %q", *said)
+		}
+		host.Lose(dataplane.RouteKey(pool))
+		synctest.Wait()
+		host.LoseSilently(dataplane.MemberKey("core0"))
+		host.LoseSilently(dataplane.RouteKey(pool))
+		time.Sleep(r.Compare)
+		synctest.Wait()
+		want := []string{"1 route 10.0.0.0/24 vrf red: blackhole 1 notified", "2 member core0 vrf red 2 compared"}
+		if !slices.Equal(*said, want) {
+			t.Errorf("told %q, want %q", *said, want)
+		}
+		if latest, objects := r.Repairs(); len(latest) != 2 || objects != 3 || latest[1].Object.Key() != any(dataplane.MemberKey("core0")) {
+			t.Errorf("remembered %v, %d objects", latest, objects)
+		}
+		if pending, installed, failed := r.Counts(); pending != 0 || installed != 3 || failed != 0 {
+			t.Errorf("%d pending, %d installed, %d failed", pending, installed, failed)
+		}
+		config.Blackholes = nil
+		r.Configure(config)
+		synctest.Wait()
+		host.Send(dataplane.Event{Kind: dataplane.ObjectLost, Key: dataplane.RouteKey(pool)}) // as the host tells of our own deed
+		time.Sleep(2 * r.Compare)
+		if len(*said) != 2 {
+			t.Errorf("told %q of what the element removed itself", (*said)[2:])
+		}
+	})
+}
+
+// Whatever the host refuses an object for, its status names the object and the cause and says when it is tried again; what leans on it waits,
+// the rest goes on, and as soon as the cause is gone all is there.
+func TestRefusalsHaveAStatusAndARetry(t *testing.T) {
+	for _, cause := range []error{
+		fmt.Errorf("%w; changing the network needs CAP_NET_ADMIN", unix.EPERM), unix.ENOBUFS, unix.EEXIST, unix.EOPNOTSUPP,
+		errors.New("the kernel has no module for it: modprobe vrf"), errors.New("interface red is there already, and is no vrf interface"),
+	} {
+		t.Run(cause.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				host := fake.New()
+				r := New(host, Options{})
+				host.FailKey(dataplane.VRFKey("red"), cause)
+				pool := dataplane.VRFPrefix{VRF: "red", Prefix: netip.MustParsePrefix("10.0.0.0/24")}
+				other := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}
+				r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Blackholes: []dataplane.VRFPrefix{pool, other}})
+				go r.Run(t.Context())
+				time.Sleep(time.Second)
+				s, ok := r.Object(dataplane.VRFKey("red"))
+				if !ok || s.State != Failed || !errors.Is(s.Err, cause) || s.Tries < 2 || !s.RetryAt.After(time.Now().Add(-time.Second)) {
+					t.Errorf("the VRF is %+v", s)
+				}
+				if s, _ := r.Object(dataplane.RouteKey(pool)); s.State != Failed || !strings.Contains(s.Err.Error(), "no VRF red") {
+					t.Errorf("what leans on it is %+v", s)
+				}
+				if s, _ := r.Object(dataplane.RouteKey(other)); s.State != Installed {
+					t.Errorf("what does not is %+v", s)
+				}
+				listed := r.Objects()
+				if len(listed) != 3 {
+					t.Errorf("listed are %v", listed)
+				}
+				host.FailKey(dataplane.VRFKey("red"), nil)
+				time.Sleep(lastRetry)
+				for _, s := range r.Objects() {
+					if s.State != Installed || s.Err != nil {
+						t.Errorf("without the cause: %+v", s)
+					}
+				}
+			})
+		})
+	}
+}
+
+// An interface that goes may have had the name that a VRF needs: the VRF is tried at once.
+func TestVRFIsTriedWhenAnInterfaceGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New("red")
+		r := New(host, Options{})
+		host.FailKey(dataplane.VRFKey("red"), unix.EEXIST)
+		r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}})
+		go r.Run(t.Context())
+		time.Sleep(5 * time.Minute) // it is tried seldom by now
+		host.FailKey(dataplane.VRFKey("red"), nil)
+		before := time.Now()
+		host.RemoveLink("red")
+		synctest.Wait()
+		if s, _ := r.Object(dataplane.VRFKey("red")); s.State != Installed || time.Since(before) != 0 {
+			t.Errorf("the VRF is %+v after %v", s, time.Since(before))
+		}
+	})
+}
