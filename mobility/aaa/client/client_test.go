@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -394,10 +395,11 @@ func TestAAA04SourceInterface(t *testing.T) {
 // A server that is down is asked from a new socket when its time is over: the VRF that it is reached in may have been made anew.
 func TestAAA04_NewSocketToAServerThatWasDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one, q, dialled := &fake{secret: "cisco"}, &memory{}, 0
+		one, q := &fake{secret: "cisco"}, &memory{}
+		var dialled atomic.Int32
 		network := servers{"one": one}
 		c := New(Options{Queue: q, Dial: func(ctx context.Context, t *aaa.Target) (net.Conn, error) {
-			dialled++
+			dialled.Add(1)
 			return network.dial(ctx, t)
 		}})
 		defer c.Close()
@@ -405,13 +407,13 @@ func TestAAA04_NewSocketToAServerThatWasDown(t *testing.T) {
 		q.add(entry(1, start, "a", "l"))
 		c.Wake()
 		time.Sleep(10 * time.Second)
-		if one.set(true); dialled != 1 {
-			t.Errorf("dialled %d times at first", dialled)
+		if one.set(true); dialled.Load() != 1 {
+			t.Errorf("dialled %d times at first", dialled.Load())
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if dialled != 2 || q.len() != 0 {
-			t.Errorf("dialled %d times, and %d records are left", dialled, q.len())
+		if dialled.Load() != 2 || q.len() != 0 {
+			t.Errorf("dialled %d times, and %d records are left", dialled.Load(), q.len())
 		}
 	})
 }
