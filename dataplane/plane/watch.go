@@ -69,11 +69,12 @@ func (ws *watchers) follow(w *watcher, v *vrf) {
 	if v.host.IsPart() {
 		return
 	}
+	name, host, present := v.Name, v.host, v.present // which belong to the plane's lock
 	ws.running.Go(func() {
 		ctx, stop := context.WithCancel(w.ctx)
 		defer stop()
-		defer context.AfterFunc(v.present, stop)()
-		w.follow(ctx, v.Name, v.host)
+		defer context.AfterFunc(present, stop)()
+		w.follow(ctx, name, host)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 var wantedModules = []string{
 	"crc32c_generic",
 	"ip_gre", "ip6_gre", "ipip", "sit", "ip6_tunnel", "fou", "fou6", "vrf", "dummy", "veth", "tun", "sch_netem",
-	"nft_fib_inet", "nft_objref",
+	"nft_fib_inet", "nft_objref", "nft_chain_nat", "nft_masq",
 }
 
 // kernel is an unpacked kernel of the distribution.
