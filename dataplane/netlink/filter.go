@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,17 +18,9 @@ const nfnlgrpNFTables = 7
 // WatchFilter calls changed when FilterTable, or what its rules are made of, was removed, until ctx ends; we may have done it ourselves.
 // Elements of its sets come and go with bindings, and are not told of. A kernel without nftables has nothing to tell.
 func (h *Host) WatchFilter(ctx context.Context, changed func()) {
-	if socket, err := h.followFilter(); err == nil {
+	if socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables); err == nil {
 		watchFilter(ctx, socket, changed)
 	}
-}
-
-func (h *Host) followFilter() (*nl.NetlinkSocket, error) {
-	at := netns.None()
-	if h.ns != nil {
-		at = netns.NsHandle(h.ns.FD())
-	}
-	return nl.SubscribeAt(at, netns.None(), unix.NETLINK_NETFILTER, nfnlgrpNFTables)
 }
 
 func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) {

@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"context"
+	"golang.org/x/sys/unix"
 	"testing"
 
 	"github.com/google/nftables"
@@ -27,7 +28,7 @@ func TestWatchFilter(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	changed := make(chan bool)
-	socket, err := h.followFilter()
+	socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables)
 	must(t, err)
 	go watchFilter(ctx, socket, func() { changed <- true })
 	conn.DelTable(theirs)

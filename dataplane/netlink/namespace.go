@@ -4,12 +4,19 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
 // Namespace is a network namespace, kept alive by an open file. A nil Namespace is the one that the process runs in.
-type Namespace struct{ file *os.File }
+type Namespace struct {
+	file   *os.File
+	mu     sync.RWMutex // held to read by who opens a socket in it
+	closed bool
+}
 
 // threadNamespace is the namespace of the calling thread, which need not be that of the process.
 const threadNamespace = "/proc/thread-self/ns/net"
@@ -36,7 +43,7 @@ func NewNamespace() (*Namespace, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	return &Namespace{r.file}, nil
+	return &Namespace{file: r.file}, nil
 }
 
 // OpenNamespace opens the namespace that a file stands for, such as /proc/1/ns/net or a descriptor below /proc.
@@ -45,7 +52,7 @@ func OpenNamespace(name string) (*Namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Namespace{file}, nil
+	return &Namespace{file: file}, nil
 }
 
 // Cookie returns the number of the namespace. It is given to no other as long as the host runs, unlike the inode number that
@@ -76,7 +83,23 @@ func (n *Namespace) Close() error {
 	if n == nil {
 		return nil
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
 	return n.file.Close()
+}
+
+// subscribe opens a socket for notifications in the namespace, or returns os.ErrClosed once that is let go of.
+func (n *Namespace) subscribe(protocol int, groups ...uint) (*nl.NetlinkSocket, error) {
+	if n == nil {
+		return nl.SubscribeAt(netns.None(), netns.None(), protocol, groups...)
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.closed {
+		return nil, os.ErrClosed
+	}
+	return nl.SubscribeAt(netns.NsHandle(n.FD()), netns.None(), protocol, groups...)
 }
 
 // Do runs f with the calling goroutine's thread inside the namespace. Sockets and devices that f opens belong to it for

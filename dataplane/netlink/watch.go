@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"slices"
 	"syscall"
 
 	netlib "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
@@ -25,6 +25,9 @@ const watchBuffer = 4 << 20
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
 		socket, err := h.subscribe()
+		if errors.Is(err, os.ErrClosed) { // the namespace goes, and the watch with it
+			return
+		}
 		if err != nil {
 			yield(dataplane.Event{}, err)
 			return
@@ -119,11 +122,7 @@ func list(socket *nl.NetlinkSocket, message func(syscall.NetlinkMessage)) (compl
 }
 
 func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
-	at := netns.None()
-	if h.ns != nil {
-		at = netns.NsHandle(h.ns.FD())
-	}
-	socket, err := nl.SubscribeAt(at, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
+	socket, err := h.ns.subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_IPV6_IFADDR)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
