@@ -61,7 +61,11 @@ func roomy(c *net.UDPConn) error {
 		return err
 	}
 	var failed error
-	err = raw.Control(func(fd uintptr) { failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20) })
+	err = raw.Control(func(fd uintptr) {
+		if failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20); failed == unix.EPERM { // as much as users may have
+			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<20)
+		}
+	})
 	return cmp.Or(err, failed)
 }
 
