@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 )
 
@@ -144,7 +145,8 @@ func write(t *testing.T, name, content string) string {
 func held(t *testing.T, h *netns.Host) (list []string) {
 	t.Helper()
 	err := h.Do(func() error {
-		for _, what := range []string{"-brief link", "-4 route show table all proto 192", "-6 route show table all proto 192", "-4 rule", "-6 rule"} {
+		routes := fmt.Sprintf("route show table all proto %d", netlink.Protocol)
+		for _, what := range []string{"-brief link", "-4 " + routes, "-6 " + routes, "-4 rule", "-6 rule"} {
 			out, err := exec.Command("ip", strings.Fields(what)...).Output()
 			if err != nil {
 				return fmt.Errorf("ip %s: %w", what, err)

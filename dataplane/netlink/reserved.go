@@ -3,7 +3,9 @@ package netlink
 // What is ours on a host that others configure, too. Everything that we make carries Protocol; nothing without it is
 // touched. Operators may want to name it mooring in /etc/iproute2/rt_protos.d, and ManageForeignRoutes=no where systemd-networkd runs.
 const (
-	Protocol = 192 // rtnetlink protocol of our routes, rules, neighbours and addresses
+	// Protocol is the rtnetlink protocol of our routes, rules, neighbours and addresses (docs/adr/0280). The kernel does not interpret it.
+	// linux/rtnetlink.h names some up to 192; FRR takes those from 186 to 198 for routes of its own daemons (zebra/rt_netlink.h).
+	Protocol = 211
 
 	Metric = 20 // of our routes: foreign routes of another metric to the same prefix stay
 
