@@ -5,6 +5,7 @@
 package mobility
 
 import (
+	"bytes"
 	"encoding/hex"
 	"net/netip"
 	"unicode"
@@ -61,15 +62,16 @@ func (id NodeID) String() string {
 
 // IsText reports whether an identifier is text that can be printed, as a network access identifier has to be (RFC 7542 section 2.2).
 func IsText(id []byte) bool {
-	if !utf8.Valid(id) || len(id) == 0 {
-		return false
-	}
-	for _, r := range string(id) {
-		if !unicode.IsGraphic(r) {
-			return false
+	for i, c := range id {
+		if c < ' ' || c > '~' {
+			return isGraphic(id[i:])
 		}
 	}
-	return true
+	return len(id) > 0
+}
+
+func isGraphic(id []byte) bool {
+	return utf8.Valid(id) && bytes.IndexFunc(id, func(r rune) bool { return !unicode.IsGraphic(r) }) < 0
 }
 
 // LinkID is a link-layer identifier of a mobile node (RFC 5213 section 8.6): the octets of its address, empty where none
