@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	askWindow = 1024 // requests that are under way: more than a socket's buffer takes would be lost
+	askWindow = 4096 // requests that are under way: more than a socket's buffer takes would be lost
 	askBatch  = 64
 )
 

@@ -13,6 +13,7 @@ type inbox struct {
 
 	mu      sync.Mutex
 	changes map[dataplane.SessionID]arrival
+	most    int     // that were in changes since it was made
 	order   []place // oldest first; one whose change is a newer one by now is passed over
 	count   uint64  // of arrivals
 	config  *dataplane.Config
@@ -45,6 +46,7 @@ func (b *inbox) put(changes []dataplane.Change) {
 		b.changes[change.ID] = arrival{b.count, change.Session}
 		b.order = append(b.order, place{b.count, change.ID})
 	}
+	b.most = max(b.most, len(b.changes))
 	if before < b.limit && len(b.changes) >= b.limit {
 		b.room = make(chan struct{})
 	}
@@ -81,8 +83,8 @@ func (b *inbox) take(n int) (changes []dataplane.Change, config *dataplane.Confi
 	}
 	if len(b.order) == 0 {
 		b.order = nil
-		if before > muchMemory {
-			b.changes = map[dataplane.SessionID]arrival{}
+		if b.most > muchMemory {
+			b.changes, b.most = map[dataplane.SessionID]arrival{}, 0
 		}
 	}
 	if before >= b.limit && len(b.changes) < b.limit {

@@ -32,6 +32,31 @@ func TestMemoryOfASession(t *testing.T) {
 	}
 }
 
+// What a burst took is given back when it is over, although the last of it are few.
+func TestMemoryOfABurst(t *testing.T) {
+	const n = 4 * muchMemory
+	b, p := newInbox(n), newPlan()
+	before := heapOctets()
+	for i := range n {
+		b.put([]dataplane.Change{{ID: dataplane.SessionID(i + 1)}})
+	}
+	for taken := 0; taken < n; {
+		some, _ := b.take(1000)
+		taken += len(some)
+	}
+	for range n {
+		p.enqueue(&item{prefix: pack(netip.MustParsePrefix("10.0.0.0/8")), wanted: true})
+	}
+	for len(p.next(256)) > 0 {
+	}
+	if kept := int(heapOctets()) - int(before); kept > n {
+		t.Errorf("%d octets are kept of %d changes", kept, n)
+	}
+	if changes, _ := b.take(1); changes != nil || p.next(1) != nil {
+		t.Error("something is left")
+	}
+}
+
 func sessionNumber(i int) *dataplane.Session {
 	return &dataplane.Session{
 		ID: dataplane.SessionID(i + 1), Side: dataplane.Anchor,

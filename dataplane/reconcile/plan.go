@@ -231,6 +231,9 @@ func (p *plan) pop(batch []*item, n int, from queue, r int) ([]*item, int) {
 			n -= effort(r)
 		}
 	}
+	if len(q) == 0 {
+		q = nil // of a burst the memory is not kept
+	}
 	p.queues[from][r] = q
 	return batch, n
 }

@@ -13,8 +13,8 @@ import (
 const (
 	largeHeap    = 64 << 20 // octets that live
 	growthSmall  = 100      // percent
-	growthBurst  = 50       // of a large one that has become larger since it was looked at last
-	growthLarge  = 16
+	growthBurst  = 100      // of a large one that has become larger since it was looked at last
+	growthLarge  = 7
 	heapInterval = time.Second
 )
 
@@ -38,6 +38,9 @@ func TendHeap(ctx context.Context) {
 		if now := growthOf(octets, before); now != growth {
 			growth = now
 			debug.SetGCPercent(growth)
+			if growth == growthLarge {
+				debug.FreeOSMemory() // what the burst took
+			}
 		}
 		before = octets
 	}
