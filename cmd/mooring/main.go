@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,8 @@ import (
 )
 
 func main() {
-	guest.Main() // where it is the init of a virtual machine
+	guest.Main()           // where it is the init of a virtual machine
+	runtime.LockOSThread() // others find the process where its main thread is: no goroutine that visits a namespace is to lead it there
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who asks a second time does not want to wait for a good end
 	err := command().ExecuteContext(ctx)

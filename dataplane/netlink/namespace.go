@@ -29,21 +29,36 @@ func NewNamespace() (*Namespace, error) {
 		err  error
 	}
 	made := make(chan result)
-	go func() {
-		// The thread is not given back: it ends with this goroutine, and with it the thread's hold on the namespace.
-		runtime.LockOSThread()
+	go onThreadOfItsOwn(func() {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			made <- result{err: fmt.Errorf("make a network namespace (needs CAP_SYS_ADMIN, or a user namespace): %w", err)}
 			return
 		}
 		file, err := os.Open(threadNamespace)
 		made <- result{file, err}
-	}()
+	})
 	r := <-made
 	if r.err != nil {
 		return nil, r.err
 	}
 	return &Namespace{file: r.file}, nil
+}
+
+// onThreadOfItsOwn runs f on a thread that ends with the calling goroutine, and with it the thread's hold on its namespace. That is never the main thread: it would
+// not end, and whoever asks for the namespace of a process is given that of its main thread (proc_pid_ns(5)).
+func onThreadOfItsOwn(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onThreadOfItsOwn(f)
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
 
 // OpenNamespace opens the namespace that a file stands for, such as /proc/1/ns/net or a descriptor below /proc.
