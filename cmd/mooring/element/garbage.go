@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A small heap may double before garbage is collected, as usual. Of a large one nearly all is bindings, which stay, so that it would double for garbage of
-// which there is little: it may grow by a sixth, and by half while bindings are being made. That takes more time: with 128,000 bindings about a microsecond of a refresh.
+// A heap may double before garbage is collected, as usual, while it is small or bindings are being made. Of a large one that does not grow nearly all is bindings,
+// which stay, so that it would double for garbage of which there is little: it may grow by a fourteenth. That takes more time: with 128,000 bindings about
+// a microsecond of a refresh.
 const (
 	largeHeap    = 64 << 20 // octets that live
-	growthSmall  = 100      // percent
-	growthBurst  = 100      // of a large one that has become larger since it was looked at last
+	growthUsual  = 100      // percent
 	growthLarge  = 7
 	heapInterval = time.Second
 )
@@ -23,7 +23,7 @@ func TendHeap(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	live, growth := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, growthSmall
+	live, growth := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, growthUsual
 	before := uint64(0)
 	ticker := time.NewTicker(heapInterval)
 	defer ticker.Stop()
@@ -48,11 +48,8 @@ func TendHeap(ctx context.Context) {
 
 // growthOf is by how much a heap may grow in which so many octets live, and lived before.
 func growthOf(live, before uint64) int {
-	switch {
-	case live < largeHeap:
-		return growthSmall
-	case live > before+before/50:
-		return growthBurst
+	if live < largeHeap || live > before+before/50 {
+		return growthUsual
 	}
 	return growthLarge
 }
