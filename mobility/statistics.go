@@ -14,6 +14,7 @@ type Statistics struct {
 	Began time.Time // when the counters began at 0; it never changes
 
 	PBUReceived      Counter
+	PBUDiscarded     Counter // received and never answered, though their like is
 	PBUSent          Counter // with the retransmissions, and with those that could not be sent
 	PBUUnsent        Counter // that the host refused to send
 	PBURetransmitted Counter
@@ -26,7 +27,9 @@ type Statistics struct {
 
 	PBASent     StatusCounter // with those that could not be sent
 	PBAUnsent   Counter       // that the host refused to send
-	PBAReceived StatusCounter
+	PBAReceived StatusCounter // those that were looked into
+
+	PBADiscarded Counter // received and not believed, or answering nothing
 
 	// Revocations (RFC 5846), those sent with the repetitions and with what could not be sent.
 	BRISent, BRIReceived       CodeCounter[wire.RevocationTrigger]
@@ -42,6 +45,7 @@ func (s *Statistics) Part(began time.Time) *Statistics {
 	p := &Statistics{Began: began}
 	p.PBUReceived.whole, p.PBUSent.whole, p.PBURetransmitted.whole = &s.PBUReceived, &s.PBUSent, &s.PBURetransmitted
 	p.PBUUnsent.whole, p.PBAUnsent.whole = &s.PBUUnsent, &s.PBAUnsent
+	p.PBUDiscarded.whole, p.PBADiscarded.whole = &s.PBUDiscarded, &s.PBADiscarded
 	p.Initial.whole, p.Refresh.whole, p.Handover.whole, p.Deregistration.whole = &s.Initial, &s.Refresh, &s.Handover, &s.Deregistration
 	p.PBASent.whole, p.PBAReceived.whole = &s.PBASent, &s.PBAReceived
 	p.BRISent.whole, p.BRIReceived.whole, p.BRASent.whole, p.BRAReceived.whole = &s.BRISent, &s.BRIReceived, &s.BRASent, &s.BRAReceived
@@ -145,12 +149,13 @@ const (
 	DropOverload                          // more requests wait for a decision than are kept
 	DropRevocation                        // a revocation or its acknowledgement that is not authentic, or an acknowledgement that nobody waits for (RFC 5846)
 	DropHeartbeat                         // a heartbeat that is not authentic, or an answer that nobody waits for (RFC 5847)
+	DropSuperseded                        // it waited for a decision, and a newer request took its place
 	dropReasons
 )
 
 func (r DropReason) String() string {
 	return [dropReasons]string{"malformed", "checksum", "unknown-type", "not-proxy", "unauthenticated", "no-key", "no-session",
-		"stale", "mismatch", "unexpected", "overload", "revocation", "heartbeat"}[r]
+		"stale", "mismatch", "unexpected", "overload", "revocation", "heartbeat", "superseded"}[r]
 }
 
 // DropReasons lists every reason.

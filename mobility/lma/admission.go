@@ -48,6 +48,9 @@ func (r *request) wants() (v mobility.Service) {
 
 func (r *request) overIPv4() bool { return r.in.To.Addr.Addr().Is4() }
 
+// discard counts a request that is not answered.
+func (r *request) discard(why mobility.DropReason) { r.via.discard(r.peer, why) }
+
 // careOf is the Proxy-CoA that the MAG states: the source of the request, or what it names in place of that (RFC 5213 section 5.3.1).
 func careOf(in *mobility.Inbound, u *wire.BindingUpdate) netip.Addr {
 	return u.AltCareOf.Or(u.AltIPv4CareOf.Or(in.From.Addr.Addr()))
@@ -74,7 +77,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	if key == nil {
 		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
-			r.via.drop(r.peer, mobility.DropNoKey)
+			r.discard(mobility.DropNoKey)
 			return false
 		}
 		return true
@@ -84,9 +87,9 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	case err == nil || r.late:
 		return true
 	case errors.Is(err, wire.ErrNotAuthenticated):
-		r.via.drop(r.peer, mobility.DropUnauthenticated)
+		r.discard(mobility.DropUnauthenticated)
 	case errors.Is(err, wire.ErrUnknownSPI):
-		r.via.drop(r.peer, mobility.DropNoKey)
+		r.discard(mobility.DropNoKey)
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}

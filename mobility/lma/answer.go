@@ -97,7 +97,7 @@ func (m *Machine) compose(r *request, status wire.Status, b *mobility.Binding, l
 	r.sign.Home = r.hash.Home(ack.HNPs)
 	// What cannot be encoded is what the request said; then there is no answer to give.
 	if err := out.Message(r.in.To, r.in.From, ack, r.sign, m.marking(r.peer).Answer(r.in.CodePoint)); err != nil {
-		r.via.drop(r.peer, mobility.DropMalformed)
+		r.discard(mobility.DropMalformed)
 		return false
 	}
 	out.Send[len(out.Send)-1].Unsent = &r.via.counted(r.peer).PBAUnsent

@@ -107,11 +107,12 @@ func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat,
 	_ = out.Message(from, to, msg, sign, codePoint)
 }
 
-// watch lets the path to a MAG be watched while there is a reason for it.
+// watch lets the path to a MAG be watched while there is a reason for it, and an address to do so from.
 func (m *Machine) watch(now time.Time, p *peer) {
 	h := m.beating(p.via)
 	p.beat.Owner = p
-	if h.Interval > 0 && p.usable && (p.bindings > 0 || h.Idle && p.cfg != nil) {
+	_, _, reachable := p.way()
+	if h.Interval > 0 && p.usable && reachable && (p.bindings > 0 || h.Idle && p.cfg != nil) {
 		m.beats.Watch(now, &p.beat, h)
 	} else {
 		m.beats.Ignore(now, &p.beat)

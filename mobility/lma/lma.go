@@ -85,9 +85,9 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	*r = request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: sender, sessions: r.sessions[:0]}
 	switch {
 	case update.Flags&wire.UpdateP == 0:
-		via.drop(sender, mobility.DropNotProxy)
+		r.discard(mobility.DropNotProxy)
 	case !isUnicast(r.careOf):
-		via.drop(sender, mobility.DropMalformed)
+		r.discard(mobility.DropMalformed)
 	case m.authenticate(r, out) && m.admit(r, out):
 		m.decide(r, out)
 	}
@@ -119,9 +119,9 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 	case found.wait && m.waiting.hold(r, m.cfg.CreateWait):
 		m.askWhere(r.now, found.binding, out)
 	case found.wait:
-		r.via.drop(r.peer, mobility.DropOverload)
+		r.discard(mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
-		r.via.drop(r.peer, mobility.DropNoSession)
+		r.discard(mobility.DropNoSession)
 	case found.binding == nil:
 		m.register(r, out)
 	case r.update.Lifetime == 0:

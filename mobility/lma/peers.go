@@ -84,7 +84,7 @@ func (m *Machine) configurePeers(now time.Time, was *mobility.LMA) {
 			m.abandon(now, p)
 		}
 	}
-	if m.cfg.Domain.Transport != was.Domain.Transport || m.cfg.Heartbeat != was.Heartbeat {
+	if m.cfg.Domain.Transport != was.Domain.Transport || m.cfg.Heartbeat != was.Heartbeat || !slices.Equal(m.cfg.Addresses, was.Addresses) {
 		for p := range m.everyPeer {
 			p.setUsable(now, p.cfg == nil || p.cfg.Usable(m.cfg.Domain))
 			m.watch(now, p)

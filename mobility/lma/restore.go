@@ -118,7 +118,7 @@ func (m *Machine) turnsAway(r *request, b *mobility.Binding, out *mobility.Effec
 	case !m.unstorable:
 		return false
 	case b != nil && b.State == mobility.StateActive && r.fromMAGOf(b) && r.update.Lifetime > 0:
-		r.via.drop(r.peer, mobility.DropOverload)
+		r.discard(mobility.DropOverload)
 	default:
 		m.refuse(r, wire.StatusInsufficientResources, out)
 	}

@@ -238,7 +238,7 @@ func dropHome(b *mobility.Binding) {
 func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Effects) {
 	m.answered(old.Node, r.via, r.in.From.Addr)
 	if !r.fromMAGOf(old) {
-		r.via.drop(r.peer, mobility.DropStale)
+		r.discard(mobility.DropStale)
 		return
 	}
 	if m.turnsAway(r, old, out) {

@@ -39,6 +39,12 @@ func (t *transport) counted(p *peer) *mobility.Statistics {
 
 func (t *transport) drop(from *peer, why mobility.DropReason) { t.counted(from).Dropped[why].Add(1) }
 
+// discard counts a request that is not answered.
+func (t *transport) discard(from *peer, why mobility.DropReason) {
+	t.drop(from, why)
+	t.counted(from).PBUDiscarded.Add(1)
+}
+
 // serves says whether a node may register by the transport (features MLL-18, DOM-06, EXT-20).
 func (t *transport) serves(profile *mobility.Profile) bool {
 	if t.customer == nil {

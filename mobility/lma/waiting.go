@@ -32,6 +32,7 @@ type held struct {
 	from, to  mobility.Endpoint
 	codePoint uint8
 	octets    []byte
+	asked     *mobility.Statistics // of the one who asked
 	until     time.Time
 	taken     bool
 }
@@ -50,9 +51,18 @@ func (w *waiting) hold(r *request, wait time.Duration) bool {
 		h = &held{node: node, until: r.now.Add(wait)}
 		w.byNode[node] = h
 		w.queue = append(w.queue, h)
+	} else {
+		h.forgo()
 	}
+	h.asked = r.via.counted(r.peer)
 	h.from, h.to, h.codePoint, h.octets = r.in.From, r.in.To, r.in.CodePoint, bytes.Clone(r.in.Octets)
 	return true
+}
+
+// forgo counts a request that will not be answered, because another is.
+func (h *held) forgo() {
+	h.asked.Dropped[mobility.DropSuperseded].Add(1)
+	h.asked.PBUDiscarded.Add(1)
 }
 
 // next returns when the first wait ends.
@@ -88,7 +98,7 @@ func (w *waiting) take(node waiter) *held {
 // node. That another MAG prolongs what it has only says that the node is still there.
 func (w *waiting) overtake(node waiter, from mobility.Endpoint, moved bool) {
 	if h := w.byNode[node]; h != nil && (moved || h.from == from) {
-		w.take(node)
+		w.take(node).forgo()
 	}
 }
 
@@ -111,7 +121,8 @@ func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
 	}
 	via := m.transportAt(h.to.VRF, h.to.Addr.Addr())
 	if via == nil {
-		return // the address is gone
+		h.forgo() // the address is gone
+		return
 	}
 	in, update := &mobility.Inbound{From: h.from, To: h.to, CodePoint: h.codePoint, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
 	r := &request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: m.sender(via, in.From.Addr.Addr()), late: true}

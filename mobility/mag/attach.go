@@ -89,7 +89,7 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	}
 	delete(m.present, s.place)
 	delete(m.places, s.place)
-	s.place, m.places[at], s.unseen = at, s, false
+	s.place, m.places[at], s.unseen, s.moved = at, s, false, true
 	b.Access = link.Access
 	b.Hold(func(h *mobility.Holding) { h.Link = unique.Make(at.link) })
 	if b.State == mobility.StateDisconnecting {

@@ -61,7 +61,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		return
 	}
 	if ack.Flags&wire.AckP == 0 && !m.anchorAt(in.From.Addr.Addr()).forgives(mobility.ProxyFlagMissing) {
-		m.drop(in, mobility.DropNotProxy)
+		m.discard(in, mobility.DropNotProxy)
 		return
 	}
 	if s := m.expects(in, ack); s != nil {
@@ -239,6 +239,12 @@ func (m *Machine) all() (list []*session) {
 	}
 	slices.SortFunc(list, func(a, b *session) int { return int(a.id) - int(b.id) })
 	return list
+}
+
+// discard counts an acknowledgement that is not looked into.
+func (m *Machine) discard(in *mobility.Inbound, why mobility.DropReason) {
+	m.drop(in, why)
+	m.countedFor(in.From.Addr.Addr()).PBADiscarded.Add(1)
 }
 
 // drop counts a message that is thrown away, for the anchor that has the address it came from.

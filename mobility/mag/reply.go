@@ -17,19 +17,19 @@ import (
 func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
 	s := m.asker(in, ack)
 	if s == nil {
-		m.drop(in, mobility.DropNoSession)
+		m.discard(in, mobility.DropNoSession)
 		return nil
 	}
 	sign := m.signature(s, m.table.Get(s.id).Ends.Value())
 	if sign.By == nil {
 		if len(ack.Auth) > 0 {
-			m.drop(in, mobility.DropNoKey)
+			m.discard(in, mobility.DropNoKey)
 			return nil
 		}
 		return s
 	}
 	if sign.By.Verify(in.Octets, sign.CareOf, s.anchor.Hash.Home(ack.HNPs)) != nil {
-		m.drop(in, mobility.DropUnauthenticated)
+		m.discard(in, mobility.DropUnauthenticated)
 		return nil
 	}
 	return s
@@ -130,9 +130,13 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	s.refreshAt, b.Refresh = s.sentAt.Add(refresh), uint32(refresh/time.Second)
 
 	kind, counter := mobility.BindingRefreshed, &s.anchor.stats.Refresh
-	if old.State == mobility.StateInit {
+	switch {
+	case old.State == mobility.StateInit:
 		kind, counter = mobility.BindingCreated, &s.anchor.stats.Initial
+	case s.moved:
+		kind, counter = mobility.BindingHandover, &s.anchor.stats.Handover
 	}
+	s.moved = false
 	counter.Add(1)
 	if old.State == mobility.StateInit || old.Path() != b.Path() || !old.SameAddresses(b) {
 		b.Install = mobility.InstallPending

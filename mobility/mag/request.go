@@ -131,10 +131,10 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 	sign.Home = s.anchor.Hash.Home(u.HNPs)
 	from, to := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, ends.Remote.Port())}, mobility.Endpoint{Addr: ends.Remote}
 	if err := out.Message(from, to, u, sign, m.marking(s.anchor).CodePoint); err != nil {
-		s.anchor.stats.Dropped[mobility.DropMalformed].Add(1)
-		return
+		s.anchor.stats.PBUUnsent.Add(1)
+	} else {
+		out.Send[len(out.Send)-1].Unsent = &s.anchor.stats.PBUUnsent
 	}
-	out.Send[len(out.Send)-1].Unsent = &s.anchor.stats.PBUUnsent
 	s.anchor.stats.PBUSent.Add(1)
 }
 

@@ -44,6 +44,7 @@ type session struct {
 	refreshAt  time.Time
 	denied     bool // no request until the configuration changes
 	registered bool // its row is active or being refreshed
+	moved      bool // its node came by another link, and no request was accepted since
 	unseen     bool // it is from before a restart, and its node has not shown itself since
 }
 

@@ -37,8 +37,8 @@ func Figures(s *mobility.Statistics) string {
 	for _, c := range []struct {
 		name    string
 		counter *mobility.Counter
-	}{{"received", &s.PBUReceived}, {"sent", &s.PBUSent}, {"retransmitted", &s.PBURetransmitted},
-		{"initial", &s.Initial}, {"refresh", &s.Refresh}, {"handover", &s.Handover}, {"deregistration", &s.Deregistration}} {
+	}{{"received", &s.PBUReceived}, {"discarded", &s.PBUDiscarded}, {"sent", &s.PBUSent}, {"retransmitted", &s.PBURetransmitted},
+		{"initial", &s.Initial}, {"refresh", &s.Refresh}, {"handover", &s.Handover}, {"deregistration", &s.Deregistration}, {"answers discarded", &s.PBADiscarded}} {
 		if n := c.counter.Load(); n > 0 {
 			fmt.Fprintf(&out, ", %s %d", c.name, n)
 		}

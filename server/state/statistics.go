@@ -193,21 +193,6 @@ func (n *packetNodes) render(s *Sink, c transport.Counters) {
 	s.Close()
 }
 
-// The reasons for which an update or an acknowledgement is discarded after it was told to be one. Of messages with other reasons nobody
-// knows what they would have been.
-var (
-	updateDrops = []mobility.DropReason{mobility.DropNotProxy, mobility.DropUnauthenticated, mobility.DropNoKey, mobility.DropNoSession,
-		mobility.DropStale, mobility.DropOverload}
-	acknowledgementDrops = []mobility.DropReason{mobility.DropNotProxy, mobility.DropUnauthenticated, mobility.DropNoKey, mobility.DropNoSession}
-)
-
-func dropped(c *mobility.Statistics, reasons []mobility.DropReason) (n uint64) {
-	for _, reason := range reasons {
-		n += c.Dropped[reason].Load()
-	}
-	return n
-}
-
 func (n *statisticsNodes) renderSignalling(s *Sink, c *mobility.Statistics) {
 	n.renderUpdates(s, c)
 	n.renderAcknowledgements(s, c)
@@ -221,7 +206,7 @@ func (n *statisticsNodes) renderUpdates(s *Sink, c *mobility.Statistics) {
 	s.Uint(n.PBU.Sent, c.PBUSent.Load())
 	s.Uint(n.PBU.Retransmitted, c.PBURetransmitted.Load())
 	if n.PBU.Received != nil {
-		s.Uint(n.PBU.Dropped, dropped(c, updateDrops))
+		s.Uint(n.PBU.Dropped, c.PBUDiscarded.Load())
 	} else {
 		s.Uint(n.PBU.Dropped, c.PBUUnsent.Load())
 	}
@@ -238,7 +223,7 @@ func (n *statisticsNodes) renderUpdates(s *Sink, c *mobility.Statistics) {
 func (n *statisticsNodes) renderAcknowledgements(s *Sink, c *mobility.Statistics) {
 	counts, lost := &c.PBASent, uint64(0)
 	if n.PBA.Received != nil {
-		counts, lost = &c.PBAReceived, dropped(c, acknowledgementDrops)
+		counts, lost = &c.PBAReceived, c.PBADiscarded.Load()
 	}
 	byStatus, total := load(counts)
 	s.Open(n.PBA.Self)
