@@ -140,6 +140,9 @@ func TestAgainstModel(t *testing.T) {
 				if status := r.Status(); !faults && status.Failed > 0 {
 					t.Fatalf("seed %d: refused without a fault: %+v", seed, status.Failures)
 				}
+				if pending, installed, failed := r.Counts(); min(pending, installed, failed) < 0 {
+					t.Fatalf("seed %d: %d objects pending, %d installed, %d failed", seed, pending, installed, failed)
+				}
 			}
 			plane.Slow(0)
 			plane.FailNext(0)
@@ -147,6 +150,8 @@ func TestAgainstModel(t *testing.T) {
 			r.expect(strings.Split(strings.TrimSuffix(m.picture(), "\n"), "\n")...)
 			if status := r.Status(); status.Failed+status.Pending > 0 || status.Sessions != len(m.sessions) {
 				t.Errorf("seed %d: status %+v", seed, status)
+			} else if _, installed, _ := r.Counts(); installed != status.Objects {
+				t.Errorf("seed %d: %d of %d objects are counted as installed", seed, installed, status.Objects)
 			}
 			if t.Failed() {
 				t.Fatalf("seed %d", seed)

@@ -245,8 +245,7 @@ func (p *plan) item(object dataplane.Object) *item {
 		it := p.route(key)
 		if it == nil {
 			it = newItem(object)
-			p.routes.Put(p.hash(key), it)
-			p.counts[it.state]++
+			p.putRoute(key, it)
 		}
 		return it
 	}
@@ -273,9 +272,14 @@ func (p *plan) claimed(object dataplane.Object) *item {
 	it := p.route(key)
 	if it == nil {
 		it = &item{prefix: pack(r.Prefix)}
-		p.routes.Put(p.hash(key), it)
+		p.putRoute(key, it)
 	}
 	return it
+}
+
+func (p *plan) putRoute(key dataplane.RouteKey, it *item) {
+	p.routes.Put(p.hash(key), it)
+	p.counts[it.state]++
 }
 
 // find returns the item with a key, or nil.

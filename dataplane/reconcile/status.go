@@ -47,17 +47,19 @@ type SessionStatus struct {
 	Objects []ObjectStatus
 }
 
-// Status returns the present state. It costs the number of objects.
+// Status returns the present state. It costs the number of objects where any has failed.
 func (r *Reconciler) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Status{Sessions: r.plan.sessions.Len(), Objects: r.plan.routes.Len() + len(r.plan.others)}
+	s := Status{
+		Sessions: r.plan.sessions.Len(), Objects: r.plan.routes.Len() + len(r.plan.others),
+		Pending: r.plan.counts[Pending], Failed: r.plan.counts[Failed],
+	}
+	if s.Failed == 0 {
+		return s
+	}
 	for it := range r.plan.all {
-		switch it.state {
-		case Pending:
-			s.Pending++
-		case Failed:
-			s.Failed++
+		if it.state == Failed {
 			s.Failures = append(s.Failures, it.objectStatus())
 		}
 	}
