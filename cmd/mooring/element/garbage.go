@@ -8,14 +8,22 @@ import (
 	"time"
 )
 
-// A heap may double before garbage is collected, as usual, while it is small or bindings are being made. Of a large one that does not grow nearly all is bindings,
-// which stay, so that it would double for garbage of which there is little: it may grow by a fourteenth. That takes more time: with 128,000 bindings about
-// a microsecond of a refresh.
+// A small heap may double before garbage is collected, as usual. Of a large one nearly all is bindings, which stay, so that it would double for garbage of which
+// there is little. It may grow by so much that what lives in it is looked through at a certain pace, however fast memory is asked for: that takes a quarter of a
+// processor at most.
 const (
 	largeHeap    = 64 << 20 // octets that live
+	searchPace   = 256e6    // octets looked through in a second
 	growthUsual  = 100      // percent
-	growthLarge  = 7
+	growthLeast  = 7
 	heapInterval = time.Second
+)
+
+// What TendHeap looks at (runtime/metrics).
+const (
+	heapLive = iota
+	heapAllocated
+	heapFree
 )
 
 // TendHeap adjusts how far the heap may grow to what lives in it, until ctx ends. Whoever sets GOGC wants something else.
@@ -23,8 +31,9 @@ func TendHeap(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	live, growth := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}, growthUsual
-	before := uint64(0)
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(heap)
+	growth, allocated := growthUsual, heap[heapAllocated].Value.Uint64()
 	ticker := time.NewTicker(heapInterval)
 	defer ticker.Stop()
 	for {
@@ -33,23 +42,24 @@ func TendHeap(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		metrics.Read(live)
-		octets := live[0].Value.Uint64()
-		if now := growthOf(octets, before); now != growth {
+		metrics.Read(heap)
+		live, before := heap[heapLive].Value.Uint64(), allocated
+		allocated = heap[heapAllocated].Value.Uint64()
+		if now := growthOf(live, allocated-before); now != growth {
 			growth = now
 			debug.SetGCPercent(growth)
-			if growth == growthLarge {
-				debug.FreeOSMemory() // what the burst took
-			}
 		}
-		before = octets
+		if growth == growthLeast && heap[heapFree].Value.Uint64() > live/4 {
+			debug.FreeOSMemory() // what bindings took while they were made
+		}
 	}
 }
 
-// growthOf is by how much a heap may grow in which so many octets live, and lived before.
-func growthOf(live, before uint64) int {
-	if live < largeHeap || live > before+before/50 {
+// growthOf is by how much a heap may grow, in percent, in which so many octets live, when so many were asked for in the last heapInterval.
+func growthOf(live, asked uint64) int {
+	if live < largeHeap {
 		return growthUsual
 	}
-	return growthLarge
+	pace := searchPace * heapInterval.Seconds()
+	return int(min(growthUsual, max(growthLeast, 100*float64(asked)/pace)))
 }
