@@ -142,6 +142,14 @@ type Counters struct {
 	Drops               Drops
 }
 
+// Plus returns the traffic of both. Of drops, it has none.
+func (c Counters) Plus(other Counters) Counters {
+	return Counters{
+		RxPackets: c.RxPackets + other.RxPackets, RxOctets: c.RxOctets + other.RxOctets,
+		TxPackets: c.TxPackets + other.TxPackets, TxOctets: c.TxOctets + other.TxOctets,
+	}
+}
+
 // Drops counts dropped packets by reason.
 type Drops struct {
 	NoSession uint64 // no binding for the node's address

@@ -16,6 +16,9 @@ import (
 	"mooring/dataplane/usertun"
 )
 
+// Both count for accounting.
+var _, _ plane.Meter = (*kernel.Carrier)(nil), (*usertun.Carrier)(nil)
+
 // Wish is what the configuration asks for.
 type Wish uint8
 

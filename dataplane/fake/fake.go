@@ -21,6 +21,7 @@ type Plane struct {
 	objects  map[any]dataplane.Object
 	links    map[string]dataplane.MAC
 	counters map[dataplane.TunnelID]dataplane.Counters
+	sessions map[dataplane.SessionID]dataplane.Counters
 	watchers map[chan dataplane.Event]bool
 	applied  []dataplane.Op // what succeeded, in order
 	failNext int
@@ -32,7 +33,7 @@ type Plane struct {
 func New(links ...string) *Plane {
 	p := &Plane{
 		objects: map[any]dataplane.Object{}, links: map[string]dataplane.MAC{},
-		counters: map[dataplane.TunnelID]dataplane.Counters{},
+		counters: map[dataplane.TunnelID]dataplane.Counters{}, sessions: map[dataplane.SessionID]dataplane.Counters{},
 		watchers: map[chan dataplane.Event]bool{}, failKeys: map[any]error{},
 	}
 	for i, name := range links {
@@ -90,6 +91,30 @@ func (p *Plane) RemoveLink(name string) {
 // Count sets the counters of a tunnel.
 func (p *Plane) Count(id dataplane.TunnelID, c dataplane.Counters) {
 	p.locked(func() { p.counters[id] = c })
+}
+
+// Carry counts traffic that goes by the route for a prefix.
+func (p *Plane) Carry(at dataplane.VRFPrefix, c dataplane.Counters) {
+	p.locked(func() {
+		if r, ok := p.objects[dataplane.RouteKey(at)].(dataplane.Route); ok {
+			p.counters[r.Via.Path.Tunnel] = p.counters[r.Via.Path.Tunnel].Plus(c)
+			if r.Owner != 0 {
+				p.sessions[r.Owner] = p.sessions[r.Owner].Plus(c)
+			}
+		}
+	})
+}
+
+// SessionUsage returns what Carry has counted for a session.
+func (p *Plane) SessionUsage(id dataplane.SessionID) (c dataplane.Counters, ok bool) {
+	p.locked(func() { c, ok = p.sessions[id] })
+	return c, ok
+}
+
+// TunnelUsage returns what Count and Carry have counted of a tunnel.
+func (p *Plane) TunnelUsage(id dataplane.TunnelID) (c dataplane.Counters, ok bool) {
+	p.locked(func() { c, ok = p.counters[id] })
+	return c, ok
 }
 
 // Applied returns the operations that succeeded since the last call, in their order.

@@ -36,6 +36,7 @@ type Carrier struct {
 
 	policies map[dataplane.PolicyKey]*policy
 	counted  map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
+	meter    meter
 }
 
 // steering is where a SourceRoute leads.
@@ -52,6 +53,7 @@ func New(log *slog.Logger) *Carrier {
 	return &Carrier{
 		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
 		routes: map[dataplane.VRFPrefix]dataplane.Path{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
+		meter: newMeter(),
 	}
 }
 
@@ -99,6 +101,7 @@ func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.account(at, 0)
 	old := c.routes[at]
 	delete(c.routes, at)
 	return c.lose(old, func(d *device) { d.routes-- })
@@ -236,6 +239,14 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 		}
 		drops.Spoofed += p.filter.dropped(spoofedCounter)
 		drops.Filtered += p.filter.dropped(filteredCounter)
+	}
+	for id, s := range states { // interfaces of paths with keys come and go
+		if p := c.meter.tunnels[id]; p != nil {
+			drops := s.Drops
+			s.Counters = s.Plus(p.gone)
+			s.Drops = drops
+			states[id] = s
+		}
 	}
 	return states, drops
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"mooring/dataplane"
@@ -41,19 +40,25 @@ func nameOf(p dataplane.Path) string {
 	return namePrefix + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:10])[:12])
 }
 
-// aliasOf tells people, and later processes, what an interface is for.
-func aliasOf(p dataplane.Path, configured int) string {
-	return fmt.Sprintf("mooring: %s mtu %d", p, configured)
+// aliasOf tells people, and later processes, what an interface is for, and what its tunnel had carried by interfaces that are gone.
+func aliasOf(p dataplane.Path, configured int, gone dataplane.Counters) string {
+	what := p.String()
+	end := fmt.Sprintf(" mtu %d", configured)
+	if gone != (dataplane.Counters{}) {
+		end += fmt.Sprintf(" carried %d %d %d %d", gone.RxPackets, gone.RxOctets, gone.TxPackets, gone.TxOctets)
+	}
+	const prefix, room = "mooring: ", 255 // IFALIASZ - 1
+	return prefix + what[:min(len(what), room-len(prefix)-len(end))] + end
 }
 
-// configuredMTU reads the alias; -1 when it is none of ours.
-func configuredMTU(alias string) int {
+// parseAlias reads an alias; the MTU is -1 when it is none of ours.
+func parseAlias(alias string) (configured int, gone dataplane.Counters) {
 	_, text, _ := strings.Cut(alias, " mtu ")
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return -1
+	n, _ := fmt.Sscanf(text, "%d carried %d %d %d %d", &configured, &gone.RxPackets, &gone.RxOctets, &gone.TxPackets, &gone.TxOctets)
+	if n == 0 {
+		return -1, gone
 	}
-	return n
+	return configured, gone
 }
 
 // overhead is how much larger a packet is outside of the tunnel than in it.
@@ -139,7 +144,7 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 		return errors.New("routes still lead into it")
 	}
 	for path, d := range t.devices {
-		if err := c.deleteDevice(d); err != nil {
+		if err := c.deleteDevice(id, d); err != nil {
 			return err
 		}
 		p := c.places[d.vrf]
@@ -212,7 +217,10 @@ func (c *Carrier) release(path dataplane.Path) error {
 		return nil
 	}
 	c.forget(t, path)
-	return c.deleteDevice(d)
+	if err := c.deleteDevice(t.id, d); err != nil {
+		return err
+	}
+	return c.noteGone(t)
 }
 
 // setDevice makes the interface of a path exist in a VRF, with an MTU in octets or, of 0, what the way to the peer leaves.
@@ -243,7 +251,7 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 	if err := c.guardDevice(c.places[vrf], path, index, mtu); err != nil {
 		return nil, err
 	}
-	if err := in.host.SetDevice(name, aliasOf(path, configured), mtu, deviceQueue); err != nil {
+	if err := c.hosts[vrf].SetDevice(name, aliasOf(path, configured, c.goneOf(path)), mtu, deviceQueue); err != nil {
 		return nil, err
 	}
 	return &device{name: name, index: index, mtu: mtu, vrf: vrf}, nil
@@ -251,15 +259,20 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 
 const deviceQueue = 1000 // packets; the kernel's usual
 
-func (c *Carrier) deleteDevice(d *device) error {
+func (c *Carrier) deleteDevice(of dataplane.TunnelID, d *device) error {
 	if d.steered {
 		if err := c.unsteer(d); err != nil {
 			return err
 		}
 	}
-	if err := c.places[d.vrf].host.DeleteTunnel(d.name); err != nil {
+	carried, err := c.places[d.vrf].host.DeviceCounters(d.index)
+	if err == nil {
+		err = c.places[d.vrf].host.DeleteTunnel(d.name)
+	}
+	if err != nil {
 		return err
 	}
+	c.meter.carried(of, carried)
 	return c.unguard(c.places[d.vrf], d.index)
 }
 

@@ -29,12 +29,12 @@ func TestNames(t *testing.T) {
 
 func TestAliases(t *testing.T) {
 	p := pathOver(dataplane.EncapGRE, "2001:db8::1", "2001:db8::2", 7)
-	alias := aliasOf(p, 1400)
+	alias := aliasOf(p, 1400, dataplane.Counters{})
 	if want := "mooring: gre 2001:db8::1 > 2001:db8::2 tx key 7 mtu 1400"; alias != want {
 		t.Errorf("alias %q, want %q", alias, want)
 	}
-	for alias, want := range map[string]int{alias: 1400, aliasOf(p, 0): 0, "": -1, "uplink mtu": -1} {
-		if got := configuredMTU(alias); got != want {
+	for alias, want := range map[string]int{alias: 1400, aliasOf(p, 0, dataplane.Counters{}): 0, "": -1, "uplink mtu": -1} {
+		if got, _ := parseAlias(alias); got != want {
 			t.Errorf("%q asks for MTU %d, want %d", alias, got, want)
 		}
 	}

@@ -27,8 +27,9 @@ const tableName = netlink.FilterTable
 //	set paths                mark . interface index       the devices that marks stand for
 //	map anchors, gateways    interface index : chain      policies, for what comes out of the device (guard.go)
 //	map mss4, mss6           interface index : size       of TCP's segments, where policies clamp it
+//	set rx4-32, tx6-64, …    interface group . prefix     counters of prefixes (lane.go)
 //
-// Its rules (rules.go) are always the same, however many bindings there are.
+// Its rules (rules.go) are as many, however many bindings there are.
 type filter struct {
 	conn     *nftables.Conn
 	table    *nftables.Table
@@ -39,6 +40,8 @@ type filter struct {
 	gateways *nftables.Set
 	mss4     *nftables.Set
 	mss6     *nftables.Set
+	lanes    []lane // prefixes that are counted (lane.go)
+	tallies  *netlink.Tallies
 }
 
 // source is a SourceRoute as the table has it.
@@ -56,7 +59,11 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
-	f := &filter{conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
+	tallies, err := netlink.OpenTallies(ns)
+	if err != nil {
+		return nil, errors.Join(err, conn.CloseLasting())
+	}
+	f := &filter{conn: conn, tallies: tallies, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
 	f.sources4 = f.sourceMap("sources4", nftables.TypeIPAddr)
 	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
@@ -75,9 +82,12 @@ func (f *filter) sourceMap(name string, addr nftables.SetDatatype) *nftables.Set
 		KeyType: nftables.MustConcatSetType(nftables.TypeIFName, addr), DataType: nftables.TypeMark}
 }
 
-func (f *filter) close() { f.conn.CloseLasting() }
+func (f *filter) close() {
+	f.conn.CloseLasting()
+	f.tallies.Close()
+}
 
-// rebuild replaces the whole table, in one transaction: there is no moment without rules.
+// rebuild replaces the whole table, in one transaction: there is no moment without rules. Nothing is counted by prefix yet.
 func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, of contents) (*guards, error) {
 	f.conn.AddTable(f.table) // so that there is one to delete
 	f.conn.DelTable(f.table)
@@ -89,6 +99,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	for _, name := range []string{spoofedCounter, filteredCounter} {
 		f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: name})
 	}
+	err = errors.Join(err, f.addSets(f.lanes))
 	f.addRules()
 	for _, s := range sources {
 		err = errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s)))

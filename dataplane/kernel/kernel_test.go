@@ -25,6 +25,71 @@ func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
 // ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
 
+// Every plane counts the same.
+func TestUsage(t *testing.T) {
+	for _, name := range []string{"ip6", "gre4-key"} {
+		t.Run(name, func(t *testing.T) {
+			_, h := planetest.MeterIn(t, openIn, planetest.Bindings()[name])
+			planetest.Usage(t, h)
+		})
+	}
+}
+
+// What was counted outlives the process and the table of nftables, also of a prefix and of an interface that are gone: no counter goes
+// backwards, and none twice as fast.
+func TestUsageOutlives(t *testing.T) {
+	d, h := planetest.MeterIn(t, openIn, planetest.Bindings()["gre4-key"])
+	routes := func(p *Plane, owner dataplane.SessionID, prefixes ...string) {
+		t.Helper()
+		for _, at := range prefixes {
+			r := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(at)}, Via: dataplane.Target{Path: h.Path}, Owner: owner}
+			must(t, p.Apply(t.Context(), []dataplane.Op{{Object: r, Delete: owner == 0}})...)
+		}
+	}
+	const v4, v6 = planetest.NodeAddr4 + "/32", "2001:db8:1::/64"
+	p := d.Anchor.(*Plane)
+	check := func(when string, packets uint64) {
+		t.Helper()
+		own, _ := p.Plane.SessionUsage(7)
+		whole, _ := p.Plane.TunnelUsage(h.Path.Tunnel)
+		if own.TxPackets != packets || whole.TxPackets != packets {
+			t.Errorf("%s: the session has %d packets, the tunnel %d, want %d", when, own.TxPackets, whole.TxPackets, packets)
+		}
+	}
+	again := func() {
+		t.Helper()
+		must(t, p.Close())
+		opened, err := openIn(d.LMA.Namespace)
+		must(t, err)
+		t.Cleanup(func() { opened.Close() })
+		p = opened.(*Plane)
+		must(t, p.Apply(t.Context(), []dataplane.Op{{Object: dataplane.Tunnel{ID: h.Path.Tunnel}}})...)
+	}
+	routes(p, 7, v4, v6)
+	h.Pass(t, 4, true, 2, 10)
+	h.Pass(t, 6, true, 3, 10)
+	check("at first", 5)
+	again()
+	routes(p, 7, v4, v6)
+	check("after a restart", 5)
+	routes(p, 0, v4)
+	again()
+	routes(p, 7, v6)
+	check("a prefix has gone before a restart", 5)
+	must(t, p.places[""].filter.drop())
+	_, err := dataplane.Picture(t.Context(), p)
+	must(t, err)
+	h.Pass(t, 6, true, 1, 10)
+	check("somebody had taken the table away", 6)
+	routes(p, 0, v6) // the interface of the path with keys goes with it
+	check("nothing leads into the tunnel", 6)
+	again()
+	routes(p, 7, v4, v6)
+	if whole, _ := p.Plane.TunnelUsage(h.Path.Tunnel); whole.TxPackets != 6 {
+		t.Errorf("after a restart, the tunnel has %d packets, want 6", whole.TxPackets)
+	}
+}
+
 // A process that ends, or is killed, takes nothing with it: traffic goes on, and the next process finds everything and changes nothing.
 func TestForwardsWithoutProcess(t *testing.T) {
 	for name, b := range planetest.Bindings() {
@@ -82,7 +147,7 @@ func TestRestartIsHitless(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, errs ...error) {
+func must(t testing.TB, errs ...error) {
 	t.Helper()
 	for _, err := range errs {
 		if err != nil {

@@ -25,6 +25,9 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 		}
 	}
 	for _, p := range c.allPlaces() {
+		if err := c.lookAtCounts(p); err != nil && p.devices > 0 { // a host without nftables has none
+			return nil, err
+		}
 		left, err := c.lookAtPolicies(p)
 		if err != nil {
 			return nil, err
@@ -47,6 +50,7 @@ func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, 
 	}
 	c.routes[at] = path
 	c.tunnels[path.Tunnel].devices[path].routes++
+	c.foundCount(at)
 	return path, true
 }
 
@@ -68,6 +72,10 @@ func (c *Carrier) Tidy() error {
 				errs = append(errs, fmt.Errorf("interface %s: %w", d.name, err))
 			}
 		}
+	}
+	c.recount() // what the host has refused
+	for _, p := range c.allPlaces() {
+		p.counted = true
 	}
 	return errors.Join(errs...)
 }
@@ -109,7 +117,11 @@ func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
 		d.down = !f.Up || !c.inVRF(d, f, path)
 		c.keep(t, path, d)
 		delete(marks, f.Index)
-		if n := configuredMTU(f.Alias); d.down || n < 0 || n > 0 && n != f.MTU {
+		n, gone := parseAlias(f.Alias)
+		if path == (dataplane.Path{Tunnel: id}) {
+			c.meter.found(id, gone)
+		}
+		if d.down || n < 0 || n > 0 && n != f.MTU || f.Group != c.hosts[d.vrf].Group() {
 			t.configured = -1 // which nobody wants: it is put right
 		} else if t.configured == 0 {
 			t.configured = n

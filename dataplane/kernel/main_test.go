@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { netns.Main(m) }
 
-func must(t *testing.T, errs ...error) {
+func must(t testing.TB, errs ...error) {
 	t.Helper()
 	for _, err := range errs {
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -17,6 +18,7 @@ type place struct {
 	lacks   error // why there can be no tunnels
 	devices int   // of ours that are there
 	guards  *guards
+	counted bool // what an earlier process has had counted here is known
 }
 
 func (p *place) close() {
@@ -199,9 +201,17 @@ func (c *Carrier) rebuild(p *place) error {
 	if p.vrf == "" {
 		sources, paths = c.knownSources(), c.steered()
 	}
+	counts, err := c.countsOf(p)
+	if err != nil {
+		return err
+	}
 	guards, err := p.filter.rebuild(sources, paths, c.knownGuards(p), contentsOf(c.policies))
-	if err == nil {
-		p.guards = guards
+	if err != nil {
+		return err
+	}
+	p.guards = guards
+	for part := range slices.Chunk(counts, 2*atOnce) {
+		err = errors.Join(err, p.filter.tallies.Change(nil, part))
 	}
 	return err
 }
@@ -235,6 +245,7 @@ func (c *Carrier) dropTable(p *place) error {
 		clear(c.sources)
 	}
 	p.guards = newGuards()
+	c.meter.forgetCounts(p)
 	return p.filter.drop()
 }
 

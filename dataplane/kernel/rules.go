@@ -16,6 +16,7 @@ import (
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
 //		iifname "mt-*" jump prove
+//		iifname "mt-*" meta mark 0 jump received
 //		iifname "mt-*" tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
@@ -25,6 +26,7 @@ import (
 //		type filter hook forward …
 //		tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6
 //		meta mark UNPROVEN jump deliver
+//		oifname "mt-*" jump sent
 //	}
 //	chain prove {			# an anchor's node: the way back leads into the same tunnel
 //		meta mark set 0
@@ -39,25 +41,30 @@ import (
 //	}
 //	chain admit { iif vmap @anchors }		# policies, each a chain of its own (acl.go)
 //	chain receive { iif vmap @gateways }
+//	chain received { iifgroup . ip saddr @rx4-32 return … }	# counters of prefixes (lane.go)
+//	chain sent { oifgroup . ip daddr @tx4-32 return … }
 const spoofedCounter = "spoofed"
 
-var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver", "admit", "receive"}
+var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver", "admit", "receive", "received", "sent"}
 
 var unproven = netlink.MarkOf(0) // no interface has the index 0
 
 // rules returns the rules of a chain.
 func (f *filter) rules(chain string) [][]expr.Any {
 	drop := []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: spoofedCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
-	suspect := isUnproven() // and from a tunnel: in a VRF, the interface has become the vrf interface by then
+	suspect := isMark(unproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting":
-		return [][]expr.Any{concat(fromTunnel, jump("prove")),
+		return [][]expr.Any{concat(fromTunnel, jump("prove")), concat(fromTunnel, isMark(0), jump("received")),
 			concat(fromTunnel, clamp(4, expr.MetaKeyIIF, f.mss4.Name)), concat(fromTunnel, clamp(6, expr.MetaKeyIIF, f.mss6.Name)),
 			f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
 	case "input":
 		return [][]expr.Any{concat(suspect, drop)}
 	case "forward":
-		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name), concat(suspect, jump("deliver"))}
+		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name), concat(suspect, jump("deliver")),
+			concat(toTunnel, jump("sent"))}
+	case "received", "sent":
+		return f.countRules(chain)
 	case "admit":
 		return [][]expr.Any{choose(f.anchors.Name)}
 	case "receive":
@@ -96,9 +103,13 @@ func (f *filter) addRules() {
 		f.conn.AddChain(chain)
 	}
 	for _, name := range chainNames {
-		for _, r := range f.rules(name) {
-			f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: name, Table: f.table}, Exprs: r, UserData: f.fingerprint(r)})
-		}
+		f.addRulesTo(name)
+	}
+}
+
+func (f *filter) addRulesTo(chain string) {
+	for _, r := range f.rules(chain) {
+		f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: chain, Table: f.table}, Exprs: r, UserData: f.fingerprint(r)})
 	}
 }
 
@@ -108,15 +119,19 @@ const (
 	reg32 = unix.NFT_REG32_00
 )
 
-var fromTunnel = []expr.Any{
-	&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg},
-	&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(namePrefix)},
+var fromTunnel, toTunnel = isTunnel(expr.MetaKeyIIFNAME), isTunnel(expr.MetaKeyOIFNAME)
+
+func isTunnel(device expr.MetaKey) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: device, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(namePrefix)},
+	}
 }
 
-func isUnproven() []expr.Any {
+func isMark(mark uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: reg},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(unproven)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(mark)},
 	}
 }
 

@@ -5,13 +5,15 @@ import (
 	"fmt"
 
 	netlib "github.com/vishvananda/netlink"
+
+	"mooring/dataplane"
 )
 
 // noAddress is the addr_gen_mode that gives an interface no link-local address of the host's making, and so no router solicitations.
 const noAddress = "1"
 
 // SetDevice prepares a tunnel device of ours and brings it up: the host sends nothing of its own accord on it, and takes
-// packets of any source from it. alias is what people see in "ip link".
+// packets of any source from it. alias is what people see in "ip link". The group says which VRF it is in, to rules of nftables (Group).
 func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 	link, err := h.link(name)
 	if err != nil {
@@ -24,6 +26,7 @@ func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 		h.setSysctl("ipv4/conf/"+name+"/forwarding", "1"),
 		h.trustSources(name),
 		explain(h.handle.LinkSetAlias(link, alias)),
+		explain(h.handle.LinkSetGroup(link, h.Group())),
 		explain(h.handle.LinkSetTxQLen(link, queue)),
 		explain(h.handle.LinkSetMTU(link, mtu)),
 		explain(h.handle.LinkSetUp(link)),
@@ -32,6 +35,41 @@ func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 		return fmt.Errorf("device %s: %w", name, err)
 	}
 	return nil
+}
+
+// Group is that of our tunnel interfaces in the VRF: the index of the vrf interface, or 0.
+func (h *Host) Group() int { return h.part.Index }
+
+// SetAlias changes what people see of an interface in "ip link".
+func (h *Host) SetAlias(name, alias string) error {
+	link, err := h.link(name)
+	if err == nil {
+		err = explain(h.handle.LinkSetAlias(link, alias))
+	}
+	if err != nil {
+		return fmt.Errorf("device %s: %w", name, err)
+	}
+	return nil
+}
+
+// DeviceCounters returns what an interface has carried, of this index. It is none of an interface that is gone.
+func (h *Host) DeviceCounters(index int) (dataplane.Counters, error) {
+	link, err := h.handle.LinkByIndex(index)
+	if IsGone(err) {
+		return dataplane.Counters{}, nil
+	}
+	if err != nil {
+		return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, explain(err))
+	}
+	return countersOf(link.Attrs()), nil
+}
+
+func countersOf(a *netlib.LinkAttrs) (c dataplane.Counters) {
+	if s := a.Statistics; s != nil {
+		c = dataplane.Counters{RxPackets: s.RxPackets, RxOctets: s.RxBytes, TxPackets: s.TxPackets, TxOctets: s.TxBytes}
+		c.Drops.Malformed, c.Drops.Send = s.RxErrors+s.RxDropped, s.TxErrors+s.TxDropped
+	}
+	return c
 }
 
 // IsUp reports whether there is an interface of this name that is up and has carrier.

@@ -51,7 +51,7 @@ func Open(ns *Namespace) (*Host, error) {
 		}
 	}
 	for _, s := range []**socket{&h.batch, &h.lists} {
-		if *s, err = openSocket(ns); err != nil {
+		if *s, err = openSocket(ns, unix.NETLINK_ROUTE); err != nil {
 			h.Close()
 			return nil, err
 		}

@@ -24,10 +24,10 @@ type socket struct {
 const receiveRoom = 64 << 10
 
 // openSocket opens a socket in a namespace.
-func openSocket(ns *Namespace) (*socket, error) {
+func openSocket(ns *Namespace, protocol int) (*socket, error) {
 	s := &socket{fd: -1, in: make([]byte, receiveRoom)}
 	err := ns.Do(func() (err error) {
-		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 		return err
 	})
 	if err == nil {

@@ -20,6 +20,7 @@ type TunnelDevice struct {
 	Index, MTU  int
 	Master      int // index of the interface that it is enslaved to; 0: none
 	Outer       int // index of the vrf interface that the outer packets are bound to; 0: none
+	Group       int // says which VRF it is in (Host.Group)
 	Up          bool
 	Counters    dataplane.Counters
 }
@@ -170,11 +171,8 @@ func (h *Host) Tunnels() ([]TunnelDevice, error) {
 			continue
 		}
 		a := link.Attrs()
-		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0}
-		if s := a.Statistics; s != nil {
-			d.Counters = dataplane.Counters{RxPackets: s.RxPackets, RxOctets: s.RxBytes, TxPackets: s.TxPackets, TxOctets: s.TxBytes}
-			d.Counters.Drops.Malformed, d.Counters.Drops.Send = s.RxErrors+s.RxDropped, s.TxErrors+s.TxDropped
-		}
+		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0,
+			Group: int(a.Group), Counters: countersOf(a)}
 		all = append(all, d)
 	}
 	return all, nil

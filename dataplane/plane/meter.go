@@ -6,6 +6,8 @@ import "mooring/dataplane"
 type Meter interface {
 	// Account says whose traffic goes by the route that Enter is told of next; of 0 nobody's.
 	Account(at dataplane.VRFPrefix, owner dataplane.SessionID)
+	// Settled says that no more routes come for now: what Account, Enter and Leave have said counts from here on.
+	Settled()
 	// SessionUsage returns what was counted of a session, and whether it is counted.
 	SessionUsage(dataplane.SessionID) (dataplane.Counters, bool)
 	// TunnelUsage returns what a tunnel has carried, also before it was last made anew, and whether it is known.

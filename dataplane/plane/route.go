@@ -59,6 +59,11 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 			errs[i] = p.settle(&ops[i])
 		}
 	}
+	for _, c := range p.carriers {
+		if m, ok := c.(Meter); ok {
+			m.Settled()
+		}
+	}
 }
 
 // prepare finds out where a route leads, and makes that ready.

@@ -54,6 +54,9 @@ func (c *Carrier) Account(at dataplane.VRFPrefix, owner dataplane.SessionID) {
 	}
 }
 
+// Settled implements plane.Meter: everything counts at once.
+func (c *Carrier) Settled() {}
+
 // of returns the usage that a route for the prefix counts for; nil if it counts for none.
 func (m *meters) of(at dataplane.VRFPrefix) *usage { return m.usages[m.owners[at]] }
 
@@ -102,7 +105,7 @@ func (c *Carrier) TunnelUsage(id dataplane.TunnelID) (dataplane.Counters, bool) 
 	defer c.mu.Unlock()
 	total, known := c.meters.tunnels[id]
 	if t := c.tunnels[id]; t != nil {
-		total, known = together(total, t.counters()), true
+		total, known = total.Plus(t.counters()), true
 	}
 	return total, known
 }
@@ -124,12 +127,5 @@ func (m *meters) past(t *tunnel) {
 	if _, known := m.tunnels[t.id]; !known && len(m.tunnels) >= maxPast {
 		clear(m.tunnels)
 	}
-	m.tunnels[t.id] = together(m.tunnels[t.id], t.counters())
-}
-
-func together(a, b dataplane.Counters) dataplane.Counters {
-	return dataplane.Counters{
-		RxPackets: a.RxPackets + b.RxPackets, RxOctets: a.RxOctets + b.RxOctets,
-		TxPackets: a.TxPackets + b.TxPackets, TxOctets: a.TxOctets + b.TxOctets,
-	}
+	m.tunnels[t.id] = m.tunnels[t.id].Plus(t.counters())
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/planetest"
 )
 
 // eventuallySame waits until the usage of a session is that of a tunnel since before, as far as bytes and packets go. The last packets may
@@ -67,6 +69,16 @@ func TestSessionsAreCountedByThemselves(t *testing.T) {
 			if again, ok := d.anchor.Plane.TunnelUsage(e.anchor); !ok || again.RxOctets < total.RxOctets || again.TxOctets < total.TxOctets {
 				t.Errorf("the tunnel had carried %+v, and after it was made anew %+v", total, again)
 			}
+		})
+	}
+}
+
+// Every plane counts the same.
+func TestUsage(t *testing.T) {
+	for _, name := range []string{"ip6", "gre4-key", "udp4"} {
+		t.Run(name, func(t *testing.T) {
+			_, h := planetest.MeterIn(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, planetest.Bindings()[name])
+			planetest.Usage(t, h)
 		})
 	}
 }

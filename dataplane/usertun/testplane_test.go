@@ -28,3 +28,11 @@ func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datapla
 }
 
 func (p *Plane) Matches() map[dataplane.MatchKey]dataplane.Matches { return p.Plane.Matches() }
+
+func (p *Plane) SessionUsage(id dataplane.SessionID) (dataplane.Counters, bool) {
+	return p.Plane.SessionUsage(id)
+}
+
+func (p *Plane) TunnelUsage(id dataplane.TunnelID) (dataplane.Counters, bool) {
+	return p.Plane.TunnelUsage(id)
+}
