@@ -77,6 +77,7 @@ type Session struct {
 	Link     string         // Access: the interface that the node is attached to
 	LinkAddr MAC            // Access: the node's address on it
 	MTU      int            // of the tunnel, in octets of the inner packet; 0 derives it from the path
+	Standing                // of the routes to the prefixes
 }
 
 // Change adds, replaces or (Session nil) removes the session ID.
@@ -96,9 +97,15 @@ type Config struct {
 	VRFs       []VRF       // those that anything else here, or a session, names
 	Members    []Member    // interfaces in them
 	Links      []Link      // access interfaces of the MAG
-	Blackholes []VRFPrefix // pools of the LMA: what no binding has is discarded, not looped
+	Blackholes []Blackhole // pools of the LMA: what no binding has is discarded, not looped
 	Policies   []Policy    // of the ends of tunnels
 	Meter      bool        // count the traffic of each session behind a tunnel by itself
+}
+
+// Blackhole is a prefix that packets are discarded for, unless a session has the address.
+type Blackhole struct {
+	VRFPrefix
+	Standing
 }
 
 // VRFPrefix is a prefix in a VRF; VRF is empty for the default one.

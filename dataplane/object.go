@@ -29,9 +29,17 @@ type Target struct {
 type Route struct {
 	VRFPrefix
 	Via Target
+	Standing
 	// Owner is the session whose traffic is counted by itself as long as it goes by this route; 0: it is not. It is nothing that the host
 	// holds: Dump leaves it out.
 	Owner SessionID
+}
+
+// Standing is what a route is to the routing protocols of the host, which know nothing of who made it. The zero value: it is not meant for
+// them, and goes before all that they have.
+type Standing struct {
+	Told     bool  // they may pass it on to their neighbours
+	Distance uint8 // administrative distance: a route of theirs to the same prefix is used instead, where that has a lower one; 0: none is
 }
 
 // SourceRoute leads packets that arrive on Link from an address in Source into a tunnel, wherever they are bound
@@ -114,6 +122,8 @@ func PathOf(o Object) (Path, bool) {
 type Op struct {
 	Delete bool
 	Object Object
+	// Strays says that the host may have a Route with another Standing, too, which it keeps apart. That goes in any case.
+	Strays bool
 }
 
 // EventKind says what happened on the host.

@@ -67,7 +67,18 @@ func (t Tunnel) String() string {
 	return fmt.Sprintf("tunnel %s mtu %d", t.ID, t.MTU)
 }
 
-func (r Route) String() string { return fmt.Sprintf("route %s: %s", r.VRFPrefix, r.Via) }
+func (r Route) String() string { return fmt.Sprintf("route %s: %s%s", r.VRFPrefix, r.Via, r.Standing) }
+
+func (s Standing) String() string {
+	text := ""
+	if s.Told {
+		text = " told"
+	}
+	if s.Distance != 0 {
+		text += fmt.Sprintf(" distance %d", s.Distance)
+	}
+	return text
+}
 
 func (s SourceRoute) String() string {
 	return fmt.Sprintf("source route %s from %s: %s", s.Link, s.Source, s.Path)

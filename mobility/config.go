@@ -243,6 +243,9 @@ type LMA struct {
 	AwaitInstall    bool // answer only after the dataplane has installed the session
 	TunnelMTU       int  // octets; 0 derives it from the path
 
+	Redistribution Redistribution
+	RouteDistance  uint8 // administrative distance of its routes; 0: they go before all others
+
 	Heartbeat  Heartbeat
 	Revocation Revocation
 	Marking    Marking
@@ -253,6 +256,33 @@ type LMA struct {
 	Limits NetworkLimits // of mobile networks, where a customer has none of its own
 
 	Customers map[string]*Customer // by name; neither VRFs nor names of networks occur twice, nor do transport addresses
+}
+
+// Redistribution says which routes of an anchor routing protocols may pass on (feature EXT-06).
+type Redistribution uint8
+
+// What may be passed on.
+const (
+	RedistributePools   Redistribution = iota // the prefixes that pools lie in
+	RedistributeHosts                         // what each binding has
+	RedistributeNothing                       // neither
+)
+
+// HostRoutes says what the routes of bindings are to routing protocols; customer is empty of those that belong to none.
+func (l *LMA) HostRoutes(customer string) dataplane.Standing {
+	return dataplane.Standing{Told: l.Redistribution == RedistributeHosts, Distance: l.routeDistance(customer)}
+}
+
+// PoolRoutes says the same of the routes that discard what no binding has.
+func (l *LMA) PoolRoutes(customer string) dataplane.Standing {
+	return dataplane.Standing{Told: l.Redistribution == RedistributePools, Distance: l.routeDistance(customer)}
+}
+
+func (l *LMA) routeDistance(customer string) uint8 {
+	if c := l.Customers[customer]; c != nil && c.RouteDistance != 0 {
+		return c.RouteDistance
+	}
+	return l.RouteDistance
 }
 
 // Entitlement is a number of bindings that an operator may have. Going beyond it is told, and refused nobody (features LIC-01 to LIC-03).
@@ -294,6 +324,8 @@ type Customer struct {
 	Key       *Key          // nil: the domain's
 	Heartbeat *Heartbeat    // nil: the anchor's
 	Lifetime  time.Duration // granted at most; 0: the anchor's
+
+	RouteDistance uint8 // as the anchor's; 0: that
 
 	Transports   []VRFAddr           // the anchor, as the customer's MAGs reach it; tunnels leave in that VRF
 	Unauthorized bool                // what a MAG asks for is accepted, where it hurts nobody; there are no Networks

@@ -18,7 +18,7 @@ import (
 // Plane is a dataplane.Plane. Make one with New; its methods may be called concurrently.
 type Plane struct {
 	mu       sync.Mutex
-	objects  map[any]dataplane.Object
+	objects  map[any]dataplane.Object // by slot
 	links    map[string]dataplane.MAC
 	counters map[dataplane.TunnelID]dataplane.Counters
 	sessions map[dataplane.SessionID]dataplane.Counters
@@ -28,6 +28,30 @@ type Plane struct {
 	failKeys map[any]error
 	slow     time.Duration
 }
+
+// slot is where an object is: that of its key, but of routes one for each Standing, as hosts have them.
+func slot(o dataplane.Object) any {
+	if r, ok := o.(dataplane.Route); ok {
+		return standing{dataplane.RouteKey(r.VRFPrefix), r.Standing}
+	}
+	return o.Key()
+}
+
+type standing struct {
+	dataplane.RouteKey
+	dataplane.Standing
+}
+
+// remove takes away everything with a key that keep does not say to keep.
+func (p *Plane) remove(key any, keep func(slot any) bool) {
+	if _, ok := key.(dataplane.RouteKey); !ok {
+		delete(p.objects, key)
+		return
+	}
+	maps.DeleteFunc(p.objects, func(at any, o dataplane.Object) bool { return o.Key() == key && !keep(at) })
+}
+
+func nothing(any) bool { return false }
 
 // New returns an empty host that has the interfaces of the given names, all up.
 func New(links ...string) *Plane {
@@ -55,18 +79,18 @@ func (p *Plane) FailKey(key any, err error) { p.locked(func() { p.failKeys[key] 
 func (p *Plane) Slow(d time.Duration) { p.locked(func() { p.slow = d }) }
 
 // Put places an object on the host as an earlier process would have left it.
-func (p *Plane) Put(o dataplane.Object) { p.locked(func() { p.objects[o.Key()] = o }) }
+func (p *Plane) Put(o dataplane.Object) { p.locked(func() { p.objects[slot(o)] = o }) }
 
 // Lose removes an object as a stranger would, with an event.
 func (p *Plane) Lose(key any) {
 	p.locked(func() {
-		delete(p.objects, key)
+		p.remove(key, nothing)
 		p.send(dataplane.Event{Kind: dataplane.ObjectLost, Key: key})
 	})
 }
 
 // LoseSilently removes an object, and no event says so.
-func (p *Plane) LoseSilently(key any) { p.locked(func() { delete(p.objects, key) }) }
+func (p *Plane) LoseSilently(key any) { p.locked(func() { p.remove(key, nothing) }) }
 
 // Send delivers an event to everybody who watches.
 func (p *Plane) Send(e dataplane.Event) { p.locked(func() { p.send(e) }) }
@@ -96,7 +120,11 @@ func (p *Plane) Count(id dataplane.TunnelID, c dataplane.Counters) {
 // Carry counts traffic that goes by the route for a prefix.
 func (p *Plane) Carry(at dataplane.VRFPrefix, c dataplane.Counters) {
 	p.locked(func() {
-		if r, ok := p.objects[dataplane.RouteKey(at)].(dataplane.Route); ok {
+		for _, o := range p.objects {
+			r, ok := o.(dataplane.Route)
+			if !ok || r.VRFPrefix != at {
+				continue
+			}
 			p.counters[r.Via.Path.Tunnel] = p.counters[r.Via.Path.Tunnel].Plus(c)
 			if r.Owner != 0 {
 				p.sessions[r.Owner] = p.sessions[r.Owner].Plus(c)
@@ -161,13 +189,19 @@ func (p *Plane) apply(op dataplane.Op) error {
 		if err := p.unused(key); err != nil {
 			return err
 		}
-		delete(p.objects, key)
+		delete(p.objects, slot(op.Object))
+		if op.Strays {
+			p.remove(key, nothing)
+		}
 		return nil
 	}
 	if err := p.supported(op.Object); err != nil {
 		return err
 	}
-	p.objects[key] = op.Object
+	p.objects[slot(op.Object)] = op.Object
+	if op.Strays {
+		p.remove(key, func(at any) bool { return at == slot(op.Object) })
+	}
 	return nil
 }
 

@@ -120,28 +120,28 @@ func TestHostState(t *testing.T) {
 ip6gre mt-or76hcietq4p mtu 1452: mooring: gre 2001:db8::1 > 2001:db8::2 tx key 7 rx key 7 mtu 0
 nftables access1 from 10.1.0.1/32: mark mt-vpr58q19jqsq
 nftables access1 from 2001:db8:3::/64: mark mt-or76hcietq4p
-route 0.0.0.0/0 table access1 metric 20: blackhole
-route 0.0.0.0/0 table access1 metric 21: blackhole
-route 0.0.0.0/0 table access2 metric 20: blackhole
-route 0.0.0.0/0 table access2 metric 21: blackhole
-route 0.0.0.0/0 table mark mt-or76hcietq4p metric 20: mt-or76hcietq4p
-route 0.0.0.0/0 table mark mt-or76hcietq4p metric 21: blackhole
-route 0.0.0.0/0 table mark mt-vpr58q19jqsq metric 20: mt-vpr58q19jqsq
-route 0.0.0.0/0 table mark mt-vpr58q19jqsq metric 21: blackhole
-route 10.0.0.0/24 table main metric 20: blackhole
-route 10.0.0.1/32 table main metric 20: mt-vpr58q19jqsq
-route 10.1.0.1/32 table main metric 20: access1
-route 2001:db8:1::/64 table main metric 20: mt-or76hcietq4p
-route 2001:db8:2::/48 table main metric 20: blackhole
-route 2001:db8:3::/64 table main metric 20: access1
-route ::/0 table access1 metric 20: blackhole
-route ::/0 table access1 metric 21: blackhole
-route ::/0 table access2 metric 20: blackhole
-route ::/0 table access2 metric 21: blackhole
-route ::/0 table mark mt-or76hcietq4p metric 20: mt-or76hcietq4p
-route ::/0 table mark mt-or76hcietq4p metric 21: blackhole
-route ::/0 table mark mt-vpr58q19jqsq metric 20: mt-vpr58q19jqsq
-route ::/0 table mark mt-vpr58q19jqsq metric 21: blackhole
+route 0.0.0.0/0 table access1 metric 212: blackhole
+route 0.0.0.0/0 table access1 metric 213: blackhole
+route 0.0.0.0/0 table access2 metric 212: blackhole
+route 0.0.0.0/0 table access2 metric 213: blackhole
+route 0.0.0.0/0 table mark mt-or76hcietq4p metric 212: mt-or76hcietq4p
+route 0.0.0.0/0 table mark mt-or76hcietq4p metric 213: blackhole
+route 0.0.0.0/0 table mark mt-vpr58q19jqsq metric 212: mt-vpr58q19jqsq
+route 0.0.0.0/0 table mark mt-vpr58q19jqsq metric 213: blackhole
+route 10.0.0.0/24 table main metric 212: blackhole
+route 10.0.0.1/32 table main metric 212: mt-vpr58q19jqsq
+route 10.1.0.1/32 table main metric 212: access1
+route 2001:db8:1::/64 table main metric 212: mt-or76hcietq4p
+route 2001:db8:2::/48 table main metric 212: blackhole
+route 2001:db8:3::/64 table main metric 212: access1
+route ::/0 table access1 metric 212: blackhole
+route ::/0 table access1 metric 213: blackhole
+route ::/0 table access2 metric 212: blackhole
+route ::/0 table access2 metric 213: blackhole
+route ::/0 table mark mt-or76hcietq4p metric 212: mt-or76hcietq4p
+route ::/0 table mark mt-or76hcietq4p metric 213: blackhole
+route ::/0 table mark mt-vpr58q19jqsq metric 212: mt-vpr58q19jqsq
+route ::/0 table mark mt-vpr58q19jqsq metric 213: blackhole
 rule 10 priority 5899 iif "" marked true: table mark mt-or76hcietq4p
 rule 10 priority 5899 iif "" marked true: table mark mt-vpr58q19jqsq
 rule 10 priority 5900 iif "access1" marked false: table access1
@@ -336,7 +336,7 @@ func TestLostInterfaceIsBack(t *testing.T) {
 		return ""
 	}
 	whole := becomes(func(now string) bool {
-		return strings.Count(now, "table mark "+greDevice) == 6 && strings.Contains(now, "route 10.0.0.1/32 table main metric 20: "+greDevice)
+		return strings.Count(now, "table mark "+greDevice) == 6 && strings.Contains(now, "route 10.0.0.1/32 table main metric 212: "+greDevice)
 	})
 	unsteer := func(string) error { return p.places[""].host.UnsteerMark(p.steered()[0]) }
 	for _, damage := range []func(string) error{h.Delete, h.Down, unsteer, h.Delete} {

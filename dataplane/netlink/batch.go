@@ -2,10 +2,13 @@ package netlink
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
 )
 
 // RouteOp makes or replaces a route in the table of the VRF, or deletes the one for its prefix.
@@ -13,6 +16,8 @@ type RouteOp struct {
 	Delete bool
 	Prefix netip.Prefix
 	Index  int // of the interface that it leads to; 0: packets are discarded
+	dataplane.Standing
+	Strays bool // there may be routes of ours for the prefix with another Standing: they go
 }
 
 // batchSize is how many messages go to the host at once. Should all fail, the answers still fit into a socket's usual buffer.
@@ -23,6 +28,15 @@ const batchSize = 64
 func (h *Host) ApplyRoutes(ops []RouteOp) []error {
 	h.batch.mu.Lock()
 	defer h.batch.mu.Unlock()
+	errs := h.applyRoutes(ops)
+	strays, of := h.parts.strays(ops, errs)
+	for i, err := range h.applyRoutes(strays) {
+		errs[of[i]] = errors.Join(errs[of[i]], err)
+	}
+	return errs
+}
+
+func (h *Host) applyRoutes(ops []RouteOp) []error {
 	errs := make([]error, len(ops))
 	for start := 0; start < len(ops); start += batchSize {
 		end := min(start+batchSize, len(ops))
@@ -100,7 +114,7 @@ func (s *socket) appendRoute(op RouteOp, table int) {
 	s.out = append(s.out, family, byte(op.Prefix.Bits()), 0, 0, unix.RT_TABLE_UNSPEC, Protocol, scope, routeType, 0, 0, 0, 0)
 	s.out = appendDestination(s.out, op.Prefix)
 	s.out = appendUint32(s.out, unix.RTA_TABLE, uint32(table))
-	s.out = appendUint32(s.out, unix.RTA_PRIORITY, Metric)
+	s.out = appendUint32(s.out, unix.RTA_PRIORITY, metricOf(op.Standing))
 	if !op.Delete && op.Index != 0 {
 		s.out = appendUint32(s.out, unix.RTA_OIF, uint32(op.Index))
 	}

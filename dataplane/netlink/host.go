@@ -43,7 +43,7 @@ func Open(ns *Namespace) (*Host, error) {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: raw}},
-		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}}}
+		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}, standings: map[dataplane.Standing]bool{}}}
 	if ns == nil {
 		if h.own, err = OpenNamespace(threadNamespace); err != nil {
 			h.Close()

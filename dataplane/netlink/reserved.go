@@ -7,7 +7,11 @@ const (
 	// linux/rtnetlink.h names some up to 192; FRR takes those from 186 to 198 for routes of its own daemons (zebra/rt_netlink.h).
 	Protocol = 211
 
-	Metric = 20 // of our routes: foreign routes of another metric to the same prefix stay
+	// Metrics of our routes: what others have for the same prefix with another metric stays, and so does what FRR makes, which is always of
+	// metric 20. That of a route says what its Standing is (metricOf).
+	MetricTold = 211 // routing protocols may pass it on
+	MetricKept = 212 // they should not
+	metricLast = 213 // of what discards what no other route of a table covers
 
 	RulePriority = 5900 // of the one rule that each access interface has: before the main table's 32766
 	TableAccess  = 19_200_000

@@ -10,6 +10,8 @@ import (
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
 )
 
 // Route leads packets for a prefix to an interface, or nowhere. There is one of ours for a prefix and a table.
@@ -17,11 +19,12 @@ type Route struct {
 	Prefix netip.Prefix
 	Table  int    // 0 for that of the VRF
 	Device string // empty: packets are discarded
+	dataplane.Standing
 }
 
 var families = []int{netlib.FAMILY_V4, netlib.FAMILY_V6}
 
-// SetRoute makes or replaces a route.
+// SetRoute makes or replaces a route. One with another Standing stays.
 func (h *Host) SetRoute(r Route) error {
 	r.Table = cmp.Or(r.Table, h.table())
 	route := wire(r)
@@ -43,7 +46,7 @@ func (h *Host) SetRoute(r Route) error {
 	return nil
 }
 
-// DeleteRoute removes our route for the prefix, wherever it leads. One that is not there is no error.
+// DeleteRoute removes our route for the prefix with the zero Standing, wherever it leads. One that is not there is no error.
 func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
 	route := wire(Route{Prefix: prefix, Table: cmp.Or(table, h.table())})
 	route.Scope = netlib.SCOPE_NOWHERE
@@ -68,10 +71,12 @@ func (h *Host) Routes() ([]Route, error) {
 		}
 		routes = slices.Grow(routes, len(found))
 		for _, f := range found {
-			if f.metric != Metric { // of Isolate
+			s, ok := standingOf(f.metric)
+			if !ok { // of Isolate
 				continue
 			}
-			r := Route{Prefix: f.prefix}
+			h.parts.meet(s)
+			r := Route{Prefix: f.prefix, Standing: s}
 			if f.kind != unix.RTN_BLACKHOLE {
 				r.Device = names[f.index]
 			}
@@ -86,7 +91,7 @@ func wire(r Route) *netlib.Route {
 	if r.Prefix.Addr().Is6() {
 		family = netlib.FAMILY_V6
 	}
-	return &netlib.Route{Family: family, Dst: ipNet(r.Prefix), Table: r.Table, Protocol: Protocol, Priority: Metric}
+	return &netlib.Route{Family: family, Dst: ipNet(r.Prefix), Table: r.Table, Protocol: Protocol, Priority: int(metricOf(r.Standing))}
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

@@ -38,7 +38,7 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 // backstop has a table discard what no other route of it covers, in the family of this number.
 func (h *Host) backstop(family, table int) error {
 	route := wire(Route{Prefix: defaults[family], Table: table})
-	route.Type, route.Priority = unix.RTN_BLACKHOLE, Metric+1
+	route.Type, route.Priority = unix.RTN_BLACKHOLE, metricLast
 	if err := h.handle.RouteReplace(route); err != nil {
 		return fmt.Errorf("table %d: %w", table, explain(err))
 	}

@@ -153,6 +153,8 @@ type parts struct {
 	mu      sync.Mutex
 	byTable map[int]part
 	byIndex map[int]part
+
+	standings map[dataplane.Standing]bool // that routes of ours have, or had
 }
 
 // Part returns the Host that is a VRF of h's namespace. It is valid as long as h; Close it when it is not used any more.

@@ -133,7 +133,7 @@ func (p *Plane) complete(l dataplane.Link, found netlink.AccessLink) bool {
 
 // route says what a route of the host is to us.
 func (p *Plane) route(vrf string, r netlink.Route) held {
-	o := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: vrf, Prefix: r.Prefix}}
+	o := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: vrf, Prefix: r.Prefix}, Standing: r.Standing}
 	if r.Device == "" {
 		o.Via.Blackhole = true
 		return held{o, nil}

@@ -9,7 +9,7 @@ import (
 
 // routeOp is an operation on a route.
 type routeOp struct {
-	remove bool
+	remove, strays bool
 	dataplane.Route
 
 	host    *netlink.Host
@@ -26,7 +26,7 @@ func leadingRoutes(batch []dataplane.Op) []routeOp {
 	}
 	ops := make([]routeOp, n)
 	for i := range ops {
-		ops[i].remove, ops[i].Route = batch[i].Delete, batch[i].Object.(dataplane.Route)
+		ops[i].remove, ops[i].strays, ops[i].Route = batch[i].Delete, batch[i].Strays, batch[i].Object.(dataplane.Route)
 	}
 	return ops
 }
@@ -48,7 +48,7 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 	for host, part := range parts {
 		list := make([]netlink.RouteOp, len(part))
 		for i, op := range part {
-			list[i] = netlink.RouteOp{Delete: op.remove, Prefix: op.Prefix, Index: op.index}
+			list[i] = netlink.RouteOp{Delete: op.remove, Prefix: op.Prefix, Index: op.index, Standing: op.Standing, Strays: op.strays}
 		}
 		for i, err := range host.ApplyRoutes(list) {
 			part[i].err = err

@@ -44,6 +44,7 @@ func Test(t *testing.T, newHost func(t *testing.T) *Host) {
 	}{
 		{"objects come and go", objects},
 		{"operations are idempotent", idempotent},
+		{"a route has one standing at last", standings},
 		{"a failure does not stop the batch", failures},
 		{"leftovers of an earlier process go", leftovers},
 		{"what a stranger removes is back within a second", strangers},
@@ -191,6 +192,35 @@ func idempotent(t *testing.T, h *Host) {
 	expect(t, h.Plane)
 }
 
+// A host keeps routes of another standing apart: they go when it is said that they may be there.
+func standings(t *testing.T, h *Host) {
+	for _, to := range []struct {
+		prefix string
+		via    dataplane.Target
+		text   string
+	}{
+		{"10.0.0.0/24", dataplane.Target{Blackhole: true}, "route 10.0.0.0/24: blackhole"},
+		{"2001:db8:3::/64", dataplane.Target{Link: "access1"}, "route 2001:db8:3::/64: link access1"},
+	} {
+		r := route(to.prefix, to.via)
+		apply(t, h.Plane, put(r))
+		expect(t, h.Plane, to.text)
+		r.Standing = dataplane.Standing{Told: true, Distance: 200}
+		apply(t, h.Plane, put(r))
+		expect(t, h.Plane, to.text, to.text+" told distance 200")
+		r.Standing = dataplane.Standing{Told: true}
+		apply(t, h.Plane, []dataplane.Op{{Object: r, Strays: true}})
+		expect(t, h.Plane, to.text+" told")
+		apply(t, h.Plane, put(route(to.prefix, to.via)))
+		apply(t, h.Plane, toRemove(r))
+		expect(t, h.Plane, to.text)
+		r.Distance = 255
+		apply(t, h.Plane, put(r))
+		apply(t, h.Plane, []dataplane.Op{{Delete: true, Object: route(to.prefix, to.via), Strays: true}})
+		expect(t, h.Plane)
+	}
+}
+
 func failures(t *testing.T, h *Host) {
 	blackhole := route("10.0.0.0/24", dataplane.Target{Blackhole: true})
 	errs := h.Plane.Apply(t.Context(), put(
@@ -221,7 +251,7 @@ func running(t *testing.T, p dataplane.Plane) (*reconcile.Reconciler, func()) {
 	})
 	r.Configure(dataplane.Config{
 		Links:      []dataplane.Link{{Name: "access1", MAC: dataplane.MAC{2, 0, 0, 0, 9, 9}, LinkLocal: addr("fe80::1")}},
-		Blackholes: []dataplane.VRFPrefix{{Prefix: prefix("10.0.0.0/24")}},
+		Blackholes: []dataplane.Blackhole{{VRFPrefix: dataplane.VRFPrefix{Prefix: prefix("10.0.0.0/24")}}},
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -104,7 +104,10 @@ func newCustomers(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, 
 		VRFs: []dataplane.VRF{{Name: "CUST1"}, {Name: "CUST2", Table: 77}, {Name: "OP1"}, {Name: "OP2"}},
 		Members: []dataplane.Member{{Link: "c1", VRF: "CUST1"}, {Link: "c2", VRF: "CUST2"}, {Link: "op1", VRF: "OP1"},
 			{Link: "op2", VRF: "OP2"}, {Link: "op3", VRF: "OP2"}},
-		Blackholes: []dataplane.VRFPrefix{{VRF: "CUST1", Prefix: prefix("10.0.0.0/24")}, {VRF: "CUST2", Prefix: prefix("10.0.0.0/24")}},
+		Blackholes: []dataplane.Blackhole{
+			{VRFPrefix: dataplane.VRFPrefix{VRF: "CUST1", Prefix: prefix("10.0.0.0/24")}},
+			{VRFPrefix: dataplane.VRFPrefix{VRF: "CUST2", Prefix: prefix("10.0.0.0/24")}},
+		},
 	})
 	for _, s := range c.sites {
 		c.Want([]dataplane.Change{{ID: s.anchor.ID, Session: &s.anchor}})

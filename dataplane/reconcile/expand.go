@@ -27,7 +27,7 @@ func expand(s *dataplane.Session, metered bool) []dataplane.Object {
 
 // route is that of one prefix of a session.
 func route(s *dataplane.Session, p netip.Prefix, metered bool) dataplane.Route {
-	r := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: p}}
+	r := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: p}, Standing: s.Standing}
 	if metered && s.Side == dataplane.Anchor {
 		r.Owner = s.ID
 	}
@@ -62,7 +62,7 @@ func expandConfig(c dataplane.Config) []dataplane.Object {
 		objects = append(objects, policy)
 	}
 	for _, pool := range c.Blackholes {
-		objects = append(objects, dataplane.Route{VRFPrefix: pool, Via: dataplane.Target{Blackhole: true}})
+		objects = append(objects, dataplane.Route{VRFPrefix: pool.VRFPrefix, Via: dataplane.Target{Blackhole: true}, Standing: pool.Standing})
 	}
 	return objects
 }

@@ -25,6 +25,7 @@ type rare struct {
 	fixed   dataplane.Object // as wanted, or as it is to be removed; nil: it is the heir's route
 	users   []users          // of a tunnel: the sessions that use it
 	earlier []*session       // of anything else: the sessions that want it beside the heir, the oldest first
+	strays  bool             // the host may have the route with another standing
 	losses  int              // how often somebody took it away since it was last left alone
 	err     error            // why it failed
 	tries   int              // failed ones in a row
@@ -100,7 +101,7 @@ func (it *item) fix(object dataplane.Object) {
 
 // tidy forgets what says nothing.
 func (it *item) tidy() {
-	if r := it.rare; r != nil && r.fixed == nil && len(r.users)+len(r.earlier)+r.losses+r.tries == 0 && r.err == nil && r.retryAt.IsZero() {
+	if r := it.rare; r != nil && r.fixed == nil && len(r.users)+len(r.earlier)+r.losses+r.tries == 0 && r.err == nil && r.retryAt.IsZero() && !r.strays {
 		it.rare = nil
 	}
 }
@@ -122,6 +123,22 @@ func (it *item) sinceTime() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(0, it.since)
+}
+
+// stray notes that the host may have the route with another standing, which it keeps apart from the wanted one.
+func (it *item) stray() { it.more().strays = true }
+
+// op is what a plane is asked to do about the item.
+func (it *item) op() dataplane.Op {
+	return dataplane.Op{Delete: !it.wanted, Object: it.object(), Strays: it.few().strays}
+}
+
+// settled forgets what a success has made pointless.
+func (it *item) settled() {
+	if it.rare != nil {
+		it.rare.strays = false
+	}
+	it.calm()
 }
 
 // calm forgets that the item has failed, and when it was to be tried again.

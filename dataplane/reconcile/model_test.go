@@ -35,7 +35,7 @@ func (m *model) picture() string {
 	objects := map[any]dataplane.Object{}
 	put := func(o dataplane.Object) { objects[o.Key()] = o }
 	for _, pool := range m.config.Blackholes {
-		put(dataplane.Route{VRFPrefix: pool, Via: dataplane.Target{Blackhole: true}})
+		put(dataplane.Route{VRFPrefix: pool.VRFPrefix, Standing: pool.Standing, Via: dataplane.Target{Blackhole: true}})
 	}
 	for _, link := range m.config.Links {
 		put(link)
@@ -52,7 +52,7 @@ func (m *model) picture() string {
 			put(tunnel)
 		}
 		for _, prefix := range s.Prefixes {
-			route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}}
+			route := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}, Standing: s.Standing}
 			switch {
 			case s.Blocked:
 				route.Via.Blackhole = true
@@ -94,13 +94,20 @@ func randomChange(rng *rand.Rand) dataplane.Change {
 	c.Session.VRF = []string{"", "red"}[rng.IntN(2)]
 	c.Session.Blocked = rng.IntN(8) == 0
 	c.Session.MTU = []int{0, 1360}[rng.IntN(2)]
+	c.Session.Standing = randomStanding(rng)
 	return c
+}
+
+// randomStanding is one that the host may keep a route apart for.
+func randomStanding(rng *rand.Rand) dataplane.Standing {
+	return dataplane.Standing{Told: rng.IntN(2) == 0, Distance: uint8(rng.IntN(2))}
 }
 
 func randomConfig(rng *rand.Rand) dataplane.Config {
 	c := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Links: []dataplane.Link{{Name: "eth1"}, {Name: "eth2"}}}
 	for i := range rng.IntN(3) {
-		c.Blackholes = append(c.Blackholes, dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/32", i))})
+		pool := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/32", i))}
+		c.Blackholes = append(c.Blackholes, dataplane.Blackhole{VRFPrefix: pool, Standing: randomStanding(rng)})
 	}
 	return c
 }

@@ -52,7 +52,7 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 		p.fail(it, err, now, wait(it.rare.tries))
 	case it.wanted:
 		p.enter(it, Installed, nil, now)
-		it.calm()
+		it.settled()
 		if it.missed != 0 {
 			p.repaired = append(p.repaired, it)
 		}
@@ -166,7 +166,11 @@ func (p *plan) found(object dataplane.Object) {
 		p.enqueue(it) // nobody wants it
 	}
 	it.seen = p.round
-	if it.wanted && it.state == Installed && !sameOnHost(it.object(), object) {
+	known := it.object()
+	if standing(known) != standing(object) {
+		it.stray()
+	}
+	if it.wanted && it.state == Installed && !sameOnHost(known, object) {
 		p.again(it, Compared)
 	}
 }

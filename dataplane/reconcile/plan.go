@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -163,6 +164,9 @@ func (p *plan) configure(c dataplane.Config) {
 
 // want gives the item that was another object the shape in which it is wanted.
 func (p *plan) want(it *item, was, object dataplane.Object) {
+	if before := cmp.Or(was, it.few().fixed); before != nil && standing(before) != standing(object) {
+		it.stray()
+	}
 	if it.isRoute() && it.heir != nil {
 		it.fix(nil) // the heir knows
 	} else {
@@ -175,6 +179,12 @@ func (p *plan) want(it *item, was, object dataplane.Object) {
 	p.become(it, Pending)
 	it.calm()
 	p.enqueue(it)
+}
+
+// standing is that of a route; of another object, and of none, the zero one.
+func standing(o dataplane.Object) dataplane.Standing {
+	r, _ := o.(dataplane.Route)
+	return r.Standing
 }
 
 // unwant has the item removed that was this object.

@@ -49,7 +49,7 @@ func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
 			return list
 		}
 		for _, it := range items {
-			list = append(list, Step{Op: dataplane.Op{Delete: !it.wanted, Object: it.object()}, Changes: it.wanted && there[it]})
+			list = append(list, Step{Op: it.op(), Changes: it.wanted && there[it]})
 			there[it] = it.wanted
 		}
 		for _, it := range items {

@@ -23,7 +23,8 @@ func someConfig(r *rand.Rand) (c dataplane.Config) {
 			c.Members = append(c.Members, dataplane.Member{Link: name + "0", VRF: name})
 		}
 		if maybe() {
-			c.Blackholes = append(c.Blackholes, dataplane.VRFPrefix{VRF: name, Prefix: netip.MustParsePrefix("10.9.0.0/16")})
+			pool := dataplane.VRFPrefix{VRF: name, Prefix: netip.MustParsePrefix("10.9.0.0/16")}
+			c.Blackholes = append(c.Blackholes, dataplane.Blackhole{VRFPrefix: pool, Standing: dataplane.Standing{Told: maybe()}})
 		}
 	}
 	for _, name := range []string{"eth0", "eth1"} {

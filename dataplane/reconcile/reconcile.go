@@ -159,7 +159,7 @@ var errNoAnswer = errors.New("the plane gave no answer")
 func (r *Reconciler) apply(ctx context.Context, batch []*item) {
 	ops := make([]dataplane.Op, len(batch))
 	for i, it := range batch {
-		ops[i] = dataplane.Op{Delete: !it.wanted, Object: it.object()}
+		ops[i] = it.op()
 	}
 	var errs []error
 	var host sync.WaitGroup

@@ -170,18 +170,18 @@ func TestBlockedSessionBecomesBlackholes(t *testing.T) {
 // LMA-28: what no binding has is discarded, and a binding's own route stands above the pool's.
 func TestPoolsAreBlackholes_LMA28(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pool := func(s string) dataplane.VRFPrefix {
-			return dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(s)}
+		pool := func(s string) dataplane.Blackhole {
+			return dataplane.Blackhole{VRFPrefix: dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(s)}}
 		}
 		r := start(t, fake.New(), reconcile.Options{})
-		r.Configure(dataplane.Config{Blackholes: []dataplane.VRFPrefix{pool("10.0.0.0/24"), pool("10.0.1.1/32")}})
+		r.Configure(dataplane.Config{Blackholes: []dataplane.Blackhole{pool("10.0.0.0/24"), pool("10.0.1.1/32")}})
 		r.expect("route 10.0.0.0/24: blackhole", "route 10.0.1.1/32: blackhole")
 		r.want(anchor(1, tunnel2, "10.0.1.1/32"))
 		r.expect("route 10.0.0.0/24: blackhole", "route 10.0.1.1/32: gre 2001:db8::1 > 2001:db8::11",
 			"tunnel gre 2001:db8::1 > 2001:db8::11")
 		r.want(gone(1))
 		r.expect("route 10.0.0.0/24: blackhole", "route 10.0.1.1/32: blackhole")
-		r.Configure(dataplane.Config{Blackholes: []dataplane.VRFPrefix{pool("10.0.0.0/24")}})
+		r.Configure(dataplane.Config{Blackholes: []dataplane.Blackhole{pool("10.0.0.0/24")}})
 		r.expect("route 10.0.0.0/24: blackhole")
 	})
 }
@@ -271,6 +271,25 @@ func TestHeirOfTheSameIsTold(t *testing.T) {
 		r.expectResults("1: <nil>", "1: route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437: a newer session (2) has it", "2: <nil>")
 		r.want(gone(2))
 		r.expectResults("1: <nil>")
+	})
+}
+
+// An earlier process may have left routes with another standing than the wanted one, or with several.
+func TestStandingOfLeftovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plane := fake.New()
+		plane.Put(dataplane.Tunnel{ID: tunnel1})
+		for _, prefix := range []string{"10.0.0.1/32", "10.0.0.2/32"} {
+			left := dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(prefix)}, Via: dataplane.Target{Path: dataplane.Path{Tunnel: tunnel1}}}
+			for _, standing := range []dataplane.Standing{{}, {Told: true}, {Distance: 9}} {
+				left.Standing = standing
+				plane.Put(left)
+			}
+		}
+		r := start(t, plane, reconcile.Options{})
+		r.want(anchor(1, tunnel1, "10.0.0.1/32"))
+		r.Configure(dataplane.Config{})
+		r.expect("route 10.0.0.1/32: udp 192.0.2.1 > 192.0.2.11 port 5437", "tunnel udp 192.0.2.1 > 192.0.2.11 port 5437")
 	})
 }
 

@@ -36,7 +36,7 @@ func TestRepairsAreToldOf(t *testing.T) {
 		said := repairsOf(&o)
 		r := New(host, o)
 		pool := dataplane.VRFPrefix{VRF: "red", Prefix: netip.MustParsePrefix("10.0.0.0/24")}
-		config := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Members: []dataplane.Member{{Link: "core0", VRF: "red"}}, Blackholes: []dataplane.VRFPrefix{pool}}
+		config := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Members: []dataplane.Member{{Link: "core0", VRF: "red"}}, Blackholes: []dataplane.Blackhole{{VRFPrefix: pool}}}
 		r.Configure(config)
 		go r.Run(t.Context())
 		synctest.Wait()
@@ -85,7 +85,7 @@ func TestRefusalsHaveAStatusAndARetry(t *testing.T) {
 				host.FailKey(dataplane.VRFKey("red"), cause)
 				pool := dataplane.VRFPrefix{VRF: "red", Prefix: netip.MustParsePrefix("10.0.0.0/24")}
 				other := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}
-				r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Blackholes: []dataplane.VRFPrefix{pool, other}})
+				r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Blackholes: []dataplane.Blackhole{{VRFPrefix: pool}, {VRFPrefix: other}}})
 				go r.Run(t.Context())
 				time.Sleep(time.Second)
 				s, ok := r.Object(dataplane.VRFKey("red"))

@@ -28,12 +28,13 @@ type form struct {
 	link    string
 	mtu     int
 	metered bool // its traffic is counted by itself
+	dataplane.Standing
 }
 
 func newSession(id dataplane.SessionID, s *dataplane.Session, metered bool) *session {
 	return &session{
 		id: id, tx: s.Path.Tx, rx: s.Path.Rx, linkAddr: s.LinkAddr,
-		form: unique.Make(form{s.Side, s.Path.Tunnel, s.Blocked, s.VRF, s.Link, s.MTU, metered}),
+		form: unique.Make(form{s.Side, s.Path.Tunnel, s.Blocked, s.VRF, s.Link, s.MTU, metered, s.Standing}),
 	}
 }
 
@@ -42,7 +43,7 @@ func (s *session) wanted() *dataplane.Session {
 	f := s.form.Value()
 	return &dataplane.Session{
 		ID: s.id, Side: f.side, Path: dataplane.Path{Tunnel: f.tunnel, Tx: s.tx, Rx: s.rx}, Blocked: f.blocked, VRF: f.vrf, Link: f.link,
-		LinkAddr: s.linkAddr, MTU: f.mtu,
+		LinkAddr: s.linkAddr, MTU: f.mtu, Standing: f.Standing,
 	}
 }
 

@@ -89,20 +89,20 @@ func TestHostState(t *testing.T) {
 	want := `device mooring0 mtu 65535: mooring: from mobile nodes on access1
 device mooring1 mtu 65535: mooring: from mobile nodes on access2
 device mooring2 mtu 65535: mooring: to mobile nodes
-route 0.0.0.0/0 table access1 metric 20: mooring0
-route 0.0.0.0/0 table access1 metric 21: blackhole
-route 0.0.0.0/0 table access2 metric 20: mooring1
-route 0.0.0.0/0 table access2 metric 21: blackhole
-route 10.0.0.0/24 table main metric 20: blackhole
-route 10.0.0.1/32 table main metric 20: mooring2
-route 10.1.0.1/32 table main metric 20: access1
-route 2001:db8:1::/64 table main metric 20: mooring2
-route 2001:db8:2::/48 table main metric 20: blackhole
-route 2001:db8:3::/64 table main metric 20: access1
-route ::/0 table access1 metric 20: mooring0
-route ::/0 table access1 metric 21: blackhole
-route ::/0 table access2 metric 20: mooring1
-route ::/0 table access2 metric 21: blackhole
+route 0.0.0.0/0 table access1 metric 212: mooring0
+route 0.0.0.0/0 table access1 metric 213: blackhole
+route 0.0.0.0/0 table access2 metric 212: mooring1
+route 0.0.0.0/0 table access2 metric 213: blackhole
+route 10.0.0.0/24 table main metric 212: blackhole
+route 10.0.0.1/32 table main metric 212: mooring2
+route 10.1.0.1/32 table main metric 212: access1
+route 2001:db8:1::/64 table main metric 212: mooring2
+route 2001:db8:2::/48 table main metric 212: blackhole
+route 2001:db8:3::/64 table main metric 212: access1
+route ::/0 table access1 metric 212: mooring0
+route ::/0 table access1 metric 213: blackhole
+route ::/0 table access2 metric 212: mooring1
+route ::/0 table access2 metric 213: blackhole
 rule 4 5900 iif access1: table access1
 rule 4 5900 iif access2: table access2
 rule 6 5900 iif access1: table access1

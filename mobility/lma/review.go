@@ -18,23 +18,28 @@ func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Ef
 	m.cfg = cfg
 	rebuilt := m.configureNetworks()
 	if r := m.review(was, rebuilt); !r.empty() {
-		m.reviewBindings(now, &r, rebuilt, cfg.TunnelMTU != was.TunnelMTU, out)
+		m.reviewBindings(now, &r, rebuilt, was, out)
 	}
 	m.configureCustomers(now)
 	m.configurePeers(now, was)
 	m.reportUse(out)
 }
 
-func (m *Machine) reviewBindings(now time.Time, r *review, rebuilt tenancies, resized bool, out *mobility.Effects) {
+func (m *Machine) reviewBindings(now time.Time, r *review, rebuilt tenancies, was *mobility.LMA, out *mobility.Effects) {
 	for b := range m.concerned(r) {
 		switch {
 		case !m.stands(b), !m.entitled(b), rebuilt[b.Tenancy] && !m.reserve(b):
 			m.takeLeave(now, b, wire.TriggerAdministrative, out)
 			m.end(now, b, mobility.Unconfigured, out)
-		case resized:
+		case m.cfg.TunnelMTU != was.TunnelMTU, m.rerouted(was, b.Tenant().Customer):
 			out.Sessions = append(out.Sessions, m.session(b))
 		}
 	}
+}
+
+// rerouted says whether the routes of a customer's bindings are something else to routing protocols than they were.
+func (m *Machine) rerouted(was *mobility.LMA, customer string) bool {
+	return m.cfg.HostRoutes(customer) != was.HostRoutes(customer)
 }
 
 // review says which bindings a change may concern.
@@ -101,7 +106,7 @@ func sortedIDs(set map[dataplane.SessionID]bool) []dataplane.SessionID {
 
 // reviewAddresses looks at where nodes have their addresses from, and at which address of the anchor their MAGs speak to.
 func (m *Machine) reviewAddresses(was *mobility.LMA, rebuilt tenancies, r *review) {
-	r.all = m.cfg.TunnelMTU != was.TunnelMTU || !slices.Equal(m.cfg.Addresses, was.Addresses)
+	r.all = m.cfg.TunnelMTU != was.TunnelMTU || m.rerouted(was, "") || !slices.Equal(m.cfg.Addresses, was.Addresses)
 	for tenancy := range rebuilt {
 		if customer := tenancy.Value().Customer; customer == "" {
 			r.all = true
@@ -111,7 +116,7 @@ func (m *Machine) reviewAddresses(was *mobility.LMA, rebuilt tenancies, r *revie
 	}
 	for name, before := range was.Customers {
 		after := m.cfg.Customers[name]
-		if after != before && (after == nil || !slices.Equal(after.Transports, before.Transports)) {
+		if after != before && (after == nil || m.rerouted(was, name) || !slices.Equal(after.Transports, before.Transports)) {
 			r.customer(name)
 		}
 	}

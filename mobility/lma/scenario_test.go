@@ -247,6 +247,10 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.AwaitInstall = true
 	case "mtu":
 		cfg.TunnelMTU, err = strconv.Atoi(value)
+	case "redistribute":
+		cfg.Redistribution, err = parseRedistribution(value)
+	case "distance":
+		cfg.RouteDistance, err = parseDistance(value)
 	default:
 		err = errors.New("unknown word")
 	}
@@ -287,6 +291,20 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 	return err
 }
 
+func parseRedistribution(word string) (mobility.Redistribution, error) {
+	words := []string{mobility.RedistributePools: "pools", mobility.RedistributeHosts: "hosts", mobility.RedistributeNothing: "nothing"}
+	i := slices.Index(words, word)
+	if i < 0 {
+		return 0, errors.New("unknown word")
+	}
+	return mobility.Redistribution(i), nil
+}
+
+func parseDistance(word string) (uint8, error) {
+	n, err := strconv.ParseUint(word, 10, 8)
+	return uint8(n), err
+}
+
 func addCustomer(cfg *mobility.LMA, words []string) (err error) {
 	c := &mobility.Customer{Name: words[0], VRF: words[1], Networks: map[string]*mobility.Network{}}
 	for _, word := range words[2:] {
@@ -297,6 +315,8 @@ func addCustomer(cfg *mobility.LMA, words []string) (err error) {
 			c.Key, err = scenario.ParseKey(value)
 		case "lifetime":
 			c.Lifetime, err = time.ParseDuration(value)
+		case "distance":
+			c.RouteDistance, err = parseDistance(value)
 		case "heartbeat":
 			c.Heartbeat = new(mobility.Heartbeat)
 			*c.Heartbeat, err = scenario.ParseHeartbeat(strings.Split(value, ","))

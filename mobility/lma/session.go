@@ -298,6 +298,7 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 		Blocked: b.State == mobility.StateDeletePending,
 		MTU:     m.cfg.TunnelMTU,
 	}
+	s.Standing = m.cfg.HostRoutes(b.Tenant().Customer)
 	s.Prefixes = append(make([]netip.Prefix, 0, len(b.Prefixes)+1+len(b.Networks)), b.Prefixes...)
 	if b.Home.IsValid() {
 		s.Prefixes = append(s.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))

@@ -59,6 +59,7 @@ func sessionText(change dataplane.Change) string {
 	if s.Link != "" {
 		fmt.Fprintf(&b, " on %s %s", s.Link, net.HardwareAddr(s.LinkAddr[:]))
 	}
+	b.WriteString(s.Standing.String())
 	if s.MTU != 0 {
 		fmt.Fprintf(&b, " mtu %d", s.MTU)
 	}

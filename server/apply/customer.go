@@ -70,7 +70,8 @@ func (j *job) customer(at place) *mobility.Customer {
 	j.check(at, err)
 	c := &mobility.Customer{
 		Name: x.GetName(), VRF: vrf(x.GetVrf()), Lifetime: seconds(x.Bce.GetLifetime()),
-		Unauthorized: x.Network.GetUnauthorized(), Networks: map[string]*mobility.Network{},
+		RouteDistance: x.MobileRoute.GetAdminDistance(),
+		Unauthorized:  x.Network.GetUnauthorized(), Networks: map[string]*mobility.Network{},
 	}
 	if x.AuthOption != nil {
 		c.Key = j.key(at.child("auth-option"), x.AuthOption)

@@ -26,6 +26,11 @@ const loopBase = `{
 				"ipv4": {"start-address": "10.10.10.1", "pool-prefix": 24}, "ipv6": {"start-address": "2002:10:10:1::1", "pool-prefix": 48}}}}]},
 			 "transport": [{"vrf": "CUSTSP", "ipv4-address": "16.16.16.2"}, {"vrf": "default", "ipv4-address": "16.16.16.2"}]}]}}]}}`
 
+// told is a pool that routing protocols may pass on, as they may by default.
+func told(vrf, prefix string) dataplane.Blackhole {
+	return dataplane.Blackhole{VRFPrefix: dataplane.VRFPrefix{VRF: vrf, Prefix: netip.MustParsePrefix(prefix)}, Standing: dataplane.Standing{Told: true}}
+}
+
 // Customers as in the published example. Its LMA has no address but those of their transports, and needs none (INC-14).
 func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	c := shared().translate(t, nil, shared().parse(t, loopBase))
@@ -51,7 +56,7 @@ func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 	if p := lma.Domain.Profiles.Realm([]byte("@no")); p.Customer != "" || !p.NoCustomer {
 		t.Errorf("profile %+v", p)
 	}
-	holes := []dataplane.VRFPrefix{{VRF: "VRF2", Prefix: netip.MustParsePrefix("10.10.10.0/24")}, {VRF: "VRF2", Prefix: netip.MustParsePrefix("2002:10:10::/48")}}
+	holes := []dataplane.Blackhole{told("VRF2", "10.10.10.0/24"), told("VRF2", "2002:10:10::/48")}
 	if !slices.Equal(c.Dataplane.Blackholes, holes) {
 		t.Errorf("free addresses end at %v, want %v", c.Dataplane.Blackholes, holes)
 	}
@@ -252,7 +257,7 @@ func TestLMA22_LMA23_MobileNetworks(t *testing.T) {
 	}
 	for _, vrf := range []string{"", "VRF2"} {
 		for _, text := range []string{"20.20.20.0/24", "2002:20::/40"} {
-			if hole := (dataplane.VRFPrefix{VRF: vrf, Prefix: netip.MustParsePrefix(text)}); !slices.Contains(c.Dataplane.Blackholes, hole) {
+			if hole := told(vrf, text); !slices.Contains(c.Dataplane.Blackholes, hole) {
 				t.Errorf("%v is not among %v", hole, c.Dataplane.Blackholes)
 			}
 		}

@@ -56,24 +56,38 @@ func (j *job) dataplaneLinks() (links []dataplane.Link) {
 	return links
 }
 
-func (j *job) blackholes() (holes []dataplane.VRFPrefix) {
-	for _, m := range j.new.Mobility.LMAs {
-		holes = append(holes, ranges("", m.Networks)...)
-		for _, c := range m.Customers {
-			holes = append(holes, ranges(c.VRF, c.Networks)...)
+// blackholes are the prefixes of pools, each once: of several pools in one, the routing protocols hear if they may of any.
+func (j *job) blackholes() (holes []dataplane.Blackhole) {
+	add := func(vrf string, networks map[string]*mobility.Network, s dataplane.Standing) {
+		for _, p := range ranges(networks) {
+			holes = append(holes, dataplane.Blackhole{VRFPrefix: dataplane.VRFPrefix{VRF: vrf, Prefix: p}, Standing: s})
 		}
 	}
-	slices.SortFunc(holes, func(a, b dataplane.VRFPrefix) int {
-		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
+	for _, m := range j.new.Mobility.LMAs {
+		add("", m.Networks, m.PoolRoutes(""))
+		for _, c := range m.Customers {
+			add(c.VRF, c.Networks, m.PoolRoutes(c.Name))
+		}
+	}
+	slices.SortFunc(holes, func(a, b dataplane.Blackhole) int {
+		return cmp.Or(cmp.Compare(a.VRF, b.VRF), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits(),
+			toldFirst(a)-toldFirst(b), cmp.Compare(a.Distance, b.Distance))
 	})
-	return slices.Compact(holes)
+	return slices.CompactFunc(holes, func(a, b dataplane.Blackhole) bool { return a.VRFPrefix == b.VRFPrefix })
+}
+
+func toldFirst(b dataplane.Blackhole) int {
+	if b.Told {
+		return 0
+	}
+	return 1
 }
 
 // ranges are the prefixes that the pools of networks lie in.
-func ranges(vrf string, networks map[string]*mobility.Network) (list []dataplane.VRFPrefix) {
+func ranges(networks map[string]*mobility.Network) (list []netip.Prefix) {
 	for _, network := range networks {
 		for _, p := range network.Pools {
-			list = append(list, dataplane.VRFPrefix{VRF: vrf, Prefix: netip.PrefixFrom(p.Start, p.Bits).Masked()})
+			list = append(list, netip.PrefixFrom(p.Start, p.Bits).Masked())
 		}
 	}
 	return list

@@ -2,9 +2,12 @@ package apply
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/server/access"
 	"mooring/server/datastore"
@@ -144,3 +147,39 @@ func (c *consumer) Prepare(_ context.Context, _ datastore.Change, _, next *Confi
 
 func (c *consumer) Apply() { c.running = c.next }
 func (c *consumer) Abort() {}
+
+// EXT-06, EXT-07, EXT-38: which routes of an LMA are told, and with which distance. A customer's own distance goes before the LMA's.
+func TestEXT06_Redistribution(t *testing.T) {
+	e := shared()
+	root := e.parse(t, loopBase)
+	lma := "/mooring-pmipv6:pmipv6/lma[name='LMA']"
+	pool := netip.MustParsePrefix("10.10.10.0/24")
+	c := e.translate(t, nil, root)
+	for _, step := range []struct {
+		path, value  string
+		hosts, pools dataplane.Standing // of CUST2
+		others       uint8              // distance of CUST1
+	}{
+		{"/redistribute", "pools", dataplane.Standing{}, dataplane.Standing{Told: true}, 0},
+		{"/mobile-route/admin-distance", "200", dataplane.Standing{Distance: 200}, dataplane.Standing{Told: true, Distance: 200}, 200},
+		{"/redistribute", "host-prefix", dataplane.Standing{Told: true, Distance: 200}, dataplane.Standing{Distance: 200}, 200},
+		{"/mobile-local-loop/customer[name='CUST2']/mobile-route/admin-distance", "255", dataplane.Standing{Told: true, Distance: 255}, dataplane.Standing{Distance: 255}, 200},
+		{"/redistribute", "disabled", dataplane.Standing{Distance: 255}, dataplane.Standing{Distance: 255}, 200},
+	} {
+		root = e.set(t, root, lma+step.path, step.value)
+		c = e.translate(t, c, root)
+		m := c.Mobility.LMAs["LMA"]
+		if m.HostRoutes("CUST2") != step.hosts || m.PoolRoutes("CUST2") != step.pools || m.HostRoutes("CUST1").Distance != step.others {
+			t.Errorf("%s %s: hosts%s, pools%s, of CUST1%s", step.path, step.value, m.HostRoutes("CUST2"), m.PoolRoutes("CUST2"), m.HostRoutes("CUST1"))
+		}
+		hole := dataplane.Blackhole{VRFPrefix: dataplane.VRFPrefix{VRF: "VRF2", Prefix: pool}, Standing: step.pools}
+		if !slices.Contains(c.Dataplane.Blackholes, hole) {
+			t.Errorf("%s %s: %v are discarded", step.path, step.value, c.Dataplane.Blackholes)
+		}
+	}
+	for _, value := range []string{"0", "256"} {
+		if said := refused(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "mobile-route": {"admin-distance": `+value+`}}]}}`); len(said) != 1 {
+			t.Errorf("distance %s: %q", value, said)
+		}
+	}
+}

@@ -101,6 +101,9 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 		AcceptForcedUDP: x.GetAcceptForcedUdpEncapsulation(),
 		AwaitInstall:    x.GetAcknowledgeAfterInstall(),
 		TunnelMTU:       int(x.Tunnel.GetMtu()),
+
+		Redistribution: redistributions[x.GetRedistribute()],
+		RouteDistance:  x.MobileRoute.GetAdminDistance(),
 	}
 	if loop := x.MobileLocalLoop; loop != nil && loop.Mnp != nil {
 		m.Limits = networkLimits(loop.Mnp.Ipv4, loop.Mnp.Ipv6, loop.Mnp.All)
@@ -116,6 +119,12 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 func seconds[N uint16 | uint32](n N) time.Duration { return time.Duration(n) * time.Second }
 
 func milliseconds(n uint16) time.Duration { return time.Duration(n) * time.Millisecond }
+
+var redistributions = map[gen.E_MooringPmipv6_Pmipv6_Lma_Redistribute]mobility.Redistribution{
+	gen.MooringPmipv6_Pmipv6_Lma_Redistribute_pools:       mobility.RedistributePools,
+	gen.MooringPmipv6_Pmipv6_Lma_Redistribute_host_prefix: mobility.RedistributeHosts,
+	gen.MooringPmipv6_Pmipv6_Lma_Redistribute_disabled:    mobility.RedistributeNothing,
+}
 
 // lmaPeers translates the MAGs that the LMA knows. may says that those that have not changed can be taken over.
 func (j *job) lmaPeers(was *anchor, may bool, a *anchor) {

@@ -71,9 +71,7 @@ func (e tunnelEnd) add(list []dataplane.Policy, at mobility.VRFAddr, networks ma
 }
 
 func poolPrefixes(networks map[string]*mobility.Network) (list []netip.Prefix) {
-	for _, at := range ranges("", networks) {
-		list = append(list, at.Prefix)
-	}
+	list = ranges(networks)
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
 	return slices.Compact(list)
 }
