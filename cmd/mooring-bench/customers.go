@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 	"mooring/mobility"
 )
@@ -83,6 +84,7 @@ func runCustomers(o lmaOptions) (results []Result, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(o.stateDir)
+	o.backend = backend.Userspace.String()
 	h, err := netns.NewHost("lma")
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 )
 
@@ -16,6 +17,7 @@ type lmaOptions struct {
 	bindings int
 	length   time.Duration // of the refreshes
 	stateDir string
+	backend  string // of the dataplane, or noBackend
 }
 
 func lmaCommand() *cobra.Command {
@@ -35,13 +37,17 @@ func lmaCommand() *cobra.Command {
             after: one that was acknowledged and is gone is an error. The ratio is that of 3 seconds to that time
 
 The ratio of register and refresh is to echo, in messages a second or in messages a second of processor time, whichever is less.
-The anchor is a process of its own with the engine, the sockets, the store and the reconciler of the product; its forwarding plane takes
-everything and holds nothing. The processor time is that of the anchor, or of the echo server: each has a processor of the machine to itself until
+The anchor is a process of its own with the engine, the sockets, the store and the reconciler of the product; unless
+--backend says which, its forwarding plane takes everything and holds nothing. The processor time is that of the anchor, or of the echo server: each has a processor of the machine to itself until
 it is restarted, and their gateway, which prepares its requests beforehand, another one.`,
 		Example: `  mooring-bench lma
+  mooring-bench lma --backend userspace
   mooring-bench lma --bindings 1000000 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := backend.Parse(o.backend); err != nil && o.backend != noBackend {
+				return err
+			}
 			switch serve {
 			case "anchor", "customers":
 				return serveLMA(cmd, o, serve == "customers")
@@ -61,6 +67,7 @@ it is restarted, and their gateway, which prepares its requests beforehand, anot
 	cmd.Flags().IntVar(&o.bindings, "bindings", 128_000, "number N of bindings")
 	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long bindings are refreshed")
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`FOLDER` of the store; a temporary one where it is not given")
+	cmd.Flags().StringVar(&o.backend, "backend", noBackend, "`BACKEND` of the dataplane: auto, kernel, userspace, or none, which takes everything and holds nothing")
 	cmd.Flags().StringVar(&serve, "serve", "", "be the anchor, or the echo server")
 	cmd.Flags().MarkHidden("serve")
 	return cmd

@@ -58,7 +58,7 @@ type lmaCounts struct {
 
 // startLMA starts an anchor, or an echo server, on some of the processors.
 func startLMA(h *netns.Host, serve string, o lmaOptions, on unix.CPUSet) (*lmaProcess, error) {
-	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings))}
+	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings), "--backend", o.backend)}
 	p.cmd.Stderr = os.Stderr
 	orders, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -98,14 +98,14 @@ func (p *lmaProcess) settle() error {
 
 // serveLMA is the anchor, of one network or of two customers; it ends with its input.
 func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
-	config, plane := lmaConfig(o.bindings), dataplane.Plane(nowhere{})
+	plane, err := openPlane(o.backend)
+	if err != nil {
+		return err
+	}
+	defer plane.Close()
+	config := lmaConfig(o.bindings)
 	if customers {
-		real, err := backend.Open(backend.Options{})
-		if err != nil {
-			return err
-		}
-		defer real.Close()
-		config, plane = customersConfig(o, false), real
+		config = customersConfig(o, false)
 	}
 	root, err := os.OpenRoot(o.stateDir)
 	if err != nil {
@@ -176,8 +176,35 @@ func lmaConfig(bindings int) *mobility.Config {
 	}}}
 }
 
+// closingPlane is a plane that is closed in the end.
+type closingPlane interface {
+	dataplane.Plane
+	io.Closer
+}
+
+// openPlane opens a plane with a backend, or nowhere.
+func openPlane(name string) (closingPlane, error) {
+	if name == noBackend {
+		return nowhere{}, nil
+	}
+	wish, err := backend.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := backend.Open(backend.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return p, errors.Join(p.Check(wish), p.Use(wish))
+}
+
+// noBackend is what nowhere is called.
+const noBackend = "none"
+
 // nowhere is a plane that takes everything and holds nothing.
 type nowhere struct{}
+
+func (nowhere) Close() error { return nil }
 
 func (nowhere) Apply(_ context.Context, batch []dataplane.Op) []error {
 	return make([]error, len(batch))

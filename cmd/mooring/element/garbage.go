@@ -49,7 +49,7 @@ func TendHeap(ctx context.Context) {
 			growth = now
 			debug.SetGCPercent(growth)
 		}
-		if growth == growthLeast && heap[heapFree].Value.Uint64() > live/4 {
+		if growth == growthLeast && heap[heapFree].Value.Uint64() > live/8 {
 			debug.FreeOSMemory() // what bindings took while they were made
 		}
 	}
