@@ -17,7 +17,7 @@ type lmaOptions struct {
 	bindings int
 	length   time.Duration // of the refreshes
 	stateDir string
-	backend  string // of the dataplane, or noBackend
+	backend  string // of the dataplane; empty or noBackend: none
 }
 
 func lmaCommand() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	udp4 "golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netns"
 	"mooring/mobility"
@@ -17,8 +18,9 @@ import (
 )
 
 const (
-	askWindow = 4096 // requests that are under way: more than a socket's buffer takes would be lost
-	askBatch  = 64
+	askBuffer  = 8 << 20 // octets of a socket, each way
+	askRequest = 4096    // octets of the anchor's socket that a request may take, with another that is forged, while both are under way
+	askBatch   = 64
 )
 
 // request is a message that only has to be sent.
@@ -34,6 +36,7 @@ type askingMAG struct {
 	decoder   wire.Decoder
 	sent      mobility.Effects
 	out, in   []udp4.Message
+	window    int                  // requests that may be under way: more than the anchor's socket has room for would be lost
 	node      int                  // of the next request
 	has       map[int]netip.Prefix // what each node was given first
 	different int                  // answers that gave something else
@@ -49,17 +52,33 @@ func newAskingMAG(h *netns.Host, address, secret string) (*askingMAG, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := setBuffers(conn); err != nil {
+	room, err := setBuffers(conn)
+	if err != nil {
 		return nil, err
 	}
-	m := &askingMAG{conn: udp4.NewPacketConn(conn), from: lmaEndpoint(address), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
+	m := &askingMAG{conn: udp4.NewPacketConn(conn), window: max(askBatch, room/askRequest), from: lmaEndpoint(address), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
 	m.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), CareOf: m.from.Addr.Addr(), Home: netip.IPv6Unspecified()}
 	m.out, m.in = newMessages(), newMessages()
 	return m, nil
 }
 
-func setBuffers(conn *net.UDPConn) error {
-	return errors.Join(conn.SetReadBuffer(8<<20), conn.SetWriteBuffer(8<<20))
+// setBuffers asks for as much as the host gives, and returns how much that is, to be received: for the anchor it is the same.
+func setBuffers(conn *net.UDPConn) (room int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	errSet := raw.Control(func(fd uintptr) {
+		for _, each := range [][2]int{{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
+			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, each[0], askBuffer) != nil {
+				err = errors.Join(err, unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, each[1], askBuffer))
+			}
+		}
+		var errGet error
+		room, errGet = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		err = errors.Join(err, errGet)
+	})
+	return room, errors.Join(errSet, err)
 }
 
 func lmaEndpoint(address string) mobility.Endpoint {
@@ -88,7 +107,7 @@ func (m *askingMAG) exchange(requests []request, to string) error {
 // exchanging sends what next prepares, with no more under way than a socket has room for, and hands every answer to take.
 func (m *askingMAG) exchanging(requests int, to string, next func(n int) ([]request, error), take func(answer []byte) error) error {
 	for sent, answered := 0, 0; answered < requests; {
-		for sent < requests && sent-answered <= askWindow-askBatch {
+		for sent < requests && sent-answered <= m.window-askBatch {
 			some, err := next(min(askBatch, requests-sent))
 			if err != nil {
 				return err

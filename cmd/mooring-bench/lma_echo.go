@@ -15,7 +15,7 @@ func serveEcho() error {
 		return err
 	}
 	defer socket.Close()
-	if err := setBuffers(socket); err != nil {
+	if _, err := setBuffers(socket); err != nil {
 		return err
 	}
 	conn, messages := udp4.NewPacketConn(socket), newMessages()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,7 @@ type lmaCounts struct {
 
 // startLMA starts an anchor, or an echo server, on some of the processors.
 func startLMA(h *netns.Host, serve string, o lmaOptions, on unix.CPUSet) (*lmaProcess, error) {
-	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings), "--backend", o.backend)}
+	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings), "--backend", cmp.Or(o.backend, noBackend))}
 	p.cmd.Stderr = os.Stderr
 	orders, err := p.cmd.StdinPipe()
 	if err != nil {
