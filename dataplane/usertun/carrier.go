@@ -192,8 +192,8 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 	return nil
 }
 
-// route makes a route into a path.
-func (c *Carrier) route(path dataplane.Path) (*route, error) {
+// route makes a route into a path, which is counted for u; that may be nil.
+func (c *Carrier) route(path dataplane.Path, u *usage) (*route, error) {
 	t := c.tunnels[path.Tunnel]
 	if t == nil {
 		return nil, fmt.Errorf("there is no tunnel %s", path.Tunnel)
@@ -201,14 +201,14 @@ func (c *Carrier) route(path dataplane.Path) (*route, error) {
 	if (path.Tx.Set || path.Rx.Set) && path.Tunnel.Encap == dataplane.EncapIP {
 		return nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
 	}
-	return &route{tunnel: t, tx: path.Tx, rx: path.Rx, head: headerLen(path.Tunnel.Encap, path.Tx)}, nil
+	return t.route(path.Tx, path.Rx, u), nil
 }
 
 // Lead implements plane.Carrier.
 func (c *Carrier) Lead(vrf string, path dataplane.Path) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, err := c.route(path); err != nil {
+	if _, err := c.route(path, nil); err != nil {
 		return 0, err
 	}
 	if err := c.oneVRF(vrf, path); err != nil {
@@ -225,12 +225,11 @@ func (c *Carrier) Lead(vrf string, path dataplane.Path) (int, error) {
 func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := c.route(path)
+	r, err := c.route(path, c.meters.of(at))
 	if err != nil {
 		return err
 	}
 	delete(c.elsewhere, at)
-	r.usage = c.meters.of(at)
 	c.meters.rest(c.anchors[at.VRF].insert(at.Prefix, r), time.Now())
 	return nil
 }
@@ -259,7 +258,7 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, elsewhere bool) error {
 func (c *Carrier) PutSource(_ string, o dataplane.SourceRoute) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := c.route(o.Path)
+	r, err := c.route(o.Path, nil)
 	if err != nil {
 		return err
 	}

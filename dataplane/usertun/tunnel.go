@@ -24,6 +24,7 @@ type tunnel struct {
 	path         atomic.Int32              // MTU of the path to the peer
 	segmentLimit atomic.Int32              // the largest UDP payload that may be a segment; 0 after the path was found narrower
 	sinks        atomic.Pointer[[]*device] // where packets that leave the tunnel may go
+	plain        *route                    // without keys, and counted for no session, as most are
 	uses         map[*device]int           // Apply: routes of the devices into this tunnel
 	keys         map[keyUse]int            // Apply: of them, those that demand this key
 	sent         uint64                    // watchPaths: packets, when the path was last looked up
@@ -53,6 +54,7 @@ var nowhere = &route{}
 
 func newTunnel(id dataplane.TunnelID, e *endpoint) *tunnel {
 	t := &tunnel{id: id, endpoint: e, uses: map[*device]int{}, keys: map[keyUse]int{}}
+	t.plain = &route{tunnel: t, head: headerLen(id.Encap, dataplane.Key{})}
 	t.sinks.Store(new([]*device))
 	port := uint16(0) // raw sockets want none
 	if id.Encap == dataplane.EncapUDP {
@@ -60,6 +62,14 @@ func newTunnel(id dataplane.TunnelID, e *endpoint) *tunnel {
 	}
 	t.sockaddr.Store(newSockaddr(netip.AddrPortFrom(id.Peer, port)))
 	return t
+}
+
+// route leads into the tunnel with these keys; u may be nil.
+func (t *tunnel) route(tx, rx dataplane.Key, u *usage) *route {
+	if !tx.Set && !rx.Set && u == nil {
+		return t.plain
+	}
+	return &route{tunnel: t, tx: tx, rx: rx, head: headerLen(t.id.Encap, tx), usage: u}
 }
 
 // mtu returns the size of the largest inner packet that the route takes.

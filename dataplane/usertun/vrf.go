@@ -63,9 +63,7 @@ func (c *Carrier) reopenTunnel(old *tunnel) error {
 	for _, d := range c.devices() {
 		for prefix, r := range maps.Collect(d.routes.all()) {
 			if r.tunnel == old {
-				r2 := *r
-				r2.tunnel = again
-				d.insert(prefix, &r2)
+				d.insert(prefix, again.route(r.tx, r.rx, r.usage))
 			}
 		}
 	}
