@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -17,7 +18,8 @@ type RouteOp struct {
 	Prefix netip.Prefix
 	Index  int // of the interface that it leads to; 0: packets are discarded
 	dataplane.Standing
-	Strays bool // there may be routes of ours for the prefix with another Standing: they go
+	Strays  bool // there may be routes of ours for the prefix with another Standing: they go
+	interim bool
 }
 
 // batchSize is how many messages go to the host at once. Should all fail, the answers still fit into a socket's usual buffer.
@@ -28,9 +30,12 @@ const batchSize = 64
 func (h *Host) ApplyRoutes(ops []RouteOp) []error {
 	h.batch.mu.Lock()
 	defer h.batch.mu.Unlock()
-	errs := h.applyRoutes(ops)
-	strays, of := h.parts.strays(ops, errs)
-	for i, err := range h.applyRoutes(strays) {
+	if !slices.ContainsFunc(ops, func(op RouteOp) bool { return op.Strays || !h.parts.met(op.Standing) }) {
+		return h.applyRoutes(ops)
+	}
+	errs := make([]error, len(ops))
+	list, of := h.parts.expand(ops)
+	for i, err := range h.applyRoutes(list) {
 		errs[of[i]] = errors.Join(errs[of[i]], err)
 	}
 	return errs
@@ -114,7 +119,7 @@ func (s *socket) appendRoute(op RouteOp, table int) {
 	s.out = append(s.out, family, byte(op.Prefix.Bits()), 0, 0, unix.RT_TABLE_UNSPEC, Protocol, scope, routeType, 0, 0, 0, 0)
 	s.out = appendDestination(s.out, op.Prefix)
 	s.out = appendUint32(s.out, unix.RTA_TABLE, uint32(table))
-	s.out = appendUint32(s.out, unix.RTA_PRIORITY, metricOf(op.Standing))
+	s.out = appendUint32(s.out, unix.RTA_PRIORITY, op.metric())
 	if !op.Delete && op.Index != 0 {
 		s.out = appendUint32(s.out, unix.RTA_OIF, uint32(op.Index))
 	}

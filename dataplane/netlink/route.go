@@ -71,6 +71,12 @@ func (h *Host) Routes() ([]Route, error) {
 		}
 		routes = slices.Grow(routes, len(found))
 		for _, f := range found {
+			if f.metric == metricInterim { // of a process that was killed
+				if err := h.handle.RouteDel(h.interim(f.prefix)); err != nil {
+					return nil, fmt.Errorf("delete route %s: %w", f.prefix, explain(err))
+				}
+				continue
+			}
 			s, ok := standingOf(f.metric)
 			if !ok { // of Isolate
 				continue
@@ -84,6 +90,13 @@ func (h *Host) Routes() ([]Route, error) {
 		}
 	}
 	return routes, nil
+}
+
+// interim is the route that stands in for that of a prefix.
+func (h *Host) interim(p netip.Prefix) *netlib.Route {
+	route := wire(Route{Prefix: p, Table: h.table()})
+	route.Priority, route.Scope = metricInterim, netlib.SCOPE_NOWHERE
+	return route
 }
 
 func wire(r Route) *netlib.Route {

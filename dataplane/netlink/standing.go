@@ -28,20 +28,53 @@ func (ps *parts) meet(s dataplane.Standing) {
 	ps.standings[s] = true
 }
 
-// strays are operations that remove what ops say may be there beside them, and of which of them each is.
-func (ps *parts) strays(ops []RouteOp, errs []error) (list []RouteOp, of []int) {
+func (ps *parts) met(s dataplane.Standing) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.standings[s]
+}
+
+// metricInterim is that of routes which stand in for others that are about to be set anew. It goes after all.
+const metricInterim = 255<<distanceShift + 214
+
+func (op *RouteOp) metric() uint32 {
+	if op.interim {
+		return metricInterim
+	}
+	return metricOf(op.Standing)
+}
+
+// expand returns what is to be done of ops in detail, and which of them each is a part of.
+func (ps *parts) expand(ops []RouteOp) (list []RouteOp, of []int) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for i, op := range ops {
 		ps.standings[op.Standing] = true
-		if !op.Strays || errs[i] != nil {
-			continue
+		details := []RouteOp{op}
+		if op.Strays {
+			details = ps.anew(op)
 		}
-		for s := range ps.standings {
-			if s != op.Standing {
-				list, of = append(list, RouteOp{Delete: true, Prefix: op.Prefix, Standing: s}), append(of, i)
-			}
+		for _, d := range details {
+			list, of = append(list, d), append(of, i)
 		}
 	}
 	return list, of
+}
+
+// anew removes the routes of all standings for a prefix, also the wanted one, and sets that again: zebra takes routes that differ in the distance
+// alone for one, and it for gone with any of them. Another route leads packets on meanwhile.
+func (ps *parts) anew(op RouteOp) (list []RouteOp) {
+	interim := op
+	interim.interim = true
+	if !op.Delete {
+		list = append(list, interim)
+	}
+	for s := range ps.standings {
+		list = append(list, RouteOp{Delete: true, Prefix: op.Prefix, Standing: s})
+	}
+	if !op.Delete {
+		interim.Delete = true
+		list = append(list, op, interim)
+	}
+	return list
 }
