@@ -26,6 +26,9 @@ type Domain struct {
 	Encap     dataplane.Encap // 0: follows from the signalling transport
 	Transport Transport       // that Encap is for
 	Profiles  Profiles
+	// AskForProfiles says that AAA servers are asked about nodes that Profiles has no entry for (feature EXT-21).
+	AskForProfiles bool
+
 	LinkLocal netip.Addr    // FixedMAGLinkLocalAddressOnAllAccessLinks (RFC 5213 section 9.3)
 	LinkMAC   dataplane.MAC // FixedMAGLinkLayerAddressOnAllAccessLinks (RFC 5213 section 9.3, RFC 6543)
 }
@@ -87,6 +90,7 @@ const (
 	ProfileExact
 	ProfileRealm
 	ProfileDefault
+	ProfileAAA
 )
 
 // Service is a set of IP versions.
@@ -254,6 +258,8 @@ type LMA struct {
 	Networks map[string]*Network
 
 	Limits NetworkLimits // of mobile networks, where a customer has none of its own
+
+	Authorize Authorize
 
 	Customers map[string]*Customer // by name; neither VRFs nor names of networks occur twice, nor do transport addresses
 }

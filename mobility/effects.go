@@ -91,7 +91,8 @@ type Effects struct {
 	Sessions []dataplane.Change // 2 handed to the dataplane, not awaited
 	Grants   []Grant            // 3 told to the access side
 	Send     []Datagram         // 4 answers and requests
-	Events   []Event            // 5 notifications
+	Ask      []Question         // 5 put to AAA servers
+	Events   []Event            // 6 notifications
 
 	octets []byte // memory of Send
 }
@@ -101,8 +102,10 @@ func (e *Effects) Reset() {
 	clear(e.Store)
 	clear(e.Sessions)
 	clear(e.Grants)
+	clear(e.Ask)
 	clear(e.Events)
 	e.Store, e.Sessions, e.Grants, e.Send, e.Events = e.Store[:0], e.Sessions[:0], e.Grants[:0], e.Send[:0], e.Events[:0]
+	e.Ask = e.Ask[:0]
 	e.octets = e.octets[:0]
 }
 
@@ -125,6 +128,7 @@ const (
 	RevocationTimedOut   // a revocation was not acknowledged; the binding ends all the same
 	EntitlementExceeded  // LMA: there are more bindings than the operator is entitled to
 	EntitlementCleared   // LMA: there are no more than that again
+	AuthorizationFailed  // LMA: no AAA server has answered in time what a node is entitled to
 )
 
 func (k EventKind) String() string {
@@ -157,6 +161,8 @@ func (k EventKind) String() string {
 		return "entitlement-exceeded"
 	case EntitlementCleared:
 		return "entitlement-cleared"
+	case AuthorizationFailed:
+		return "authorization-failed"
 	}
 	return "unknown"
 }

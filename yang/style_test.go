@@ -96,8 +96,8 @@ func TestSecretsOfOursAreDeniedByDefault(t *testing.T) {
 			t.Errorf("%s: leaf %s is not default-deny-all", s.Location(), s.Argument)
 		}
 	})
-	if found != 4 {
-		t.Errorf("found %d leaves with secrets, want 4", found)
+	if found != 5 {
+		t.Errorf("found %d leaves with secrets, want 5", found)
 	}
 }
 

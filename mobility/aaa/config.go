@@ -13,8 +13,9 @@ type Config struct {
 	// DeadTime is how long a server that did not answer is passed over; 0: not at all.
 	DeadTime time.Duration
 	// Queue is how many records may wait for servers (see Admits).
-	Queue      int
-	Disconnect Disconnect
+	Queue         int
+	Disconnect    Disconnect
+	Authorization Authorization
 }
 
 // Anchor is an LMA that is accounted.
@@ -45,7 +46,7 @@ type Target struct {
 	Interface string // whose address requests come from; empty: the host chooses
 }
 
-// Server is a RADIUS server for accounting.
+// Server is a RADIUS server for accounting, or for authorisation.
 type Server struct {
 	Name       string
 	Addr       netip.AddrPort
@@ -68,3 +69,27 @@ type Client struct {
 	Addr   netip.Addr
 	Secret string
 }
+
+// Authorization says who is asked what nodes are entitled to, and how.
+type Authorization struct {
+	Targets  []Target      // the preferred one first; none: nobody is asked
+	DeadTime time.Duration // as that of Config
+	// Outbound asks as routers do, with Service-Type Outbound in place of Authorize Only, which RFC 6572 section 6.1 wants.
+	Outbound bool
+	Password string // sent as User-Password; empty: none
+	// AcceptUnsealed believes answers without a Message-Authenticator.
+	AcceptUnsealed bool
+	Dictionary     map[string]Meaning // of vendor specific attributes "name=value" in an Access-Accept
+}
+
+// Meaning is what a vendor specific attribute says of a node (feature RAD-08).
+type Meaning uint8
+
+// The meanings.
+const (
+	MeansNetwork Meaning = iota + 1
+	MeansService
+	MeansCustomer
+	MeansAnchor
+	MeansAPN
+)

@@ -1,5 +1,5 @@
 // Package aaa says what the accounting of an anchor is: which sessions there are, which records their lives give, and what a record
-// holds. It reads no clock and does no I/O.
+// holds; and what is said to servers that are asked about nodes, and made of their answers (access.go). It reads no clock and does no I/O.
 //
 //	events of bindings, the binding table, counters of the dataplane
 //	        │

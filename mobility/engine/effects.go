@@ -47,6 +47,11 @@ func (e *Engine) perform(now time.Time, t *turn) {
 			e.Transport.Send(p.out.Send)
 		}
 	}
+	for _, p := range t.parts {
+		if len(p.out.Ask) > 0 {
+			e.ask(p.unit, p.out.Ask)
+		}
+	}
 	for i := range t.parts {
 		p := &t.parts[i]
 		if e.Events != nil {
@@ -65,7 +70,7 @@ const muchMemory = 4096
 
 // reuse keeps the memory of effects that are carried out.
 func (e *element) reuse(out *mobility.Effects) {
-	if max(cap(out.Store), cap(out.Sessions), cap(out.Grants), cap(out.Send), cap(out.Events)) > muchMemory || len(e.spare) >= mostHeld {
+	if max(cap(out.Store), cap(out.Sessions), cap(out.Grants), cap(out.Send), cap(out.Ask), cap(out.Events)) > muchMemory || len(e.spare) >= mostHeld {
 		return
 	}
 	out.Reset()

@@ -34,6 +34,7 @@ type Options struct {
 	Store     *journal.Journal       // what survives a restart; nil: nothing. The engine is its owner
 	Grants    func([]mobility.Grant) // called from the loop, which it may not wait for; the slice is valid during the call
 	Events    func([]Event)          // called from a goroutine of its own, and may take its time; the slice is valid during the call
+	Ask       func([]Question)       // puts questions to AAA servers; as Grants. Each answer comes by Engine.Authorized; nil: none ever does
 	Backlog   int                    // events that may wait for Events; 0 means 65536
 	Records   func([]Record)         // as Events, for what is watched; nil: nothing can be
 
@@ -84,6 +85,9 @@ func New(o Options) *Engine {
 	}
 	if o.Grants == nil {
 		o.Grants = func([]mobility.Grant) {}
+	}
+	if o.Ask == nil {
+		o.Ask = func([]Question) {}
 	}
 	if o.Backlog == 0 {
 		o.Backlog = 65536

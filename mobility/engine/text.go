@@ -55,6 +55,34 @@ func resultText(r dataplane.Result) string {
 	return fmt.Sprintf("installed %d", r.ID)
 }
 
+// answerText says what AAA servers have said of a node, as scenarios have it.
+func answerText(id uint64, a *mobility.Authorization) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d", [...]string{"unanswered", "denied", "granted"}[a.Verdict], id)
+	service := map[mobility.Service]string{mobility.ServiceIPv4: "ipv4", mobility.ServiceIPv6: "ipv6", mobility.ServiceDual: "dual"}[a.Service]
+	for _, of := range [][2]string{{"network", a.Network}, {"service", service}, {"lma", a.Anchor}, {"customer", a.Customer}, {"apn", a.APN}} {
+		if of[1] != "" {
+			fmt.Fprintf(&b, " %s=%s", of[0], of[1])
+		}
+	}
+	for _, addr := range a.Anchors {
+		fmt.Fprintf(&b, " at=%s", addr)
+	}
+	for _, p := range a.Prefixes {
+		fmt.Fprintf(&b, " hnp=%s", p)
+	}
+	if a.Home.IsValid() {
+		fmt.Fprintf(&b, " hoa=%s", a.Home)
+	}
+	if a.Router.IsValid() {
+		fmt.Fprintf(&b, " router=%s", a.Router)
+	}
+	for _, p := range a.Networks {
+		fmt.Fprintf(&b, " mnp=%s", p)
+	}
+	return b.String()
+}
+
 // String names the machines; their configuration is in the history of the datastore.
 func (c *Commit) String() string {
 	var names []string

@@ -18,7 +18,9 @@ type request struct {
 	in     *mobility.Inbound
 	via    *transport // that it came by
 	update *wire.BindingUpdate
-	late   bool // it waited: what depends on the time was checked when it came
+	late   bool                    // it waited: what depends on the time was checked when it came
+	turn   uint64                  // of those that were asked about; 0: it was not
+	answer *mobility.Authorization // of AAA servers; nil: they were not asked
 
 	careOf   netip.Addr // Proxy-CoA that the MAG states
 	peer     *peer      // by its address, and then by what it proves to be; nil: not known
@@ -145,6 +147,9 @@ func (m *Machine) profileOf(id wire.MNID) (*mobility.Profile, mobility.ProfileSo
 			}
 		}
 	}
+	if m.cfg.Domain.AskForProfiles && id.Subtype == wire.IDNAI && mobility.IsText(id.ID) {
+		return presumed, mobility.ProfileAAA
+	}
 	if m.cfg.DefaultProfile != "" {
 		if p := store.Named(m.cfg.DefaultProfile); p != nil {
 			return p, mobility.ProfileDefault
@@ -173,10 +178,9 @@ func (m *Machine) check(r *request) wire.Status {
 		return wire.StatusMAGNotAuthorized
 	case r.profile == nil, r.isOpaque() && !r.peer.forgives(mobility.BinaryIdentifiers):
 		return wire.StatusProxyRegNotEnabled
-	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
-		return wire.StatusNotLMAForThisMN
-	case !r.via.serves(r.profile):
-		return wire.StatusProhibited
+	}
+	if status := m.checkAnchor(r); status != wire.StatusAccepted {
+		return status
 	}
 	r.forgive()
 	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
@@ -193,16 +197,38 @@ func (m *Machine) check(r *request) wire.Status {
 		return wire.StatusMissingHandoff
 	case !u.AccessType.Set || u.AccessType.Value == wire.AccessReserved:
 		return wire.StatusMissingAccessType
-	case r.wants()&mobility.ServiceIPv6 != 0 && r.profile.Service&mobility.ServiceIPv6 == 0:
-		return wire.StatusNotAuthorizedForIPv6
-	case r.wants()&mobility.ServiceIPv4 != 0 && r.profile.Service&mobility.ServiceIPv4 == 0:
-		return wire.StatusNotAuthorizedForIPv4
+	}
+	if status := checkService(r); status != wire.StatusAccepted {
+		return status
+	}
+	switch {
 	case len(u.IPv4HoARequests) > 1:
 		return wire.StatusMultipleIPv4HoA
 	case len(u.HNPs) > m.cfg.MaxPrefixes:
 		return wire.StatusNotAuthorizedForHNP
 	}
 	return m.agreeOnTunnel(r)
+}
+
+// checkAnchor says whether the node is served here, and by the transport that it came by.
+func (m *Machine) checkAnchor(r *request) wire.Status {
+	switch {
+	case r.profile.Anchor != "" && r.profile.Anchor != m.cfg.Name:
+		return wire.StatusNotLMAForThisMN
+	case !r.via.serves(r.profile):
+		return wire.StatusProhibited
+	}
+	return wire.StatusAccepted
+}
+
+func checkService(r *request) wire.Status {
+	switch wants, may := r.wants(), r.profile.Service; {
+	case wants&mobility.ServiceIPv6 != 0 && may&mobility.ServiceIPv6 == 0:
+		return wire.StatusNotAuthorizedForIPv6
+	case wants&mobility.ServiceIPv4 != 0 && may&mobility.ServiceIPv4 == 0:
+		return wire.StatusNotAuthorizedForIPv4
+	}
+	return wire.StatusAccepted
 }
 
 // agreeOnTunnel settles the encapsulation (RFC 5844 section 4, RFC 5845 section 3.3). A de-registration needs none.

@@ -56,6 +56,14 @@ func (m *Machine) delegate(r *request, b *mobility.Binding, from *network) wire.
 		case slices.Contains(got, p):
 		case slices.Contains(had, p):
 			got = append(got, p)
+		case asked.Addr().IsUnspecified() && hasNetwork(r.permitted(), asked):
+			for _, p := range r.permitted() {
+				if status == wire.StatusAccepted && p.Addr().Is4() == asked.Addr().Is4() && !slices.Contains(got, p) {
+					status = take(p, from.pools.ReserveNetwork(p))
+				}
+			}
+		case m.cfg.Authorize.Networks && !slices.Contains(r.permitted(), p):
+			status = wire.StatusNotAuthorizedForDMNP
 		case asked.Addr().IsUnspecified():
 			status = take(from.pools.Network(r.now, asked.Addr().Is4()))
 		default:
@@ -73,6 +81,14 @@ func (m *Machine) delegate(r *request, b *mobility.Binding, from *network) wire.
 		status = wire.StatusNotAuthorizedForDMNP
 	}
 	return status
+}
+
+// permitted are the mobile networks that an AAA server has named.
+func (r *request) permitted() []netip.Prefix {
+	if r.answer == nil {
+		return nil
+	}
+	return r.answer.Networks
 }
 
 // keepVersion adds to got what had has of one IP version, each once.

@@ -10,6 +10,7 @@
 //	ordering.go  timestamps and sequence numbers (section 5.5)
 //	lookup.go    which binding cache entry is meant (section 5.4.1)
 //	waiting.go   requests of which nobody knows yet (section 5.4.1.2)
+//	inquiry.go   requests of nodes that AAA servers have to be asked about (RFC 6572 section 6.1)
 //	session.go   registration, extension, de-registration
 //	answer.go    the acknowledgement (section 5.3.6)
 //

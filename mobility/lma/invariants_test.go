@@ -26,6 +26,7 @@ type world struct {
 	held     map[*mobility.Holding]mobility.Holding // as it was after the last step
 	stored   map[dataplane.SessionID]*mobility.Binding
 	told     []told
+	asked    []mobility.Question // that nobody has answered yet
 }
 
 // told is an indication that a MAG was sent.
@@ -149,8 +150,9 @@ func (w *world) step() {
 	w.install(&out)
 }
 
-// install keeps what the dataplane was told.
+// install keeps what the dataplane was told, and what is to be asked.
 func (w *world) install(out *mobility.Effects) {
+	w.asked = append(w.asked, out.Ask...)
 	for _, change := range out.Store {
 		if change.New == nil {
 			delete(w.stored, change.Old.ID)

@@ -29,6 +29,7 @@ type Machine struct {
 	restarts    uint32 // our restart counter (RFC 5847 section 3.2)
 	keys        map[*mobility.Key]*wire.Authenticator
 	waiting     waiting
+	inquiries   inquiries
 	unsent      map[dataplane.SessionID]withheld
 	lastID      dataplane.SessionID
 
@@ -113,6 +114,9 @@ func (m *Machine) receiveOther(now time.Time, via *transport, in *mobility.Inbou
 // decide acts upon a request that was found good.
 func (m *Machine) decide(r *request, out *mobility.Effects) {
 	found := m.lookup(r)
+	if r.update.Lifetime == 0 && !m.inquiries.empty() {
+		m.inquiries.forget(r)
+	}
 	switch {
 	case found.refused != wire.StatusAccepted:
 		m.refuse(r, found.refused, out)
@@ -122,6 +126,7 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 		r.discard(mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
 		r.discard(mobility.DropNoSession)
+	case m.asks(r) && m.mustAsk(r, found.binding) && !m.authorized(r, out):
 	case found.binding == nil:
 		m.register(r, out)
 	case r.update.Lifetime == 0:
@@ -158,6 +163,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	var first mobility.Deadline
 	first.Include(m.table.NextAlarm())
 	first.Include(m.waiting.next())
+	first.Include(m.inquiries.next())
 	first.Include(m.beats.Deadline())
 	first.Include(m.revocations.Deadline())
 	return first.Get()
@@ -176,6 +182,9 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 	for held := m.waiting.due(now); held != nil; held = m.waiting.due(now) {
 		m.replay(now, held, out)
+	}
+	for q := m.inquiries.due(now); q != nil; q = m.inquiries.due(now) {
+		m.conclude(now, q, &mobility.Authorization{}, out)
 	}
 	m.beat(now, out)
 	m.repeat(now, out)

@@ -60,6 +60,12 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		result, err := scenario.ParseResult(step)
 		p.Installed(step.Now, result, out)
 		return "", err
+	case "granted", "denied", "unanswered":
+		id, answer, err := scenario.ParseAuthorization(append([]string{step.Verb}, step.Args...))
+		if err == nil {
+			p.Authorized(step.Now, id, answer, out)
+		}
+		return "", err
 	case "clear":
 		id, err := strconv.ParseUint(step.Args[0], 10, 64)
 		if !p.Clear(step.Now, dataplane.SessionID(id), out) {
@@ -181,6 +187,7 @@ func baseConfig() *mobility.LMA {
 		CreateWait:      1500 * time.Millisecond,
 		TimestampWindow: 300 * time.Millisecond,
 		LearnPeers:      true,
+		Authorize:       mobility.Authorize{Patience: 30 * time.Second, Pending: 1000},
 		Revocation:      mobility.Revocation{DelayMin: time.Second, DelayMax: 2 * time.Second, Retries: 1},
 		Networks:        map[string]*mobility.Network{},
 	}
@@ -201,6 +208,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		return cfg.Domain.Profiles.(scenario.Profiles).Add(words[1:])
 	case "default-profile":
 		cfg.DefaultProfile = value
+	case "ask": // profiles|networks|refreshes [patience=..] [pending=..]
+		return setAuthorize(cfg, words[1:])
 	case "key":
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
@@ -253,6 +262,26 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.RouteDistance, err = parseDistance(value)
 	default:
 		err = errors.New("unknown word")
+	}
+	return err
+}
+
+func setAuthorize(cfg *mobility.LMA, words []string) (err error) {
+	for _, word := range words {
+		switch key, value, _ := strings.Cut(word, "="); key {
+		case "profiles":
+			cfg.Domain.AskForProfiles = true
+		case "networks":
+			cfg.Authorize.Networks = true
+		case "refreshes":
+			cfg.Authorize.Refreshes = true
+		case "patience":
+			cfg.Authorize.Patience, err = time.ParseDuration(value)
+		case "pending":
+			cfg.Authorize.Pending, err = strconv.Atoi(value)
+		default:
+			err = errors.New("unknown word")
+		}
 	}
 	return err
 }

@@ -18,7 +18,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	if m.turnsAway(r, nil, out) {
 		return
 	}
-	if uint32(m.table.Len()) >= m.cfg.MaxBindings {
+	if m.full() {
 		m.refuse(r, wire.StatusInsufficientResources, out)
 		return
 	}
@@ -46,6 +46,8 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.reportUse(out)
 	m.overrule(b)
 }
+
+func (m *Machine) full() bool { return uint32(m.table.Len()) >= m.cfg.MaxBindings }
 
 // extend prolongs a session, and moves it when the request comes from another MAG (RFC 5213 sections 5.3.3 and 5.3.4).
 func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effects) {
@@ -100,6 +102,9 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	m.accept(r, b, out)
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
 	m.waiting.overtake(waiterOf(b), r.in.From, kind == mobility.BindingHandover)
+	if !m.inquiries.empty() {
+		m.inquiries.overtake(b, r)
+	}
 }
 
 // follow takes over what the request says of the node and of the way to it.
@@ -132,8 +137,10 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	b.State = mobility.StateActive
 	b.Access, b.Handoff, b.Sequence = u.AccessType.Value, u.Handoff.Value, u.Seq
 	b.Timestamp = max(b.Timestamp, r.stamp.Value) // what waited is older than what ended the wait
-	share(&b.Profile, r.profile.Name)
-	b.Source = r.source
+	if r.profile != presumed {
+		share(&b.Profile, r.profile.Name)
+		b.Source = r.source
+	}
 	b.Lifetime = min(u.Lifetime, wire.LifetimeOf(m.lifetime(r.via))).Duration()
 	b.Refresh = 0
 	if m.cfg.Refresh < b.Lifetime {
@@ -168,8 +175,8 @@ func assignPrefixes(r *request, b *mobility.Binding, from *network) wire.Status 
 		return wire.StatusAccepted
 	}
 	var taken []netip.Prefix
-	status := wire.StatusAccepted
-	for _, hnp := range r.update.HNPs {
+	wanted, status := r.wantedPrefixes()
+	for _, hnp := range wanted {
 		var prefix netip.Prefix
 		if prefix, status = takePrefix(r.now, hnp, from); status != wire.StatusAccepted {
 			break
@@ -178,6 +185,27 @@ func assignPrefixes(r *request, b *mobility.Binding, from *network) wire.Status 
 	}
 	b.Hold(func(h *mobility.Holding) { h.Prefixes = taken })
 	return status
+}
+
+// wantedPrefixes are those that the request asks for. Where an AAA server has named some, it has to be these; all of them, where it
+// asks for any.
+func (r *request) wantedPrefixes() (wanted []wire.HNP, status wire.Status) {
+	wanted = r.update.HNPs
+	may := r.given().Prefixes
+	if len(may) == 0 {
+		return wanted, wire.StatusAccepted
+	}
+	if r.namesPrefix() {
+		if slices.ContainsFunc(wanted, func(hnp wire.HNP) bool { return !slices.Contains(may, hnp.Prefix.Masked()) }) {
+			return nil, wire.StatusNotAuthorizedForHNP
+		}
+		return wanted, wire.StatusAccepted
+	}
+	wanted = nil
+	for _, p := range may {
+		wanted = append(wanted, wire.HNP{Prefix: p})
+	}
+	return wanted, wire.StatusAccepted
 }
 
 func dropPrefixes(b *mobility.Binding) {
@@ -213,6 +241,13 @@ func assignHome(r *request, b *mobility.Binding, from *network) (status wire.Sta
 		return wire.StatusAccepted
 	case b.Home.IsValid():
 		return wire.StatusNotAuthorizedForIPv4HoA
+	case r.given().Home.IsValid():
+		if r.namesHome() && r.home() != r.given().Home.Addr() {
+			return wire.StatusNotAuthorizedForIPv4HoA
+		}
+		home, router, err = from.pools.ReserveHome(r.given().Home)
+		router = cmp.Or(r.given().Router, router)
+		status = from.refusal(err, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusNotAuthorizedForIPv4HoA)
 	case r.namesHome():
 		home, router, err = from.pools.ReserveHome(r.update.IPv4HoARequests[0].Prefix)
 		status = from.refusal(err, wire.StatusNotAuthorizedForIPv4HoA, wire.StatusNotAuthorizedForIPv4HoA)

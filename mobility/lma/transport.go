@@ -45,6 +45,9 @@ func (t *transport) discard(from *peer, why mobility.DropReason) {
 	t.counted(from).PBUDiscarded.Add(1)
 }
 
+// hasAddress says whether MAGs reach the anchor at an address by the transport.
+func (t *transport) hasAddress(a netip.Addr) bool { return slices.Contains(t.addresses, a) }
+
 // serves says whether a node may register by the transport (features MLL-18, DOM-06, EXT-20).
 func (t *transport) serves(profile *mobility.Profile) bool {
 	if t.customer == nil {

@@ -115,18 +115,22 @@ func (m *Machine) resumeNode(now time.Time, node waiter, out *mobility.Effects) 
 
 // replay processes a request that waited. It was authenticated and in order when it came; everything else may have changed.
 func (m *Machine) replay(now time.Time, h *held, out *mobility.Effects) {
-	msg, err := m.decoder.Decode(h.octets)
-	if err != nil {
-		return // it decoded when it came
-	}
-	via := m.transportAt(h.to.VRF, h.to.Addr.Addr())
-	if via == nil {
-		h.forgo() // the address is gone
-		return
-	}
-	in, update := &mobility.Inbound{From: h.from, To: h.to, CodePoint: h.codePoint, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
-	r := &request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: m.sender(via, in.From.Addr.Addr()), late: true}
-	if m.authenticate(r, out) && m.admit(r, out) {
+	if r := m.reopen(now, h); r != nil && m.authenticate(r, out) && m.admit(r, out) {
 		m.decide(r, out)
 	}
+}
+
+// reopen makes a request of what waited; nil if the address that it was sent to is gone, or not its customer's any more.
+func (m *Machine) reopen(now time.Time, h *held) *request {
+	msg, err := m.decoder.Decode(h.octets)
+	if err != nil {
+		return nil // it decoded when it came
+	}
+	if !m.listens(h.to.VRF, h.to.Addr.Addr(), h.node.customer) {
+		h.forgo()
+		return nil
+	}
+	via := m.transportAt(h.to.VRF, h.to.Addr.Addr())
+	in, update := &mobility.Inbound{From: h.from, To: h.to, CodePoint: h.codePoint, Octets: h.octets, Message: msg}, msg.(*wire.BindingUpdate)
+	return &request{now: now, in: in, via: via, update: update, careOf: careOf(in, update), peer: m.sender(via, in.From.Addr.Addr()), late: true}
 }

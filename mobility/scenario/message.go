@@ -228,6 +228,8 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		var d time.Duration
 		d, err = time.ParseDuration(value)
 		o.Timestamp = wire.Some(wire.TimestampOf(now.Add(d)))
+	case "service":
+		o.ServiceSelection = wire.Some(wire.ServiceSelection(value))
 	case "unknown":
 		raw := wire.RawOption{Data: []byte{1, 2, 3}}
 		err = setNumber(&raw.Type, value)

@@ -22,9 +22,30 @@ func Render(out *strings.Builder, e *mobility.Effects) {
 	for _, d := range e.Send {
 		fmt.Fprintf(out, "send %s%s %s\n", endpointText(d.To.Addr), inVRF(d.To.VRF), messageText(d))
 	}
+	for _, q := range e.Ask {
+		fmt.Fprintf(out, "ask %s\n", questionText(q))
+	}
 	for _, event := range e.Events {
 		fmt.Fprintf(out, "event %s\n", eventText(event))
 	}
+}
+
+func questionText(q mobility.Question) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d %s link %x access %d at %s until %s", q.ID, q.Node, q.Link, q.Access, q.Address, since(q.Until))
+	if len(q.Prefixes) > 0 {
+		fmt.Fprintf(&b, " prefixes %v", q.Prefixes)
+	}
+	if q.Home.IsValid() {
+		fmt.Fprintf(&b, " home %s", q.Home)
+	}
+	if q.APN != "" {
+		fmt.Fprintf(&b, " service %s", q.APN)
+	}
+	if q.Customer != "" {
+		fmt.Fprintf(&b, " customer %s%s", q.Customer, inVRF(q.VRF))
+	}
+	return b.String()
 }
 
 func sessionText(change dataplane.Change) string {

@@ -32,7 +32,7 @@ func (j *job) accounting() *aaa.Config {
 	j.check(radius, err)
 	x, err := j.accountingView.of(queue.node)
 	j.check(queue, err)
-	servers, clients := j.radiusServers(radius, common)
+	servers, clients := j.radiusServers(radius, common, (*gen.MooringSystem_System_Aaa_Radius_Server).GetAcctPort)
 	dynamic := common.DynamicAuthorization
 	c := &aaa.Config{
 		Lanes:    j.lanes(radius, queue, servers),
@@ -41,8 +41,9 @@ func (j *job) accounting() *aaa.Config {
 		Disconnect: aaa.Disconnect{
 			Enabled: dynamic.GetEnabled(), Port: dynamic.GetPort(), Clients: clients, AcceptUntimed: !dynamic.GetRequireEventTimestamp(),
 		},
+		Authorization: j.authorization(radius, at.effective("authorization"), common),
 	}
-	j.new.unaccounted = j.accountedAnchors(c)
+	j.new.unaccounted = append(j.accountedAnchors(c), j.unansweredAnchors(c)...)
 	j.warnings = append(j.warnings, fresh(j.new.unaccounted, j.old.unaccounted)...)
 	if was := j.old.Accounting; was != nil && reflect.DeepEqual(was, c) {
 		return was
@@ -58,6 +59,7 @@ func (j *job) sameAccounting() bool {
 	for name, a := range j.new.lmas {
 		was := j.old.lmas[name]
 		if was == nil || was.enabled != a.enabled || !slices.Equal(was.native.Addresses, a.native.Addresses) ||
+			was.native.Authorize != a.native.Authorize || was.native.Domain.AskForProfiles != a.native.Domain.AskForProfiles ||
 			!childOf(was.at.node, j.anchorAAA).Same(childOf(a.at.node, j.anchorAAA)) {
 			return false
 		}
@@ -65,8 +67,8 @@ func (j *job) sameAccounting() bool {
 	return true
 }
 
-// radiusServers translates the servers, by name, and lists who may send Disconnect-Requests.
-func (j *job) radiusServers(radius place, common *gen.MooringSystem_System_Aaa_Radius) (servers map[string]aaa.Server, clients []aaa.Client) {
+// radiusServers translates the servers, by name, with one of their ports, and lists who may send Disconnect-Requests.
+func (j *job) radiusServers(radius place, common *gen.MooringSystem_System_Aaa_Radius, port func(*gen.MooringSystem_System_Aaa_Radius_Server) uint16) (servers map[string]aaa.Server, clients []aaa.Client) {
 	servers = map[string]aaa.Server{}
 	for name, e := range radius.child("server").entries() {
 		x, err := j.serverView.of(e.node)
@@ -77,7 +79,7 @@ func (j *job) radiusServers(radius place, common *gen.MooringSystem_System_Aaa_R
 			continue
 		}
 		s := aaa.Server{
-			Name: name, Addr: netip.AddrPortFrom(addr, x.GetAcctPort()), Secret: x.GetSharedSecret(),
+			Name: name, Addr: netip.AddrPortFrom(addr, port(x)), Secret: x.GetSharedSecret(),
 			Timeout: time.Duration(common.GetTimeout()) * time.Second, Retransmit: int(common.GetRetransmit()),
 		}
 		if x.Timeout != nil {
@@ -169,6 +171,7 @@ func (p place) effective(name string) place {
 
 // aaaViews are those of system/aaa, and of what an LMA says of accounting.
 type aaaViews struct {
+	authorizationViews
 	anchorAAA      *schema.Node // pmipv6/lma/aaa
 	radiusView     view[gen.MooringSystem_System_Aaa_Radius]
 	serverView     view[gen.MooringSystem_System_Aaa_Radius_Server]
@@ -179,6 +182,7 @@ type aaaViews struct {
 }
 
 func (v *aaaViews) bind(b *binder) {
+	v.authorizationViews.bind(b)
 	v.anchorAAA = b.schema.Find("/mooring-pmipv6:pmipv6/lma/aaa")
 	const system = "/mooring-system:system/aaa"
 	bind(b, &v.radiusView, system+"/radius")

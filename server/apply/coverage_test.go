@@ -17,7 +17,6 @@ var elsewhere = map[string]string{
 	"/ietf-network-instance:network-instances/network-instance/name":        "a VRF is made when something is in it; the schema refuses names of none",
 	"/ietf-network-instance:network-instances/network-instance/description": "for people",
 	"/ietf-subscribed-notifications:filters":                                "server/netconf looks filters up by name at each subscription",
-	"/mooring-system:system/aaa/radius/server/auth-port":                    "nobody yet: profiles do not come from RADIUS servers",
 	"/mooring-system:system/aaa/accounting/mobile/name":                     "LMAs use the list called default, and nobody uses another",
 	"/mooring-system:system/aaa/radius/group/name":                          "another group is one that no list names",
 	"/mooring-system:system/user":                                           "server/access looks users up at each login; here their keys are checked",
@@ -28,7 +27,7 @@ var elsewhere = map[string]string{
 var candidates = []string{
 	"neq", "ietf-access-control-list:drop", "ietf-access-control-list:accept", "ietf-access-control-list:ipv6-acl-type", "192.0.2.0/26", "2001:db8:300::/64",
 	"false", "true", "disabled", "1", "2", "3", "12", "25", "61", "64", "97", "100", "200", "1000", "1296", "8000", "9000", "60000",
-	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls",
+	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls", "unauthorized", "apn", "authorize-only",
 	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "r2", "spare", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",
 	"AAAAC3NzaC1lZDI1NTE5AAAAINRzXjomXhbu4D9ZcYubXQMBnAfYtsUfkNo6Zm7sE6s1", strings.TrimSuffix(strings.Repeat("77:", 32), ":"),
 }

@@ -93,7 +93,7 @@ func (j *job) settings(at place) *settings {
 		ignoreTimestamps: x.ReplayProtection.GetMode() == gen.MooringPmipv6Types_ReplayMode_ignore,
 		window:           window(x.ReplayProtection.Window, x.ReplayProtection.WindowMilliseconds),
 	}
-	s.domain.Name = x.GetName()
+	s.domain.Name, s.domain.AskForProfiles = x.GetName(), x.GetProfileFromAaa()
 	s.domain.Encap, s.domain.Transport = encapsulation(x.GetEncap())
 	s.domain.LinkLocal = found.addr(at.child("fixed-mag-link-local"), x.GetFixedMagLinkLocal())
 	s.domain.LinkMAC = found.mac(at.child("fixed-mag-link-layer"), x.GetFixedMagLinkLayer())

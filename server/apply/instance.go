@@ -57,6 +57,9 @@ func (j *job) vrfs() (list []dataplane.VRF) {
 			names[target.VRF] = true
 		}
 	}
+	for _, target := range j.new.Accounting.Authorization.Targets {
+		names[target.VRF] = true
+	}
 	for _, m := range j.new.instances.members {
 		names[m.VRF] = true
 	}

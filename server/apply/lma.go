@@ -111,6 +111,7 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 	if mode := x.ReplayProtection.GetMode(); mode != gen.MooringPmipv6Types_ReplayMode_UNSET {
 		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
 	}
+	m.Authorize = authorize(x)
 	m.Heartbeat, m.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
 	m.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
 	return m, x.GetEnabled()

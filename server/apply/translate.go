@@ -32,7 +32,7 @@ type Config struct {
 	instances   *networkInstances
 	accessLists *accessLists
 
-	unaccounted []*tree.Error // LMAs whose accounting has nowhere to go
+	unaccounted []*tree.Error // LMAs whose records, or questions about nodes, have nowhere to go
 }
 
 // Translator translates the configurations of one schema. It may be used by several goroutines.

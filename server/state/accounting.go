@@ -2,6 +2,8 @@ package state
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"mooring/mobility/aaa"
 	"mooring/mobility/aaa/accountant"
@@ -96,31 +98,87 @@ type radiusServerNodes struct {
 		Timeouts          *schema.Node `yang:"timeouts"`
 		BadResponses      *schema.Node `yang:"bad-responses"`
 	} `yang:"statistics"`
+	Authorization struct {
+		Self              *schema.Node `yang:"."`
+		OperStatus        *schema.Node `yang:"oper-status"`
+		DiscontinuityTime *schema.Node `yang:"discontinuity-time"`
+		Requests          *schema.Node `yang:"requests"`
+		Retransmissions   *schema.Node `yang:"retransmissions"`
+		Accepts           *schema.Node `yang:"accepts"`
+		Rejects           *schema.Node `yang:"rejects"`
+		Timeouts          *schema.Node `yang:"timeouts"`
+		BadResponses      *schema.Node `yang:"bad-responses"`
+	} `yang:"authorization"`
 }
 
-// radiusServers says how the servers are doing that records go to.
+// radiusServers says how the servers are doing that records go to, or that are asked about nodes.
 func radiusServers(r *resolver, def *schema.Node, src *Sources) Table {
 	var n radiusServerNodes
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: []*schema.Node{n.OperStatus, n.Statistics.Self}, Read: func(_ context.Context, want Keys, out *Out) error {
-		if src.Accounting == nil {
-			return nil
+	parts := []*schema.Node{n.OperStatus, n.Statistics.Self, n.Authorization.Self}
+	return Table{Node: def, Parts: parts, Read: func(_ context.Context, want Keys, out *Out) error {
+		both := map[string][2]*client.Status{} // by name: for records, for questions
+		for i, list := range [...]func() []client.Status{src.recordServers, src.profileServers} {
+			for _, server := range list() {
+				of := both[server.Name]
+				of[i] = &server
+				both[server.Name] = of
+			}
 		}
-		for _, server := range src.Accounting.Servers() {
-			if want.Wants(0, server.Name) {
-				n.render(out.Row(server.Name), &server)
+		for _, name := range slices.Sorted(maps.Keys(both)) {
+			if want.Wants(0, name) {
+				s := out.Row(name)
+				n.render(s, both[name][0])
+				n.renderAuthorization(s, both[name][1])
 			}
 		}
 		return nil
 	}}
 }
 
-func (n *radiusServerNodes) render(s *Sink, server *client.Status) {
-	status := "up"
-	if server.Down {
-		status = "down"
+func (src *Sources) recordServers() []client.Status {
+	if src.Accounting == nil {
+		return nil
 	}
-	s.Text(n.OperStatus, status)
+	return src.Accounting.Servers()
+}
+
+func (src *Sources) profileServers() []client.Status {
+	if src.ProfileServers == nil {
+		return nil
+	}
+	return src.ProfileServers()
+}
+
+func operStatus(server *client.Status) string {
+	if server.Down {
+		return "down"
+	}
+	return "up"
+}
+
+func (n *radiusServerNodes) renderAuthorization(s *Sink, server *client.Status) {
+	if server == nil {
+		return
+	}
+	c := &n.Authorization
+	s.Open(c.Self)
+	s.Text(c.OperStatus, operStatus(server))
+	s.Since(c.DiscontinuityTime, server.Began, server.Began)
+	s.Uint(c.Requests, server.Requests)
+	s.Uint(c.Retransmissions, server.Retransmissions)
+	s.Uint(c.Accepts, server.Accepts)
+	s.Uint(c.Rejects, server.Rejects)
+	s.Uint(c.Timeouts, server.Timeouts)
+	s.Uint(c.BadResponses, server.BadResponses)
+	s.Close()
+}
+
+func (n *radiusServerNodes) render(s *Sink, server *client.Status) {
+	if server == nil {
+		return
+	}
+	s.Text(n.OperStatus, operStatus(server))
 	c := &n.Statistics
 	s.Open(c.Self)
 	s.Since(c.DiscontinuityTime, server.Began, server.Began)

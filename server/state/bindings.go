@@ -245,7 +245,7 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-var profileSources = [...]string{mobility.ProfileExact: "exact", mobility.ProfileRealm: "realm", mobility.ProfileDefault: "default"}
+var profileSources = [...]string{mobility.ProfileExact: "exact", mobility.ProfileRealm: "realm", mobility.ProfileDefault: "default", mobility.ProfileAAA: "aaa"}
 
 func (o *bindingsOf) renderTimes(s *Sink, b *mobility.Binding) {
 	n := &o.nodes

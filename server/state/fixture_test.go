@@ -15,6 +15,7 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/aaa/client"
 	"mooring/mobility/attach"
 	"mooring/mobility/binding"
 	"mooring/mobility/journal"
@@ -153,6 +154,9 @@ func (d *domain) sources() Sources {
 		Links:      func() []attach.State { return []attach.State{{Link: "access0", Up: true}} },
 		Dataplane:  d.plane,
 		Accounting: accounting{},
+		ProfileServers: func() []client.Status {
+			return []client.Status{{Name: "r1", Down: true, Began: start, Requests: 11, Retransmissions: 12, Responses: 13, Timeouts: 14, BadResponses: 15, Accepts: 16, Rejects: 17}}
+		},
 		Traces: func() []Trace {
 			records := []TraceRecord{{start, "received", "from 2001:db8::11: PBU"}, {start, "sent", "to 2001:db8::11: PBA"}}
 			return []Trace{{false, "lma1", "n1@example.net", start, start.Add(time.Minute), 1, records}, {true, "mag1", "n1@example.net", start, start.Add(time.Minute), 0, records[:1]}}

@@ -9,6 +9,7 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/aaa/client"
 	"mooring/mobility/attach"
 	"mooring/mobility/binding"
 	"mooring/mobility/engine"
@@ -33,7 +34,8 @@ type Sources struct {
 	RestartCounter uint32
 	Dataplane      Dataplane
 	Accounting     Accounting
-	Traces         func() []Trace // the records are not changed any more
+	ProfileServers func() []client.Status // that are asked about nodes
+	Traces         func() []Trace         // the records are not changed any more
 
 	Capabilities func() Capabilities
 	Version      string

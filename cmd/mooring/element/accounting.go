@@ -23,7 +23,7 @@ import (
 // recordsFile holds accounting records and open sessions, in the state folder.
 const recordsFile = "accounting/records.db"
 
-// openAccounting makes what accounts nodes and tunnels, and what lets RADIUS servers end sessions.
+// openAccounting makes what accounts nodes and tunnels, what asks about nodes, and what lets RADIUS servers end sessions.
 func (e *Element) openAccounting(s *schema.Schema) {
 	told := radiusEvents(s)
 	e.accounting = accountant.New(accountant.Options{
@@ -41,6 +41,7 @@ func (e *Element) openAccounting(s *schema.Schema) {
 			e.tellRadius(told["accounting-queue"], func(b *tree.Builder, def *schema.Node) { b.Leaf(def.ChildNamed("room"), room.String()) }, queued)
 		},
 	})
+	e.openAuthorization(told)
 	e.disconnects = disconnect.New(disconnect.Options{Log: e.Log, Clear: e.disconnect})
 }
 
@@ -81,7 +82,7 @@ func (e *Element) account(events []engine.Event) {
 	e.accounting.Happened(list)
 }
 
-// charge is a consumer: what is accounted, where records go, and who may end sessions. It comes after the machines.
+// charge is a consumer: what is accounted, where records and questions about nodes go, and who may end sessions. It comes after the machines.
 func (e *Element) charge(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
 	if err := e.accounting.Prepare(config.Accounting); err != nil && !e.forced {
 		return nil, err
@@ -89,14 +90,18 @@ func (e *Element) charge(_ context.Context, config *apply.Config) (datastore.Pre
 		e.Log.Error("there is no accounting", "error", err)
 	}
 	change, err := e.disconnects.Prepare(config.Accounting.Disconnect)
+	obey := func() {
+		e.accounting.Configure(config.Accounting)
+		e.asker.Configure(config.Accounting.Authorization)
+	}
 	switch {
 	case err != nil && !e.forced:
 		return nil, disconnectPortTaken(err)
 	case err != nil:
 		e.Log.Error("RADIUS servers cannot end sessions", "error", err)
-		return applied(func() { e.accounting.Configure(config.Accounting) }), nil
+		return applied(obey), nil
 	}
-	return &charged{change, func() { e.accounting.Configure(config.Accounting) }}, nil
+	return &charged{change, obey}, nil
 }
 
 // charged does one more thing when a change of the listener is made.

@@ -21,6 +21,7 @@ import (
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
 	"mooring/mobility/aaa/accountant"
+	"mooring/mobility/aaa/client"
 	"mooring/mobility/aaa/disconnect"
 	"mooring/mobility/attach"
 	"mooring/mobility/engine"
@@ -70,6 +71,7 @@ type Element struct {
 	access     *attach.Server
 
 	accounting  *accountant.Accountant
+	asker       *client.Asker // asks RADIUS servers about nodes
 	disconnects *disconnect.Server
 
 	translator     *apply.Translator
@@ -162,7 +164,7 @@ func (e *Element) startParts() (err error) {
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log, Enter: e.plane.InVRF})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
-		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Events: e.happened, Records: e.tracer.took,
+		Log: e.Log, Transport: e.sockets, Dataplane: e.reconciler, Store: e.bindings, Grants: e.access.Grants, Ask: e.ask, Events: e.happened, Records: e.tracer.took,
 	})
 	e.tracer.engine = e.engine
 	ctx, stop := context.WithCancel(context.Background())
@@ -279,6 +281,7 @@ func (e *Element) closeAll() error {
 		e.stop()
 		e.parts.Wait() // what made a part fail, Wait has told
 		e.disconnects.Close()
+		e.asker.Close()
 		errs = append(errs, e.accounting.Close(), e.sockets.Close(), e.clearHost()) // counters are read while they are there
 	}
 	if e.bindings != nil {

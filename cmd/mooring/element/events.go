@@ -23,7 +23,7 @@ func (e *Element) happened(events []engine.Event) {
 func (e *Element) logEvents(events []engine.Event) {
 	for _, ev := range events {
 		unwritten := 0
-		if ev.Kind == mobility.RegistrationRefused || ev.Kind == mobility.RegistrationTimedOut {
+		if ev.Kind == mobility.RegistrationRefused || ev.Kind == mobility.RegistrationTimedOut || ev.Kind == mobility.AuthorizationFailed {
 			var write bool
 			if unwritten, write = e.complaints.next(ev); !write {
 				continue
@@ -33,7 +33,7 @@ func (e *Element) logEvents(events []engine.Event) {
 		switch ev.Kind {
 		case mobility.BindingRefreshed:
 			level = slog.LevelDebug
-		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.EntitlementExceeded:
+		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.AuthorizationFailed, mobility.EntitlementExceeded:
 			level = slog.LevelWarn
 		}
 		attributes := eventAttributes(ev)

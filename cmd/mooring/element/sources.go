@@ -20,6 +20,8 @@ func (e *Element) sources() state.Sources {
 		Dataplane:  e.reconciler,
 		Accounting: e.accounting,
 		Traces:     e.tracer.state,
+
+		ProfileServers: e.asker.Servers,
 		Capabilities: func() state.Capabilities {
 			return state.Capabilities{
 				Roles:          []string{"local-mobility-anchor", "mobile-access-gateway"},

@@ -41,7 +41,7 @@ type Client struct {
 	lanes       map[string]*running
 
 	mu      sync.Mutex // guards what follows
-	servers map[string]*server
+	servers registry
 	owners  map[aaa.Owner]*Statistics
 }
 
@@ -66,7 +66,7 @@ func New(o Options) *Client {
 	if o.Changed == nil {
 		o.Changed = func(string, bool) {}
 	}
-	return &Client{Options: o, lanes: map[string]*running{}, servers: map[string]*server{}, owners: map[aaa.Owner]*Statistics{}}
+	return &Client{Options: o, lanes: map[string]*running{}, servers: registry{}, owners: map[aaa.Owner]*Statistics{}}
 }
 
 // Configure sends by other lanes from now on. What is under way in a lane that changes is sent again there.
@@ -93,8 +93,10 @@ func (c *Client) Configure(lanes []aaa.Lane, dead time.Duration) {
 
 func (c *Client) start(cfg aaa.Lane, dead time.Duration) *running {
 	l := &lane{
-		client: c, cfg: cfg, dead: dead, wake: make(chan struct{}, 1), results: make(chan result, travellers),
-		window: newWindow(), more: true, exchanges: make([]*exchange, len(cfg.Targets)),
+		client: c, cfg: cfg, wake: make(chan struct{}, 1), results: make(chan result, travellers), window: newWindow(), more: true,
+		route: route{
+			targets: cfg.Targets, dead: dead, dial: c.Dial, believes: accounted, changed: c.changed, exchanges: make([]*exchange, len(cfg.Targets)),
+		},
 	}
 	for _, t := range cfg.Targets {
 		l.servers = append(l.servers, c.server(t.Server))
@@ -117,13 +119,7 @@ func (r *running) end() {
 func (c *Client) server(cfg aaa.Server) *server {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.servers[cfg.Name]
-	if s == nil {
-		s = &server{began: time.Now()}
-		c.servers[cfg.Name] = s
-	}
-	s.moved(cfg)
-	return s
+	return c.servers.of(cfg)
 }
 
 // forget drops the servers that no lane has.
@@ -153,13 +149,10 @@ func (c *Client) Wake() {
 func (c *Client) Close() { c.Configure(nil, 0) }
 
 // Servers returns how the servers are doing, sorted by name.
-func (c *Client) Servers() (list []Status) {
+func (c *Client) Servers() []Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(c.servers)) {
-		list = append(list, c.servers[name].status(name))
-	}
-	return list
+	return c.servers.status()
 }
 
 // Statistics returns the counters of an owner.

@@ -8,4 +8,6 @@
 // another server, or is tried later, is a new request with a new identifier and Acct-Delay-Time (RFC 2866 section 5.2).
 //
 // A server that answered none of the repetitions is passed over for the dead time. Then one request finds out whether it is back.
+//
+// Asker asks servers about nodes, in the same way but for the queue: route is what both have in common.
 package client

@@ -20,8 +20,10 @@ type exchange struct {
 	conn   net.Conn
 	secret []byte
 	count  *counters
-	free   chan byte // identifiers that no request has
-	reader sync.WaitGroup
+	// believes says whether an answer is one, and authentic.
+	believes func(answer, request, secret []byte) bool
+	free     chan byte // identifiers that no request has
+	reader   sync.WaitGroup
 
 	mu      sync.Mutex
 	pending [256]*pending // by identifier
@@ -30,12 +32,12 @@ type exchange struct {
 // pending is a request that waits for its answer.
 type pending struct {
 	request []byte
-	answer  chan struct{} // closed when it comes
+	answer  chan *radius.Packet // has it when it has come
 }
 
 // newExchange begins to read from conn, which it closes at its end.
-func newExchange(conn net.Conn, secret string, count *counters) *exchange {
-	x := &exchange{conn: conn, secret: []byte(secret), count: count, free: make(chan byte, 256)}
+func newExchange(conn net.Conn, secret string, count *counters, believes func(answer, request, secret []byte) bool) *exchange {
+	x := &exchange{conn: conn, secret: []byte(secret), count: count, believes: believes, free: make(chan byte, 256)}
 	for i := range 256 {
 		x.free <- byte(i) // the one that was used the longest time ago comes next
 	}
@@ -51,20 +53,20 @@ func (x *exchange) close() {
 // errUnanswered says that a server answered none of the repetitions of a request.
 var errUnanswered = errors.New("no answer")
 
-// send sends a record and waits for the answer. now is when it is sent for the first time, again counts repetitions.
-func (x *exchange) send(ctx context.Context, now time.Time, r *aaa.Record, t *aaa.Target, again func()) error {
+// send sends the request that encode makes and waits for the answer. again counts repetitions.
+func (x *exchange) send(ctx context.Context, t *aaa.Target, encode func(id byte, secret []byte) ([]byte, error), again func()) (*radius.Packet, error) {
 	var id byte
 	select {
 	case id = <-x.free:
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	defer func() { x.free <- id }()
-	octets, err := request(id, now, r, x.secret)
+	octets, err := encode(id, x.secret)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p := &pending{request: octets, answer: make(chan struct{})}
+	p := &pending{request: octets, answer: make(chan *radius.Packet, 1)}
 	x.expect(id, p)
 	defer x.expect(id, nil)
 	x.count.requests.Add(1)
@@ -74,14 +76,19 @@ func (x *exchange) send(ctx context.Context, now time.Time, r *aaa.Record, t *aa
 			again()
 		}
 		if _, err := x.conn.Write(octets); err != nil && !refused(err) {
-			return fmt.Errorf("send to %v: %w", t.Addr, err)
+			return nil, fmt.Errorf("send to %v: %w", t.Addr, err)
 		}
-		if err := p.wait(ctx, t.Timeout); err != errUnanswered {
-			return err
+		if answer, err := p.wait(ctx, t.Timeout); err != errUnanswered {
+			return answer, err
 		}
 	}
 	x.count.timeouts.Add(1)
-	return errUnanswered
+	return nil, errUnanswered
+}
+
+// accounted believes the answer to a record.
+func accounted(answer, request, secret []byte) bool {
+	return radius.Code(answer[0]) == radius.CodeAccountingResponse && radius.IsAuthenticResponse(answer, request, secret)
 }
 
 // request makes an Accounting-Request (RFC 2866 section 4.1).
@@ -103,16 +110,16 @@ func (x *exchange) expect(id byte, p *pending) {
 	x.mu.Unlock()
 }
 
-func (p *pending) wait(ctx context.Context, timeout time.Duration) error {
+func (p *pending) wait(ctx context.Context, timeout time.Duration) (*radius.Packet, error) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
-	case <-p.answer:
-		return nil
+	case answer := <-p.answer:
+		return answer, nil
 	case <-timer.C:
-		return errUnanswered
+		return nil, errUnanswered
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 
@@ -138,7 +145,7 @@ func refused(err error) bool {
 // answer matches an answer with its request. What follows the length of the packet is padding (RFC 2865 section 3).
 func (x *exchange) answer(b []byte) {
 	p, err := radius.Parse(b, x.secret)
-	if err != nil || p.Code != radius.CodeAccountingResponse {
+	if err != nil {
 		x.count.bad.Add(1)
 		return
 	}
@@ -146,11 +153,11 @@ func (x *exchange) answer(b []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	waits := x.pending[p.Identifier]
-	if waits == nil || !radius.IsAuthenticResponse(b[:length], waits.request, x.secret) {
+	if waits == nil || !x.believes(b[:length], waits.request, x.secret) {
 		x.count.bad.Add(1)
 		return
 	}
 	x.pending[p.Identifier] = nil // a second answer, to a repetition, has no request
 	x.count.responses.Add(1)
-	close(waits.answer)
+	waits.answer <- p
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -18,10 +17,9 @@ const (
 
 // lane sends what waits in one lane.
 type lane struct {
+	route
 	client  *Client
 	cfg     aaa.Lane
-	dead    time.Duration
-	servers []*server // of cfg.Targets
 	wake    chan struct{}
 	results chan result
 
@@ -31,9 +29,6 @@ type lane struct {
 	travel  int
 	resume  time.Time // nothing is sent before
 	running sync.WaitGroup
-
-	mu        sync.Mutex
-	exchanges []*exchange // of cfg.Targets; nil: there is none at the moment
 }
 
 // result is what became of a record.
@@ -47,7 +42,7 @@ type result struct {
 func (l *lane) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	defer l.closeExchanges()
+	defer l.close()
 	defer l.running.Wait()
 	for ctx.Err() == nil {
 		l.fill()
@@ -148,10 +143,7 @@ func (l *lane) deliver(ctx context.Context, e spool.Entry) result {
 		if l.offer(ctx, i, &e) {
 			return result{entry: e, taken: true}
 		}
-		s, now := l.servers[i], time.Now()
-		s.mu.Lock()
-		at := s.health.retry(now, l.cfg.Targets[i].Timeout)
-		s.mu.Unlock()
+		at := l.retry(i, time.Now())
 		if retry.IsZero() || at.Before(retry) {
 			retry = at
 		}
@@ -164,83 +156,10 @@ func (l *lane) deliver(ctx context.Context, e spool.Entry) result {
 
 // offer sends a record to a server, unless that is passed over, and reports whether it was taken.
 func (l *lane) offer(ctx context.Context, i int, e *spool.Entry) bool {
-	s, t, now := l.servers[i], &l.cfg.Targets[i], time.Now()
-	s.mu.Lock()
-	admitted := s.health.admit(now)
-	s.mu.Unlock()
-	if !admitted {
+	now := time.Now()
+	if !l.admits(i, now) {
 		return false
 	}
-	err := l.send(ctx, i, now, e)
-	if ctx.Err() != nil {
-		s.mu.Lock()
-		s.health.probing = false
-		s.mu.Unlock()
-		return err == nil
-	}
-	s.mu.Lock()
-	changed := s.health.heard(time.Now(), err == nil, l.dead)
-	s.mu.Unlock()
-	if changed {
-		l.client.changed(t, err)
-	}
-	if changed && err != nil {
-		l.renew(i) // its network may have become another one
-	}
+	_, err := l.send(ctx, i, func(id byte, secret []byte) ([]byte, error) { return request(id, now, &e.Record, secret) }, func() { l.client.repeated(&e.Record) })
 	return err == nil
-}
-
-func (l *lane) send(ctx context.Context, i int, now time.Time, e *spool.Entry) error {
-	x, err := l.exchange(ctx, i)
-	if err != nil {
-		return err
-	}
-	err = x.send(ctx, now, &e.Record, &l.cfg.Targets[i], func() { l.client.repeated(&e.Record) })
-	if err != nil && !errors.Is(err, errUnanswered) && ctx.Err() == nil {
-		l.drop(i, x) // the next one may have another address to come from
-	}
-	return err
-}
-
-// exchange returns the socket to a server, which it opens where there is none.
-func (l *lane) exchange(ctx context.Context, i int) (*exchange, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if x := l.exchanges[i]; x != nil {
-		return x, nil
-	}
-	conn, err := l.client.Dial(ctx, &l.cfg.Targets[i])
-	if err != nil {
-		return nil, err
-	}
-	l.exchanges[i] = newExchange(conn, l.cfg.Targets[i].Secret, &l.servers[i].counters)
-	return l.exchanges[i], nil
-}
-
-func (l *lane) drop(i int, x *exchange) {
-	l.mu.Lock()
-	if l.exchanges[i] == x {
-		l.exchanges[i] = nil
-	}
-	l.mu.Unlock()
-	x.close()
-}
-
-// renew drops the socket to a server: the next request has a new one.
-func (l *lane) renew(i int) {
-	l.mu.Lock()
-	x := l.exchanges[i]
-	l.exchanges[i] = nil
-	l.mu.Unlock()
-	if x != nil {
-		x.close()
-	}
-}
-
-func (l *lane) closeExchanges() {
-	for _, x := range l.exchanges {
-		if x != nil {
-			x.close()
-		}
-	}
 }

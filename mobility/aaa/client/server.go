@@ -1,7 +1,9 @@
 package client
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +21,29 @@ type server struct {
 	health health
 }
 
-type counters struct{ requests, retransmissions, responses, timeouts, bad atomic.Uint64 }
+// registry has servers by name.
+type registry map[string]*server
+
+// of returns what is known of a server.
+func (all registry) of(cfg aaa.Server) *server {
+	s := all[cfg.Name]
+	if s == nil {
+		s = &server{began: time.Now()}
+		all[cfg.Name] = s
+	}
+	s.moved(cfg)
+	return s
+}
+
+// status says how the servers are doing, sorted by name.
+func (all registry) status() (list []Status) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[name].status(name))
+	}
+	return list
+}
+
+type counters struct{ requests, retransmissions, responses, timeouts, bad, accepts, rejects atomic.Uint64 }
 
 // health says whether a server answers. It is pure.
 type health struct {
@@ -70,6 +94,8 @@ type Status struct {
 	Responses       uint64
 	Timeouts        uint64 // requests that were never answered
 	BadResponses    uint64
+	Accepts         uint64 // of responses: Access-Accept
+	Rejects         uint64 // Access-Reject
 }
 
 func (s *server) status(name string) Status {
@@ -77,7 +103,10 @@ func (s *server) status(name string) Status {
 	down := s.health.down
 	s.mu.Unlock()
 	c := &s.counters
-	return Status{name, down, s.began, c.requests.Load(), c.retransmissions.Load(), c.responses.Load(), c.timeouts.Load(), c.bad.Load()}
+	return Status{
+		Name: name, Down: down, Began: s.began, Requests: c.requests.Load(), Retransmissions: c.retransmissions.Load(), Responses: c.responses.Load(),
+		Timeouts: c.timeouts.Load(), BadResponses: c.bad.Load(), Accepts: c.accepts.Load(), Rejects: c.rejects.Load(),
+	}
 }
 
 // moved forgets what is known of a server that is somewhere else now.

@@ -3,8 +3,6 @@
 package disconnect
 
 import (
-	"crypto/hmac"
-	"crypto/md5"
 	"net/netip"
 	"time"
 
@@ -23,16 +21,15 @@ const Window = 300 * time.Second
 
 // Values of Error-Cause (RFC 5176 section 3.5).
 const (
-	unsupportedAttribute  = 401
-	missingAttribute      = 402
-	nasMismatch           = 403
-	unsupportedService    = 405
-	unsupportedExtension  = 406
-	sessionNotFound       = 503
-	resourcesUnavailable  = 506
-	errorCauseType        = rfc3576.ErrorCause_Type
-	messageAuthenticator  = rfc2869.MessageAuthenticator_Type
-	messageAuthenticOctet = 16
+	unsupportedAttribute = 401
+	missingAttribute     = 402
+	nasMismatch          = 403
+	unsupportedService   = 405
+	unsupportedExtension = 406
+	sessionNotFound      = 503
+	resourcesUnavailable = 506
+	errorCauseType       = rfc3576.ErrorCause_Type
+	messageAuthenticator = rfc2869.MessageAuthenticator_Type
 )
 
 // Selection says which sessions a request is about: those that fit everything it names.
@@ -64,7 +61,7 @@ func open(now time.Time, octets []byte, secret string, demandTime bool) *request
 		return nil
 	}
 	octets = octets[:int(octets[2])<<8|int(octets[3])]
-	if !radius.IsAuthenticRequest(octets, p.Secret) || !sealed(octets, p.Secret) || !timely(now, p, demandTime) {
+	if !radius.IsAuthenticRequest(octets, p.Secret) || aaa.Check(octets, p.Secret, [16]byte{}) == aaa.Broken || !timely(now, p, demandTime) {
 		return nil
 	}
 	r := &request{packet: p}
@@ -84,28 +81,6 @@ func timely(now time.Time, p *radius.Packet, demanded bool) bool {
 	}
 	at, err := radius.Date(stamp)
 	return err == nil && now.Sub(at).Abs() <= Window
-}
-
-// sealed checks the Message-Authenticator, if there is one: HMAC-MD5 over the packet in which it and the Request Authenticator are 0
-// (RFC 5176 section 3.4).
-func sealed(octets, secret []byte) bool {
-	copied := append([]byte(nil), octets...)
-	clear(copied[4:20])
-	for at := 20; at < len(copied); at += int(copied[at+1]) {
-		if copied[at] != byte(messageAuthenticator) {
-			continue
-		}
-		value := copied[at+2 : at+int(copied[at+1])]
-		if len(value) != messageAuthenticOctet {
-			return false
-		}
-		given := append([]byte(nil), value...)
-		clear(value)
-		mac := hmac.New(md5.New, secret)
-		mac.Write(copied)
-		return hmac.Equal(mac.Sum(nil), given)
-	}
-	return true
 }
 
 // read takes what identifies sessions and the NAS out of the attributes. What cannot be understood may not be ignored (RFC 5176 section 3.1).

@@ -153,7 +153,7 @@ func TestRAD10MessageAuthenticator(t *testing.T) {
 		p := &radius.Packet{Code: 40, Identifier: 1, Secret: []byte("cisco")}
 		p.Add(rfc2865.UserName_Type, radius.Attribute("n@x"))
 		p.Add(rfc2869.EventTimestamp_Type, radius.NewInteger(uint32(now.Unix())))
-		p.Add(messageAuthenticator, make([]byte, messageAuthenticOctet))
+		p.Add(messageAuthenticator, make([]byte, 16))
 		b, err := p.MarshalBinary()
 		if err != nil {
 			t.Fatal(err)
