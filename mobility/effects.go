@@ -129,6 +129,11 @@ const (
 	EntitlementExceeded  // LMA: there are more bindings than the operator is entitled to
 	EntitlementCleared   // LMA: there are no more than that again
 	AuthorizationFailed  // LMA: no AAA server has answered in time what a node is entitled to
+	Unauthentic          // messages were not authentic
+	PoolHigh             // LMA: a pool is nearly full
+	PoolExhausted        // LMA: a request was refused because a pool is empty
+	TunnelEstablished    // the first binding uses a tunnel
+	TunnelReleased       // the last binding has left a tunnel
 )
 
 func (k EventKind) String() string {
@@ -163,6 +168,16 @@ func (k EventKind) String() string {
 		return "entitlement-cleared"
 	case AuthorizationFailed:
 		return "authorization-failed"
+	case Unauthentic:
+		return "auth-failure"
+	case PoolHigh:
+		return "pool-high"
+	case PoolExhausted:
+		return "pool-exhausted"
+	case TunnelEstablished:
+		return "tunnel-established"
+	case TunnelReleased:
+		return "tunnel-released"
 	}
 	return "unknown"
 }
@@ -212,8 +227,10 @@ type Event struct {
 	Status  wire.Status
 	Reason  DeleteReason // of BindingDeleted
 	Binding *Binding     // may be nil
-	Path    *PathEvent   // of PathUp, PathDown and PeerRestarted
+	Path    *PathEvent   // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased
 	Usage   *UsageEvent  // of EntitlementExceeded and EntitlementCleared
+	Failure *AuthFailure // of Unauthentic
+	Pool    *PoolEvent   // of PoolHigh and PoolExhausted
 }
 
 // PathEvent is what an event of a path tells beside the address of the peer.
@@ -221,6 +238,14 @@ type PathEvent struct {
 	Peer     string // its name; empty: learned
 	Local    netip.Addr
 	Bindings int // that use it, or that the peer lost
+	Tunnel   dataplane.TunnelID
+}
+
+// PoolEvent is what an event of a pool tells.
+type PoolEvent struct {
+	Network     string
+	Start       netip.Addr
+	Used, Total uint64
 }
 
 // UsageEvent is what an event of the entitlement tells.

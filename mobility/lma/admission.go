@@ -79,6 +79,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	if key == nil {
 		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
+			m.failures.Note(r.now, r.in.From.Addr, u.Auth, out)
 			r.discard(mobility.DropNoKey)
 			return false
 		}
@@ -95,6 +96,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}
+	m.failures.Note(r.now, r.in.From.Addr, u.Auth, out)
 	return false
 }
 

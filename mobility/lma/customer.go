@@ -114,6 +114,7 @@ type addresses interface {
 	ReleasePrefix(p netip.Prefix)
 	ReleaseNetwork(p netip.Prefix)
 	Usage() []pool.Usage
+	Alarms() []pool.Alarm
 	LowerMarks()
 }
 
@@ -249,5 +250,21 @@ func (m *Machine) leave(now time.Time, transports map[string]*transport) {
 		for _, p := range t.peers {
 			m.forget(now, p)
 		}
+	}
+}
+
+// tellPools tells what assigning addresses to a binding has shown of the pools that they are from.
+func (m *Machine) tellPools(b *mobility.Binding, out *mobility.Effects) {
+	from := m.networks[b.Tenancy]
+	if from == nil {
+		return
+	}
+	for _, alarm := range from.pools.Alarms() {
+		kind := mobility.PoolHigh
+		if alarm.Exhausted {
+			kind = mobility.PoolExhausted
+		}
+		out.Events = append(out.Events, mobility.Event{Kind: kind,
+			Pool: &mobility.PoolEvent{Network: from.cfg.Name, Start: alarm.Pool.Start, Used: alarm.Used, Total: alarm.Total}})
 	}
 }

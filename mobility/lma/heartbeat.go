@@ -14,7 +14,12 @@ import (
 func (m *Machine) heartbeat(now time.Time, via *transport, in *mobility.Inbound, msg *wire.Heartbeat, out *mobility.Effects) {
 	p := via.speaker(in.From.Addr)
 	sign := m.peerSignature(via, p, in.From.Addr.Addr())
-	if !isUnicast(in.From.Addr.Addr()) || !mobility.Authentic(sign, in, msg.Auth) {
+	if !isUnicast(in.From.Addr.Addr()) {
+		via.drop(p, mobility.DropHeartbeat)
+		return
+	}
+	if !mobility.Authentic(sign, in, msg.Auth) {
+		m.failures.Note(now, in.From.Addr, msg.Auth, out)
 		via.drop(p, mobility.DropHeartbeat)
 		return
 	}

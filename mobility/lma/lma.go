@@ -31,6 +31,8 @@ type Machine struct {
 	waiting     waiting
 	inquiries   inquiries
 	unsent      map[dataplane.SessionID]withheld
+	failures    mobility.AuthFailures
+	tunnels     map[dataplane.TunnelID]int // bindings by the tunnel that they use
 	lastID      dataplane.SessionID
 
 	// Memory that is used again from step to step.
@@ -52,6 +54,7 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32
 		stats:    mobility.Statistics{Began: now},
 		restarts: restarts,
 		unsent:   map[dataplane.SessionID]withheld{},
+		tunnels:  map[dataplane.TunnelID]int{},
 
 		entitlement: entitlement{since: now},
 	}

@@ -196,8 +196,9 @@ func (p *peer) translate(remote netip.AddrPort) {
 	}
 }
 
-// count adds n to the bindings of a MAG; a learned MAG is forgotten with its last one.
-func (m *Machine) count(now time.Time, ends mobility.Ends, n int) {
+// count adds n, which is 1 or -1, to the bindings of a MAG and of a tunnel; a learned MAG is forgotten with its last one.
+func (m *Machine) count(now time.Time, ends mobility.Ends, n int, out *mobility.Effects) {
+	m.useTunnel(&ends, n, out)
 	p := m.peerOf(&ends)
 	if p == nil {
 		return
@@ -213,4 +214,18 @@ func (m *Machine) count(now time.Time, ends mobility.Ends, n int) {
 	case had != (p.bindings > 0):
 		m.watch(now, p)
 	}
+}
+
+// useTunnel adds n to the bindings of a tunnel, and tells when the first one comes or the last one goes.
+func (m *Machine) useTunnel(ends *mobility.Ends, n int, out *mobility.Effects) {
+	m.tunnels[ends.Tunnel] += n
+	kind := mobility.TunnelEstablished
+	switch left := m.tunnels[ends.Tunnel]; {
+	case left == 0:
+		kind = mobility.TunnelReleased
+		delete(m.tunnels, ends.Tunnel)
+	case n < 0 || left > 1:
+		return
+	}
+	out.Events = append(out.Events, mobility.Event{Kind: kind, Peer: ends.Remote, Path: &mobility.PathEvent{Peer: ends.Peer, Local: ends.Local, Tunnel: ends.Tunnel}})
 }

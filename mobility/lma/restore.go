@@ -31,7 +31,7 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 		m.meetAgain(now, b)
 		m.table.Put(b)
 		m.table.SetAlarm(b.ID, b.Expires.Time())
-		m.count(now, b.Ends.Value(), +1)
+		m.count(now, b.Ends.Value(), +1, new(mobility.Effects)) // that its tunnel is there is no news
 		m.countTenant(b, +1)
 		out.Sessions = append(out.Sessions, m.session(b))
 	}

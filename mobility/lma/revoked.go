@@ -13,7 +13,11 @@ import (
 func (m *Machine) revokedBy(now time.Time, via *transport, in *mobility.Inbound, msg *wire.Revocation, out *mobility.Effects) {
 	p := via.speaker(in.From.Addr)
 	sign := m.peerSignature(via, p, in.From.Addr.Addr())
-	if p == nil || !mobility.Authentic(sign, in, msg.Auth) {
+	authentic := mobility.Authentic(sign, in, msg.Auth)
+	if !authentic {
+		m.failures.Note(now, in.From.Addr, msg.Auth, out)
+	}
+	if p == nil || !authentic {
 		via.counted(p).BRIDiscarded.Add(1)
 		via.drop(p, mobility.DropRevocation)
 		return

@@ -31,7 +31,9 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 			Tenancy: unique.Make(r.via.tenancy(r.profile)),
 		},
 	}
-	if status := m.assign(r, b); status != wire.StatusAccepted {
+	status := m.assign(r, b)
+	m.tellPools(b, out)
+	if status != wire.StatusAccepted {
 		m.release(b)
 		m.refuse(r, status, out)
 		return
@@ -39,7 +41,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 	m.lastID++
 	m.meet(r, out)
 	m.follow(r, b)
-	m.count(r.now, b.Ends.Value(), +1)
+	m.count(r.now, b.Ends.Value(), +1, out)
 	m.countTenant(b, +1)
 	r.peer.stats.Initial.Add(1)
 	m.commit(r, nil, b, mobility.BindingCreated, out)
@@ -56,7 +58,11 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	}
 	row := *old
 	b := &row
-	if status := m.assign(r, b); status != wire.StatusAccepted {
+	status := m.assign(r, b)
+	if status != wire.StatusAccepted || b.Holding != old.Holding {
+		m.tellPools(b, out)
+	}
+	if status != wire.StatusAccepted {
 		m.takeBack(old.Holding, b.Holding)
 		m.refuse(r, status, out)
 		return
@@ -71,8 +77,8 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	}
 	m.countAnew(old, b)
 	if old.Ends != b.Ends {
-		m.count(r.now, b.Ends.Value(), +1)
-		m.count(r.now, old.Ends.Value(), -1)
+		m.count(r.now, b.Ends.Value(), +1, out)
+		m.count(r.now, old.Ends.Value(), -1, out)
 	}
 	counter.Add(1)
 	m.commit(r, old, b, kind, out)
@@ -311,7 +317,7 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
 	m.release(b)
 	m.table.Delete(b.ID)
-	m.count(now, b.Ends.Value(), -1)
+	m.count(now, b.Ends.Value(), -1, out)
 	m.countTenant(b, -1)
 	delete(m.unsent, b.ID)
 	if p := m.revocations.Of(b.ID); p != nil {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/heartbeat"
 )
@@ -119,4 +120,28 @@ func (m *Machine) countedFor(address netip.Addr) *mobility.Statistics {
 		return a.stats
 	}
 	return &m.stats
+}
+
+// useTunnel notes that a session uses a tunnel, or none, and tells when the first session of a tunnel comes or the last one goes.
+func (m *Machine) useTunnel(s *session, tunnel dataplane.TunnelID, out *mobility.Effects) {
+	was := s.tunnel
+	if was == tunnel {
+		return
+	}
+	s.tunnel = tunnel
+	tell := func(kind mobility.EventKind, tunnel dataplane.TunnelID) {
+		ends := m.table.Get(s.id).Ends.Value()
+		out.Events = append(out.Events, mobility.Event{Kind: kind, Peer: ends.Remote, Path: &mobility.PathEvent{Peer: ends.Peer, Local: ends.Local, Tunnel: tunnel}})
+	}
+	if was != (dataplane.TunnelID{}) {
+		if m.tunnels[was]--; m.tunnels[was] == 0 {
+			delete(m.tunnels, was)
+			tell(mobility.TunnelReleased, was)
+		}
+	}
+	if tunnel != (dataplane.TunnelID{}) {
+		if m.tunnels[tunnel]++; m.tunnels[tunnel] == 1 {
+			tell(mobility.TunnelEstablished, tunnel)
+		}
+	}
 }

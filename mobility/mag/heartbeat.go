@@ -18,6 +18,7 @@ func (m *Machine) heartbeat(now time.Time, in *mobility.Inbound, msg *wire.Heart
 	p := a.path(local)
 	switch {
 	case !mobility.Authentic(sign, in, msg.Auth):
+		m.failures.Note(now, in.From.Addr, msg.Auth, out)
 		m.drop(in, mobility.DropHeartbeat)
 	case msg.Flags&wire.HeartbeatR == 0 && !remote.IsMulticast() && !remote.IsUnspecified():
 		m.sendHeartbeat(in.To, in.From, &wire.Heartbeat{Flags: wire.HeartbeatR, Seq: msg.Seq}, sign, m.marking(a).Answer(in.CodePoint), out)

@@ -22,7 +22,9 @@ type Machine struct {
 	sessions map[dataplane.SessionID]*session
 	keys     map[*mobility.Key]*wire.Authenticator
 	beats    heartbeat.Monitor[*path]
-	restarts uint32 // our restart counter (RFC 5847 section 3.2)
+	failures mobility.AuthFailures
+	tunnels  map[dataplane.TunnelID]int // sessions by the tunnel that they use
+	restarts uint32                     // our restart counter (RFC 5847 section 3.2)
 	lastID   dataplane.SessionID
 	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
 	stamp    wire.Timestamp     // of the last request of any node (RFC 5213 section 6.9.1.1)
@@ -40,6 +42,7 @@ func New(now time.Time, cfg *mobility.MAG, table *binding.Table, restarts uint32
 		places:   map[place]*session{},
 		sessions: map[dataplane.SessionID]*session{},
 		keys:     map[*mobility.Key]*wire.Authenticator{},
+		tunnels:  map[dataplane.TunnelID]int{},
 		restarts: restarts,
 	}
 	m.configureAnchors(now)
@@ -64,7 +67,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		m.discard(in, mobility.DropNotProxy)
 		return
 	}
-	if s := m.expects(in, ack); s != nil {
+	if s := m.expects(now, in, ack, out); s != nil {
 		s.anchor.stats.PBAReceived.Add(ack.Status)
 		m.reply(now, s, ack, out)
 	}

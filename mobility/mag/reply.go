@@ -14,7 +14,7 @@ import (
 
 // expects finds the session whose last request the acknowledgement answers; nil, and a counter, where nobody waits for it or it
 // cannot be trusted (RFC 5213 section 6.9.1.2).
-func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
+func (m *Machine) expects(now time.Time, in *mobility.Inbound, ack *wire.BindingAck, out *mobility.Effects) *session {
 	s := m.asker(in, ack)
 	if s == nil {
 		m.discard(in, mobility.DropNoSession)
@@ -23,12 +23,14 @@ func (m *Machine) expects(in *mobility.Inbound, ack *wire.BindingAck) *session {
 	sign := m.signature(s, m.table.Get(s.id).Ends.Value())
 	if sign.By == nil {
 		if len(ack.Auth) > 0 {
+			m.failures.Note(now, in.From.Addr, ack.Auth, out)
 			m.discard(in, mobility.DropNoKey)
 			return nil
 		}
 		return s
 	}
 	if sign.By.Verify(in.Octets, sign.CareOf, s.anchor.Hash.Home(ack.HNPs)) != nil {
+		m.failures.Note(now, in.From.Addr, ack.Auth, out)
 		m.discard(in, mobility.DropUnauthenticated)
 		return nil
 	}
@@ -145,6 +147,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	m.table.Put(b)
 	keep(old, b, out)
 	m.setRegistered(now, s, true)
+	m.useTunnel(s, b.Ends.Value().Tunnel, out)
 	m.schedule(s)
 	out.Grants = append(out.Grants, m.grant(s, b))
 	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b})
@@ -307,4 +310,5 @@ func (m *Machine) lapse(now time.Time, s *session, why mobility.DeleteReason, ou
 	blank(b)
 	m.table.Put(b)
 	m.setRegistered(now, s, false)
+	m.useTunnel(s, dataplane.TunnelID{}, out)
 }

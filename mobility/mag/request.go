@@ -58,6 +58,7 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	b.State = mobility.StateDisconnecting
 	m.table.Put(b)
 	m.setRegistered(now, s, false)
+	m.useTunnel(s, dataplane.TunnelID{}, out)
 	s.handoff, s.wait, s.tried, s.parting, s.heldUntil = wire.HandoffUnknown, 0, s.tried[:0], false, time.Time{}
 	if s.home.IsValid() {
 		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release

@@ -75,6 +75,7 @@ func (m *Machine) resume(now time.Time, b *mobility.Binding, out *mobility.Effec
 	m.places[s.place], m.sessions[s.id] = s, s
 	m.table.Put(b)
 	m.setRegistered(now, s, true)
+	m.useTunnel(s, b.Ends.Value().Tunnel, new(mobility.Effects)) // that it is there is no news
 	m.table.SetAlarm(s.id, b.Expires.Time())
 	out.Sessions = append(out.Sessions, m.dataplane(s, b))
 	return true

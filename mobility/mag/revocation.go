@@ -15,7 +15,11 @@ import (
 func (m *Machine) revoked(now time.Time, in *mobility.Inbound, msg *wire.Revocation, out *mobility.Effects) {
 	a, local := m.anchorAt(in.From.Addr.Addr()), in.To.Addr.Addr()
 	sign := m.revocationSignature(a, local, msg)
-	if a == nil || !mobility.Authentic(sign, in, msg.Auth) {
+	authentic := mobility.Authentic(sign, in, msg.Auth)
+	if !authentic {
+		m.failures.Note(now, in.From.Addr, msg.Auth, out)
+	}
+	if a == nil || !authentic {
 		m.countedFor(in.From.Addr.Addr()).BRIDiscarded.Add(1)
 		m.drop(in, mobility.DropRevocation)
 		return

@@ -42,10 +42,11 @@ type session struct {
 	answered   bool                     // it was refused, and is repeated nevertheless
 	tried      []wire.Status            // the refusals upon which it was repeated at once
 	refreshAt  time.Time
-	denied     bool // no request until the configuration changes
-	registered bool // its row is active or being refreshed
-	moved      bool // its node came by another link, and no request was accepted since
-	unseen     bool // it is from before a restart, and its node has not shown itself since
+	denied     bool               // no request until the configuration changes
+	registered bool               // its row is active or being refreshed
+	moved      bool               // its node came by another link, and no request was accepted since
+	tunnel     dataplane.TunnelID // that it is counted to use
+	unseen     bool               // it is from before a restart, and its node has not shown itself since
 }
 
 // maxUpdateRate is how many Binding Updates may be sent within a second, MAX_UPDATE_RATE (RFC 6275 sections 11.8 and 12). We count those of a
@@ -126,6 +127,7 @@ func (m *Machine) end(now time.Time, s *session, why mobility.DeleteReason, out 
 	}
 	keep(b, nil, out)
 	m.setRegistered(now, s, false)
+	m.useTunnel(s, dataplane.TunnelID{}, out)
 	m.table.Delete(s.id)
 	delete(m.sessions, s.id)
 	if m.places[s.place] == s {

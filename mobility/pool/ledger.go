@@ -64,6 +64,9 @@ func (l *Ledger) ReleaseNetwork(p netip.Prefix) { l.ReleasePrefix(p) }
 // Usage has nothing to say: there are no pools.
 func (l *Ledger) Usage() []Usage { return nil }
 
+// Alarms has nothing to tell.
+func (l *Ledger) Alarms() []Alarm { return nil }
+
 // LowerMarks has no marks to lower.
 func (l *Ledger) LowerMarks() {}
 

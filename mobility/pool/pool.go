@@ -38,6 +38,8 @@ type Pool struct {
 	last  uint64 // number of the highest unit
 	taken bitmap
 	usage Usage
+	high  bool      // it was noticed to be nearly full
+	told  time.Time // when it was last told that it is empty
 }
 
 // New returns the pool that cfg describes, with everything free but what no node may have: of a subnet of home addresses the network
@@ -100,7 +102,16 @@ func (p *Pool) Release(unit netip.Prefix) {
 	if n := p.number(unit.Addr()); p.Contains(unit) && p.taken.has(n) && !p.excluded(n) {
 		p.taken.clear(n)
 		p.usage.Used--
+		p.high = p.high && p.usage.Used > p.usage.Total/5*4 // not again at the next coming and going
 	}
+}
+
+// becameHigh says whether more than nine tenths are in use, once until it is no more than four fifths.
+func (p *Pool) becameHigh() bool {
+	was := p.high
+	total := p.usage.Total
+	p.high = was || p.usage.Used > total/10*9+total%10*9/10
+	return p.high && !was
 }
 
 // Usage returns the gauges.

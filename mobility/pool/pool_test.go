@@ -368,3 +368,55 @@ func TestINC13_StartsWithinPrefixes(t *testing.T) {
 		t.Errorf("%d networks, want those from the second on", got)
 	}
 }
+
+// OPS-19: more than nine tenths is told once, until no more than four fifths are in use; a refusal for want of room once a minute for each pool, and
+// not where the next pool has room.
+func TestOPS19_Alarms(t *testing.T) {
+	s, err := NewSet(&mobility.Network{Name: "n", Pools: []mobility.Pool{ipv6Pool("2001:db8:0::", 60), ipv6Pool("2001:db8:1::", 60)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := start
+	expect := func(what string, want ...Alarm) {
+		t.Helper()
+		got := s.Alarms()
+		if len(got) != len(want) {
+			t.Errorf("%s: %+v", what, got)
+			return
+		}
+		for i, a := range got {
+			if want[i].Pool = a.Pool; a != want[i] {
+				t.Errorf("%s: %+v, want %+v", what, a, want[i])
+			}
+		}
+	}
+	take := func(n int) {
+		for range n {
+			s.Prefix(now)
+		}
+	}
+	high := Alarm{Used: 15, Total: 16}
+	take(14)
+	expect("14 of 16")
+	take(1)
+	expect("15 of 16", high)
+	take(2) // the second from the next pool
+	expect("one pool is empty, the other is not")
+	take(14)
+	expect("the other one is high", high)
+	s.ReleasePrefix(netip.MustParsePrefix("2001:db8:1::/64"))
+	take(1)
+	expect("no other time")
+	for i := range 3 {
+		s.ReleasePrefix(netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 0, 1, 0, byte(i)}), 64))
+	}
+	take(3)
+	expect("again from 12 of 16", high)
+	take(1)
+	expect("15 and one more")
+	take(2)
+	expect("both are empty", Alarm{Used: 16, Total: 16, Exhausted: true}, Alarm{Used: 16, Total: 16, Exhausted: true})
+	now = now.Add(time.Minute)
+	take(1)
+	expect("a minute later", Alarm{Used: 16, Total: 16, Exhausted: true}, Alarm{Used: 16, Total: 16, Exhausted: true})
+}

@@ -12,7 +12,17 @@ import (
 )
 
 // Set is the pools of one network. It allocates from them in the order of their start addresses.
-type Set struct{ pools []*Pool }
+type Set struct {
+	pools  []*Pool
+	alarms []Alarm // that nobody has taken
+}
+
+// Alarm is that a pool is nearly full or, where a request was refused because of it, empty.
+type Alarm struct {
+	Pool        mobility.Pool
+	Used, Total uint64
+	Exhausted   bool
+}
 
 // NewSet returns the pools of a network with everything free.
 func NewSet(network *mobility.Network) (*Set, error) {
@@ -37,9 +47,11 @@ func (s *Set) HomeAddress(now time.Time) (home netip.Prefix, router netip.Addr, 
 			continue
 		}
 		if unit, err := p.Allocate(now); err == nil {
+			s.noteHigh(p)
 			return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
 		}
 	}
+	s.noteExhausted(now, func(cfg *mobility.Pool) bool { return cfg.Start.Is4() && !cfg.Mobile })
 	return netip.Prefix{}, netip.Addr{}, ErrExhausted
 }
 
@@ -59,9 +71,11 @@ func (s *Set) allocate(now time.Time, fits func(*mobility.Pool) bool) (netip.Pre
 			continue
 		}
 		if unit, err := p.Allocate(now); err == nil {
+			s.noteHigh(p)
 			return unit, nil
 		}
 	}
+	s.noteExhausted(now, fits)
 	return netip.Prefix{}, ErrExhausted
 }
 
@@ -75,6 +89,7 @@ func (s *Set) ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.A
 	if err := p.Reserve(unit); err != nil {
 		return netip.Prefix{}, netip.Addr{}, err
 	}
+	s.noteHigh(p)
 	return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
 }
 
@@ -89,7 +104,11 @@ func (s *Set) reserve(unit netip.Prefix, mobile bool) error {
 	if p == nil {
 		return ErrOutside
 	}
-	return p.Reserve(unit)
+	if err := p.Reserve(unit); err != nil {
+		return err
+	}
+	s.noteHigh(p)
+	return nil
 }
 
 // ReleaseHome gives an IPv4 home address back.
@@ -130,4 +149,27 @@ func (s *Set) holder(unit netip.Prefix, mobile bool) *Pool {
 		}
 	}
 	return nil
+}
+
+// Alarms returns what there is to tell since it was asked last. The slice is valid until the set changes.
+func (s *Set) Alarms() []Alarm {
+	alarms := s.alarms
+	s.alarms = s.alarms[:0]
+	return alarms
+}
+
+func (s *Set) noteHigh(p *Pool) {
+	if p.becameHigh() {
+		s.alarms = append(s.alarms, Alarm{Pool: p.cfg, Used: p.usage.Used, Total: p.usage.Total})
+	}
+}
+
+// noteExhausted notes that all pools of a kind are empty, of each once a minute.
+func (s *Set) noteExhausted(now time.Time, fits func(*mobility.Pool) bool) {
+	for _, p := range s.pools {
+		if fits(&p.cfg) && (p.told.IsZero() || now.Sub(p.told) >= time.Minute) {
+			p.told = now
+			s.alarms = append(s.alarms, Alarm{Pool: p.cfg, Used: p.usage.Used, Total: p.usage.Total, Exhausted: true})
+		}
+	}
 }

@@ -144,8 +144,16 @@ func eventText(e mobility.Event) string {
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " status %d(%s)", e.Status, e.Status)
 	}
-	if e.Path != nil {
+	if e.Path != nil && e.Path.Tunnel.Encap != 0 {
+		fmt.Fprintf(&b, " %q from %s", e.Path.Peer, e.Path.Local)
+	} else if e.Path != nil {
 		fmt.Fprintf(&b, " %q from %s bindings %d", e.Path.Peer, e.Path.Local, e.Path.Bindings)
+	}
+	if e.Failure != nil {
+		fmt.Fprintf(&b, " spi %v count %d", e.Failure.SPI, e.Failure.Count)
+	}
+	if e.Pool != nil {
+		fmt.Fprintf(&b, " of %s from %s used %d of %d", e.Pool.Network, e.Pool.Start, e.Pool.Used, e.Pool.Total)
 	}
 	if e.Usage != nil {
 		fmt.Fprintf(&b, " bindings %d limit %d", e.Usage.Bindings, e.Usage.Limit)

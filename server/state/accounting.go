@@ -80,7 +80,7 @@ func (n *accountingSessionNodes) render(s *Sink, session *accountant.Session) {
 	if session.Kind == aaa.Node {
 		s.Text(n.Binding, BindingID(session.Binding))
 	} else {
-		s.Text(n.Tunnel, tunnelID(session.Tunnel))
+		s.Text(n.Tunnel, TunnelID(session.Tunnel))
 	}
 	s.Time(n.Started, session.Started)
 	s.Time(n.LastRecord, session.LastRecord)

@@ -229,7 +229,7 @@ func (o *bindingsOf) ends(s *Sink, h unique.Handle[mobility.Ends]) endsText {
 		text.lma = addrText(ends.Remote.Addr())
 	}
 	if ends.Tunnel.Encap != 0 {
-		text.tunnel = tunnelID(ends.Tunnel)
+		text.tunnel = TunnelID(ends.Tunnel)
 	}
 	if *known == nil || len(*known) >= maxEnds {
 		*known = map[unique.Handle[mobility.Ends]]endsText{}

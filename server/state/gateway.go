@@ -118,7 +118,7 @@ func paths(r *resolver, def *schema.Node, src *Sources) Table {
 				s.Text(n.OperStatus, reachable(w.anchor.Usable(cfg.Domain), w.registered, h.Health))
 				s.Time(n.LastChange, later(anchors[w.anchor.Name].Changed[w.local], h.Changed))
 				if len(w.tunnels) == 1 {
-					s.Text(n.Tunnel, tunnelID(w.tunnels[0]))
+					s.Text(n.Tunnel, TunnelID(w.tunnels[0]))
 				}
 				s.Uint(n.Bindings, uint64(w.registered))
 				n.renderHeartbeat(s, h)

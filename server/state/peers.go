@@ -150,7 +150,7 @@ func (n *pathNodes) renderTunnel(s *Sink, ways []dataplane.TunnelID) {
 	}
 	id := ways[0]
 	s.Addr(n.LocalAddress, id.Local)
-	s.Text(n.Tunnel, tunnelID(id))
+	s.Text(n.Tunnel, TunnelID(id))
 }
 
 // renderPort writes the port of signalling in UDP.

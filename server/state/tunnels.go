@@ -71,7 +71,7 @@ func tunnels(r *resolver, def *schema.Node, owners func() []owner, plane Datapla
 			}
 			for i := range all {
 				if slices.Contains(o.addresses, all[i].ID.Local) {
-					n.render(out.Row(o.name, tunnelID(all[i].ID)), &all[i])
+					n.render(out.Row(o.name, TunnelID(all[i].ID)), &all[i])
 				}
 			}
 		}
@@ -93,7 +93,8 @@ func appendTunnelID(text []byte, id dataplane.TunnelID) []byte {
 	return text
 }
 
-func tunnelID(id dataplane.TunnelID) string { return string(appendTunnelID(nil, id)) }
+// TunnelID is how a tunnel is called in state.
+func TunnelID(id dataplane.TunnelID) string { return string(appendTunnelID(nil, id)) }
 
 func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
 	s.Text(n.Encap, encapsulation(t.ID))

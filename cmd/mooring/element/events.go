@@ -7,6 +7,7 @@ import (
 
 	"mooring/mobility"
 	"mooring/mobility/engine"
+	"mooring/server/state"
 )
 
 // happened has records made of what happens to nodes, and tells the log and the subscribers what happens to nodes and peers.
@@ -33,7 +34,7 @@ func (e *Element) logEvents(events []engine.Event) {
 		switch ev.Kind {
 		case mobility.BindingRefreshed:
 			level = slog.LevelDebug
-		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.AuthorizationFailed, mobility.EntitlementExceeded:
+		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.AuthorizationFailed, mobility.EntitlementExceeded, mobility.Unauthentic, mobility.PoolHigh, mobility.PoolExhausted:
 			level = slog.LevelWarn
 		}
 		attributes := eventAttributes(ev)
@@ -91,6 +92,12 @@ func eventAttributes(ev engine.Event) []any {
 		list = append(list, "status", ev.Status)
 	case mobility.BindingDeleted:
 		list = append(list, "reason", ev.Reason)
+	case mobility.TunnelEstablished, mobility.TunnelReleased:
+		list = append(list, "tunnel", state.TunnelID(ev.Path.Tunnel))
+	case mobility.PoolHigh, mobility.PoolExhausted:
+		list = append(list, "network", ev.Pool.Network, "start-address", ev.Pool.Start, "used", ev.Pool.Used, "total", ev.Pool.Total)
+	case mobility.Unauthentic:
+		list = append(list, "count", ev.Failure.Count)
 	case mobility.EntitlementExceeded, mobility.EntitlementCleared:
 		list = append(list, "bindings", ev.Usage.Bindings, "limit", ev.Usage.Limit)
 	}

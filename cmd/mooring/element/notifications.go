@@ -72,6 +72,29 @@ func (n *notifications) add(ev engine.Event) {
 				b.Uint(def.ChildNamed("limit"), uint64(ev.Usage.Limit))
 			})
 		}
+	case mobility.TunnelEstablished, mobility.TunnelReleased:
+		def := defs[ev.Kind.String()]
+		n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) {
+			b.Leaf(def.ChildNamed("tunnel"), state.TunnelID(ev.Path.Tunnel))
+			pathEvent(b, def, ev.Event)
+		})
+	case mobility.PoolHigh, mobility.PoolExhausted:
+		def := defs[ev.Kind.String()]
+		n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) {
+			b.Leaf(def.ChildNamed("network"), ev.Pool.Network)
+			b.Leaf(def.ChildNamed("start-address"), ev.Pool.Start.String())
+			b.Uint(def.ChildNamed("used"), ev.Pool.Used)
+			b.Uint(def.ChildNamed("total"), ev.Pool.Total)
+		})
+	case mobility.Unauthentic:
+		def := defs[ev.Kind.String()]
+		n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) {
+			b.Leaf(def.ChildNamed("source"), ev.Peer.Addr().Unmap().WithZone("").String())
+			if ev.Failure.SPI.Set {
+				b.Uint(def.ChildNamed("spi"), uint64(ev.Failure.SPI.Value))
+			}
+			b.Uint(def.ChildNamed("count"), uint64(ev.Failure.Count))
+		})
 	case mobility.RegistrationRefused:
 		switch {
 		case ev.Machine.Role == engine.RoleLMA && (ev.Status == wire.StatusTimestampMismatch || ev.Status == wire.StatusTimestampLowerThanPrev):

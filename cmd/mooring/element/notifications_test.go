@@ -9,6 +9,7 @@ import (
 	"time"
 	"unique"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/engine"
 	"mooring/mobility/wire"
@@ -55,6 +56,14 @@ func TestNotificationsOfTheModel(t *testing.T) {
 	}
 	add(anchor, mobility.Event{Kind: mobility.EntitlementExceeded, Usage: &mobility.UsageEvent{Bindings: 3, Limit: 2}})
 	add(anchor, mobility.Event{Kind: mobility.EntitlementCleared, Usage: &mobility.UsageEvent{Bindings: 2, Limit: 2}})
+	tunnel := &mobility.PathEvent{Peer: "mag1", Local: netip.MustParseAddr("192.0.2.9"),
+		Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.9"), Peer: peer.Addr(), Encap: dataplane.EncapIP}}
+	add(anchor, mobility.Event{Kind: mobility.TunnelEstablished, Peer: peer, Path: tunnel})
+	add(gateway, mobility.Event{Kind: mobility.TunnelReleased, Peer: peer, Path: tunnel})
+	add(anchor, mobility.Event{Kind: mobility.Unauthentic, Peer: peer, Failure: &mobility.AuthFailure{SPI: wire.Some[uint32](300), Count: 7}})
+	add(gateway, mobility.Event{Kind: mobility.Unauthentic, Peer: peer, Failure: &mobility.AuthFailure{Count: 1}})
+	add(anchor, mobility.Event{Kind: mobility.PoolHigh, Pool: &mobility.PoolEvent{Network: "home", Start: netip.MustParseAddr("2001:db8::"), Used: 15, Total: 16}})
+	add(anchor, mobility.Event{Kind: mobility.PoolExhausted, Pool: &mobility.PoolEvent{Network: "home", Start: netip.MustParseAddr("2001:db8::"), Used: 16, Total: 16}})
 	lma := func(content string) string {
 		return `<pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l</name>` + content + `</lma></pmipv6>`
 	}
@@ -71,6 +80,12 @@ func TestNotificationsOfTheModel(t *testing.T) {
 		mag(`<binding-limit-reached><mn-id>n@example.net</mn-id></binding-limit-reached>`),
 		lma(`<entitlement-exceeded><bce-count>3</bce-count><limit>2</limit></entitlement-exceeded>`),
 		lma(`<entitlement-cleared><bce-count>2</bce-count><limit>2</limit></entitlement-cleared>`),
+		lma(`<tunnel-established><tunnel>ip-192.0.2.9-192.0.2.1</tunnel><peer>mag1</peer><local-address>192.0.2.9</local-address><remote-address>192.0.2.1</remote-address></tunnel-established>`),
+		mag(`<tunnel-released><tunnel>ip-192.0.2.9-192.0.2.1</tunnel><peer>mag1</peer><local-address>192.0.2.9</local-address><remote-address>192.0.2.1</remote-address></tunnel-released>`),
+		lma(`<auth-failure><source>192.0.2.1</source><spi>300</spi><count>7</count></auth-failure>`),
+		mag(`<auth-failure><source>192.0.2.1</source><count>1</count></auth-failure>`),
+		lma(`<pool-high><network>home</network><start-address>2001:db8::</start-address><used>15</used><total>16</total></pool-high>`),
+		lma(`<pool-exhausted><network>home</network><start-address>2001:db8::</start-address><used>16</used><total>16</total></pool-exhausted>`),
 	}
 	var got []string
 	for e, _, _ := r.Next(); e != nil; e, _, _ = r.Next() {
