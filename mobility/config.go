@@ -257,7 +257,8 @@ type LMA struct {
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
 
-	Limits NetworkLimits // of mobile networks, where a customer has none of its own
+	Limits     NetworkLimits // of mobile networks, where a customer has none of its own
+	IgnoreHome bool          // customers' nodes are given mobile networks only, whatever else they ask for (feature EXT-10)
 
 	Authorize Authorize
 

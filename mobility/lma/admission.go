@@ -185,6 +185,9 @@ func (m *Machine) check(r *request) wire.Status {
 		return status
 	}
 	r.forgive()
+	if m.ignoresHome(r) {
+		u.HNPs, u.IPv4HoARequests = u.HNPs[:0], u.IPv4HoARequests[:0]
+	}
 	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
 	if len(m.customers) > 0 { // a node of another customer may be called the same
 		r.sessions = slices.DeleteFunc(r.sessions, func(b *mobility.Binding) bool { return !r.via.owns(b) })
@@ -193,7 +196,7 @@ func (m *Machine) check(r *request) wire.Status {
 		return status
 	}
 	switch {
-	case r.wants() == 0:
+	case r.wants() == 0 && !(m.ignoresHome(r) && (r.asksNetworks() || r.update.Lifetime == 0)):
 		return wire.StatusMissingHNP
 	case !u.Handoff.Set || u.Handoff.Value == wire.HandoffReserved:
 		return wire.StatusMissingHandoff

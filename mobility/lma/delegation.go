@@ -166,3 +166,6 @@ func describeNetworks(u *wire.BindingUpdate, b *mobility.Binding, ack *wire.Bind
 		}
 	}
 }
+
+// ignoresHome says whether what a request says of home addresses and home network prefixes is not looked at (feature EXT-10).
+func (m *Machine) ignoresHome(r *request) bool { return m.cfg.IgnoreHome && r.via.customer != nil }

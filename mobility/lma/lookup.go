@@ -100,6 +100,8 @@ func (m *Machine) lookupByNode(r *request) match {
 	switch {
 	case len(r.sessions) != 1:
 		return match{}
+	case r.wants() == 0: // a node of mobile networks alone has no second interface to tell apart
+		return match{binding: r.sessions[0]}
 	case r.update.Handoff.Value == wire.HandoffBetweenMAGs:
 		return match{binding: r.sessions[0]}
 	}

@@ -105,8 +105,11 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 		Redistribution: redistributions[x.GetRedistribute()],
 		RouteDistance:  x.MobileRoute.GetAdminDistance(),
 	}
-	if loop := x.MobileLocalLoop; loop != nil && loop.Mnp != nil {
-		m.Limits = networkLimits(loop.Mnp.Ipv4, loop.Mnp.Ipv6, loop.Mnp.All)
+	if loop := x.MobileLocalLoop; loop != nil {
+		m.IgnoreHome = loop.GetIgnoreHomeAddress()
+		if loop.Mnp != nil {
+			m.Limits = networkLimits(loop.Mnp.Ipv4, loop.Mnp.Ipv6, loop.Mnp.All)
+		}
 	}
 	if mode := x.ReplayProtection.GetMode(); mode != gen.MooringPmipv6Types_ReplayMode_UNSET {
 		m.IgnoreTimestamps = mode == gen.MooringPmipv6Types_ReplayMode_ignore
