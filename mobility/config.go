@@ -388,9 +388,10 @@ type MAG struct {
 	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
 	TunnelMTU int  // octets; 0 derives it from the path
 
-	Poll      Poll // of attached nodes
-	Heartbeat Heartbeat
-	Marking   Marking
+	Poll       Poll // of attached nodes
+	Heartbeat  Heartbeat
+	Revocation Revocation // of what an operator clears; DelayMin 0: it is de-registered
+	Marking    Marking
 }
 
 // Poll says how nodes are asked whether they are still there (feature row EXT-28).

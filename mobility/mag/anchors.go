@@ -16,6 +16,7 @@ type anchor struct {
 	paths  map[netip.Addr]*path // by our addresses
 	stats  *mobility.Statistics
 	obeyed []obeyed // revocations of late
+	deaf   bool     // it does not know revocations
 }
 
 // forgives says whether an LMA, which may be nil, is configured to be forgiven one thing.
@@ -64,7 +65,7 @@ func (m *Machine) configureAnchors(now time.Time) {
 		if was == nil {
 			was = &anchor{stats: m.stats.Part(now)}
 		}
-		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats, obeyed: was.obeyed}
+		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats, obeyed: was.obeyed, deaf: was.deaf}
 		for _, addr := range m.cfg.Addresses {
 			a.paths[addr] = was.paths[addr]
 			if a.paths[addr] == nil {

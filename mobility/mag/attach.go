@@ -58,6 +58,8 @@ func (m *Machine) welcomeBack(now time.Time, s *session, out *mobility.Effects) 
 	m.recognise(s, b, out)
 	switch {
 	case b.State == mobility.StateDisconnecting:
+		m.recant(s)
+		s.cleared = false
 		blank(b)
 		m.table.Put(b)
 	case !s.denied && (s.wait > 0 || now.Sub(s.sentAt) < m.cfg.InitialRetransmit):
@@ -93,6 +95,8 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	b.Access = link.Access
 	b.Hold(func(h *mobility.Holding) { h.Link = unique.Make(at.link) })
 	if b.State == mobility.StateDisconnecting {
+		m.recant(s)
+		s.cleared = false
 		blank(b)
 	}
 	keep(m.table.Get(s.id), b, out)

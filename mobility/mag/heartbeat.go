@@ -57,9 +57,14 @@ func (m *Machine) registerAnew(now time.Time, p *path, before time.Time, out *mo
 }
 
 // bindingError takes in that an LMA does not know a message (RFC 6275 section 9.3.3).
-func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError) {
+func (m *Machine) bindingError(now time.Time, in *mobility.Inbound, msg *wire.BindingError, out *mobility.Effects) {
 	p := m.anchorAt(in.From.Addr.Addr()).path(in.To.Addr.Addr())
-	if p == nil || msg.Status != wire.BindingErrorUnknownType || !m.beats.NotUnderstood(now, &p.beat) {
+	if p == nil || msg.Status != wire.BindingErrorUnknownType {
+		m.drop(in, mobility.DropUnexpected)
+		return
+	}
+	beat, revoked := m.beats.NotUnderstood(now, &p.beat), m.notUnderstood(now, p.anchor, in, out)
+	if !beat && !revoked {
 		m.drop(in, mobility.DropUnexpected)
 	}
 }

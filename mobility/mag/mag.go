@@ -8,6 +8,7 @@ import (
 	"mooring/mobility"
 	"mooring/mobility/binding"
 	"mooring/mobility/heartbeat"
+	"mooring/mobility/revocation"
 	"mooring/mobility/wire"
 )
 
@@ -22,6 +23,9 @@ type Machine struct {
 	sessions map[dataplane.SessionID]*session
 	keys     map[*mobility.Key]*wire.Authenticator
 	beats    heartbeat.Monitor[*path]
+	// revocations are the indications that LMAs have not acknowledged.
+	revocations revocation.Queue
+
 	failures mobility.AuthFailures
 	tunnels  map[dataplane.TunnelID]int // sessions by the tunnel that they use
 	restarts uint32                     // our restart counter (RFC 5847 section 3.2)
@@ -80,8 +84,10 @@ func (m *Machine) receiveOther(now time.Time, in *mobility.Inbound, out *mobilit
 		m.heartbeat(now, in, msg, out)
 	case *wire.Revocation:
 		m.revoked(now, in, msg, out)
+	case *wire.RevocationAck:
+		m.revocationAck(now, in, msg, out)
 	case *wire.BindingError:
-		m.bindingError(now, in, msg)
+		m.bindingError(now, in, msg, out)
 	default:
 		m.drop(in, mobility.DropUnexpected)
 	}
@@ -128,6 +134,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	var first mobility.Deadline
 	first.Include(m.table.NextAlarm())
 	first.Include(m.beats.Deadline())
+	first.Include(m.revocations.Deadline())
 	return first.Get()
 }
 
@@ -137,11 +144,12 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 		m.ring(now, m.sessions[b.ID], b, out)
 	}
 	m.beat(now, out)
+	m.repeat(now, out)
 }
 
 func (m *Machine) ring(now time.Time, s *session, b *mobility.Binding, out *mobility.Effects) {
 	if b.State == mobility.StateDisconnecting {
-		m.end(now, s, mobility.Deregistered, out)
+		m.over(now, s, mobility.Deregistered, out)
 		return
 	}
 	if s.unseen {
@@ -227,10 +235,10 @@ func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Eff
 	if s == nil {
 		return false
 	}
-	m.deregister(now, s, out)
-	m.end(now, s, mobility.Cleared, out)
-	if m.present[s.place] {
-		m.serve(now, s.place, out)
+	if !m.revoke(now, s, mobility.Cleared, out) {
+		m.deregister(now, s, out)
+		s.cleared = true
+		m.over(now, s, mobility.Cleared, out)
 	}
 	return true
 }

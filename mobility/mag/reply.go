@@ -98,7 +98,7 @@ func (m *Machine) left(now time.Time, s *session, ack *wire.BindingAck, out *mob
 	case ack.Status.Accepted():
 		s.anchor.stats.Deregistration.Add(1)
 	}
-	m.end(now, s, mobility.Deregistered, out)
+	m.over(now, s, mobility.Deregistered, out)
 }
 
 // repeats says whether the acknowledgement repeats what identified the session.

@@ -46,12 +46,16 @@ func (m *Machine) refresh(now time.Time, s *session, out *mobility.Effects) {
 // deregister takes leave of the anchor, and waits a moment for its answer (RFC 5213 section 6.9.1.4). What the node had is taken
 // back at once: it is not there.
 func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
+	if m.table.Get(s.id).State != mobility.StateDisconnecting {
+		m.part(now, s, out)
+		m.takeLeave(now, s, out)
+	}
+}
+
+// part takes back what a node has whose registration ends.
+func (m *Machine) part(now time.Time, s *session, out *mobility.Effects) {
 	b := m.row(s)
-	switch b.State {
-	case mobility.StateDisconnecting:
-		return
-	case mobility.StateInit: // the anchor may have answered, and the answer been lost
-	default:
+	if b.State != mobility.StateInit { // else the anchor may have answered, and the answer been lost
 		m.withdraw(s, out)
 	}
 	keep(m.table.Get(s.id), nil, out)
@@ -63,7 +67,6 @@ func (m *Machine) deregister(now time.Time, s *session, out *mobility.Effects) {
 	if s.home.IsValid() {
 		s.wants |= mobility.ServiceIPv4 // the anchor may not have heard of its release
 	}
-	m.takeLeave(now, s, out)
 }
 
 func (m *Machine) takeLeave(now time.Time, s *session, out *mobility.Effects) {

@@ -265,6 +265,8 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 			peer.Addresses = append(peer.Addresses, netip.MustParseAddr(a))
 		}
 		cfg.Anchors = append(cfg.Anchors, peer)
+	case "revocation": // DELAY-MIN DELAY-MAX RETRIES
+		cfg.Revocation, err = scenario.ParseRevocation(words[1:])
 	case "heartbeat":
 		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
 	case "anchor-heartbeat": // of the anchor before

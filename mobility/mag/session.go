@@ -45,6 +45,7 @@ type session struct {
 	denied     bool               // no request until the configuration changes
 	registered bool               // its row is active or being refreshed
 	moved      bool               // its node came by another link, and no request was accepted since
+	cleared    bool               // an operator has ended it
 	tunnel     dataplane.TunnelID // that it is counted to use
 	unseen     bool               // it is from before a restart, and its node has not shown itself since
 }
@@ -130,6 +131,7 @@ func (m *Machine) end(now time.Time, s *session, why mobility.DeleteReason, out 
 	m.useTunnel(s, dataplane.TunnelID{}, out)
 	m.table.Delete(s.id)
 	delete(m.sessions, s.id)
+	m.recant(s)
 	if m.places[s.place] == s {
 		delete(m.places, s.place)
 	}

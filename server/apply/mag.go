@@ -71,6 +71,7 @@ func (j *job) magSettings(g *gateway) {
 		TunnelMTU: int(x.Tunnel.GetMtu()),
 	}
 	g.native.Heartbeat, g.native.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
+	g.native.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
 	if poll := x.DetachDetection; poll != nil {
 		g.native.Poll = mobility.Poll{Interval: seconds(poll.GetInterval()), Timeout: seconds(uint16(poll.GetTimeout())), Retries: int(poll.GetRetries())}
 	}

@@ -475,10 +475,6 @@ var elsewhere = map[string]string{
 	"mag/statistics/packets":                               "TestOPS05_Packets",
 	"lma/tunnels/tunnel":                                   "TestOPS18_EachCounterOfATunnel; dataplane/usertun and dataplane/kernel count",
 	"mag/tunnels/tunnel":                                   "TestOPS18_EachCounterOfATunnel",
-	"mag/statistics/bri/sent":                              "a MAG revokes nothing yet",
-	"mag/statistics/bra/received":                          "a MAG revokes nothing yet",
-	"mag/lma/statistics/bri/sent":                          "a MAG revokes nothing yet",
-	"mag/lma/statistics/bra/received":                      "a MAG revokes nothing yet",
 	"lma/bindings":                                         "TestOPS01_BindingIsWhatTheUpdateSaid",
 	"mag/bindings":                                         "TestOPS01_BindingIsWhatTheUpdateSaid",
 }

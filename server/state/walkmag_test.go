@@ -69,11 +69,13 @@ func TestOPS17_CountersOfTheMAGOneByOne(t *testing.T) {
 	cfg := *g.config.MAGs["mag1"]
 	cfg.Links = append(cfg.Links[:1:1], cfg.Links[0])
 	cfg.Links[1].Name = "access1"
+	cfg.Revocation = mobility.Revocation{DelayMin: time.Second, DelayMax: 2 * time.Second, Retries: 1}
 	g.config.MAGs["mag1"] = &cfg
 	g.mag.Reconfigure(g.now, &cfg, new(mobility.Effects))
 	seen := map[string]bool{}
 	g.walkUpdates(seen)
 	g.walkRevocations(seen)
+	g.walkOwnRevocations(seen)
 	g.walkHeartbeats(seen)
 	g.uncounted(seen, "mag/")
 }
@@ -167,6 +169,49 @@ func (g *gatewayWalk) walkRevocations(seen map[string]bool) {
 	g.notice(mobility.NodeAttached, "access0")
 	g.answer(nil)()
 	g.walk(seen, steps)
+}
+
+// walkOwnRevocations has the MAG revoke a registration again and again, each time with another outcome (EXT-39).
+func (g *gatewayWalk) walkOwnRevocations(seen map[string]bool) {
+	clear := func() {
+		var out mobility.Effects
+		for b := range g.tables.mag.All() {
+			g.mag.Clear(g.now, b.ID, &out)
+		}
+		g.sent = out.Send
+	}
+	acknowledge := func(status wire.RevocationStatus) func() {
+		return func() {
+			bri := inbound(g.sent[0]).Message.(*wire.Revocation)
+			g.hear(&wire.RevocationAck{Status: status, Seq: bri.Seq, Flags: bri.Flags}, nil)
+		}
+	}
+	told := magCounts("bri/sent/count", "bri/sent/by-trigger[1]/count")
+	heard := func(status wire.RevocationStatus) numbers {
+		return magCounts("bra/received/count", fmt.Sprintf("bra/received/by-status[%d]/count", status), "pbu/sent")
+	}
+	accepted := magCounts("pba/received", "pba/by-status[0]/count", "pbu/accepted/initial").with(registered(1))
+	g.notice(mobility.NodeDetached, "access0")
+	g.wait(time.Minute)
+	g.notice(mobility.NodeAttached, "access0")
+	steps := []step{{"a node is registered", g.answer(nil), accepted}}
+	for _, status := range []wire.RevocationStatus{wire.RevocationSuccess, wire.RevocationPartialSuccess, wire.RevocationNoBinding} {
+		steps = append(steps, step{"an operator clears it", clear, told.with(registered(-1))},
+			step{fmt.Sprintf("the LMA answers %v, and the node is registered anew", status), acknowledge(status), heard(status)},
+			step{"it is registered", g.answer(nil), accepted})
+	}
+	g.walk(seen, append(steps,
+		step{"an operator clears it, and it cannot be sent", func() { clear(); g.sent[0].CountUnsent() }, told.with(registered(-1), magCounts("bri/sent/dropped"))},
+		step{"an acknowledgement of something else", func() {
+			sent := g.sent
+			g.hear(&wire.RevocationAck{Seq: 999, Flags: wire.RevocationP}, nil)
+			g.sent = sent
+		},
+			magCounts("bra/received/count", "bra/received/dropped", "drop[revocation]/count")},
+		step{"it is repeated", func() { g.wait(time.Second) }, told},
+		step{"the LMA does not want it, and is taken leave of", acknowledge(wire.RevocationFunctionNotSupported), heard(wire.RevocationFunctionNotSupported)},
+		step{"which it acknowledges", g.answer(func(a *wire.BindingAck) { a.Lifetime = 0 }), magCounts("pba/received", "pba/by-status[0]/count", "pbu/accepted/de-registration", "pbu/sent")},
+	))
 }
 
 // walkHeartbeats lets the MAG watch its LMA.
