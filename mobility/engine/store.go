@@ -149,7 +149,9 @@ func (p *part) withhold() {
 		p.out.Send[i].CountUnsent()
 	}
 	p.out.Send = p.out.Send[:0]
-	p.out.Events = slices.DeleteFunc(p.out.Events, func(ev mobility.Event) bool { return ev.Kind == mobility.BindingCreated })
+	p.out.Events = slices.DeleteFunc(p.out.Events, func(ev mobility.Event) bool {
+		return ev.Kind == mobility.BindingCreated || ev.Kind == mobility.TunnelEstablished
+	})
 }
 
 // undo ends what a turn that could not be stored has begun.

@@ -132,7 +132,9 @@ func (m *Machine) Unstored(now time.Time, id dataplane.SessionID, out *mobility.
 		return
 	}
 	m.end(now, b, mobility.Replaced, out)
-	out.Events = slices.DeleteFunc(out.Events, func(ev mobility.Event) bool { return ev.Binding == b }) // nobody was told of its beginning
+	out.Events = slices.DeleteFunc(out.Events, func(ev mobility.Event) bool { // nobody was told of its beginning
+		return ev.Binding == b || ev.Kind == mobility.TunnelReleased && ev.Path.Tunnel == b.Ends.Value().Tunnel
+	})
 }
 
 // LastID returns the highest identifier that any binding ever had.

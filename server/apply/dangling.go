@@ -146,7 +146,11 @@ func compareReferences(a, b reference) int {
 }
 
 func danglingReference(at place, r reference) *tree.Error {
-	return warning(at.child(r.leaf), BadReference, "no LMA of the domain has %s %s; registrations that need it are refused", r.leaf, r.name)
+	but := "registrations that need it are refused"
+	if r.leaf == "network" {
+		but = "nodes are refused, unless their customer's network is unauthorized, which looks at none"
+	}
+	return warning(at.child(r.leaf), BadReference, "no LMA of the domain has %s %s; %s", r.leaf, r.name, but)
 }
 
 // danglingProfiles yields a warning for each reference of a profile to what no LMA has.

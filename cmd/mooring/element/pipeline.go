@@ -32,7 +32,11 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 		Translator: func(old *apply.Config, change datastore.Change) (*apply.Config, []*tree.Error, error) {
 			e.forced = change.Forced
 			config, warnings, err := t.Translate(old, change.Changes)
-			return config, append(warnings, access.Dangling(change.Old, change.New)...), err
+			warnings = append(warnings, access.Dangling(change.Old, change.New)...)
+			if err == nil {
+				warnings = append(warnings, overfull(old, config, change.New, e.held)...)
+			}
+			return config, warnings, err
 		},
 		Critic: func(old *apply.Config, change datastore.Change, gaps tree.Gaps) error {
 			return t.Objections(old, change.Changes, gaps)
