@@ -117,14 +117,17 @@ func TestLMA25_NothingBeforeACommit(t *testing.T) {
 func TestOPS15_SettingsInForce(t *testing.T) {
 	_, s := managed(t)
 	s.edit(`<domain><name>d1</name></domain><lma><name>l1</name><domain>d1</domain><bce><maximum>17</maximum></bce>` +
-		`<mag><id>m1</id><domain>d1</domain><ipv4-address>192.0.2.1</ipv4-address><compatibility><sequence-only>true</sequence-only></compatibility></mag></lma>`)
+		`<mag><id>m1</id><domain>d1</domain><ipv4-address>192.0.2.1</ipv4-address><compatibility><sequence-only>true</sequence-only></compatibility></mag>` +
+		`<mobile-local-loop><customer><name>C1</name><vrf>V1</vrf><bce><lifetime>300</lifetime></bce><network><unauthorized/></network>` +
+		`<transport><vrf>default</vrf><ipv4-address>192.0.2.9</ipv4-address></transport></customer></mobile-local-loop></lma>`)
 	s.must(`<commit/>`)
 	got := s.ask(`<get-data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-nmda" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><datastore>ds:operational</datastore>` +
-		`<subtree-filter><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l1</name><bce/><hnp/><mag/></lma><domain><name>d1</name><replay-protection/></domain></pmipv6></subtree-filter>` +
+		`<subtree-filter><pmipv6 xmlns="urn:mooring:yang:mooring-pmipv6"><lma><name>l1</name><bce/><hnp/><mag/><mobile-local-loop/></lma><domain><name>d1</name><replay-protection/></domain></pmipv6></subtree-filter>` +
 		`<with-origin/></get-data>`)
 	got = strings.ReplaceAll(got, ` xmlns:or="urn:ietf:params:xml:ns:yang:ietf-origin"`, "")
 	for _, want := range []string{`<maximum>17</maximum>`, `<lifetime or:origin="or:default">3600</lifetime>`, `<delete-wait-time or:origin="or:default">10000</delete-wait-time>`,
 		`<maximum or:origin="or:default">3</maximum>`, `<mode or:origin="or:default">timestamp</mode>`,
+		`<lifetime>300</lifetime>`, `<name>C1</name>`, // what a customer does not set is the anchor's, and stands there
 		`<sequence-only>true</sequence-only>`, `<binary-mn-id or:origin="or:default">false</binary-mn-id>`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in %s", want, got)

@@ -22,11 +22,10 @@ var places = map[string]string{
 
 const vrfs = `{"ietf-network-instance:network-instances": {"network-instance": [{"name": "V"}, {"name": "W"}]}, `
 
-// codes are the error contract of the project: what a manager is told, by tag and app-tag. Where a must stands for a reference, because a word such as
-// default is no reference, the tag is that of a must (RFC 7950 section 15.4), and the app-tag that of a reference.
+// codes are the error contract of the project: what a manager is told, by tag and app-tag. A choice that is missing says so besides (RFC 7950 section 15.6).
 var codes = map[string][]string{
 	"E-RANGE": {"invalid-value"},
-	"E-REF":   {"data-missing instance-required", "operation-failed instance-required"},
+	"E-REF":   {"data-missing instance-required"},
 	"E-MUST":  {"operation-failed must-violation"},
 	"E-UNIQ":  {"operation-failed data-not-unique"},
 	"E-MISS":  {"data-missing", "data-missing missing-choice"},

@@ -124,3 +124,37 @@ func TestINC33_RoundNumbers(t *testing.T) {
 		t.Errorf("at most %d bindings, entitled to %+v", l.MaxBindings, l.Entitlement)
 	}
 }
+
+// INC-31: what is used before it is defined, in a text or in the order of the tree, is no matter within one commit; what is defined in a later one is
+// missed until then.
+func TestINC31_UsedBeforeItIsDefined(t *testing.T) {
+	const uses = `"domain": [{"name": "d", "nai": [{"id": "n@d", "network": "late"}]}], "lma": [{"name": "l", "domain": "d", "default-profile": "later"}]`
+	const defines = `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "profile": [{"name": "later"}]}], "lma": [{"name": "l", "network": [{"name": "late"}]}]}}`
+	e := shared()
+	alone := e.parse(t, `{"mooring-pmipv6:pmipv6": {`+uses+`}}`)
+	first, warnings, err := e.Translate(nil, alone)
+	if err != nil || len(warnings) != 2 {
+		t.Errorf("without what is used: %q, %v", said(warnings), err)
+	}
+	whole := e.merge(t, alone, defines)
+	for when, old := range map[string]*Config{"in one commit": nil, "defined later": first} {
+		if _, warnings, err := e.Translate(old, whole); err != nil || len(warnings) != 0 {
+			t.Errorf("%s: %q, %v", when, said(warnings), err)
+		}
+	}
+}
+
+// E-REF for networks: who needs one is refused, and at a customer whose network is unauthorized nobody does.
+func TestDanglingNetworkSaysWhoIsRefused(t *testing.T) {
+	e := shared()
+	_, warnings, err := e.Translate(nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "nai": [{"id": "n@d", "network": "none", "customer": "nobody"}]}],
+		"lma": [{"name": "l", "domain": "d"}]}}`))
+	if err != nil || len(warnings) != 2 {
+		t.Fatalf("%q, %v", said(warnings), err)
+	}
+	for _, w := range warnings {
+		if unauthorized := strings.Contains(w.Message, "unauthorized"); unauthorized != strings.HasSuffix(w.Path.String(), "/network") {
+			t.Errorf("%s: %s", w.Path, w.Message)
+		}
+	}
+}

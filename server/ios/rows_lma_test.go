@@ -145,7 +145,7 @@ func TestPEER01_Import(t *testing.T) {
 
 func TestPEER02_Import(t *testing.T) {
 	commands{under: inLMA, good: []string{"mag m d; ipv6 address 2004:DC5::2 -> ipv6-address = 2004:dc5::2"},
-		bad: []string{"mag m d -> E-MUST a MAG needs an IPv4 or an IPv6 address", "mag m d; ipv4 address 192.0.2.1; mag n d; ipv4 address 192.0.2.1 -> E-UNIQ", "mag m d; ipv4 address 255.255.255.255 -> E-RANGE"}}.run(t)
+		bad: []string{"mag m d -> E-MISS a MAG needs an IPv4 or an IPv6 address", "mag m d; ipv4 address 192.0.2.1; mag n d; ipv4 address 192.0.2.1 -> E-UNIQ", "mag m d; ipv4 address 255.255.255.255 -> E-RANGE"}}.run(t)
 }
 
 func TestPEER03_Import(t *testing.T) {

@@ -62,6 +62,7 @@ type bindingNodes struct {
 	HandoffCount      *schema.Node `yang:"handoff-count"`
 	Forwarding        *schema.Node `yang:"forwarding"`
 	ForwardingError   *schema.Node `yang:"forwarding-error"`
+	Service           *schema.Node `yang:"service"`
 	State             *schema.Node `yang:"state"`
 	Interface         *schema.Node `yang:"interface,optional"` // of a MAG, like the two below
 	NextRefresh       *schema.Node `yang:"next-refresh,optional"`
@@ -70,7 +71,9 @@ type bindingNodes struct {
 	Profile           *schema.Node `yang:"profile,optional"`
 	ProfileSource     *schema.Node `yang:"profile-source,optional"`
 	tenantNodes
-	MobileNetwork *schema.Node `yang:"mobile-network,optional"`
+	MobileNetwork  *schema.Node `yang:"mobile-network,optional"`
+	UplinkGREKey   *schema.Node `yang:"uplink-gre-key"`
+	DownlinkGREKey *schema.Node `yang:"downlink-gre-key"`
 }
 
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
@@ -186,6 +189,7 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	}
 	s.Uint(n.HandoffCount, uint64(b.Handovers))
 	o.renderForwarding(s, b)
+	s.Text(n.Service, services[b.Service()])
 	s.Text(n.State, b.State.String())
 	s.Text(n.Interface, textOf(b.Link))
 	if b.Refresh > 0 && b.State == mobility.StateActive { // the lifetime counts from the same request
@@ -203,6 +207,7 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	for _, p := range b.Networks {
 		s.Prefix(n.MobileNetwork, p)
 	}
+	o.renderKeys(s, b)
 }
 
 // endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.
@@ -259,6 +264,22 @@ func (o *bindingsOf) renderTimes(s *Sink, b *mobility.Binding) {
 	}
 	s.Instant(n.Created, b.Created)
 	s.Instant(n.LastRegistration, b.Updated)
+}
+
+var services = [...]string{mobility.ServiceIPv4: "ipv4", mobility.ServiceIPv6: "ipv6", mobility.ServiceDual: "dual"}
+
+// renderKeys writes the GRE keys: what an LMA receives goes up, and so does what a MAG sends.
+func (o *bindingsOf) renderKeys(s *Sink, b *mobility.Binding) {
+	up, down := b.Rx, b.Tx
+	if o.gateways {
+		up, down = down, up
+	}
+	if up.Set {
+		s.Uint(o.nodes.UplinkGREKey, uint64(up.Value))
+	}
+	if down.Set {
+		s.Uint(o.nodes.DownlinkGREKey, uint64(down.Value))
+	}
 }
 
 // renderForwarding says nothing of a binding that the dataplane has not been told of, or not any more.

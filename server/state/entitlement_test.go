@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The use of the entitlement is what was registered, and the peak begins anew when it is cleared.
+// LIC-01, OPS-14: the use of the entitlement is what was registered, and the peak begins anew when it is cleared.
 func TestLIC01_OPS14_UseOfTheEntitlement(t *testing.T) {
 	d := newDomain(t)
 	d.config.LMAs["lma1"].Entitlement.Limit = 1

@@ -75,6 +75,7 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 	if a.Holding != b.Holding {
 		differ(a.Node == b.Node, n.MNID, n.MNIDType)
 		differ(a.LinkID == b.LinkID, n.LinkLayerID)
+		differ(a.Service() == b.Service(), n.Service)
 		differ(a.Home == b.Home, n.HoA, n.HoAPrefixLength)
 		differ(a.Router == b.Router, n.DefaultRouter)
 		differ(slices.Equal(a.Prefixes, b.Prefixes), n.HNP)
@@ -87,6 +88,7 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 	differ(a.Access == b.Access, n.AccessTechnology)
 	differ(a.Handoff == b.Handoff, n.HandoffIndicator)
 	differ(a.Ends == b.Ends, n.Peer, n.CareOfAddress, n.LMAAddress, n.Tunnel)
+	differ(a.Tx == b.Tx && a.Rx == b.Rx, n.UplinkGREKey, n.DownlinkGREKey)
 	differ(a.Lifetime == b.Lifetime, n.Lifetime, n.NextRefresh)
 	differ(a.Expires == b.Expires, n.Lifetime, n.RemainingLifetime, n.Expires, n.NextRefresh)
 	differ(a.Refresh == b.Refresh, n.RefreshTime, n.NextRefresh)

@@ -36,7 +36,8 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		"mn-id": "mn@example.net", "mn-id-type": "1", "link-layer-id": "02:00:00:00:00:aa", "access-technology": "ethernet", "handoff-indicator": "new-interface",
 		"peer": "mag1", "care-of-address": "2001:db8::11", "lma-address": "2001:db8::1", "hoa": "10.0.0.2", "hoa-prefix-length": "8", "default-router": "10.0.0.1",
 		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
-		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm",
+		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm", "customer": "", "vrf": "", "service": "dual",
+		"uplink-gre-key": "", "downlink-gre-key": "",
 	})
 	if got := d.get("/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/hnp"); len(got) != 1 {
 		t.Errorf("prefixes: %q", got)
@@ -49,6 +50,25 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 	})
 	expect(map[string]string{"peer": "2001:db8::12", "care-of-address": "2001:db8::12", "handoff-indicator": "between-mags", "lifetime": "200", "remaining-lifetime": "200",
 		"sequence": "2", "handoff-count": "1", "hoa": "10.0.0.2", "created": "2026-11-22T10:00:00.001Z"})
+	// With keys for a tunnel of GRE: the one down is the MAG's, the one up is ours (RFC 5845). Without the IPv4 home address it is served IPv6 alone.
+	d.ask("2001:db8::12", "mn@example.net", func(u *wire.BindingUpdate) {
+		full(u)
+		u.IPv4HoARequests, u.Handoff, u.GREKey = nil, wire.Some(wire.HandoffUnchanged), wire.Some(wire.GREKey{Keyed: true, Key: 77})
+	})
+	expect(map[string]string{"uplink-gre-key": "1", "downlink-gre-key": "77", "service": "ipv6", "hoa": "", "tunnel": "gre-2001:db8::1-2001:db8::12"})
+	d.serveCustomer()
+	for b := range d.tables.lma.All() {
+		if b.Tenant().Customer != "" {
+			const customers = "/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='2']/"
+			for leaf, want := range map[string]string{"customer": "CUST1", "vrf": "VRF1", "network": "cust", "service": "ipv6", "profile": "@cust.example"} {
+				if got := d.value(t, customers+leaf); got != want {
+					t.Errorf("of the customer: %s is %q, want %q", leaf, got, want)
+				}
+			}
+			return
+		}
+	}
+	t.Error("the customer has no binding")
 }
 
 // The packets of the addresses of an LMA, of its customers' too, are summed up for each IP version; those of other addresses and VRFs are not its own.

@@ -159,8 +159,11 @@ func (c *checker) musts(i *xpath.Item, nr *nodeRules) {
 			continue
 		}
 		e := &tree.Error{Tag: tree.OperationFailed, AppTag: m.AppTag, Path: i.Path(), Message: m.Message}
-		if e.AppTag == "" {
+		switch e.AppTag {
+		case "":
 			e.AppTag = "must-violation"
+		case "instance-required", "missing-choice": // it stands for a leafref or a choice that YANG cannot express, and is told as one
+			e.Tag = tree.DataMissing
 		}
 		if e.Message == "" {
 			e.Message = "must satisfy " + m.Text

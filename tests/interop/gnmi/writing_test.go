@@ -54,7 +54,7 @@ var writing = []exchange{
 	{39, remove(bindings), codes.InvalidArgument, nil},
 	{40, remove("/system/user[name=none]", anchor+"/replay-protection", anchor+"/mag[id=none]"), codes.OK, nil},
 	{41, update(anchor+"/domain", `"elsewhere"`), codes.FailedPrecondition, []string{"elsewhere"}},
-	{41, update(anchor+"/mag[id=none][domain=lab.example]", "{}"), codes.FailedPrecondition, []string{"a MAG needs an IPv4 or an IPv6 address"}},
+	{41, update(anchor+"/mag[id=none][domain=lab.example]", "{}"), codes.InvalidArgument, []string{"a MAG needs an IPv4 or an IPv6 address"}},
 	{41, update(anchor+"/mag[id=spare][domain=lab.example]/ipv6-address", `"2001:db8:a::11"`), codes.FailedPrecondition, []string{"ipv6-address"}},
 	{41, update("/pmipv6/lma[name=two]", "{}"), codes.InvalidArgument, []string{"mandatory"}},
 	{41, update("/system/aaa/accounting/mobile[name=x]", `{"group": ["radius", "a", "b", "c", "d"]}`), codes.FailedPrecondition, []string{"group"}},
