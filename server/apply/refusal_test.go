@@ -53,7 +53,7 @@ func TestErrorsOfAllStages(t *testing.T) {
 		"domain[name='d']/encap invalid-value",
 		"domain[name='d']/nai[id='no nai']/id invalid-value",
 		"domain[name='d']/nai[id='no nai']/service invalid-value",
-		"lma[name='a']/mag[id='m'][domain='d'] operation-failed",
+		"lma[name='a']/mag[id='m'][domain='d'] data-missing",
 		"lma[name='b']/domain data-missing",
 		"lma[name='b']/network[name='n']/pool/mobile-node/ipv4/default-router operation-failed",
 		"/mooring-system:system/gnmi/port operation-failed",
@@ -147,7 +147,7 @@ var ofLMAs = []plant{
 	{"range", "bce", func(o object, _ int) string { o["bce"] = object{"lifetime": 3}; return "/bce/lifetime invalid-value" }},
 	{"must", "mag1", func(o object, _ int) string {
 		o.add("mag", object{"id": "m", "domain": "d"})
-		return "/mag[id='m'][domain='d'] operation-failed"
+		return "/mag[id='m'][domain='d'] data-missing"
 	}},
 	{"unique", "mag2", func(o object, i int) string {
 		for _, id := range []string{"n1", "n2"} {

@@ -15,6 +15,7 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/binding"
 	"mooring/mobility/wire"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -47,6 +48,11 @@ func populated(t testing.TB) *domain {
 	}
 	installed(1, nil)
 	installed(3, errors.New("no"))
+	for _, table := range []*binding.Table{d.tables.lma, d.tables.mag} { // as if the two had agreed on GRE keys
+		row := *table.Get(3)
+		row.Tx, row.Rx = dataplane.Key{Value: 31, Set: true}, dataplane.Key{Value: 32, Set: true}
+		table.Put(&row)
+	}
 	d.plane.sessions = map[dataplane.SessionID]error{3 | 1<<40: errors.New("the kernel refused it"), 3 | 2<<40: errors.New("there is no link")}
 	v6 := dataplane.TunnelID{Local: addr("2001:db8::1"), Peer: addr("2001:db8::11"), Encap: dataplane.EncapIP}
 	state := dataplane.TunnelState{Device: "mooring0", MTU: 1460, Fast: true, Counters: dataplane.Counters{RxPackets: 1, RxOctets: 2, TxPackets: 3, TxOctets: 4,
