@@ -115,10 +115,11 @@ func TestLMA25_NothingBeforeACommit(t *testing.T) {
 
 // OPS-15: what is not set is shown with the value that is in force, and where it comes from.
 func TestOPS15_SettingsInForce(t *testing.T) {
-	_, s := managed(t)
+	p, s := managed(t)
+	must(t, p.merge(`{"ietf-network-instance:network-instances": {"network-instance": [{"name": "V1"}]}}`))
 	s.edit(`<domain><name>d1</name></domain><lma><name>l1</name><domain>d1</domain><bce><maximum>17</maximum></bce>` +
 		`<mag><id>m1</id><domain>d1</domain><ipv4-address>192.0.2.1</ipv4-address><compatibility><sequence-only>true</sequence-only></compatibility></mag>` +
-		`<mobile-local-loop><customer><name>C1</name><vrf>V1</vrf><bce><lifetime>300</lifetime></bce><network><unauthorized/></network>` +
+		`<mobile-local-loop><customer><name>C1</name><vrf>V1</vrf><bce><lifetime>300</lifetime></bce><network><unauthorized>true</unauthorized></network>` +
 		`<transport><vrf>default</vrf><ipv4-address>192.0.2.9</ipv4-address></transport></customer></mobile-local-loop></lma>`)
 	s.must(`<commit/>`)
 	got := s.ask(`<get-data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-nmda" xmlns:ds="urn:ietf:params:xml:ns:yang:ietf-datastores"><datastore>ds:operational</datastore>` +
