@@ -254,6 +254,8 @@ type LMA struct {
 	Revocation Revocation
 	Marking    Marking
 
+	EnforceHeartbeat bool // MAGs are told to use Heartbeat, or that of the customer, too (RFC 8127)
+
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
 	Networks map[string]*Network
 

@@ -127,6 +127,9 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 	case r.encap == dataplane.EncapUDP:
 		ack.NATDetection = wire.Some(wire.NATDetection{ForceUDP: true, Refresh: wire.NoKeepalive})
 	}
+	if m.cfg.EnforceHeartbeat && ack.Lifetime > 0 {
+		ack.LCMP = m.control(r.via)
+	}
 	if b.Refresh > 0 {
 		ack.RefreshAdvice = wire.Some(wire.LifetimeOf(time.Duration(b.Refresh) * time.Second))
 	}

@@ -205,3 +205,13 @@ func (m *Machine) peerAddresses() (list []netip.Addr) {
 	slices.SortFunc(list, netip.Addr.Compare)
 	return list
 }
+
+// control tells a MAG to ask as often as it is asked (RFC 8127 section 3.1.2); nothing where it is not asked.
+func (m *Machine) control(via *transport) wire.Opt[wire.LCMP] {
+	h := m.beating(via)
+	if h.Interval == 0 {
+		return wire.Opt[wire.LCMP]{}
+	}
+	return wire.Some(wire.LCMP{Heartbeat: wire.Some(wire.HeartbeatControl{
+		Interval: uint16(h.Interval / time.Second), RetransmissionDelay: uint16(h.Timeout / time.Second), MaxRetransmissions: uint16(h.Retries)})})
+}

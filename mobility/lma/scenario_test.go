@@ -252,6 +252,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.IgnoreTimestamps = true
 	case "accept-forced-udp":
 		cfg.AcceptForcedUDP = true
+	case "enforce-heartbeat":
+		cfg.EnforceHeartbeat = true
 	case "ignore-home":
 		cfg.IgnoreHome = true
 	case "await-install":

@@ -17,6 +17,8 @@ type anchor struct {
 	stats  *mobility.Statistics
 	obeyed []obeyed // revocations of late
 	deaf   bool     // it does not know revocations
+
+	enforced *mobility.Heartbeat // that it wants to be asked with; nil: it does not say
 }
 
 // forgives says whether an LMA, which may be nil, is configured to be forgiven one thing.
@@ -65,7 +67,7 @@ func (m *Machine) configureAnchors(now time.Time) {
 		if was == nil {
 			was = &anchor{stats: m.stats.Part(now)}
 		}
-		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats, obeyed: was.obeyed, deaf: was.deaf}
+		a := &anchor{Peer: peer, usable: peer.Usable(m.cfg.Domain), paths: map[netip.Addr]*path{}, stats: was.stats, obeyed: was.obeyed, deaf: was.deaf, enforced: was.enforced}
 		for _, addr := range m.cfg.Addresses {
 			a.paths[addr] = was.paths[addr]
 			if a.paths[addr] == nil {

@@ -116,12 +116,35 @@ func (m *Machine) watch(now time.Time, p *path) {
 	}
 }
 
-// timers are those of the LMA, or of the gateway.
+// timers are those that the LMA has stated, those that are configured for it, or those of the gateway.
 func (a *anchor) timers(cfg *mobility.MAG) mobility.Heartbeat {
+	h := cfg.Heartbeat
 	if a.Heartbeat != nil {
-		return *a.Heartbeat
+		h = *a.Heartbeat
 	}
-	return cfg.Heartbeat
+	if e := a.enforced; e != nil {
+		h.Interval, h.Timeout, h.Retries = e.Interval, e.Timeout, e.Retries
+	}
+	return h
+}
+
+// obeyControl uses the times that an LMA states with an acknowledgement (RFC 8127 section 5.2), until it states others or none.
+func (m *Machine) obeyControl(now time.Time, a *anchor, ack *wire.BindingAck) {
+	var stated *mobility.Heartbeat
+	if c := ack.LCMP.Value.Heartbeat; c.Set {
+		if c.Value.Interval == 0 || c.Value.RetransmissionDelay == 0 {
+			return // that makes no sense
+		}
+		stated = &mobility.Heartbeat{Interval: time.Duration(c.Value.Interval) * time.Second, Timeout: time.Duration(c.Value.RetransmissionDelay) * time.Second,
+			Retries: int(c.Value.MaxRetransmissions)}
+	}
+	if was := a.enforced; was == stated || was != nil && stated != nil && *was == *stated {
+		return
+	}
+	a.enforced = stated
+	for _, p := range a.paths {
+		m.watch(now, p)
+	}
 }
 
 // anchorAt returns the LMA that has an address, or nil.

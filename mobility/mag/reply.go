@@ -146,6 +146,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	}
 	m.table.Put(b)
 	keep(old, b, out)
+	m.obeyControl(now, s.anchor, ack)
 	m.setRegistered(now, s, true)
 	m.useTunnel(s, b.Ends.Value().Tunnel, out)
 	m.schedule(s)

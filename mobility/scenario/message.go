@@ -218,6 +218,10 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		}
 	case "nat":
 		o.NATDetection = wire.Some(wire.NATDetection{ForceUDP: true, Refresh: wire.NoKeepalive})
+	case "heartbeat-control": // INTERVAL,DELAY,RETRANSMISSIONS
+		var c wire.HeartbeatControl
+		_, err = fmt.Sscanf(value, "%d,%d,%d", &c.Interval, &c.RetransmissionDelay, &c.MaxRetransmissions)
+		o.LCMP = wire.Some(wire.LCMP{Heartbeat: wire.Some(c)})
 	case "refresh":
 		o.RefreshAdvice.Set = true
 		err = setLifetime(&o.RefreshAdvice.Value, value)

@@ -116,6 +116,7 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 	}
 	m.Authorize = authorize(x)
 	m.Heartbeat, m.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
+	m.EnforceHeartbeat = x.GetEnforceHeartbeatToMag()
 	m.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
 	return m, x.GetEnabled()
 }
