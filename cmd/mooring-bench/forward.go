@@ -27,13 +27,16 @@ error says what is being measured.
   forward-tcp-*  octets that one TCP stream delivers, with windows up to 32 MiB
   forward-pps-*  datagrams of 64 octets at the highest rate that loses at most one in a thousand,
                  found by bisection
+  forward-trains-*  datagrams of 64 octets, 32 at once, each time when the last have arrived
 
+*-bare is the kernel's tunnel without our rules, and without what they check.
 *-user-space does without the fast path that an element has for IP-in-IP and GRE where the host
 allows it (root on Linux 6.6 or newer). Where it does not, both are the same, and standard error
 says why.
 
 The backend kernel is measured in a virtual machine where the kernel here has no tunnels. That is
-emulated: only ratios mean something. It needs a static binary (CGO_ENABLED=0).
+emulated: only ratios mean something. Its one processor takes the same time for each instruction,
+so that the ratios do not depend on what else runs here. It needs a static binary (CGO_ENABLED=0).
 
 The ends of the tunnel are processes of their own; all share the processors of this machine, so
 what else runs on it shows: look at the middle of many rounds on an idle machine.`
@@ -86,6 +89,7 @@ type measure struct {
 var measures = []measure{
 	{"tcp", "B", measureTCP},
 	{"pps", "pkt", measurePackets},
+	{"trains", "pkt", measureTrains},
 }
 
 // needsMachine reports whether what is to be measured can only be measured in a virtual machine, or is wanted there.
@@ -111,7 +115,7 @@ func runInMachine(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	machine.Out, machine.Err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+	machine.Out, machine.Err, machine.Counted = cmd.OutOrStdout(), cmd.ErrOrStderr(), true
 	return machine.Run(cmd.Context())
 }
 
@@ -163,7 +167,7 @@ func (o *forwardOptions) choose() ([]variant, error) {
 	var chosen []variant
 	for _, v := range variants[1:] {
 		v.backend = o.backend
-		if len(o.variants) == 0 && (o.backend != backend.Kernel.String() || !v.slow) {
+		if len(o.variants) == 0 && !v.bare && (o.backend != backend.Kernel.String() || !v.slow) {
 			chosen = append(chosen, v)
 		}
 	}
@@ -241,6 +245,17 @@ func measurePackets(t *topology, length time.Duration) (int64, time.Duration, er
 		return 0, 0, errors.New("no rate of small packets arrives whole")
 	}
 	return best, length, nil
+}
+
+// measureTrains sends small packets in trains, each when the last has arrived: what the path takes for a packet, without a search for a rate.
+func measureTrains(t *topology, length time.Duration) (int64, time.Duration, error) {
+	node, cn := t.hosts[0], t.hosts[3]
+	s, err := newSink(node)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.close()
+	return s.trains(cn, netip.AddrPortFrom(netip.MustParseAddr(node4), uint16(s.port)), length)
 }
 
 // withstands returns how many packets arrived at this rate; 0 if too many were lost, or not as many could be sent.

@@ -161,17 +161,56 @@ func (s *sink) run() {
 
 func (s *sink) close() { close(s.ended) }
 
-// generate sends small packets at a rate for the given time and returns how many it has sent.
-func generate(h *netns.Host, to netip.AddrPort, rate float64, length time.Duration) (sent int64, err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var fd int
+// connected opens a socket for datagrams to an address.
+func connected(h *netns.Host, to netip.AddrPort) (fd int, err error) {
 	err = h.Do(func() (err error) {
 		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
 		return unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
 	})
+	return fd, err
+}
+
+// sendAll sends messages at once, and returns how many it has sent.
+func sendAll(fd int, all []mmsghdr) (int64, error) {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&all[0])), uintptr(len(all)), 0, 0, 0)
+	if errno != 0 {
+		return 0, fmt.Errorf("send: %w", errno)
+	}
+	return int64(n), nil
+}
+
+// trains sends packets, each train when the last has arrived as a whole, and returns how many have, and in what time.
+func (s *sink) trains(from *netns.Host, to netip.AddrPort, length time.Duration) (int64, time.Duration, error) {
+	fd, err := connected(from, to)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer unix.Close(fd)
+	all := messages(burst, payload)
+	const patience = 10 * time.Second // neighbours have to be found first
+	start, sent := time.Now(), int64(0)
+	for time.Since(start) < length {
+		n, err := sendAll(fd, all)
+		if err != nil {
+			return 0, 0, err
+		}
+		sent += n
+		for begun := time.Now(); s.count.Load() < sent; runtime.Gosched() {
+			if time.Since(begun) > patience {
+				return 0, 0, fmt.Errorf("of %d packets to %s, %d arrive", sent, to, s.count.Load())
+			}
+		}
+	}
+	return sent, time.Since(start), nil
+}
+
+// generate sends small packets at a rate for the given time and returns how many it has sent.
+func generate(h *netns.Host, to netip.AddrPort, rate float64, length time.Duration) (sent int64, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	fd, err := connected(h, to)
 	if err != nil {
 		return 0, err
 	}
@@ -188,10 +227,10 @@ func generate(h *netns.Host, to netip.AddrPort, rate float64, length time.Durati
 			_ = unix.Nanosleep(&pause, nil) // woken early is no harm
 			continue
 		}
-		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&all[0])), uintptr(len(all)), 0, 0, 0)
-		if errno != 0 {
-			return sent, fmt.Errorf("send to %s: %w", to, errno)
+		n, err := sendAll(fd, all)
+		if err != nil {
+			return sent, err
 		}
-		sent += int64(n)
+		sent += n
 	}
 }

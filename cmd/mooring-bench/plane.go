@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/spf13/cobra"
 
 	"mooring/dataplane"
@@ -68,6 +69,11 @@ func runPlane(ctx context.Context, v variant, anchor bool, wish backend.Wish) er
 	for !settled(p) {
 		time.Sleep(10 * time.Millisecond)
 	}
+	if v.bare {
+		if err := withoutRules(); err != nil {
+			return err
+		}
+	}
 	if folder := os.Getenv("MOORING_BENCH_PROFILE"); folder != "" {
 		file, err := os.Create(fmt.Sprintf("%s/%s-anchor-%t.pprof", folder, v.name, anchor))
 		if err != nil {
@@ -82,6 +88,16 @@ func runPlane(ctx context.Context, v variant, anchor bool, wish backend.Wish) er
 	fmt.Println("ready")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
+}
+
+// withoutRules removes our table of nftables: nobody here puts it back.
+func withoutRules() error {
+	conn, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	conn.DelTable(&nftables.Table{Name: netlink.FilterTable, Family: nftables.TableFamilyINet})
+	return conn.Flush()
 }
 
 // settled reports whether every tunnel has the fast path that it can have.

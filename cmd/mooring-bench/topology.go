@@ -38,6 +38,7 @@ type variant struct {
 	encap dataplane.Encap // 0: plain forwarding
 	v6    bool            // outside
 	slow  bool            // without the fast path in the kernel, as on hosts that do not allow it
+	bare  bool            // without the rules of nftables
 
 	backend string // its name; empty: userspace
 }
@@ -50,6 +51,10 @@ var variants = []variant{
 	{name: "ip6", encap: dataplane.EncapIP, v6: true},
 	{name: "gre4", encap: dataplane.EncapGRE},
 	{name: "gre6", encap: dataplane.EncapGRE, v6: true},
+	{name: "ip4-bare", encap: dataplane.EncapIP, bare: true},
+	{name: "ip6-bare", encap: dataplane.EncapIP, v6: true, bare: true},
+	{name: "gre4-bare", encap: dataplane.EncapGRE, bare: true},
+	{name: "gre6-bare", encap: dataplane.EncapGRE, v6: true, bare: true},
 	{name: "ip4-user-space", encap: dataplane.EncapIP, slow: true},
 	{name: "ip6-user-space", encap: dataplane.EncapIP, v6: true, slow: true},
 	{name: "gre4-user-space", encap: dataplane.EncapGRE, slow: true},

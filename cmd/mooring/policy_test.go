@@ -88,6 +88,10 @@ func TestTUN02_ListOnLiveBindings(t *testing.T) {
 			t.Errorf("rule %s has decided about %q packets", rule, n)
 		}
 	}
+	d.anchor.command("clear", "statistics").expect(t, 0, "")
+	if n := d.anchor.matched("10"); n != "0" {
+		t.Errorf("after statistics were cleared, rule 10 has decided about %q packets", n)
+	}
 	err := d.anchor.delete(elem("acls"), elem("acl", "name", "acl1"))
 	if err == nil || !strings.Contains(err.Error(), "tunnel/acl") {
 		t.Errorf("a list in use was deleted: %v", err)

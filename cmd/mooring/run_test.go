@@ -246,3 +246,13 @@ func TestSocketOfRelativeFolder(t *testing.T) {
 		t.Errorf("the socket is at %s", at)
 	}
 }
+
+// Two elements in a network namespace would undo each other's work: the second is refused, until the first has ended, however it does.
+func TestNamespaceHasOneElement(t *testing.T) {
+	h := newHost(t, "h")
+	first := run(t, h, t.TempDir())
+	o := complete(t, h, privileged, "run", "--state-dir", t.TempDir(), "--netconf", "127.0.0.1:0", "--gnmi", "127.0.0.1:0")
+	o.expect(t, 1, "has an element already", fmt.Sprintf("process %d", first.cmd.Process.Pid), "a namespace of its own")
+	first.end(syscall.SIGKILL)
+	run(t, h, t.TempDir())
+}

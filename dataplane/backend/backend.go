@@ -58,6 +58,7 @@ type Plane struct {
 	log    *slog.Logger
 	user   *usertun.Carrier
 	kernel *kernel.Carrier
+	claim  *netlink.Claim
 
 	probe func() map[kernel.Kind]error // once
 
@@ -66,7 +67,8 @@ type Plane struct {
 	settled bool // nothing is another backend's
 }
 
-// Open returns a plane. It has taken over what an earlier process has left to the kernel.
+// Open returns a plane. It has taken over what an earlier process has left to the kernel. It wraps netlink.ErrClaimed where there is another
+// plane in the namespace that is not closed yet.
 func Open(o Options) (*Plane, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -81,11 +83,20 @@ func Open(o Options) (*Plane, error) {
 		Notify: func(e dataplane.Event) { p.Plane.Notify(e) },
 	})
 	var err error
+	if p.claim, err = o.Namespace.Claim(); err != nil {
+		return nil, err
+	}
 	p.Plane, err = plane.Open(plane.Options{
 		Log: o.Log, Namespace: o.Namespace, Names: o.Names, NoVRFDevices: o.NoVRFDevices, Renewed: o.Renewed,
 	}, p.user, p.kernel)
-	return p, err
+	if err != nil {
+		return nil, errors.Join(err, p.claim.Close())
+	}
+	return p, nil
 }
+
+// Close lets go of the host, as plane.Plane does, and then of the namespace.
+func (p *Plane) Close() error { return errors.Join(p.Plane.Close(), p.claim.Close()) }
 
 // Check returns why the host cannot do what is asked for, with what to do about it.
 func (p *Plane) Check(w Wish) error {

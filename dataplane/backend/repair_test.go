@@ -12,13 +12,15 @@ import (
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/planetest"
+	"mooring/dataplane/reconcile"
 )
 
 // The table of nftables that checks where packets come from is back long before the next comparison when somebody has deleted it.
 func TestFilterComesBack(t *testing.T) {
 	d := planetest.NewDomain(t)
 	path, _ := planetest.Bindings()["gre4"].Paths()
-	p := run(t, d.LMA, &dataplane.Session{ID: 1, Side: dataplane.Anchor, Path: path, Prefixes: []netip.Prefix{
+	repaired := make(chan []reconcile.Repair, 100)
+	p := runWith(t, reconcile.Options{Repaired: func(r []reconcile.Repair) { repaired <- r }}, d.LMA, &dataplane.Session{ID: 1, Side: dataplane.Anchor, Path: path, Prefixes: []netip.Prefix{
 		netip.MustParsePrefix(planetest.NodeAddr4 + "/32"), netip.MustParsePrefix("2001:db8:1::/64")}}, dataplane.Config{})
 	must(t, p.Use(Kernel))
 	settle(t, p, true)
@@ -44,5 +46,13 @@ func TestFilterComesBack(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d chains are back of %d", chains(), before)
 		}
+	}
+	select {
+	case r := <-repaired:
+		if len(r) != 1 || r[0].Object.Key() != any(path.Tunnel) {
+			t.Errorf("repaired was %+v, want the tunnel whose packets were not checked", r)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nobody was told of the repair")
 	}
 }

@@ -57,9 +57,14 @@ func TestSwitch(t *testing.T) {
 // run runs a plane in a host, and a reconciler that wants the session.
 func run(t *testing.T, h *netns.Host, s *dataplane.Session, config dataplane.Config) *Plane {
 	t.Helper()
+	return runWith(t, reconcile.Options{}, h, s, config)
+}
+
+func runWith(t *testing.T, o reconcile.Options, h *netns.Host, s *dataplane.Session, config dataplane.Config) *Plane {
+	t.Helper()
 	p, err := openIn(h.Namespace)
 	must(t, err)
-	r := reconcile.New(p, reconcile.Options{})
+	r := reconcile.New(p, o)
 	r.Want([]dataplane.Change{{ID: s.ID, Session: s}})
 	r.Configure(config)
 	ctx, stop := context.WithCancel(t.Context())

@@ -79,6 +79,7 @@ func TestUsageOutlives(t *testing.T) {
 	must(t, p.places[""].filter.drop())
 	_, err := dataplane.Picture(t.Context(), p)
 	must(t, err)
+	must(t, p.Apply(t.Context(), []dataplane.Op{{Object: dataplane.Tunnel{ID: h.Path.Tunnel}}})...) // which the picture had as wrong
 	h.Pass(t, 6, true, 1, 10)
 	check("somebody had taken the table away", 6)
 	routes(p, 0, v6) // the interface of the path with keys goes with it

@@ -105,7 +105,7 @@ func (f *filter) addLanes(more []lane) error {
 	was := f.lanes
 	f.lanes = slices.SortedFunc(slices.Values(slices.Concat(was, more)), byLength)
 	err := f.addSets(more)
-	for _, chain := range []string{"received", "sent"} {
+	for _, chain := range []string{"forward", "arrive", "received", "sent"} {
 		f.conn.FlushChain(&nftables.Chain{Name: chain, Table: f.table})
 		f.addRulesTo(chain)
 	}

@@ -102,6 +102,10 @@ func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
 	if err != nil {
 		return err
 	}
+	intact, err := p.filter.intact()
+	if err != nil && !isAbsent(err) {
+		return err
+	}
 	for _, f := range found {
 		path, ours := c.ours(f)
 		if !ours {
@@ -121,7 +125,7 @@ func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
 		if path == (dataplane.Path{Tunnel: id}) {
 			c.meter.found(id, gone)
 		}
-		if d.down || n < 0 || n > 0 && n != f.MTU || f.Group != c.hosts[d.vrf].Group() {
+		if !intact || d.down || n < 0 || n > 0 && n != f.MTU || f.Group != c.hosts[d.vrf].Group() {
 			t.configured = -1 // which nobody wants: it is put right
 		} else if t.configured == 0 {
 			t.configured = n

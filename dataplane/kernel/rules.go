@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -15,19 +16,23 @@ import (
 //
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
-//		iifname "mt-*" jump prove
-//		iifname "mt-*" meta mark 0 jump received
-//		iifname "mt-*" tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
+//		iifname "mt-*" goto arrive
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
 //	}
 //	chain input { type filter hook input …; meta mark UNPROVEN counter name spoofed drop }
 //	chain forward {
 //		type filter hook forward …
-//		tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6
+//		meta l4proto tcp jump lower
 //		meta mark UNPROVEN jump deliver
-//		oifname "mt-*" jump sent
+//		oifname "mt-*" jump sent	# where prefixes are counted
 //	}
+//	chain arrive {			# out of a tunnel
+//		jump prove
+//		meta mark 0 jump received	# where prefixes are counted
+//		tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
+//	}
+//	chain lower { tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6 }	# into one
 //	chain prove {			# an anchor's node: the way back leads into the same tunnel
 //		meta mark set 0
 //		fib saddr . iif oif exists goto admit
@@ -45,7 +50,7 @@ import (
 //	chain sent { oifgroup . ip daddr @tx4-32 return … }
 const spoofedCounter = "spoofed"
 
-var chainNames = []string{"prerouting", "input", "forward", "prove", "deliver", "admit", "receive", "received", "sent"}
+var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "admit", "receive", "received", "sent"}
 
 var unproven = netlink.MarkOf(0) // no interface has the index 0
 
@@ -54,15 +59,26 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	drop := []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: spoofedCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
 	suspect := isMark(unproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
-	case "prerouting":
-		return [][]expr.Any{concat(fromTunnel, jump("prove")), concat(fromTunnel, isMark(0), jump("received")),
-			concat(fromTunnel, clamp(4, expr.MetaKeyIIF, f.mss4.Name)), concat(fromTunnel, clamp(6, expr.MetaKeyIIF, f.mss6.Name)),
+	case "prerouting": // what most packets pass through: as few rules as possible
+		return [][]expr.Any{concat(isTunnel(expr.MetaKeyIIFNAME), []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "arrive"}}),
 			f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
+	case "arrive":
+		rules := [][]expr.Any{jump("prove"), concat(isMark(0), jump("received")),
+			clamp(4, expr.MetaKeyIIF, f.mss4.Name), clamp(6, expr.MetaKeyIIF, f.mss6.Name)}
+		if len(f.lanes) == 0 {
+			rules = slices.Delete(rules, 1, 2)
+		}
+		return rules
+	case "lower":
+		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name)}
 	case "input":
 		return [][]expr.Any{concat(suspect, drop)}
 	case "forward":
-		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name), concat(suspect, jump("deliver")),
-			concat(toTunnel, jump("sent"))}
+		rules := [][]expr.Any{concat(isProtocol(unix.IPPROTO_TCP), jump("lower")), concat(suspect, jump("deliver"))}
+		if len(f.lanes) > 0 {
+			rules = append(rules, concat(isTunnel(expr.MetaKeyOIFNAME), jump("sent")))
+		}
+		return rules
 	case "received", "sent":
 		return f.countRules(chain)
 	case "admit":
@@ -118,8 +134,6 @@ const (
 	reg   = unix.NFT_REG_1
 	reg32 = unix.NFT_REG32_00
 )
-
-var fromTunnel, toTunnel = isTunnel(expr.MetaKeyIIFNAME), isTunnel(expr.MetaKeyOIFNAME)
 
 func isTunnel(device expr.MetaKey) []expr.Any {
 	return []expr.Any{

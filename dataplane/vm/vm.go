@@ -27,6 +27,9 @@ type Machine struct {
 	Files    map[string]string // of the machine, without the leading slash, and where they are here
 	Commands []guest.Command
 	Out, Err io.Writer // for what the commands say; what the kernel says comes with Err
+	// Counted has the machine's clock tell instructions, of one processor: rates are then the same however busy the host is, and compare
+	// what is carried out. Where the host is busy, so is who waits for it.
+	Counted bool
 }
 
 // Run boots the machine and waits until its commands have ended. It returns nil when all have succeeded; when ctx ends, the machine is
@@ -81,9 +84,13 @@ func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string)
 		return err
 	}
 	defer reading.Close()
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
+	clock := []string{"-accel", "tcg,thread=multi", "-smp", "2"}
+	if m.Counted {
+		clock = []string{"-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=3,sleep=off"}
+	}
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(clock, "-cpu", "max", "-m", "1024",
 		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS2 quiet panic=-1 net.ifnames=0 mitigations=off no_timer_check "+guest.Mark+"=1",
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status, "-serial", "file:/dev/fd/3")
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status, "-serial", "file:/dev/fd/3")...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = m.Out, m.Err, []*os.File{writing}
 	var copying sync.WaitGroup
 	copying.Go(func() { io.Copy(m.Err, reading) })

@@ -28,6 +28,7 @@ func (e *Element) clearLMAStatistics(ctx context.Context, c *action.Call, out *t
 	if err := l.LowerMarks(ctx); err != nil {
 		return err
 	}
+	e.matches.clear(e.listOf(c.Path))
 	return e.clearCounters(ctx, c, out, "", "", c.Path)
 }
 
@@ -40,6 +41,7 @@ func (e *Element) clearMAGStatistics(ctx context.Context, c *action.Call, out *t
 	}
 	id, given := c.Given("lma")
 	if !given {
+		e.matches.clear(e.listOf(c.Path))
 		return e.clearCounters(ctx, c, out, "", "", c.Path)
 	}
 	var paths []schema.Path

@@ -64,6 +64,7 @@ type Element struct {
 	certificate *access.Certificate
 
 	plane      *backend.Plane
+	matches    matches // of access lists
 	reconciler *reconcile.Reconciler
 	bindings   *journal.Journal
 	sockets    *transport.Sockets
@@ -151,6 +152,7 @@ func (e *Element) startParts() (err error) {
 	if e.plane, err = backend.Open(backend.Options{Log: e.Log, Names: e.vrfNames(), Renewed: e.renewed}); err != nil {
 		return err
 	}
+	e.matches.read = e.plane.Matches
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{
 		Log:      e.Log,
 		Results:  func(r []dataplane.Result) { e.engine.Installed(r) },

@@ -43,7 +43,7 @@ func (e *Element) sources() state.Sources {
 		Backend:      e.backend,
 		Forwarding:   func() *dataplane.Config { return e.running.Load().Dataplane },
 		VRFKind:      e.vrfKind,
-		Matches:      func() map[dataplane.MatchKey]dataplane.Matches { return e.plane.Matches() },
+		Matches:      e.matches.since,
 		BindingStore: e.bindings.Status,
 		Commit:       e.commit,
 		Denied: func() state.Denied {
