@@ -275,7 +275,11 @@ func TestGNMI60OnChange(t *testing.T) {
 	}
 	e.bindings.Put(session(1, func(b *mobility.Binding) { b.Prefixes, b.Sequence = nil, 2 }))
 	n := w.next()
-	if len(n.GetUpdate()) > 0 || len(n.GetDelete()) != 1 || textOf(n.GetPrefix(), n.GetDelete()[0]) != bindingPath(1, "hnp") {
+	var gone []string
+	for _, path := range n.GetDelete() {
+		gone = append(gone, textOf(n.GetPrefix(), path))
+	}
+	if len(n.GetUpdate()) > 0 || !slices.Equal(gone, []string{bindingPath(1, "hnp"), bindingPath(1, "service")}) {
 		t.Errorf("told is %v", n)
 	}
 	e.bindings.Put(session(1, func(b *mobility.Binding) { b.Prefixes, b.Sequence = nil, 2 })) // the same again

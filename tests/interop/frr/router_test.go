@@ -93,7 +93,7 @@ func (r *router) configure(lines ...string) {
 // hears waits until these are the prefixes that the router has from its neighbour, and no others.
 func (r *router) hears(prefixes ...string) {
 	r.t.Helper()
-	slices.Sort(prefixes)
+	prefixes = slices.Sorted(slices.Values(prefixes))
 	var got []string
 	defer func() {
 		if r.t.Failed() {
