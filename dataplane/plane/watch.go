@@ -23,7 +23,8 @@ func (p *Plane) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
 			return
 		}
 		p.watchers.add(w)
-		p.watchers.running.Go(func() { w.follow(ctx, "", p.hosts[""]) })
+		host := p.hosts[""] // which belongs to the plane's lock
+		p.watchers.running.Go(func() { w.follow(ctx, "", host) })
 		for _, v := range p.vrfs {
 			p.watchers.follow(w, v)
 		}
