@@ -24,7 +24,7 @@ func (h *Host) Links() (map[string]AccessLink, error) {
 	if h.IsPart() {
 		return nil, nil
 	}
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}

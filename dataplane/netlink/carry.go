@@ -52,12 +52,12 @@ func (h *Host) fd() int {
 
 func (h *Host) pack(link netlib.Link) (b baggage, err error) {
 	b.up = link.Attrs().RawFlags&unix.IFF_UP != 0
-	if b.addresses, err = dump(func() ([]netlib.Addr, error) { return h.handle.AddrList(link, netlib.FAMILY_ALL) }); err != nil {
+	if b.addresses, err = Dump(func() ([]netlib.Addr, error) { return h.handle.AddrList(link, netlib.FAMILY_ALL) }); err != nil {
 		return b, fmt.Errorf("addresses of %s: %w", link.Attrs().Name, err)
 	}
 	b.addresses = slices.DeleteFunc(b.addresses, func(a netlib.Addr) bool { return a.IP.IsLinkLocalUnicast() && a.IP.To4() == nil })
 	filter := &netlib.Route{LinkIndex: link.Attrs().Index, Table: h.table()}
-	b.routes, err = dump(func() ([]netlib.Route, error) {
+	b.routes, err = Dump(func() ([]netlib.Route, error) {
 		return h.handle.RouteListFiltered(netlib.FAMILY_ALL, filter, netlib.RT_FILTER_OIF|netlib.RT_FILTER_TABLE)
 	})
 	if err != nil {

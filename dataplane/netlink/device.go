@@ -80,7 +80,7 @@ func (h *Host) IsUp(name string) bool {
 
 // Devices returns the interfaces that are up, by name.
 func (h *Host) Devices() (map[string]netlib.Link, error) {
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}

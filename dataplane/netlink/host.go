@@ -87,8 +87,8 @@ func (h *Host) Namespace() *Namespace { return h.ns }
 // Do runs f with the calling thread inside the namespace; see Namespace.Do.
 func (h *Host) Do(f func() error) error { return h.ns.Do(f) }
 
-// dump lists something until a list is complete: the host breaks one off when what it lists changes meanwhile.
-func dump[T any](list func() ([]T, error)) ([]T, error) {
+// Dump lists something until a list is complete: the host breaks one off when what it lists changes meanwhile. It gives up after half a second.
+func Dump[T any](list func() ([]T, error)) ([]T, error) {
 	const tries = 30
 	for try := 1; ; try++ {
 		all, err := list()
@@ -121,7 +121,7 @@ func (h *Host) link(name string) (netlib.Link, error) {
 
 // linkNames maps interface indexes to names.
 func (h *Host) linkNames() (map[int]string, error) {
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
@@ -134,7 +134,7 @@ func (h *Host) linkNames() (map[int]string, error) {
 
 // namesIn maps the indexes of the interfaces that are in this VRF to their names.
 func (h *Host) namesIn() (map[int]string, error) {
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}

@@ -168,7 +168,7 @@ func (a address) unwanted(want netip.Addr) bool {
 
 // addresses lists the IPv6 addresses of all interfaces.
 func (h *Host) addresses() ([]address, error) {
-	messages, err := dump(func() ([][]byte, error) {
+	messages, err := Dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
 		request.Sockets = h.raw
 		request.AddData(nl.NewIfAddrmsg(unix.AF_INET6))

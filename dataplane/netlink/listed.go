@@ -28,7 +28,7 @@ func (h *Host) listed(family, table int, in func(table int) bool) ([]listed, err
 		}
 		return b
 	}
-	found, err := dump(func() (all []listed, err error) {
+	found, err := Dump(func() (all []listed, err error) {
 		err = h.lists.list(unix.RTM_GETROUTE, request, func(b []byte) {
 			if r, ours := parseRoute(b); ours && (table == r.table || table == unix.RT_TABLE_UNSPEC && in(r.table)) {
 				all = append(all, r)

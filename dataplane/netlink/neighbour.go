@@ -52,7 +52,7 @@ func (h *Host) Neighbours() ([]dataplane.Neighbour, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages, err := dump(func() ([][]byte, error) {
+	messages, err := Dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)
 		request.Sockets = h.raw
 		request.AddData(&netlib.Ndmsg{})

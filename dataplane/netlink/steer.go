@@ -98,7 +98,7 @@ func isAccess(table int) bool { return table > TableAccess && table <= tableLast
 
 // rules lists our rules of a family.
 func (h *Host) rules(family int) ([]netlib.Rule, error) {
-	all, err := dump(func() ([]netlib.Rule, error) { return h.handle.RuleList(family) })
+	all, err := Dump(func() ([]netlib.Rule, error) { return h.handle.RuleList(family) })
 	if err != nil {
 		return nil, fmt.Errorf("list policy rules: %w", err)
 	}

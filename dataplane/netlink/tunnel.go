@@ -160,7 +160,7 @@ func (h *Host) DeleteTunnel(name string) error {
 
 // Tunnels lists all tunnel interfaces of the kinds that AddTunnel makes, whoever made them.
 func (h *Host) Tunnels() ([]TunnelDevice, error) {
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}

@@ -66,7 +66,7 @@ func (h *Host) DeleteVRF(name string) error {
 
 // VRFs lists the vrf interfaces, whoever made them.
 func (h *Host) VRFs() ([]VRF, error) {
-	links, err := dump(h.handle.LinkList)
+	links, err := Dump(h.handle.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
@@ -128,7 +128,7 @@ func (h *Host) tablesInUse() (map[int]bool, error) {
 	for _, v := range all {
 		used[v.Table] = true
 	}
-	routes, err := dump(func() ([]netlib.Route, error) {
+	routes, err := Dump(func() ([]netlib.Route, error) {
 		return h.handle.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Table: unix.RT_TABLE_UNSPEC}, netlib.RT_FILTER_TABLE)
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	netlib "github.com/vishvananda/netlink"
 
 	"mooring/cmd/mooring/element"
+	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/planetest"
 	"mooring/examples"
@@ -153,7 +154,7 @@ func homeOf(t *testing.T, node *netns.Host) string {
 	link, err := node.Net.LinkByName("eth0")
 	must(t, err)
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
-		addresses, err := node.Net.AddrList(link, netlib.FAMILY_V6)
+		addresses, err := netlink.Dump(func() ([]netlib.Addr, error) { return node.Net.AddrList(link, netlib.FAMILY_V6) })
 		must(t, err)
 		for _, a := range addresses {
 			const tentative = 0x40

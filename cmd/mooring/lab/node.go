@@ -13,6 +13,7 @@ import (
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 )
 
@@ -121,7 +122,7 @@ func (n *node) addresses() ([]netip.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the node's link: %w", err)
 	}
-	all, err := n.host.Net.AddrList(link, netlib.FAMILY_ALL)
+	all, err := netlink.Dump(func() ([]netlib.Addr, error) { return n.host.Net.AddrList(link, netlib.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("the node's addresses: %w", err)
 	}
