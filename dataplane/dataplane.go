@@ -99,6 +99,7 @@ type Config struct {
 	Links      []Link      // access interfaces of the MAG
 	Blackholes []Blackhole // pools of the LMA: what no binding has is discarded, not looped
 	Policies   []Policy    // of the ends of tunnels
+	Adoptions  []Adoption  // of interfaces as tunnels
 	Meter      bool        // count the traffic of each session behind a tunnel by itself
 }
 

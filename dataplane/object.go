@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// Object is one thing that a host holds for us: a VRF, Member, Link, Policy, Tunnel, Route, SourceRoute or Neighbour. Objects are values;
+// Object is one thing that a host holds for us: a VRF, Member, Link, Policy, Adoption, Tunnel, Route, SourceRoute or Neighbour. Objects are values;
 // two objects with the same Key are versions of one thing.
 type Object interface{ Key() any } // the key is comparable
 
@@ -96,6 +96,8 @@ func LinkOf(o Object) string {
 		return o.Name
 	case Member:
 		return o.Link
+	case Adoption:
+		return o.Device
 	case Route:
 		return o.Via.Link
 	case SourceRoute:
@@ -145,7 +147,7 @@ type Event struct {
 	Key  any    // ObjectLost
 }
 
-// Counters are the packets and octets of inner traffic of one tunnel since it was made.
+// Counters are the packets and octets of inner traffic of one tunnel since it was made, or adopted.
 type Counters struct {
 	RxPackets, RxOctets uint64
 	TxPackets, TxOctets uint64
@@ -184,9 +186,11 @@ func (d *Drops) Add(other Drops) {
 
 // TunnelState is what a Plane knows of one tunnel.
 type TunnelState struct {
-	Device string // that the inner packets pass through; several are separated by commas
-	MTU    int    // in force: the largest inner packet in octets
-	Fast   bool   // the kernel itself carries the plain packets
+	Device  string // that the inner packets pass through; several are separated by commas
+	MTU     int    // in force: the largest inner packet in octets
+	Fast    bool   // the kernel itself carries the plain packets
+	Lasts   bool   // it carries packets also when there is no process
+	Adopted bool   // Device is somebody else's
 	Counters
 }
 

@@ -65,8 +65,27 @@ type Profile struct {
 	Anchor  string // the LMA that serves it; empty: any
 	Key     *Key
 
+	GREKeys FixedKeys
+
 	Customer   string // that it belongs to; empty: to whoever has the transport that it arrives by
 	NoCustomer bool   // it may not use the transport of a customer
+}
+
+// FixedKeys are GRE keys that an operator has chosen in place of those that the ends of a tunnel would (features EXT-04, EXT-20). The zero value has none.
+type FixedKeys struct {
+	Uplink   uint32 // from the MAG to the LMA; 0: the LMA chooses one
+	Downlink uint32 // from the LMA to the MAG; 0: the MAG chooses one
+}
+
+// Or returns the keys and, in place of those that are not set, others.
+func (k FixedKeys) Or(others FixedKeys) FixedKeys {
+	return FixedKeys{cmp.Or(k.Uplink, others.Uplink), cmp.Or(k.Downlink, others.Downlink)}
+}
+
+// GREKeys says what becomes of GRE keys (RFC 5845, feature EXT-05). The zero value makes them, and uses what was agreed on.
+type GREKeys struct {
+	Unmade bool // none is chosen for a binding: there are fixed ones, or none
+	Unused bool // packets have none, whatever was agreed on
 }
 
 // Restricted says whether there are transports that the profile may not be used on.
@@ -139,6 +158,7 @@ type Peer struct {
 	Forgiven    Tolerance
 	Encap       dataplane.Encap // 0: the domain's
 	Transport   Transport       // that Encap is for
+	Device      string          // interface that the tunnel to an anchor's own address is (feature PEER-05); empty: one that is made
 	Heartbeat   *Heartbeat      // nil: that of the machine
 	Marking     *Marking        // nil: that of the machine
 	RevokeAll   bool            // a MAG may revoke all its bindings with one message (RFC 5846 section 8.2)
@@ -254,6 +274,8 @@ type LMA struct {
 	Revocation Revocation
 	Marking    Marking
 
+	GREKeys GREKeys
+
 	EnforceHeartbeat bool // MAGs are told to use Heartbeat, or that of the customer, too (RFC 8127)
 
 	Peers    trie.Map[*Peer] // by what tells the entries apart; no address is in two of them
@@ -336,6 +358,8 @@ type Customer struct {
 
 	RouteDistance uint8 // as the anchor's; 0: that
 
+	GREKey uint32 // of both directions, where nodes have none of their own; 0: it is agreed on
+
 	Transports   []VRFAddr           // the anchor, as the customer's MAGs reach it; tunnels leave in that VRF
 	Unauthorized bool                // what a MAG asks for is accepted, where it hurts nobody; there are no Networks
 	Networks     map[string]*Network // that what a MAG asks for is checked against
@@ -363,13 +387,16 @@ type Network struct {
 }
 
 // Pool is a range of home addresses (Unit 32), of home network prefixes (Unit 64), or of mobile networks: from the unit that holds
-// Start up to the end of the prefix.
+// Start up to the one that holds End or, without, to the end of the prefix.
 type Pool struct {
 	Start  netip.Addr
+	End    netip.Addr // invalid: the whole prefix, of which the first and the last IPv4 home address are no node's
 	Bits   int        // length of the prefix that the pool lies in
 	Unit   int        // length of what one node is given
 	Router netip.Addr // IPv4: default router of the home subnet, never handed out
+	Subnet int        // IPv4: length of the home subnet that nodes are told; 0: Bits
 	Mobile bool       // the units are mobile networks (RFC 7148)
+	Shared string     // name of a pool that several networks of an anchor draw from; empty: one network alone
 }
 
 // MAG is a mobile access gateway.
@@ -387,6 +414,7 @@ type MAG struct {
 	InitialRetransmit time.Duration // INITIAL_BINDACK_TIMEOUT (RFC 6275 section 12)
 	MaxRetransmit     time.Duration // MAX_BINDACK_TIMEOUT (RFC 6275 section 12)
 
+	GREKeys   GREKeys
 	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
 	TunnelMTU int  // octets; 0 derives it from the path
 

@@ -3,6 +3,7 @@ package mobility
 import (
 	"net/netip"
 	"time"
+	"unique"
 
 	"mooring/dataplane"
 	"mooring/mobility/wire"
@@ -225,12 +226,14 @@ type Event struct {
 	Node    NodeID
 	Peer    netip.AddrPort
 	Status  wire.Status
-	Reason  DeleteReason // of BindingDeleted
-	Binding *Binding     // may be nil
-	Path    *PathEvent   // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased
-	Usage   *UsageEvent  // of EntitlementExceeded and EntitlementCleared
-	Failure *AuthFailure // of Unauthentic
-	Pool    *PoolEvent   // of PoolHigh and PoolExhausted
+	Reason  DeleteReason        // of BindingDeleted
+	Binding *Binding            // may be nil
+	Before  unique.Handle[Ends] // of BindingHandover: where the binding was
+	Skew    time.Duration       // of RegistrationRefused with status 156 or 157: our clock minus the timestamp
+	Path    *PathEvent          // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased
+	Usage   *UsageEvent         // of EntitlementExceeded and EntitlementCleared
+	Failure *AuthFailure        // of Unauthentic
+	Pool    *PoolEvent          // of PoolHigh and PoolExhausted
 }
 
 // PathEvent is what an event of a path tells beside the address of the peer.

@@ -140,7 +140,7 @@ const (
 	DropChecksum                          // RFC 6275 section 9.2
 	DropUnknownType                       // a message type that is not ours; a Binding Error went back
 	DropNotProxy                          // a Binding Update without the P flag
-	DropUnauthenticated                   // it lacks the authentication option that the key demands (RFC 4285)
+	DropUnauthenticated                   // it lacks the authentication option that the key demands (RFC 4285), or that is wrong as in too many others that were answered
 	DropNoKey                             // it has an authentication option, and no key is known
 	DropNoSession                         // lifetime 0 and nothing to end, or a PBA that nobody waits for
 	DropStale                             // a de-registration by a MAG that is not the current one

@@ -244,3 +244,22 @@ func (m *askingMAG) encode() {
 		panic(err) // it is the same for every node
 	}
 }
+
+func newMessages() []udp4.Message {
+	messages := make([]udp4.Message, askBatch)
+	for i := range messages {
+		messages[i].Buffers = [][]byte{make([]byte, 2048)}
+	}
+	return messages
+}
+
+func writeAll(conn *udp4.PacketConn, messages []udp4.Message) error {
+	for sent := 0; sent < len(messages); {
+		n, err := conn.WriteBatch(messages[sent:], 0)
+		if err != nil {
+			return err
+		}
+		sent += n
+	}
+	return nil
+}

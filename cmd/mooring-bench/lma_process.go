@@ -53,7 +53,7 @@ type lmaCounts struct {
 	Bindings  int
 	Initial   uint64
 	Refreshes uint64
-	Forged    uint64 // requests that were refused as not authentic
+	Forged    uint64 // requests that were refused, or dropped, as not authentic
 	Pending   int    // objects that the dataplane does not have yet
 }
 
@@ -141,7 +141,8 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		l := e.LMA("lma")
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
 			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
-			Forged: l.Statistics.PBASent.Load(wire.StatusAuthFail), Pending: missing(reconciler.Status(), l.Table.Len()),
+			Forged:  l.Statistics.PBASent.Load(wire.StatusAuthFail) + l.Statistics.Dropped[mobility.DropUnauthenticated].Load(),
+			Pending: missing(reconciler.Status(), l.Table.Len()),
 		}); err != nil {
 			break
 		}

@@ -60,8 +60,35 @@ func TestRunRefusesBadConfigurations(t *testing.T) {
 			}
 		})
 	}
-	o := complete(t, h, privileged, "run", "--state-dir", t.TempDir(), "--startup", "/nonexistent.json")
-	o.expect(t, 2, "cannot read the configuration: open /nonexistent.json: no such file or directory")
+}
+
+// A startup file that cannot be read is told of before anything is done to the host, on which an earlier element's traffic may go on.
+func TestRunReadsStartupFirst(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		flags []string
+		text  string
+	}{
+		"missing":              {[]string{"--startup", "/nonexistent.json"}, "cannot read the configuration: open /nonexistent.json: no such file or directory"},
+		"missing, of a router": {[]string{"--startup", "/nonexistent.cfg", "--startup-from", "ios-xr"}, "cannot read the configuration: open /nonexistent.cfg: no such file or directory"},
+		"malformed":            {[]string{"--startup", write(t, "broken.json", "{")}, "malformed JSON"},
+		"missing replacement":  {[]string{"--state-dir", dir, "--startup", "/nonexistent.json", "--startup-replace"}, "no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "missing replacement" {
+				run(t, newHost(t, "before"), dir, "--startup", write(t, "one.json", fmt.Sprintf(oneDomain, 1))).end(syscall.SIGTERM)
+			}
+			h := newHost(t, "h")
+			if err := h.Sysctl("ipv4/ip_forward", "0"); err != nil {
+				t.Fatal(err)
+			}
+			o := complete(t, h, privileged, append([]string{"run", "--state-dir", t.TempDir()}, c.flags...)...)
+			o.expect(t, 2, c.text)
+			if forwards, err := h.ReadSysctl("ipv4/ip_forward"); err != nil || forwards != "0" {
+				t.Errorf("the host has been made to forward: %s, %v", forwards, err)
+			}
+		})
+	}
 }
 
 // Who names an address wants to know that it is taken. What is configured is tried again.
@@ -155,7 +182,12 @@ func TestMLL24_TheExampleIsAStartupFile(t *testing.T) {
 	text, err := fs.ReadFile(examples.FS, "lab/mll/lma.cfg")
 	must(t, err)
 	example := write(t, "lma.cfg", string(text))
-	run(t, h, dir, "--startup", example, "--startup-from", "ios-xr")
+	p := run(t, h, dir, "--startup", example, "--startup-from", "ios-xr")
+	for _, start := range []string{"nodes     10.10.10.1", "nodes     2002:10:10:1::1", "networks  20.20.20.1", "networks  2002:20:0:1::1"} {
+		if pools := p.show("pools"); !strings.Contains(pools, "lma LMA  CUST2     CUST2    "+start) {
+			t.Errorf("no pool %s in\n%s", start, pools)
+		}
+	}
 	printed := complete(t, h, privileged, "import", "--to", "ios-xr", "--state-dir", dir)
 	printed.expect(t, 0)
 	var said []string

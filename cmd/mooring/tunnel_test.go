@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	gpb "github.com/openconfig/gnmi/proto/gnmi"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netns"
@@ -93,4 +96,77 @@ func TestMAG05_TrafficIsInTheTunnel(t *testing.T) {
 		}
 		return
 	}
+}
+
+// EXT-04, EXT-05, EXT-20: packets have the keys that are fixed for a node, each in its direction or one in both, and none when keys are ignored.
+func TestEXT20_KeysOnTheWire(t *testing.T) {
+	d := newDomain(t)
+	const none = "none"
+	domain := []*gpb.PathElem{elem("pmipv6"), elem("domain", "name", "lab.example")}
+	both := func(value string, below ...*gpb.PathElem) {
+		d.anchor.set(value, append(slices.Clone(domain), below...)...)
+		d.gateway.set(value, append(slices.Clone(domain), below...)...)
+	}
+	fixed := func(uplink, downlink int) {
+		both(fmt.Sprintf(`{"uplink": %d, "downlink": %d}`, uplink, downlink), elem("nai", "id", "mn1@lab.example"), elem("gre-key"))
+	}
+	for _, c := range []struct {
+		what     string
+		set      func()
+		up, down string
+	}{
+		{"a key for each direction", func() { both(`"gre-ipv6"`, elem("encap")); fixed(70, 71) }, "70", "71"},
+		{"one for both", func() { fixed(4660, 4660) }, "4660", "4660"},
+		{"ignored ones", func() {
+			d.anchor.set("true", elem("pmipv6"), elem("lma", "name", "lma"), elem("gre-key"), elem("ignore"))
+			d.gateway.set("true", elem("pmipv6"), elem("mag", "name", "mag1"), elem("gre-key"), elem("ignore"))
+		}, none, none},
+	} {
+		must(t, d.mn.Down("eth0")) // it is de-registered
+		eventually(t, func() string {
+			if list := d.gateway.values("bindings"); len(list) > 0 {
+				return fmt.Sprint(list)
+			}
+			return ""
+		})
+		c.set()
+		must(t, d.mn.Up("eth0"))
+		d.registered(1)
+		seen := capture(t, d.lma)
+		keys := map[string]string{}
+		for deadline := time.Now().Add(patience); len(keys) < 2; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: packets of both directions were to be seen, by source: %v", c.what, keys)
+			}
+			d.mn.Do(func() error { // nobody listens there, and the anchor says so
+				node, err := net.Dial("udp6", "[2001:db8:0:1::2]:9")
+				if err == nil {
+					node.Write([]byte("up"))
+					node.Close()
+				}
+				return nil
+			})
+			b := make([]byte, 2000)
+			n, _, err := unix.Recvfrom(seen, b, 0)
+			if from, key, ok := greKey(b[:max(n, 0)]); err == nil && ok {
+				keys[from] = key
+			}
+		}
+		if up, down := keys["2001:db8:0:11::2"], keys["2001:db8:0:1::2"]; up != c.up || down != c.down {
+			t.Errorf("%s: packets have the keys %s and %s, want %s and %s", c.what, up, down, c.up, c.down)
+		}
+	}
+}
+
+// greKey is the source and the key of a GRE packet over IPv6 (RFC 2784 section 2.1, RFC 2890 section 2).
+func greKey(b []byte) (from, key string, ok bool) {
+	const headerSize, gre, hasKey = 40, 47, 0x20
+	if len(b) < headerSize+8 || b[0]>>4 != 6 || b[6] != gre {
+		return "", "", false
+	}
+	from, key = netip.AddrFrom16([16]byte(b[8:])).String(), "none"
+	if b[headerSize]&hasKey != 0 {
+		key = fmt.Sprint(binary.BigEndian.Uint32(b[headerSize+4:]))
+	}
+	return from, key, true
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -142,16 +143,35 @@ and sent, and how many were dropped for any reason.`,
 	},
 	{
 		name: "pools", short: "Show how full the pools of addresses and prefixes are",
-		long: `Show pools shows the pools of each network of each LMA: how many addresses or prefixes there are, are in use now and were at
-most, and when a node last got none.`,
-		paths: []string{"pmipv6/lma/network/pool/mobile-node/ipv4", "pmipv6/lma/network/pool/mobile-node/ipv6"},
+		long: `Show pools shows the pools of each network of each LMA and of its customers, and the ranges of local pools, which networks share: how many addresses or prefixes there
+are, are in use now and were at most, and when a node last got none.`,
+		paths: slices.Concat(poolsBelow("pmipv6/lma/network"), poolsBelow("pmipv6/lma/mobile-local-loop/customer/network/authorized"),
+			[]string{"pmipv6/local-pool/range"}),
 		columns: []column{
-			machine, {"NETWORK", func(r *client.Row) string { return r.Key("network", "name") }},
-			leaf("FIRST", "start-address"), leaf("LENGTH", "pool-prefix"), leaf("TOTAL", "usage", "total"), leaf("USED", "usage", "used"),
+			{"MACHINE", func(r *client.Row) string {
+				if r.Key("local-pool", "name") != "" {
+					return "shared"
+				}
+				return machine.cell(r)
+			}},
+			{"CUSTOMER", func(r *client.Row) string { return cmp.Or(r.Key("customer", "name"), none) }},
+			{"NETWORK", func(r *client.Row) string { return cmp.Or(networkOf(r), r.Key("local-pool", "name")) }},
+			{"OF", func(r *client.Row) string {
+				if strings.Contains(r.Of, "/mobile-network/") {
+					return "networks"
+				}
+				return "nodes"
+			}},
+			leaf("FIRST", "start-address"), {"LENGTH", func(r *client.Row) string {
+				if end := r.Text("end-address"); end != "" {
+					return "to " + end
+				}
+				return r.Text("pool-prefix")
+			}}, leaf("TOTAL", "usage", "total"), leaf("USED", "usage", "used"),
 			leaf("FREE", "usage", "free"), leaf("MOST", "usage", "high-water"), leaf("LAST EXHAUSTED", "usage", "last-exhausted"),
 		},
 		filters: []filter{{flag: "network", usage: "only pools of the network called `NAME`; * stands for anything",
-			cell: func(r *client.Row) string { return r.Key("network", "name") }}},
+			cell: networkOf}},
 		example: "--network home",
 	},
 	objectsView,
@@ -171,6 +191,19 @@ routes and neighbours what the host has refused: why, and when it is tried again
 			cell: func(r *client.Row) string { return r.Text("status") }},
 	},
 	example: "--status failed",
+}
+
+// poolsBelow are the pools of a network, for nodes and for mobile networks.
+func poolsBelow(network string) (paths []string) {
+	for _, of := range []string{"mobile-node", "mobile-network"} {
+		paths = append(paths, network+"/pool/"+of+"/ipv4", network+"/pool/"+of+"/ipv6")
+	}
+	return paths
+}
+
+// networkOf is the network of a pool: an LMA's or a customer's.
+func networkOf(r *client.Row) string {
+	return cmp.Or(r.Key("network", "name"), r.Key("authorized", "name"))
 }
 
 // either is a column that shows one leaf of LMAs and another of MAGs.

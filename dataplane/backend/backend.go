@@ -116,6 +116,17 @@ func (p *Plane) Check(w Wish) error {
 		strings.Join(missing, "\n"))
 }
 
+// Adopts reports whether any tunnel may be an interface that somebody else has made, with a backend: the kernel carries it.
+func (p *Plane) Adopts(w Wish) bool { return w == Kernel || w == Auto && len(p.kernelKinds()) > 0 }
+
+// Adoptable says what keeps an interface from being adopted, with a backend that need not be in use yet.
+func (p *Plane) Adoptable(w Wish, o dataplane.Adoption) error {
+	if !p.Adopts(w) {
+		return plane.NotAdoptable(o.Device)
+	}
+	return p.kernel.Adoptable(o)
+}
+
 // Use has the backend carry all tunnels from now on; see plane.Use. A kernel that cannot refuses them one by one.
 func (p *Plane) Use(w Wish) error {
 	p.mu.Lock()

@@ -20,6 +20,7 @@ type Plane struct {
 	mu       sync.Mutex
 	objects  map[any]dataplane.Object // by slot
 	links    map[string]dataplane.MAC
+	adopted  map[string]dataplane.Adoption // that were asked for, by interface
 	counters map[dataplane.TunnelID]dataplane.Counters
 	sessions map[dataplane.SessionID]dataplane.Counters
 	watchers map[chan dataplane.Event]bool
@@ -56,7 +57,7 @@ func nothing(any) bool { return false }
 // New returns an empty host that has the interfaces of the given names, all up.
 func New(links ...string) *Plane {
 	p := &Plane{
-		objects: map[any]dataplane.Object{}, links: map[string]dataplane.MAC{},
+		objects: map[any]dataplane.Object{}, links: map[string]dataplane.MAC{}, adopted: map[string]dataplane.Adoption{},
 		counters: map[dataplane.TunnelID]dataplane.Counters{}, sessions: map[dataplane.SessionID]dataplane.Counters{},
 		watchers: map[chan dataplane.Event]bool{}, failKeys: map[any]error{},
 	}
@@ -108,6 +109,9 @@ func (p *Plane) RemoveLink(name string) {
 	p.locked(func() {
 		delete(p.links, name)
 		maps.DeleteFunc(p.objects, func(_ any, o dataplane.Object) bool { return dataplane.LinkOf(o) == name })
+		if a, ok := p.adopted[name]; ok {
+			p.dropTunnels(a)
+		}
 		p.send(dataplane.Event{Kind: dataplane.LinkDown, Link: name})
 	})
 }
@@ -190,10 +194,17 @@ func (p *Plane) apply(op dataplane.Op) error {
 			return err
 		}
 		delete(p.objects, slot(op.Object))
+		if a, ok := op.Object.(dataplane.Adoption); ok {
+			p.dropTunnels(a)
+			delete(p.adopted, a.Device)
+		}
 		if op.Strays {
 			p.remove(key, nothing)
 		}
 		return nil
+	}
+	if a, ok := op.Object.(dataplane.Adoption); ok {
+		p.adopt(a)
 	}
 	if err := p.supported(op.Object); err != nil {
 		return err
@@ -220,10 +231,33 @@ func (p *Plane) supported(o dataplane.Object) error {
 	if source, ok := o.(dataplane.SourceRoute); ok && p.objects[dataplane.LinkKey(source.Link)] == nil {
 		return fmt.Errorf("%s is not an access interface", source.Link)
 	}
+	if t, ok := o.(dataplane.Tunnel); ok {
+		for name, a := range p.adopted {
+			if _, there := p.links[name]; a.Covers(t.ID) && !there {
+				return fmt.Errorf("interface %s: %w", name, dataplane.ErrNoLink)
+			}
+		}
+	}
 	if path, ok := dataplane.PathOf(o); ok && p.objects[path.Tunnel] == nil {
 		return fmt.Errorf("no tunnel %s", path.Tunnel)
 	}
 	return nil
+}
+
+// adopt has the tunnels of an adoption be its interface from now on: what they were is gone, with what led into them.
+func (p *Plane) adopt(a dataplane.Adoption) {
+	if p.adopted[a.Device] != a {
+		p.adopted[a.Device] = a
+		p.dropTunnels(a)
+	}
+}
+
+func (p *Plane) dropTunnels(a dataplane.Adoption) {
+	maps.DeleteFunc(p.objects, func(_ any, o dataplane.Object) bool {
+		t, ok := o.(dataplane.Tunnel)
+		path, leads := dataplane.PathOf(o)
+		return ok && a.Covers(t.ID) || leads && a.Covers(path.Tunnel)
+	})
 }
 
 // vrfsOf names the VRFs that an object needs, which may be the default one.
@@ -303,7 +337,13 @@ func (p *Plane) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datapla
 	tunnels := map[dataplane.TunnelID]dataplane.TunnelState{}
 	for _, o := range p.objects {
 		if t, ok := o.(dataplane.Tunnel); ok {
-			tunnels[t.ID] = dataplane.TunnelState{Device: "fake", MTU: t.MTU, Counters: p.counters[t.ID]}
+			state := dataplane.TunnelState{Device: "fake", MTU: t.MTU, Counters: p.counters[t.ID]}
+			for name, a := range p.adopted {
+				if a.Covers(t.ID) {
+					state.Device, state.Adopted = name, true
+				}
+			}
+			tunnels[t.ID] = state
 		}
 	}
 	return tunnels, dataplane.Drops{}

@@ -1,13 +1,13 @@
-// Package index finds things by what they hold. At a million things it takes some 18 octets for each, where a map takes those of the key once more,
-// twice over: a slot is a pointer and the hash of the key, which the caller makes.
+// Package index finds things by what they hold, and keeps them side by side. At a million things an index takes some 18 octets for each, or 12 where they have numbers, where
+// a map takes those of the key once more, twice over: a slot is the thing and the hash of the key, which the caller makes.
 package index
 
 import "iter"
 
-// Index is a hash table with linear probing. The zero value is empty. One goroutine uses it at a time.
-type Index[T any] struct {
+// Index is a hash table with linear probing, of pointers or of the numbers of a Slab; zero stands for no thing. The zero value is empty. One goroutine uses it at a time.
+type Index[T comparable] struct {
 	hashes []uint32
-	things []*T // nil: the slot is free
+	things []T // zero: the slot is free
 	count  int
 }
 
@@ -20,21 +20,21 @@ const (
 // Len returns how many things there are.
 func (x *Index[T]) Len() int { return x.count }
 
-// Find returns a thing that was put with this hash and that matches, or nil.
-func (x *Index[T]) Find(hash uint32, match func(*T) bool) *T {
+// Find returns a thing that was put with this hash and that matches, or zero.
+func (x *Index[T]) Find(hash uint32, match func(T) bool) (none T) {
 	if x.count == 0 {
-		return nil
+		return none
 	}
-	for at := x.home(hash); x.things[at] != nil; at = x.after(at) {
+	for at := x.home(hash); x.things[at] != none; at = x.after(at) {
 		if x.hashes[at] == hash && match(x.things[at]) {
 			return x.things[at]
 		}
 	}
-	return nil
+	return none
 }
 
 // Put adds a thing. It does not look whether it is there.
-func (x *Index[T]) Put(hash uint32, thing *T) {
+func (x *Index[T]) Put(hash uint32, thing T) {
 	if float64(x.count) >= fullAt*float64(len(x.things)) {
 		x.resize(max(leastSlots, int(growBy*float64(len(x.things)))))
 	}
@@ -43,11 +43,11 @@ func (x *Index[T]) Put(hash uint32, thing *T) {
 }
 
 // Delete takes out a thing that was put with this hash, once, and says whether it was there.
-func (x *Index[T]) Delete(hash uint32, thing *T) bool {
+func (x *Index[T]) Delete(hash uint32, thing T) bool {
 	if x.count == 0 {
 		return false
 	}
-	for at := x.home(hash); x.things[at] != nil; at = x.after(at) {
+	for at := x.home(hash); x.taken(at); at = x.after(at) {
 		if x.hashes[at] == hash && x.things[at] == thing {
 			x.free(at)
 			x.count--
@@ -61,10 +61,10 @@ func (x *Index[T]) Delete(hash uint32, thing *T) bool {
 }
 
 // All yields every thing, as often as it was put. The index does not change meanwhile.
-func (x *Index[T]) All() iter.Seq[*T] {
-	return func(yield func(*T) bool) {
-		for _, thing := range x.things {
-			if thing != nil && !yield(thing) {
+func (x *Index[T]) All() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for at, thing := range x.things {
+			if x.taken(at) && !yield(thing) {
 				return
 			}
 		}
@@ -74,6 +74,11 @@ func (x *Index[T]) All() iter.Seq[*T] {
 // home is where a hash belongs: the slots are not a power of two.
 func (x *Index[T]) home(hash uint32) int { return int(uint64(hash) * uint64(len(x.things)) >> 32) }
 
+func (x *Index[T]) taken(at int) bool {
+	var none T
+	return x.things[at] != none
+}
+
 func (x *Index[T]) after(at int) int {
 	if at++; at == len(x.things) {
 		return 0
@@ -81,9 +86,9 @@ func (x *Index[T]) after(at int) int {
 	return at
 }
 
-func (x *Index[T]) insert(hash uint32, thing *T) {
+func (x *Index[T]) insert(hash uint32, thing T) {
 	at := x.home(hash)
-	for x.things[at] != nil {
+	for x.taken(at) {
 		at = x.after(at)
 	}
 	x.hashes[at], x.things[at] = hash, thing
@@ -91,13 +96,14 @@ func (x *Index[T]) insert(hash uint32, thing *T) {
 
 // free empties a slot, and moves up what is further from its home than it need be.
 func (x *Index[T]) free(at int) {
-	for next := x.after(at); x.things[next] != nil; next = x.after(next) {
+	for next := x.after(at); x.taken(next); next = x.after(next) {
 		if x.distance(x.home(x.hashes[next]), next) >= x.distance(at, next) {
 			x.hashes[at], x.things[at] = x.hashes[next], x.things[next]
 			at = next
 		}
 	}
-	x.hashes[at], x.things[at] = 0, nil
+	var none T
+	x.hashes[at], x.things[at] = 0, none
 }
 
 func (x *Index[T]) distance(from, to int) int {
@@ -109,9 +115,10 @@ func (x *Index[T]) distance(from, to int) int {
 
 func (x *Index[T]) resize(slots int) {
 	hashes, things := x.hashes, x.things
-	x.hashes, x.things = make([]uint32, slots), make([]*T, slots)
+	x.hashes, x.things = make([]uint32, slots), make([]T, slots)
+	var none T
 	for at, thing := range things {
-		if thing != nil {
+		if thing != none {
 			x.insert(hashes[at], thing)
 		}
 	}

@@ -13,7 +13,7 @@ func TestIndexAgreesWithAMap(t *testing.T) {
 	for _, hashes := range []int{1, 7, 1 << 30} {
 		rnd := rand.New(rand.NewPCG(1, uint64(hashes)))
 		hash := func(key int) uint32 { return uint32(key*2654435761) % uint32(hashes) }
-		var x Index[thing]
+		var x Index[*thing]
 		model := map[int]*thing{}
 		for step := range 20_000 {
 			key := rnd.IntN(300)
@@ -51,7 +51,7 @@ func TestIndexAgreesWithAMap(t *testing.T) {
 
 // The memory of a thing is bounded at every size, also when most have gone.
 func TestIndexIsSmall(t *testing.T) {
-	var x Index[thing]
+	var x Index[*thing]
 	one := new(thing)
 	octets := func() int { return len(x.things) * int(unsafe.Sizeof(one)+unsafe.Sizeof(uint32(0))) }
 	for i := range uint32(100_000) {
@@ -68,7 +68,7 @@ func TestIndexIsSmall(t *testing.T) {
 }
 
 func TestFindAllocatesNothing(t *testing.T) {
-	var x Index[thing]
+	var x Index[*thing]
 	x.Put(5, &thing{7})
 	key := 7
 	if n := testing.AllocsPerRun(100, func() {

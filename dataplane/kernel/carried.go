@@ -27,7 +27,7 @@ func (c *Carrier) tunnelUsage(id dataplane.TunnelID) (now dataplane.Counters, kn
 				c.log.Warn("counters of a tunnel are not to be had", "tunnel", id, "error", err)
 				return p.shown, true
 			}
-			now = now.Plus(n)
+			now = now.Plus(d.since(n))
 		}
 	}
 	return p.show(now), true
@@ -72,7 +72,7 @@ func (c *Carrier) goneOf(path dataplane.Path) dataplane.Counters {
 func (c *Carrier) noteGone(t *tunnel) error {
 	path := dataplane.Path{Tunnel: t.id}
 	d := t.devices[path]
-	if d == nil || t.configured < 0 {
+	if d == nil || d.adopted || t.configured < 0 {
 		return nil
 	}
 	return c.places[d.vrf].host.SetAlias(d.name, aliasOf(path, t.configured, c.meter.tunnel(t.id).gone))

@@ -1,7 +1,7 @@
 // Package kernel has the Linux kernel carry tunnels (plane.Carrier): its tunnel interfaces, policy rules, and one table of nftables.
 // Nothing that it makes needs the process: after SIGKILL traffic goes on, and the next process takes over what it finds.
 //
-//	a path (a tunnel, and keys in it)   a tunnel interface, named after the path (device.go)
+//	a path (a tunnel, and keys in it)   a tunnel interface, named after the path (device.go), or one that was adopted (adopt.go)
 //	Route into a path                   a route into its interface
 //	SourceRoute                         an element of an nftables map that marks packets, and one rule for each path and
 //	                                    family that leads marked packets into its interface
@@ -34,9 +34,10 @@ type Carrier struct {
 	sources map[dataplane.SourceRouteKey]steering
 	names   map[string]dataplane.Path // of interfaces, from Look to the next
 
-	policies map[dataplane.PolicyKey]*policy
-	counted  map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
-	meter    meter
+	policies  map[dataplane.PolicyKey]*policy
+	counted   map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
+	adoptions map[string]dataplane.Adoption            // that were asked for, by interface
+	meter     meter
 }
 
 // steering is where a SourceRoute leads.
@@ -53,7 +54,7 @@ func New(log *slog.Logger) *Carrier {
 	return &Carrier{
 		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
 		routes: map[dataplane.VRFPrefix]dataplane.Path{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
-		meter: newMeter(),
+		adoptions: map[string]dataplane.Adoption{}, meter: newMeter(),
 	}
 }
 
@@ -209,6 +210,9 @@ func (c *Carrier) Lost(name string) bool {
 			}
 		}
 	}
+	if _, adopted := c.adoptions[name]; adopted {
+		return !c.hosts[""].IsUp(name)
+	}
 	return false
 }
 
@@ -220,10 +224,10 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 	if len(c.tunnels) == 0 {
 		return states, dataplane.Drops{}
 	}
-	owners := map[string]*tunnel{} // of interfaces, by name
+	owners, devices := map[string]*tunnel{}, map[string]*device{} // of interfaces, by name
 	for _, t := range c.tunnels {
 		for _, d := range t.devices {
-			owners[d.name] = t
+			owners[d.name], devices[d.name] = t, d
 		}
 	}
 	var drops dataplane.Drops
@@ -234,7 +238,7 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 		}
 		for _, f := range found {
 			if t := owners[f.Name]; t != nil {
-				states[t.id] = addDevice(states[t.id], f)
+				states[t.id] = devices[f.Name].addTo(states[t.id], f)
 			}
 		}
 		drops.Spoofed += p.filter.dropped(spoofedCounter)
@@ -251,7 +255,8 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 	return states, drops
 }
 
-func addDevice(s dataplane.TunnelState, f netlink.TunnelDevice) dataplane.TunnelState {
+// addTo adds what the host says of the interface to the state of its tunnel.
+func (d *device) addTo(s dataplane.TunnelState, f netlink.TunnelDevice) dataplane.TunnelState {
 	if s.Device != "" {
 		s.Device += ","
 	}
@@ -259,11 +264,10 @@ func addDevice(s dataplane.TunnelState, f netlink.TunnelDevice) dataplane.Tunnel
 	if s.MTU == 0 || f.MTU < s.MTU {
 		s.MTU = f.MTU
 	}
-	s.Fast = true
-	s.RxPackets += f.Counters.RxPackets
-	s.RxOctets += f.Counters.RxOctets
-	s.TxPackets += f.Counters.TxPackets
-	s.TxOctets += f.Counters.TxOctets
-	s.Drops.Add(f.Counters.Drops)
+	s.Fast, s.Lasts, s.Adopted = true, true, d.adopted
+	drops := s.Drops
+	drops.Add(f.Counters.Drops)
+	s.Counters = s.Plus(d.since(f.Counters))
+	s.Drops = drops
 	return s
 }

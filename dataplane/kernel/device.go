@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"mooring/dataplane"
@@ -26,8 +27,10 @@ type device struct {
 	vrf             string // that it is in, or the one of its namespace
 	routes, sources int    // that lead into it
 	steered         bool
-	led             bool // a route into it is being made
-	down            bool // nothing can be led into it until its tunnel is put right
+	led             bool               // a route into it is being made
+	down            bool               // nothing can be led into it until its tunnel is put right
+	adopted         bool               // it is somebody else's
+	before          dataplane.Counters // what it had carried when it was adopted
 }
 
 // namePrefix is how the names of our tunnel interfaces begin.
@@ -99,7 +102,14 @@ func (c *Carrier) PutTunnel(o dataplane.Tunnel) error {
 }
 
 func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
+	if a, ok := c.adoptionOf(o.ID); ok {
+		return c.adopt(a, o)
+	}
 	t := c.tunnels[o.ID]
+	if t.isAdopted("") { // by an earlier process: it stays until somebody asks for it, or has it removed
+		t.configured = o.MTU
+		return nil
+	}
 	if t == nil {
 		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{{Tunnel: o.ID}: nil}}
 	}
@@ -143,8 +153,13 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 	if t.inUse() {
 		return errors.New("routes still lead into it")
 	}
+	return c.dropTunnel(t)
+}
+
+// dropTunnel gives up a tunnel and its interfaces. What led into them is gone, or leads into one that is not of this carrier any more.
+func (c *Carrier) dropTunnel(t *tunnel) error {
 	for path, d := range t.devices {
-		if err := c.deleteDevice(id, d); err != nil {
+		if err := c.deleteDevice(t.id, d); err != nil {
 			return err
 		}
 		p := c.places[d.vrf]
@@ -154,8 +169,16 @@ func (c *Carrier) RemoveTunnel(id dataplane.TunnelID) error {
 			}
 		}
 	}
-	delete(c.tunnels, id)
-	return c.stopUDP(id)
+	if t.inUse() {
+		maps.DeleteFunc(c.routes, func(_ dataplane.VRFPrefix, path dataplane.Path) bool { return path.Tunnel == t.id })
+		for key, to := range c.sources {
+			if to.path.Tunnel == t.id {
+				c.sources[key] = steering{mark: to.mark}
+			}
+		}
+	}
+	delete(c.tunnels, t.id)
+	return c.stopUDP(t.id)
 }
 
 // stopUDP gives the port back after the last tunnel over UDP of a family.
@@ -182,6 +205,8 @@ func (c *Carrier) device(path dataplane.Path, vrf string) (*device, error) {
 	switch {
 	case d != nil && d.vrf == vrf:
 		return d, nil
+	case t.isAdopted(""):
+		return nil, fmt.Errorf("path %s: the tunnel is an interface that is used as it is, without keys and in the default VRF", path)
 	case d != nil && d.routes+d.sources > 0:
 		return nil, fmt.Errorf("path %s: %w (%q)", path, errElsewhere, d.vrf)
 	}
@@ -266,13 +291,16 @@ func (c *Carrier) deleteDevice(of dataplane.TunnelID, d *device) error {
 		}
 	}
 	carried, err := c.places[d.vrf].host.DeviceCounters(d.index)
-	if err == nil {
+	switch {
+	case err == nil && d.adopted:
+		err = c.places[d.vrf].filter.disown(d.index)
+	case err == nil:
 		err = c.places[d.vrf].host.DeleteTunnel(d.name)
 	}
 	if err != nil {
 		return err
 	}
-	c.meter.carried(of, carried)
+	c.meter.carried(of, d.since(carried))
 	return c.unguard(c.places[d.vrf], d.index)
 }
 

@@ -28,6 +28,7 @@ const tableName = netlink.FilterTable
 //	map anchors, gateways    interface index : chain      policies, for what comes out of the device (guard.go)
 //	map mss4, mss6           interface index : size       of TCP's segments, where policies clamp it
 //	set rx4-32, tx6-64, …    interface group . prefix     counters of prefixes (lane.go)
+//	set adopted              interface index              tunnels that somebody else has made, where there are any (adopted.go)
 //
 // Its rules (rules.go) are as many, however many bindings there are.
 type filter struct {
@@ -42,6 +43,9 @@ type filter struct {
 	mss6     *nftables.Set
 	lanes    []lane // prefixes that are counted (lane.go)
 	tallies  *netlink.Tallies
+
+	adopted  *nftables.Set
+	adoptees map[int]adoptee // elements of adopted, by interface index
 }
 
 // source is a SourceRoute as the table has it.
@@ -68,6 +72,7 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
+	f.adopted = &nftables.Set{Table: f.table, Name: "adopted", KeyType: nftables.TypeIFIndex}
 	for name, m := range map[string]**nftables.Set{"anchors": &f.anchors, "gateways": &f.gateways} {
 		*m = &nftables.Set{Table: f.table, Name: name, IsMap: true, KeyType: nftables.TypeIFIndex, DataType: nftables.TypeVerdict}
 	}
@@ -99,7 +104,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	for _, name := range []string{spoofedCounter, filteredCounter} {
 		f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: name})
 	}
-	err = errors.Join(err, f.addSets(f.lanes))
+	err = errors.Join(err, f.addSets(f.lanes), f.addAdopted(f.adoptees))
 	f.addRules()
 	for _, s := range sources {
 		err = errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s)))
@@ -123,6 +128,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 // drop removes the table.
 func (f *filter) drop() error {
 	f.conn.DelTable(f.table)
+	f.adoptees = nil
 	return f.flush(nil)
 }
 
@@ -135,7 +141,7 @@ func (f *filter) intact() (bool, error) {
 		rules, err := f.conn.GetRules(f.table, &nftables.Chain{Table: f.table, Name: name})
 		switch {
 		case err != nil:
-			return false, fmt.Errorf("list rules of nftables: %w", err)
+			return false, fmt.Errorf("list rules of nftables: %w", netlink.Explain(err))
 		case !f.same(rules, f.rules(name)):
 			return false, nil
 		}
@@ -166,7 +172,7 @@ func (f *filter) fingerprint(exprs []expr.Any) []byte {
 func (f *filter) exists() (bool, error) {
 	tables, err := f.conn.ListTablesOfFamily(f.table.Family)
 	if err != nil {
-		return false, fmt.Errorf("list tables of nftables: %w", err)
+		return false, fmt.Errorf("list tables of nftables: %w", netlink.Explain(err))
 	}
 	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }), nil
 }
@@ -206,7 +212,7 @@ func (f *filter) sources() ([]source, error) {
 	for _, m := range []*nftables.Set{f.sources4, f.sources6} {
 		elements, err := f.conn.GetSetElements(m)
 		if err != nil {
-			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, err)
+			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, netlink.Explain(err))
 		}
 		for _, e := range elements {
 			if s, ok := parseSource(e); ok {
@@ -229,7 +235,7 @@ func (f *filter) dropped(name string) uint64 {
 // flush sends what was collected as one transaction, unless there was an error before.
 func (f *filter) flush(before error) error {
 	if err := f.conn.Flush(); before != nil || err != nil {
-		return fmt.Errorf("nftables: %w", errors.Join(before, err))
+		return fmt.Errorf("nftables: %w", netlink.Explain(errors.Join(before, err)))
 	}
 	return nil
 }

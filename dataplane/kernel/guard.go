@@ -17,6 +17,7 @@ import (
 	"github.com/google/nftables/expr"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netlink"
 )
 
 // guard is what the table has of one tunnel interface.
@@ -216,7 +217,7 @@ func (f *filter) guards() (*guards, error) {
 	for i, m := range f.guardMaps() {
 		elements, err := f.conn.GetSetElements(m)
 		if err != nil {
-			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, err)
+			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, netlink.Explain(err))
 		}
 		for _, e := range elements {
 			if len(e.Key) != 4 {
@@ -247,7 +248,7 @@ func (f *filter) guards() (*guards, error) {
 func (f *filter) lookAtChains(g *guards) error {
 	chains, err := f.conn.ListChainsOfTableFamily(f.table.Family)
 	if err != nil {
-		return fmt.Errorf("list chains of nftables: %w", err)
+		return fmt.Errorf("list chains of nftables: %w", netlink.Explain(err))
 	}
 	for _, c := range chains {
 		if c.Table.Name == tableName && strings.HasPrefix(c.Name, chainPrefix) {
@@ -261,7 +262,7 @@ func (f *filter) lookAtChains(g *guards) error {
 func (f *filter) guarded(name string, content *dataplane.Filter) (bool, error) {
 	rules, err := f.conn.GetRules(f.table, &nftables.Chain{Name: name, Table: f.table})
 	if err != nil {
-		return false, fmt.Errorf("list rules of nftables: %w", err)
+		return false, fmt.Errorf("list rules of nftables: %w", netlink.Explain(err))
 	}
 	var want [][]expr.Any
 	for _, r := range f.rulesOf(name, content) {
@@ -285,7 +286,7 @@ func (f *filter) rulesOf(name string, content *dataplane.Filter) []aclRule {
 func (f *filter) matches(name string, content *dataplane.Filter, to map[dataplane.MatchKey]dataplane.Matches) error {
 	found, err := f.conn.GetRules(f.table, &nftables.Chain{Name: name, Table: f.table})
 	if err != nil {
-		return fmt.Errorf("list rules of nftables: %w", err)
+		return fmt.Errorf("list rules of nftables: %w", netlink.Explain(err))
 	}
 	for i, r := range f.rulesOf(name, content) {
 		if i >= len(found) || r.name == "" {

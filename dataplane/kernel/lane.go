@@ -131,7 +131,7 @@ func (f *filter) lookAtLanes() error {
 	}
 	sets, err := f.conn.GetSets(f.table)
 	if err != nil {
-		return fmt.Errorf("list sets of nftables: %w", err)
+		return fmt.Errorf("list sets of nftables: %w", netlink.Explain(err))
 	}
 	f.lanes = nil
 	for _, s := range sets {

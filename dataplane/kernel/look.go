@@ -24,6 +24,7 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 			objects = append(objects, dataplane.Tunnel{ID: id, MTU: t.configured})
 		}
 	}
+	objects = append(objects, c.leftAdoptions()...)
 	for _, p := range c.allPlaces() {
 		if err := c.lookAtCounts(p); err != nil && p.devices > 0 { // a host without nftables has none
 			return nil, err
@@ -82,18 +83,19 @@ func (c *Carrier) Tidy() error {
 
 // lookAtTunnels returns the paths of our interfaces by their names.
 func (c *Carrier) lookAtTunnels() (map[string]dataplane.Path, error) {
+	known := c.tunnels
 	c.tunnels = map[dataplane.TunnelID]*tunnel{}
 	paths := map[string]dataplane.Path{}
 	for _, p := range c.allPlaces() {
 		p.devices = 0
-		if err := c.lookAtPlace(p, paths); err != nil {
+		if err := c.lookAtPlace(p, known, paths); err != nil {
 			return nil, err
 		}
 	}
 	return paths, nil
 }
 
-func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
+func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, paths map[string]dataplane.Path) error {
 	found, err := p.host.Tunnels()
 	if err != nil {
 		return err
@@ -102,11 +104,19 @@ func (c *Carrier) lookAtPlace(p *place, paths map[string]dataplane.Path) error {
 	if err != nil {
 		return err
 	}
+	if err := p.filter.lookAtAdopted(found); err != nil {
+		return err
+	}
 	intact, err := p.filter.intact()
 	if err != nil && !isAbsent(err) {
 		return err
 	}
 	for _, f := range found {
+		if c.lookAtAdopted(p, f, known, intact) {
+			paths[f.Name] = dataplane.Path{Tunnel: f.Path.Tunnel}
+			delete(marks, f.Index)
+			continue
+		}
 		path, ours := c.ours(f)
 		if !ours {
 			continue

@@ -172,7 +172,7 @@ func (c *Carrier) explain(path dataplane.Path, err error) error {
 		found, _ := p.host.Tunnels()
 		for _, f := range found {
 			if f.Path.Tunnel.Local == path.Tunnel.Local && f.Path.Tunnel.Peer == path.Tunnel.Peer && f.Path.Rx == path.Rx && isPresent(err) {
-				return fmt.Errorf("%w; %s has these addresses (%s)", err, f.Name, f.Path)
+				return fmt.Errorf("%w; %s has these addresses (%s): delete it, or have it be the tunnel interface of the peer", err, f.Name, f.Path)
 			}
 		}
 	}

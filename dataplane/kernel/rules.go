@@ -17,6 +17,7 @@ import (
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
 //		iifname "mt-*" goto arrive
+//		iif @adopted goto arrive	# where there are any
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
 //	}
@@ -25,7 +26,7 @@ import (
 //		type filter hook forward …
 //		meta l4proto tcp jump lower
 //		meta mark UNPROVEN jump deliver
-//		oifname "mt-*" jump sent	# where prefixes are counted
+//		oifname "mt-*" jump sent	# where prefixes are counted; also oif @adopted, where there are any
 //	}
 //	chain arrive {			# out of a tunnel
 //		jump prove
@@ -60,8 +61,12 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	suspect := isMark(unproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting": // what most packets pass through: as few rules as possible
-		return [][]expr.Any{concat(isTunnel(expr.MetaKeyIIFNAME), []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "arrive"}}),
-			f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf)}
+		arrive := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "arrive"}}
+		rules := [][]expr.Any{concat(isTunnel(expr.MetaKeyIIFNAME), arrive)}
+		if len(f.adoptees) > 0 {
+			rules = append(rules, concat(f.isAdopted(expr.MetaKeyIIF), arrive))
+		}
+		return append(rules, f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf))
 	case "arrive":
 		rules := [][]expr.Any{jump("prove"), concat(isMark(0), jump("received")),
 			clamp(4, expr.MetaKeyIIF, f.mss4.Name), clamp(6, expr.MetaKeyIIF, f.mss6.Name)}
@@ -77,6 +82,9 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		rules := [][]expr.Any{concat(isProtocol(unix.IPPROTO_TCP), jump("lower")), concat(suspect, jump("deliver"))}
 		if len(f.lanes) > 0 {
 			rules = append(rules, concat(isTunnel(expr.MetaKeyOIFNAME), jump("sent")))
+		}
+		if len(f.lanes) > 0 && len(f.adoptees) > 0 {
+			rules = append(rules, concat(f.isAdopted(expr.MetaKeyOIF), jump("sent")))
 		}
 		return rules
 	case "received", "sent":

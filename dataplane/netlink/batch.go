@@ -97,9 +97,9 @@ func refused(op RouteOp, code error) error {
 	case op.Delete && (code == unix.ESRCH || code == unix.ENODEV):
 		return nil
 	case op.Delete:
-		return fmt.Errorf("delete route %s: %w", op.Prefix, explain(code))
+		return fmt.Errorf("delete route %s: %w", op.Prefix, Explain(code))
 	}
-	return fmt.Errorf("set route %s: %w", op.Prefix, explain(code))
+	return fmt.Errorf("set route %s: %w", op.Prefix, Explain(code))
 }
 
 // appendRoute appends a message as wire and the library would build it (rtnetlink(7)), but without a wish for an acknowledgement.

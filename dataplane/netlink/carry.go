@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	netlib "github.com/vishvananda/netlink"
@@ -33,13 +34,31 @@ func Carry(name string, from, to *Host) error {
 	}
 	if from.ns != to.ns {
 		if err := from.handle.LinkSetNsFd(link, to.fd()); err != nil {
-			return fmt.Errorf("interface %s: move to another network namespace: %w", name, explain(err))
+			return fmt.Errorf("interface %s: move to another network namespace: %w", name, Explain(err))
 		}
 	}
 	if link, err = to.link(name); err != nil {
 		return err
 	}
 	return to.unpack(link, b)
+}
+
+// CarryAll carries every interface of a namespace to another but those that leave says to leave there, and those that the kernel makes in each.
+func CarryAll(from, to *Host, leave func(name string) bool) error {
+	links, err := Dump(from.handle.LinkList)
+	if err != nil {
+		return fmt.Errorf("list interfaces: %w", Explain(err))
+	}
+	for _, link := range links {
+		a := link.Attrs()
+		if a.Flags&net.FlagLoopback != 0 || leave(a.Name) {
+			continue
+		}
+		if err := Carry(a.Name, from, to); err != nil && !errors.Is(err, unix.EINVAL) { // what cannot leave a namespace
+			return err
+		}
+	}
+	return nil
 }
 
 // fd stands for the namespace in messages.
@@ -77,10 +96,10 @@ func (h *Host) unpack(link netlib.Link, b baggage) error {
 	case h.IsPart():
 		err = h.enslave(link)
 	case link.Attrs().MasterIndex != 0:
-		err = explain(h.handle.LinkSetNoMaster(link))
+		err = Explain(h.handle.LinkSetNoMaster(link))
 	}
 	if err == nil && b.up {
-		err = explain(h.handle.LinkSetUp(link))
+		err = Explain(h.handle.LinkSetUp(link))
 	}
 	if err != nil {
 		return fmt.Errorf("interface %s: %w", name, err)
@@ -91,14 +110,14 @@ func (h *Host) unpack(link netlib.Link, b baggage) error {
 			a.Flags = unix.IFA_F_NODAD // it was unique before
 		}
 		if err := h.handle.AddrAdd(link, &a); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("interface %s: address %s: %w", name, a.IPNet, explain(err))
+			return fmt.Errorf("interface %s: address %s: %w", name, a.IPNet, Explain(err))
 		}
 	}
 	var errs []error
 	for _, r := range b.routes {
 		r.LinkIndex, r.Table = link.Attrs().Index, h.table()
 		if err := h.handle.RouteAdd(&r); err != nil && !errors.Is(err, unix.EEXIST) {
-			errs = append(errs, fmt.Errorf("route %s over %s: %w", r.Dst, name, explain(err)))
+			errs = append(errs, fmt.Errorf("route %s over %s: %w", r.Dst, name, Explain(err)))
 		}
 	}
 	return errors.Join(errs...)

@@ -25,11 +25,11 @@ func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
 		h.setSysctl("ipv6/conf/"+name+"/forwarding", "1"),
 		h.setSysctl("ipv4/conf/"+name+"/forwarding", "1"),
 		h.trustSources(name),
-		explain(h.handle.LinkSetAlias(link, alias)),
-		explain(h.handle.LinkSetGroup(link, h.Group())),
-		explain(h.handle.LinkSetTxQLen(link, queue)),
-		explain(h.handle.LinkSetMTU(link, mtu)),
-		explain(h.handle.LinkSetUp(link)),
+		Explain(h.handle.LinkSetAlias(link, alias)),
+		Explain(h.handle.LinkSetGroup(link, h.Group())),
+		Explain(h.handle.LinkSetTxQLen(link, queue)),
+		Explain(h.handle.LinkSetMTU(link, mtu)),
+		Explain(h.handle.LinkSetUp(link)),
 	)
 	if err != nil {
 		return fmt.Errorf("device %s: %w", name, err)
@@ -44,12 +44,21 @@ func (h *Host) Group() int { return h.part.Index }
 func (h *Host) SetAlias(name, alias string) error {
 	link, err := h.link(name)
 	if err == nil {
-		err = explain(h.handle.LinkSetAlias(link, alias))
+		err = Explain(h.handle.LinkSetAlias(link, alias))
 	}
 	if err != nil {
 		return fmt.Errorf("device %s: %w", name, err)
 	}
 	return nil
+}
+
+// KindOf returns the kind of an interface, in the words of "ip link": "gre", "veth". Its error wraps dataplane.ErrNoLink where there is none.
+func (h *Host) KindOf(name string) (string, error) {
+	link, err := h.link(name)
+	if err != nil {
+		return "", err
+	}
+	return link.Type(), nil
 }
 
 // DeviceCounters returns what an interface has carried, of this index. It is none of an interface that is gone.
@@ -59,7 +68,7 @@ func (h *Host) DeviceCounters(index int) (dataplane.Counters, error) {
 		return dataplane.Counters{}, nil
 	}
 	if err != nil {
-		return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, explain(err))
+		return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, Explain(err))
 	}
 	return countersOf(link.Attrs()), nil
 }

@@ -18,25 +18,33 @@ const nfnlgrpNFTables = 7
 // WatchFilter calls changed when FilterTable, or what its rules are made of, was removed, until ctx ends; we may have done it ourselves.
 // Elements of its sets come and go with bindings, and are not told of. A kernel without nftables has nothing to tell.
 func (h *Host) WatchFilter(ctx context.Context, changed func()) {
-	if socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables); err == nil {
-		watchFilter(ctx, socket, changed)
+	for overrun := false; ; overrun = true {
+		socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables)
+		if err != nil {
+			return
+		}
+		if overrun {
+			changed() // perhaps
+		}
+		if !watchFilter(ctx, socket, changed) {
+			return
+		}
 	}
 }
 
-func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) {
+// watchFilter reports whether the socket has overrun; then it is of no use any more (watcher.follow).
+func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) (overrun bool) {
 	defer context.AfterFunc(ctx, socket.Close)()
 	defer socket.Close()
 	for {
 		messages, _, err := socket.Receive()
-		lost := errors.Is(err, unix.ENOBUFS)
-		if ctx.Err() != nil || err != nil && !lost {
-			return
+		if ctx.Err() != nil || err != nil {
+			return ctx.Err() == nil && errors.Is(err, unix.ENOBUFS)
 		}
 		for _, m := range messages {
-			lost = lost || removesFromFilter(m.Header.Type, m.Data)
-		}
-		if lost {
-			changed()
+			if removesFromFilter(m.Header.Type, m.Data) {
+				changed()
+			}
 		}
 	}
 }

@@ -18,7 +18,7 @@ const PortData = 5437
 // encapsulation" takes an IP packet right behind the UDP header for its variant 1.
 func (h *Host) ReceiveUDP(v6 bool) error {
 	if err := h.fou(netlib.FOU_CMD_ADD, v6); err != nil && !h.receivesUDP(v6) {
-		return fmt.Errorf("receive UDP on port %d: %w", PortData, explain(err))
+		return fmt.Errorf("receive UDP on port %d: %w", PortData, Explain(err))
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func familyOf(v6 bool) byte {
 func (h *Host) IgnoreUDP(v6 bool) error {
 	err := h.fou(netlib.FOU_CMD_DEL, v6)
 	if err != nil && !errors.Is(err, unix.EINVAL) { // it is closed already
-		return fmt.Errorf("close UDP port %d: %w", PortData, explain(err))
+		return fmt.Errorf("close UDP port %d: %w", PortData, Explain(err))
 	}
 	return nil
 }

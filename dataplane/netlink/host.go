@@ -151,7 +151,7 @@ func (h *Host) namesIn() (map[int]string, error) {
 func (h *Host) RaiseLoopback() error {
 	link, err := h.link("lo")
 	if err == nil {
-		err = explain(h.handle.LinkSetUp(link))
+		err = Explain(h.handle.LinkSetUp(link))
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func (h *Host) SetLink(l dataplane.Link, uplink string) error {
 		return err
 	}
 	if err := h.setMAC(link, l.MAC); err != nil {
-		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.MAC, explain(err))
+		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.MAC, Explain(err))
 	}
 	if l.LinkLocal.IsValid() {
 		if err := h.setSysctl("ipv6/conf/"+l.Name+"/addr_gen_mode", noAddress); err != nil {
@@ -43,10 +43,10 @@ func (h *Host) SetLink(l dataplane.Link, uplink string) error {
 		}
 	}
 	if err := h.handle.LinkSetUp(link); err != nil {
-		return fmt.Errorf("interface %s: up: %w", l.Name, explain(err))
+		return fmt.Errorf("interface %s: up: %w", l.Name, Explain(err))
 	}
 	if err := h.setLinkLocal(link, l.LinkLocal); err != nil {
-		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.LinkLocal, explain(err))
+		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.LinkLocal, Explain(err))
 	}
 	if err := h.tuneAccess(l.Name); err != nil {
 		return fmt.Errorf("interface %s: %w", l.Name, err)

@@ -26,7 +26,7 @@ func (h *Host) SteerMark(device string, index int) error {
 			return err
 		}
 		if err := h.handle.RuleAdd(markRule(family, table)); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("policy rule for what leaves by %s: %w", device, explain(err))
+			return fmt.Errorf("policy rule for what leaves by %s: %w", device, Explain(err))
 		}
 	}
 	return nil
@@ -38,7 +38,7 @@ func (h *Host) UnsteerMark(index int) error {
 	for _, family := range families {
 		err := h.handle.RuleDel(markRule(family, TableMark+index))
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			errs = append(errs, fmt.Errorf("delete policy rule: %w", explain(err)))
+			errs = append(errs, fmt.Errorf("delete policy rule: %w", Explain(err)))
 		}
 		errs = append(errs, h.emptyTable(family, TableMark+index))
 	}

@@ -25,7 +25,7 @@ func (h *Host) SetNeighbour(n dataplane.Neighbour) error {
 	request.AddData(nl.NewRtAttr(unix.NDA_LLADDR, n.MAC[:]))
 	request.AddData(nl.NewRtAttr(ndaProtocol, []byte{Protocol}))
 	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("set neighbour %s on %s: %w", n.Addr, n.Link, explain(err))
+		return fmt.Errorf("set neighbour %s on %s: %w", n.Addr, n.Link, Explain(err))
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func (h *Host) DeleteNeighbour(link string, addr netip.Addr) error {
 	}
 	_, err = h.neighbourRequest(unix.RTM_DELNEIGH, 0, index, addr).Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("delete neighbour %s on %s: %w", addr, link, explain(err))
+		return fmt.Errorf("delete neighbour %s on %s: %w", addr, link, Explain(err))
 	}
 	return nil
 }

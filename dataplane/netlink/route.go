@@ -41,7 +41,7 @@ func (h *Host) SetRoute(r Route) error {
 		}
 	}
 	if err := h.handle.RouteReplace(route); err != nil {
-		return fmt.Errorf("set route %s: %w", r.Prefix, explain(err))
+		return fmt.Errorf("set route %s: %w", r.Prefix, Explain(err))
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
 	route.Scope = netlib.SCOPE_NOWHERE
 	err := h.handle.RouteDel(route)
 	if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("delete route %s: %w", prefix, explain(err))
+		return fmt.Errorf("delete route %s: %w", prefix, Explain(err))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (h *Host) Routes() ([]Route, error) {
 		for _, f := range found {
 			if f.metric == metricInterim { // of a process that was killed
 				if err := h.handle.RouteDel(h.interim(f.prefix)); err != nil {
-					return nil, fmt.Errorf("delete route %s: %w", f.prefix, explain(err))
+					return nil, fmt.Errorf("delete route %s: %w", f.prefix, Explain(err))
 				}
 				continue
 			}
@@ -111,8 +111,8 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// explain adds what can be done about an error.
-func explain(err error) error {
+// Explain adds what can be done about an error of the host.
+func Explain(err error) error {
 	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("%w; changing the network needs CAP_NET_ADMIN (setcap cap_net_admin,cap_net_raw+ep, or "+
 			"AmbientCapabilities= in the systemd unit)", err)

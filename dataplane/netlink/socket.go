@@ -78,6 +78,7 @@ func (s *socket) receive(message func(h unix.NlMsghdr, body []byte)) error {
 		n, err = unix.Read(s.fd, s.in)
 	}
 	if err != nil {
+		s.drop()
 		return err
 	}
 	native := binary.NativeEndian
@@ -90,6 +91,18 @@ func (s *socket) receive(message func(h unix.NlMsghdr, body []byte)) error {
 		b = b[min(len(b), int(h.Len+3)&^3):]
 	}
 	return nil
+}
+
+// drop throws away what else has come. A host that had no room for an answer (ENOBUFS) gives none, and does not say so again, until all is
+// read that it had room for (netlink_overrun and netlink_rcv_wake of net/netlink/af_netlink.c).
+func (s *socket) drop() {
+	for {
+		switch _, _, err := unix.Recvfrom(s.fd, s.in, unix.MSG_DONTWAIT); err {
+		case nil, unix.EINTR, unix.ENOBUFS:
+		default:
+			return
+		}
+	}
 }
 
 // begin begins a message with its header and returns where; end puts the length in.

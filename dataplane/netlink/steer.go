@@ -29,7 +29,7 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 			return err
 		}
 		if err := h.handle.RuleAdd(accessRule(family, link.Name, table)); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("policy rule for %s: %w", link.Name, explain(err))
+			return fmt.Errorf("policy rule for %s: %w", link.Name, Explain(err))
 		}
 	}
 	return nil
@@ -40,7 +40,7 @@ func (h *Host) backstop(family, table int) error {
 	route := wire(Route{Prefix: defaults[family], Table: table})
 	route.Type, route.Priority = unix.RTN_BLACKHOLE, metricLast
 	if err := h.handle.RouteReplace(route); err != nil {
-		return fmt.Errorf("table %d: %w", table, explain(err))
+		return fmt.Errorf("table %d: %w", table, Explain(err))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (h *Host) clearRules(name string, keep int) error {
 func (h *Host) deleteRule(rule netlib.Rule) error {
 	err := h.handle.RuleDel(accessRule(rule.Family, rule.IifName, rule.Table))
 	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("delete policy rule for %s: %w", rule.IifName, explain(err))
+		return fmt.Errorf("delete policy rule for %s: %w", rule.IifName, Explain(err))
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (h *Host) emptyTable(family, table int) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("empty table %d: %w", table, explain(err))
+		return fmt.Errorf("empty table %d: %w", table, Explain(err))
 	}
 	return nil
 }

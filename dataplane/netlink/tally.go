@@ -130,7 +130,7 @@ func (t *Tallies) Change(remove, add []Tally) error {
 		}
 	}
 	if refused != nil {
-		return fmt.Errorf("change counters of nftables: %w", explain(refused))
+		return fmt.Errorf("change counters of nftables: %w", Explain(refused))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type TunnelDevice struct {
 	Outer       int // index of the vrf interface that the outer packets are bound to; 0: none
 	Group       int // says which VRF it is in (Host.Group)
 	Up          bool
+	Narrow      bool // only one IP version passes
 	Counters    dataplane.Counters
 }
 
@@ -59,7 +60,7 @@ func (h *Host) AddTunnel(name string, path dataplane.Path) error {
 		if errors.Is(err, unix.EOPNOTSUPP) {
 			err = fmt.Errorf("%w; the kernel has no module for it: modprobe %s", err, modules[kind])
 		}
-		return fmt.Errorf("make %s interface %s: %w", kind, name, explain(err))
+		return fmt.Errorf("make %s interface %s: %w", kind, name, Explain(err))
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func (h *Host) DeleteTunnel(name string) error {
 		err = h.handle.LinkDel(link)
 	}
 	if err != nil && !IsGone(err) {
-		return fmt.Errorf("delete interface %s: %w", name, explain(err))
+		return fmt.Errorf("delete interface %s: %w", name, Explain(err))
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (h *Host) Tunnels() ([]TunnelDevice, error) {
 		}
 		a := link.Attrs()
 		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0,
-			Group: int(a.Group), Counters: countersOf(a)}
+			Group: int(a.Group), Narrow: isNarrow(link), Counters: countersOf(a)}
 		all = append(all, d)
 	}
 	return all, nil
@@ -203,6 +204,17 @@ func pathOf(link netlib.Link) (p dataplane.Path, ok bool) {
 	return p, id.Local.IsValid() && id.Peer.IsValid()
 }
 
+// isNarrow reports whether an interface of IP in IP was made for one IP version inside.
+func isNarrow(link netlib.Link) bool {
+	switch l := link.(type) {
+	case *netlib.Sittun:
+		return l.Proto != etherAny
+	case *netlib.Ip6tnl:
+		return l.Proto != etherAny
+	}
+	return false
+}
+
 func overUDP(encap, port uint16) (dataplane.Encap, uint16) {
 	if encap == encapFOU {
 		return dataplane.EncapUDP, port
@@ -223,7 +235,7 @@ func (h *Host) PathMTU(local, peer netip.Addr) (int, error) {
 	}
 	link, err := h.handle.LinkByIndex(way.Index)
 	if err != nil {
-		return 0, fmt.Errorf("interface towards %s: %w", peer, explain(err))
+		return 0, fmt.Errorf("interface towards %s: %w", peer, Explain(err))
 	}
 	return link.Attrs().MTU, nil
 }

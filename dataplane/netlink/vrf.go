@@ -32,10 +32,10 @@ func (h *Host) AddVRF(name, alias string, table int) error {
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return fmt.Errorf("make vrf interface %s: %w", name, ErrNoVRFs)
 	case err != nil:
-		return fmt.Errorf("make vrf interface %s: %w", name, explain(err))
+		return fmt.Errorf("make vrf interface %s: %w", name, Explain(err))
 	}
 	if err := h.handle.LinkSetAlias(device, alias); err != nil {
-		return errors.Join(fmt.Errorf("vrf interface %s: %w", name, explain(err)), h.handle.LinkDel(device))
+		return errors.Join(fmt.Errorf("vrf interface %s: %w", name, Explain(err)), h.handle.LinkDel(device))
 	}
 	return h.RaiseVRF(name)
 }
@@ -44,7 +44,7 @@ func (h *Host) AddVRF(name, alias string, table int) error {
 func (h *Host) RaiseVRF(name string) error {
 	link, err := h.link(name)
 	if err == nil {
-		err = explain(h.handle.LinkSetUp(link))
+		err = Explain(h.handle.LinkSetUp(link))
 	}
 	if err != nil {
 		return fmt.Errorf("vrf interface %s: %w", name, err)
@@ -59,7 +59,7 @@ func (h *Host) DeleteVRF(name string) error {
 		err = h.handle.LinkDel(link)
 	}
 	if err != nil && !IsGone(err) {
-		return fmt.Errorf("delete vrf interface %s: %w", name, explain(err))
+		return fmt.Errorf("delete vrf interface %s: %w", name, Explain(err))
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (h *Host) Has(name string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("interface %s: %w", name, explain(err))
+		return false, fmt.Errorf("interface %s: %w", name, Explain(err))
 	}
 	return h.has(link.Attrs()), nil
 }
@@ -247,7 +247,7 @@ func (h *Host) Isolate() error {
 	}
 	for _, route := range h.lastResorts() {
 		if err := h.handle.RouteReplace(route); err != nil {
-			return fmt.Errorf("table %d: %w", route.Table, explain(err))
+			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
 		}
 	}
 	return h.setSysctl("ipv4/raw_l3mdev_accept", "0") // or sockets of the default VRF would get what arrives in others
@@ -260,7 +260,7 @@ func (h *Host) Unisolate() error {
 	}
 	for _, route := range h.lastResorts() {
 		if err := h.handle.RouteDel(route); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("table %d: %w", route.Table, explain(err))
+			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
 		}
 	}
 	return nil
@@ -299,7 +299,7 @@ func (h *Host) enslave(link netlib.Link) error {
 		return nil
 	}
 	if err := h.handle.LinkSetMasterByIndex(link, h.part.Index); err != nil {
-		return fmt.Errorf("interface %s: enslave to vrf interface %s: %w", link.Attrs().Name, h.part.Name, explain(err))
+		return fmt.Errorf("interface %s: enslave to vrf interface %s: %w", link.Attrs().Name, h.part.Name, Explain(err))
 	}
 	return nil
 }
@@ -312,7 +312,7 @@ func (h *Host) Place(name string, from *Host) error {
 	}
 	if from.ns != h.ns {
 		if err := from.handle.LinkSetNsFd(link, h.fd()); err != nil {
-			return fmt.Errorf("interface %s: move to another network namespace: %w", name, explain(err))
+			return fmt.Errorf("interface %s: move to another network namespace: %w", name, Explain(err))
 		}
 		if link, err = h.link(name); err != nil {
 			return err
@@ -323,7 +323,7 @@ func (h *Host) Place(name string, from *Host) error {
 		return h.enslave(link)
 	case link.Attrs().MasterIndex != 0:
 		if err := h.handle.LinkSetNoMaster(link); err != nil {
-			return fmt.Errorf("interface %s: take out of its VRF: %w", name, explain(err))
+			return fmt.Errorf("interface %s: take out of its VRF: %w", name, Explain(err))
 		}
 	}
 	return nil

@@ -24,43 +24,51 @@ const watchBuffer = 4 << 20
 // lost objects name routes (in VRF vrf, or that of a part), VRFs, members, neighbours and access links. An error ends it.
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
-		socket, err := h.subscribe()
-		if errors.Is(err, os.ErrClosed) { // the namespace goes, and the watch with it
-			return
-		}
-		if err != nil {
-			yield(dataplane.Event{}, err)
-			return
-		}
-		defer context.AfterFunc(ctx, socket.Close)()
-		defer socket.Close()
 		w := watcher{vrf: vrf, parts: h.parts, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
-		if err := w.begin(socket); err != nil && ctx.Err() == nil {
-			yield(dataplane.Event{}, fmt.Errorf("list interfaces: %w", err))
-			return
-		}
-		for ctx.Err() == nil {
-			messages, _, err := socket.Receive()
+		for overrun := false; !w.done; overrun = true {
+			err := w.follow(ctx, h, overrun)
 			switch {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil || err == nil:
 				return
-			case errors.Is(err, unix.ENOBUFS):
-				w.send(dataplane.Event{Kind: dataplane.Overrun})
-			case err != nil:
-				yield(dataplane.Event{}, fmt.Errorf("netlink notifications: %w", err))
-				return
-			}
-			for _, m := range messages {
-				w.message(m.Header.Type, m.Data)
-			}
-			if w.done {
+			case !errors.Is(err, unix.ENOBUFS):
+				yield(dataplane.Event{}, err)
 				return
 			}
 		}
 	}
 }
 
-// begin reports every interface there is. It asks by the socket that the notifications come by, so that what was notified before the
+// follow listens with a socket of its own until that has overrun (ENOBUFS): from then on, the host tells it nothing until all is read that it
+// had room for, and does not say so again. What has been missed is found out after the next one has begun to hear.
+func (w *watcher) follow(ctx context.Context, h *Host, overrun bool) error {
+	socket, err := h.subscribe()
+	if errors.Is(err, os.ErrClosed) { // the namespace goes, and the watch with it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, socket.Close)()
+	defer socket.Close()
+	if err := w.begin(socket); err != nil {
+		return fmt.Errorf("list interfaces: %w", err)
+	}
+	if overrun {
+		w.send(dataplane.Event{Kind: dataplane.Overrun})
+	}
+	for !w.done {
+		messages, _, err := socket.Receive()
+		if err != nil {
+			return fmt.Errorf("netlink notifications: %w", err)
+		}
+		for _, m := range messages {
+			w.message(m.Header.Type, m.Data)
+		}
+	}
+	return nil
+}
+
+// begin reports every interface there is, and those that have gone since the last begin. It asks by the socket that the notifications come by, so that what was notified before the
 // answer is told from what comes after it: the former is history, and would look like links that come and go.
 func (w *watcher) begin(socket *nl.NetlinkSocket) error {
 	links, later := map[int]*netlib.LinkAttrs{}, []syscall.NetlinkMessage{}
@@ -79,6 +87,11 @@ func (w *watcher) begin(socket *nl.NetlinkSocket) error {
 			}
 		}); err != nil {
 			return err
+		}
+	}
+	for _, index := range slices.Sorted(maps.Keys(w.names)) {
+		if links[index] == nil {
+			w.link(&netlib.LinkAttrs{Index: index, Name: w.names[index]}, true)
 		}
 	}
 	for _, index := range slices.Sorted(maps.Keys(links)) {

@@ -41,9 +41,8 @@ type Carrier interface {
 	// RemoveLink forgets an access link with all its sources.
 	RemoveLink(name string) error
 
-	// Look reads off the host what is there, mends what no object stands for, and returns tunnels, sources, and the keys of policies that an
-	// earlier process has left and nobody has put since. After it, Found is called
-	// for every route of ours that leads to a device, and then Tidy.
+	// Look reads off the host what is there, mends what no object stands for, and returns tunnels, sources, and the keys of policies and
+	// adoptions that an earlier process has left and nobody has put since. After it, Found is called for every route of ours that leads to a device, and then Tidy.
 	Look() ([]dataplane.Object, error)
 	Found(at dataplane.VRFPrefix, device string) (path dataplane.Path, ok bool)
 	// Tidy removes what has turned out not to be needed.
@@ -51,7 +50,7 @@ type Carrier interface {
 
 	// Owns reports whether a device of this name is the carrier's, or was.
 	Owns(device string) bool
-	// Lost reports whether the carrier misses a device of its own that is not up.
+	// Lost reports whether the carrier misses a device that is not up: one of its own, or one that it has adopted.
 	Lost(device string) bool
 
 	// Tunnels is as in dataplane.Plane.

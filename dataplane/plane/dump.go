@@ -69,6 +69,7 @@ func (p *Plane) collect() (all []held, err error) {
 	for _, policy := range p.policies {
 		all = append(all, held{policy, nil})
 	}
+	all = append(all, p.collectAdoptions()...)
 	for _, c := range p.carriers {
 		objects, err := c.Look()
 		if err != nil {

@@ -52,7 +52,8 @@ type Plane struct {
 	members map[string]dataplane.Member // by interface
 	links   map[string]dataplane.Link   // access interfaces
 
-	policies map[dataplane.PolicyKey]dataplane.Policy
+	policies  map[dataplane.PolicyKey]dataplane.Policy
+	adoptions map[string]dataplane.Adoption // that were asked for, by interface
 }
 
 // Open returns a plane of these carriers, which it closes when it is closed. The first has every tunnel until Use says otherwise. It makes
@@ -64,7 +65,8 @@ func Open(o Options, carriers ...Carrier) (*Plane, error) {
 	p := &Plane{
 		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, vrfs: map[string]*vrf{},
 		members: map[string]dataplane.Member{}, links: map[string]dataplane.Link{}, policies: map[dataplane.PolicyKey]dataplane.Policy{},
-		choice: Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
+		adoptions: map[string]dataplane.Adoption{},
+		choice:    Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
 	}
 	p.closing, p.close = context.WithCancel(context.Background())
 	err := p.open()
@@ -142,11 +144,10 @@ func (p *Plane) put(o dataplane.Object) error {
 		return p.putMember(o)
 	case dataplane.Policy:
 		return p.putPolicy(o)
+	case dataplane.Adoption:
+		return p.putAdoption(o)
 	case dataplane.Tunnel:
-		if _, err := p.host(o.ID.VRF); err != nil {
-			return err
-		}
-		return p.choice.Of(o.ID).PutTunnel(o)
+		return p.putTunnel(o)
 	case dataplane.SourceRoute:
 		return p.putSource(o)
 	case dataplane.Neighbour:
@@ -169,6 +170,8 @@ func (p *Plane) remove(o dataplane.Object) error {
 		return p.removeMember(o.Link)
 	case dataplane.Policy:
 		return p.removePolicy(o.PolicyKey)
+	case dataplane.Adoption:
+		return p.removeAdoption(o.Key().(dataplane.AdoptionKey))
 	case dataplane.Tunnel:
 		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
 	case dataplane.SourceRoute:

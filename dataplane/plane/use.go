@@ -30,6 +30,9 @@ func (p *Plane) Use(choice Choice) error {
 			inside = append(inside, h.Object)
 		}
 	}
+	for _, o := range p.adoptions { // to be judged anew
+		p.watchers.lost([]dataplane.Object{o})
+	}
 	p.watchers.lost(append(tunnels[:len(tunnels):len(tunnels)], inside...))
 	var errs []error
 	var batch []dataplane.Op

@@ -163,8 +163,12 @@ func (p *Plane) removeVRF(name string) error {
 		return err
 	}
 	err := v.host.Unisolate()
-	if err == nil && v.ours && v.device != "" {
+	switch {
+	case err != nil || !v.ours:
+	case v.device != "":
 		err = p.hosts[""].DeleteVRF(v.device)
+	default: // interfaces in it would go with it, also those that only an earlier process knew of
+		err = netlink.CarryAll(v.host, p.hosts[""], p.owned)
 	}
 	if err != nil { // as it was, until it is tried again
 		return errors.Join(err, p.each(func(c Carrier) error { return c.Attach(name, v.host) }))

@@ -138,10 +138,10 @@ func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 // send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, much is lost with it.
 func (w *watcher) send(e event) {
 	if e.Link != "" {
-		switch owner := w.plane.owner(e.Link); {
-		case owner != nil && e.Kind == dataplane.LinkDown && owner.Lost(e.Link):
+		switch {
+		case e.Kind == dataplane.LinkDown && w.plane.lost(e.Link):
 			e.Event = dataplane.Event{Kind: dataplane.Overrun}
-		case owner != nil:
+		case w.plane.owned(e.Link):
 			return
 		}
 	}
@@ -151,12 +151,12 @@ func (w *watcher) send(e event) {
 	}
 }
 
-// owner returns the carrier that a device is, or was, of; nil for none.
-func (p *Plane) owner(device string) Carrier {
-	for _, c := range p.carriers {
-		if c.Owns(device) {
-			return c
-		}
-	}
-	return nil
+// owned reports whether a device is, or was, a carrier's own.
+func (p *Plane) owned(device string) bool {
+	return slices.ContainsFunc(p.carriers, func(c Carrier) bool { return c.Owns(device) })
+}
+
+// lost reports whether a carrier misses a device that is not up.
+func (p *Plane) lost(device string) bool {
+	return slices.ContainsFunc(p.carriers, func(c Carrier) bool { return c.Lost(device) })
 }

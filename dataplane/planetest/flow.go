@@ -2,8 +2,10 @@ package planetest
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,21 +14,28 @@ import (
 	"mooring/dataplane/netns"
 )
 
-// Flow is a stream of small datagrams from one host to another, which are counted.
+// Flow is a stream of small datagrams from one host to another, which are numbered from 1 on. One that the host refuses to send is lost, too.
 type Flow struct {
 	source, sink *net.UDPConn
+	every        time.Duration
 	stop         chan struct{}
 	sending      sync.WaitGroup
 	receiving    sync.WaitGroup
-	sent, got    int
-	err          error // of sending
+	sent, latest atomic.Uint64 // numbers
+	arrived      map[uint64]bool
 }
 
 // StartFlow sends a datagram each millisecond or so, to an address of the other host, until the flow is stopped. It returns when the
 // first has arrived.
 func StartFlow(t *testing.T, from, to *netns.Host, addr string) *Flow {
 	t.Helper()
-	f := &Flow{sink: listen(t, to, addr), stop: make(chan struct{})}
+	return StartFlowOf(t, time.Millisecond, from, to, addr)
+}
+
+// StartFlowOf is StartFlow with another interval.
+func StartFlowOf(t *testing.T, every time.Duration, from, to *netns.Host, addr string) *Flow {
+	t.Helper()
+	f := &Flow{sink: listen(t, to, addr), every: every, stop: make(chan struct{}), arrived: map[uint64]bool{}}
 	must(t, from.Do(func() (err error) {
 		f.source, err = net.DialUDP("udp", nil, f.sink.LocalAddr().(*net.UDPAddr))
 		return
@@ -38,10 +47,17 @@ func StartFlow(t *testing.T, from, to *netns.Host, addr string) *Flow {
 	f.receiving.Go(func() {
 		b := make([]byte, 100)
 		for {
-			if _, err := f.sink.Read(b); err != nil {
+			n, err := f.sink.Read(b)
+			if err != nil {
 				return
 			}
-			if f.got++; f.got == 1 {
+			if n != 8 {
+				continue
+			}
+			number := binary.BigEndian.Uint64(b)
+			f.arrived[number] = true
+			f.latest.Store(max(f.latest.Load(), number))
+			if len(f.arrived) == 1 {
 				close(first)
 			}
 		}
@@ -70,26 +86,37 @@ func roomy(c *net.UDPConn) error {
 }
 
 func (f *Flow) send() {
-	for ticker := time.NewTicker(time.Millisecond); ; {
+	for ticker := time.NewTicker(f.every); ; {
 		select {
 		case <-f.stop:
 			ticker.Stop()
 			return
 		case <-ticker.C:
 		}
-		if _, f.err = f.source.Write([]byte("hello")); f.err != nil {
-			return
-		}
-		f.sent++
+		f.source.Write(binary.BigEndian.AppendUint64(nil, f.sent.Add(1)))
 	}
 }
+
+// Sent is the number of the datagram that was sent last, Latest the highest of those that have arrived.
+func (f *Flow) Sent() uint64   { return f.sent.Load() }
+func (f *Flow) Latest() uint64 { return f.latest.Load() }
 
 // Stop ends the flow, and returns how many datagrams were sent and how many of them have arrived half a second later.
 func (f *Flow) Stop(t *testing.T) (sent, got int) {
 	t.Helper()
 	close(f.stop)
 	f.sending.Wait()
-	must(t, f.err, f.sink.SetReadDeadline(time.Now().Add(500*time.Millisecond)))
+	must(t, f.sink.SetReadDeadline(time.Now().Add(500*time.Millisecond)))
 	f.receiving.Wait()
-	return f.sent, f.got
+	return int(f.sent.Load()), len(f.arrived)
+}
+
+// Lost returns, of a flow that was stopped, the numbers of what has not arrived.
+func (f *Flow) Lost() (numbers []uint64) {
+	for n := uint64(1); n <= f.sent.Load(); n++ {
+		if !f.arrived[n] {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
 }

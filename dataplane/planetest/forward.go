@@ -55,7 +55,14 @@ type BoundDomain struct {
 // Bind makes a domain whose planes hold what the binding wants.
 func Bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Binding) *BoundDomain {
 	t.Helper()
+	return bind(t, open, b, func(*netns.Host) {})
+}
+
+// bind prepares the anchor's host, and has its plane hold more than the binding wants, before that.
+func bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Binding, prepare func(lma *netns.Host), more ...dataplane.Object) *BoundDomain {
+	t.Helper()
 	d := &BoundDomain{Domain: NewDomain(t), Binding: b}
+	prepare(d.LMA)
 	for _, at := range []struct {
 		host  *netns.Host
 		plane *Plane
@@ -66,7 +73,7 @@ func Bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Binding)
 		*at.plane = p
 	}
 	anchor, access := b.Objects(t, d.Node, prefix(NodeAddr4+"/32"), prefix("2001:db8:1::/64"))
-	apply(t, d.Anchor, put(anchor...))
+	apply(t, d.Anchor, put(append(more, anchor...)...))
 	apply(t, d.Access, put(access...))
 	return d
 }

@@ -61,6 +61,9 @@ func expandConfig(c dataplane.Config) []dataplane.Object {
 	for _, policy := range c.Policies {
 		objects = append(objects, policy)
 	}
+	for _, adoption := range c.Adoptions {
+		objects = append(objects, adoption)
+	}
 	for _, pool := range c.Blackholes {
 		objects = append(objects, dataplane.Route{VRFPrefix: pool.VRFPrefix, Via: dataplane.Target{Blackhole: true}, Standing: pool.Standing})
 	}
@@ -76,20 +79,22 @@ func rank(o dataplane.Object) int {
 		return 1
 	case dataplane.Link, dataplane.Policy: // nothing comes out of a tunnel before what filters it is there
 		return 2
-	case dataplane.Tunnel:
+	case dataplane.Adoption:
 		return 3
-	case dataplane.Route, dataplane.SourceRoute:
+	case dataplane.Tunnel:
 		return 4
+	case dataplane.Route, dataplane.SourceRoute:
+		return 5
 	}
-	return 5
+	return 6
 }
 
-const ranks = 6
+const ranks = 7
 
 // effort is what it costs a host to make or remove an object of a rank, in routes. An interface costs a hundred times as much as one, and
 // more where the host looks for what leads to it.
 func effort(rank int) int {
-	if rank < 4 {
+	if rank < 5 {
 		return 64
 	}
 	return 1

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"container/heap"
 	"errors"
+	"slices"
 	"time"
 
 	"mooring/dataplane"
@@ -43,6 +44,9 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 		return
 	}
 	wasFailed := it.few().tries > 0
+	if a, ok := it.few().fixed.(dataplane.Adoption); ok && !wasFailed {
+		defer p.readopt(a)
+	}
 	if it.heir != nil {
 		p.touch(it.heir.id)
 	}
@@ -239,6 +243,14 @@ type retry struct {
 }
 
 func (r retry) valid() bool { return r.item.state == Failed && r.item.few().retryAt.Equal(r.at) }
+
+// triesInOrder is how often the host may refuse what only waits for something else, as routes do for an interface that is being set up.
+const triesInOrder = 3
+
+// hopeful reports whether something has been refused so seldom that it may only have come too early.
+func (h retries) hopeful() bool {
+	return slices.ContainsFunc(h, func(r retry) bool { return r.valid() && r.item.few().tries < triesInOrder })
+}
 
 // retries is a heap, the earliest first.
 type retries []retry

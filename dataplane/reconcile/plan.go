@@ -12,11 +12,12 @@ import (
 
 // plan is the wanted state and what is known of its presence on the host. It does no I/O and reads no clock.
 type plan struct {
-	sessions index.Index[session]          // by identifier
+	sessions index.Index[*session]         // by identifier
 	refused  map[dataplane.SessionID]error // what the owners were told last of sessions that are not installed
 	config   map[any]dataplane.Object      // by key
+	former   map[string]dataplane.Adoption // what adoptions were that are to be made different, by interface
 	metered  bool                          // sessions are counted each by itself
-	routes   index.Index[item]             // by key
+	routes   index.Index[*item]            // by key
 	others   map[any]*item                 // by key
 	tunnels  map[dataplane.TunnelID]*item
 	seed     maphash.Seed
@@ -42,6 +43,7 @@ func newPlan() *plan {
 	return &plan{
 		refused: map[dataplane.SessionID]error{},
 		config:  map[any]dataplane.Object{},
+		former:  map[string]dataplane.Adoption{},
 		others:  map[any]*item{},
 		tunnels: map[dataplane.TunnelID]*item{},
 		seed:    maphash.MakeSeed(),
@@ -153,6 +155,9 @@ func (p *plan) configure(c dataplane.Config) {
 		it := p.item(object)
 		p.config[object.Key()] = object
 		p.settle(it, it.object())
+		if was, ok := old[object.Key()].(dataplane.Adoption); ok && was != object {
+			p.former[was.Device] = was
+		}
 	}
 	for key := range old {
 		if _, kept := p.config[key]; !kept {

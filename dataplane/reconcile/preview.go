@@ -62,7 +62,7 @@ func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
 func (p *plan) clone() *plan {
 	twin := newPlan()
 	twin.metered, twin.config, twin.counts, twin.round, twin.seed = p.metered, maps.Clone(p.config), p.counts, p.round, p.seed
-	twin.refused = maps.Clone(p.refused)
+	twin.refused, twin.former = maps.Clone(p.refused), maps.Clone(p.former)
 	sessions := make(map[*session]*session, p.sessions.Len())
 	for s := range p.sessions.All() {
 		other := *s

@@ -32,8 +32,17 @@ func someConfig(r *rand.Rand) (c dataplane.Config) {
 			c.Links = append(c.Links, dataplane.Link{Name: name, MAC: dataplane.MAC{2, 0, 0, 0, 0, byte(r.IntN(2))}})
 		}
 	}
+	if maybe() {
+		c.Adoptions = append(c.Adoptions, dataplane.Adoption{Device: "tunnel-ip97", Ends: someEnds[r.IntN(len(someEnds))]})
+	}
 	c.Meter = maybe()
 	return c
+}
+
+// someEnds are of tunnels that the sessions have.
+var someEnds = []*dataplane.Ends{
+	{Local: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Peer: []netip.Addr{netip.MustParseAddr("192.0.2.2")}},
+	{Local: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Peer: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
 }
 
 // What is planned is what is done, in the same order, whatever the configurations before and after, and whatever sessions there are.
@@ -41,7 +50,7 @@ func TestPreviewIsWhatIsDone(t *testing.T) {
 	for seed := range uint64(200) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			host := fake.New("red0", "blue0", "eth0", "eth1")
+			host := fake.New("red0", "blue0", "eth0", "eth1", "tunnel-ip97")
 			r := New(host, Options{Batch: 4})
 			before, after := someConfig(random), someConfig(random)
 			after.Meter = before.Meter // has every session expanded anew, in no order

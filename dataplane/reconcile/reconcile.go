@@ -22,6 +22,7 @@ type Options struct {
 	Results  func([]dataplane.Result) // called from Run for every session that was handed over, and when its outcome changes
 	Links    func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
 	Repaired func([]Repair)           // called from Run when something was made again that somebody else had removed or changed
+	Settled  func()                   // called from Run once, when all that was wanted at first is there, or was refused several times
 	Batch    int                      // routes handed to the plane at once, or fewer of what takes longer; 0 means 256
 	Backlog  int                      // changes that may wait before Room says no; 0 means 65536
 	Compare  time.Duration            // between full comparisons; 0 means five minutes
@@ -37,6 +38,7 @@ type Reconciler struct {
 	plan    *plan
 	repairs repairs
 
+	settled    sync.Once // Run: calls Settled
 	configured bool      // Run: what is not wanted may be removed
 	compareAt  time.Time // Run: of the next comparison
 }
@@ -51,6 +53,9 @@ func New(plane dataplane.Plane, o Options) *Reconciler {
 	}
 	if o.Repaired == nil {
 		o.Repaired = func([]Repair) {}
+	}
+	if o.Settled == nil {
+		o.Settled = func() {}
 	}
 	if o.Links == nil {
 		o.Links = func(dataplane.Event) {}
@@ -95,6 +100,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		if r.step(ctx) {
 			r.drain(events)
 			continue
+		}
+		if r.configured && !r.plan.retries.hopeful() {
+			r.settled.Do(r.Settled)
 		}
 		timer.Reset(time.Until(r.wakeAt()))
 		select {

@@ -132,3 +132,55 @@ func TestVRFIsTriedWhenAnInterfaceGoes(t *testing.T) {
 		}
 	})
 }
+
+// It is told once that all is there that was wanted at first, or was refused for good; what the host refuses once or twice is waited for.
+func TestSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New()
+		settled := 0
+		var r *Reconciler
+		r = New(host, Options{Settled: func() {
+			settled++
+			if pending, installed, failed := r.Counts(); pending != 0 || installed != 1 || failed != 1 {
+				t.Errorf("%d pending, %d installed, %d failed", pending, installed, failed)
+			}
+		}})
+		go r.Run(t.Context())
+		time.Sleep(time.Second)
+		if settled != 0 {
+			t.Error("told before anything was wanted")
+		}
+		refused := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}
+		host.FailKey(dataplane.RouteKey(refused), unix.EPERM)
+		r.Configure(dataplane.Config{Blackholes: []dataplane.Blackhole{{VRFPrefix: refused}, {VRFPrefix: dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.2.0.0/24")}}}})
+		time.Sleep(time.Hour)
+		if settled != 1 {
+			t.Errorf("told %d times", settled)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New()
+		late := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}
+		host.FailKey(dataplane.RouteKey(late), unix.ENODEV)
+		var r *Reconciler
+		settled := false
+		r = New(host, Options{Settled: func() {
+			settled = true
+			if pending, installed, failed := r.Counts(); pending != 0 || installed != 1 || failed != 0 {
+				t.Errorf("%d pending, %d installed, %d failed", pending, installed, failed)
+			}
+		}})
+		go r.Run(t.Context())
+		r.Configure(dataplane.Config{Blackholes: []dataplane.Blackhole{{VRFPrefix: late}}})
+		synctest.Wait()
+		if settled {
+			t.Error("told after one refusal")
+		}
+		host.FailKey(dataplane.RouteKey(late), nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !settled {
+			t.Error("never told")
+		}
+	})
+}

@@ -227,6 +227,33 @@ func TestMAG04KernelTakesPrefix(t *testing.T) {
 	})
 }
 
+// EXT-28: a node that is asked whether it is there answers, as kernels do, and stays; one that does not is reported gone, though its link is up.
+func TestEXT28_SilentNodeIsGone(t *testing.T) {
+	g := newGateway(t, "mag1")
+	polling := config("mag1/access")
+	polling.MAGs["mag1"].Poll = mobility.Poll{Interval: 50 * time.Millisecond, Timeout: 400 * time.Millisecond, Retries: 5}
+	commit, err := g.Prepare(t.Context(), nil, polling)
+	must(t, err)
+	commit.Apply()
+	n := node(t, g)
+	g.next(t, mobility.NodeAttached)
+	g.offer(macOf(t, n))
+	polls := &g.Links()[0].Statistics.Polls
+	eventually(t, func() error {
+		if n := polls.Load(); n < 10 { // more than anybody gets who does not answer
+			return fmt.Errorf("the node was polled %d times", n)
+		}
+		return nil
+	})
+	select {
+	case a := <-g.reported:
+		t.Fatalf("a node that answers: %v", a)
+	default:
+	}
+	must(t, n.Sysctl("ipv6/conf/eth0/disable_ipv6", "1"))
+	g.next(t, mobility.NodeDetached)
+}
+
 // MAG-04: a DHCP client gets the home address, and gives it back.
 func TestMAG04ClientGetsHomeAddress(t *testing.T) {
 	g := newGateway(t, "mag1")

@@ -15,7 +15,11 @@ type alarm struct {
 	rings int64 // when the heap looks at it; not after due
 }
 
-type alarms []*entry
+// alarms is a heap: what rings next is first.
+type alarms struct {
+	table   *Table
+	entries []number
+}
 
 // SetAlarm lets PopAlarm return the row at the given instant, in place of an earlier setting. The zero time removes it. A row that is absent has no
 // alarm.
@@ -36,16 +40,16 @@ func (t *Table) SetAlarm(id dataplane.SessionID, at time.Time) {
 
 // NextAlarm returns an instant before which no alarm is due.
 func (t *Table) NextAlarm() (at time.Time, ok bool) {
-	if len(t.alarms) == 0 {
+	if t.alarms.Len() == 0 {
 		return time.Time{}, false
 	}
-	return time.Unix(0, t.alarms[0].alarm.rings), true
+	return time.Unix(0, t.alarms.first().alarm.rings), true
 }
 
 // PopAlarm returns a row whose alarm is due and removes the alarm, or nil when none is due.
 func (t *Table) PopAlarm(now time.Time) *mobility.Binding {
-	for len(t.alarms) > 0 && t.alarms[0].alarm.rings <= now.UnixNano() {
-		e := t.alarms[0]
+	for t.alarms.Len() > 0 && t.alarms.first().alarm.rings <= now.UnixNano() {
+		e := t.alarms.first()
 		if e.alarm.due <= now.UnixNano() {
 			t.alarms.remove(e)
 			return e.row
@@ -83,24 +87,26 @@ func (a *alarms) remove(e *entry) {
 	}
 }
 
-func (a alarms) Len() int           { return len(a) }
-func (a alarms) Less(i, j int) bool { return a[i].alarm.rings < a[j].alarm.rings }
-func (a alarms) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].place, a[j].place = int32(i+1), int32(j+1)
+func (a *alarms) at(i int) *entry { return a.table.at(a.entries[i]) }
+func (a *alarms) first() *entry   { return a.at(0) }
+
+func (a *alarms) Len() int           { return len(a.entries) }
+func (a *alarms) Less(i, j int) bool { return a.at(i).alarm.rings < a.at(j).alarm.rings }
+func (a *alarms) Swap(i, j int) {
+	a.entries[i], a.entries[j] = a.entries[j], a.entries[i]
+	a.at(i).place, a.at(j).place = int32(i+1), int32(j+1)
 }
 
 func (a *alarms) Push(x any) {
 	e := x.(*entry)
-	e.place = int32(len(*a) + 1)
-	*a = append(*a, e)
+	a.entries = append(a.entries, e.number)
+	e.place = int32(len(a.entries))
 }
 
 func (a *alarms) Pop() any {
-	last := len(*a) - 1
-	e := (*a)[last]
-	(*a)[last] = nil
-	*a = (*a)[:last]
+	last := len(a.entries) - 1
+	e := a.at(last)
+	a.entries = a.entries[:last]
 	e.alarm, e.place = alarm{}, 0
 	return e
 }

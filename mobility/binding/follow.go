@@ -86,11 +86,10 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 	defer s.mu.Unlock()
 	first := s.oldest
 	if seen > 0 {
-		for first = s.newest; first.older != nil && first.older.change > seen; {
-			first = first.older
-		}
+		first = s.after(seen)
 	}
-	for e := first; e != nil; e = e.newer {
+	for n := first; n != 0; n = s.at(n).newer {
+		e := s.at(n)
 		if e.row != nil || seen > 0 { // a mark that has seen nothing needs no obituary
 			buf = append(buf, Change{e.id, e.row, e.puts})
 		}
@@ -98,6 +97,18 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 	m.seen[m.shard], s.seen = s.changes, s.changes
 	s.sweep()
 	return buf
+}
+
+// after returns the oldest entry that changed after a change, if there is one; else the newest.
+func (s *shard) after(change uint64) number {
+	n := s.newest
+	for {
+		older := s.at(n).older
+		if older == 0 || s.at(older).change <= change {
+			return n
+		}
+		n = older
+	}
 }
 
 // touch makes e the newest change and wakes the observers. Where none of them has seen the change before, e keeps its place: they will see
@@ -109,15 +120,15 @@ func (s *shard) touch(e *entry) {
 	if e.change > s.seen && e.row != nil {
 		return
 	}
-	if s.newest != e {
+	if s.newest != e.number {
 		s.unlink(e)
 		e.older = s.newest
-		if s.newest != nil {
-			s.newest.newer = e
+		if s.newest != 0 {
+			s.at(s.newest).newer = e.number
 		} else {
-			s.oldest = e
+			s.oldest = e.number
 		}
-		s.newest = e
+		s.newest = e.number
 	}
 	s.changes++
 	e.change = s.changes
@@ -132,17 +143,17 @@ func (m *Mark) wake() {
 
 // unlink takes e out of the order of changes, if it is in it.
 func (s *shard) unlink(e *entry) {
-	if e.older != nil {
-		e.older.newer = e.newer
-	} else if s.oldest == e {
+	if e.older != 0 {
+		s.at(e.older).newer = e.newer
+	} else if s.oldest == e.number {
 		s.oldest = e.newer
 	}
-	if e.newer != nil {
-		e.newer.older = e.older
-	} else if s.newest == e {
+	if e.newer != 0 {
+		s.at(e.newer).older = e.older
+	} else if s.newest == e.number {
 		s.newest = e.older
 	}
-	e.older, e.newer = nil, nil
+	e.older, e.newer = 0, 0
 }
 
 // sweep forgets the deleted rows that every mark has seen.
@@ -152,12 +163,9 @@ func (s *shard) sweep() {
 		seen = min(seen, m.seen[s.place])
 	}
 	for len(s.deleted) > 0 && s.deleted[0].change <= seen {
-		e := s.deleted[0].entry
-		if e.row == nil && e.change == s.deleted[0].change { // not put again since
-			s.unlink(e)
-			s.rows.Delete(rowHash(e.id), e)
+		if e := s.at(s.deleted[0].entry); e.row == nil && e.change == s.deleted[0].change { // not put again since
+			s.forget(e)
 		}
-		s.deleted[0] = tombstone{}
 		s.deleted = s.deleted[1:]
 	}
 }

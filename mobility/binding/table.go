@@ -28,19 +28,20 @@ type Table struct {
 	count  atomic.Int64
 
 	// The rest belongs to the owner.
-	found    *entry             // by the last look-up or Put: most often the next to be put
-	byNode   index.Index[entry] // first of a chain over entry.sibling
-	byPrefix index.Index[entry] // by VRF and prefix, or home address
-	seed     maphash.Seed       // of both
+	found    *entry              // by the last look-up or Put: most often the next to be put
+	byNode   index.Index[number] // first of a chain over entry.sibling
+	byPrefix index.Index[number] // by VRF and prefix, or home address
+	seed     maphash.Seed        // of both
 	alarms   alarms
 }
 
 // shard is one part of the rows, with the order in which they changed.
 type shard struct {
 	mu      sync.RWMutex
-	rows    index.Index[entry] // by ID
-	newest  *entry             // most recent change; linked by entry.older
-	oldest  *entry
+	entries index.Slab[entry]
+	rows    index.Index[number] // by ID
+	newest  number              // most recent change; linked by entry.older
+	oldest  number
 	changes uint64      // of the newest
 	seen    uint64      // the newest that any mark has seen
 	marks   []*Mark     // all that read from the table
@@ -49,20 +50,45 @@ type shard struct {
 }
 
 type tombstone struct {
-	entry  *entry
+	entry  number
 	change uint64
 }
+
+// number stands for an entry: its number in the shard's slab, times shardCount, and the shard. 0: none. Entries refer to each other, and indexes to them, by
+// numbers, since the collector of garbage would have to follow a pointer.
+type number uint32
 
 type entry struct {
 	row          *mobility.Binding // nil: deleted, and kept until every mark has seen it
 	held         *mobility.Holding // the row's
 	id           dataplane.SessionID
 	change       uint64
-	older, newer *entry
-	sibling      *entry // next entry of the same node
 	alarm        alarm
+	number       number // its own
+	older, newer number
+	sibling      number // next entry of the same node
 	place        int32  // in the heap of alarms, counted from 1; 0: not in it
 	puts         uint32 // how often the row was put
+}
+
+// at returns the entry with a number. The shard is the owner's, or locked.
+func (t *Table) at(n number) *entry { return t.shards[n%shardCount].at(n) }
+
+func (s *shard) at(n number) *entry { return s.entries.At(uint32(n / shardCount)) }
+
+// add makes the entry of a row.
+func (s *shard) add(id dataplane.SessionID) *entry {
+	n, e := s.entries.Take()
+	e.id, e.number = id, number(n)*shardCount+number(s.place)
+	s.rows.Put(rowHash(id), e.number)
+	return e
+}
+
+// forget drops the entry of a row.
+func (s *shard) forget(e *entry) {
+	s.unlink(e)
+	s.rows.Delete(rowHash(e.id), e.number)
+	s.entries.Free(uint32(e.number / shardCount))
 }
 
 // fetch reads something of the row and of what it holds. Both are far away in a large table, and the second is known from the first: so the
@@ -75,6 +101,7 @@ func (e *entry) fetch() {
 // New returns an empty table.
 func New() *Table {
 	t := &Table{seed: maphash.MakeSeed()}
+	t.alarms.table = t
 	for i := range t.shards {
 		t.shards[i].place = i
 	}
@@ -88,7 +115,10 @@ func rowHash(id dataplane.SessionID) uint32 { return uint32(uint64(id) * 0x9e377
 
 // find returns the entry of a row, or of one that was deleted and is remembered; or nil.
 func (s *shard) find(id dataplane.SessionID) *entry {
-	return s.rows.Find(rowHash(id), func(e *entry) bool { return e.id == id })
+	if n := s.rows.Find(rowHash(id), func(n number) bool { return s.at(n).id == id }); n != 0 {
+		return s.at(n)
+	}
+	return nil
 }
 
 // Len returns the number of bindings.
@@ -103,8 +133,7 @@ func (t *Table) Put(b *mobility.Binding) {
 		e = s.find(b.ID)
 	}
 	if e == nil {
-		e = &entry{id: b.ID}
-		s.rows.Put(rowHash(b.ID), e)
+		e = s.add(b.ID)
 	}
 	t.found = e
 	old := e.row
@@ -130,12 +159,22 @@ func (t *Table) Delete(id dataplane.SessionID) {
 	old := e.row
 	e.row, e.held = nil, nil
 	s.touch(e)
-	s.deleted = append(s.deleted, tombstone{e, e.change})
-	s.sweep()
 	s.mu.Unlock()
 	t.reindex(e, old, nil)
 	t.alarms.remove(e)
+	if t.found == e {
+		t.found = nil // an observer may forget it
+	}
+	s.bury(e)
 	t.count.Add(-1)
+}
+
+// bury remembers that the row is gone, for those who have not seen it.
+func (s *shard) bury(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted = append(s.deleted, tombstone{e.number, e.change})
+	s.sweep()
 }
 
 // Get returns the row, or nil.
@@ -190,7 +229,7 @@ func fetch(rows []*mobility.Binding) {
 func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for e := range s.rows.All() { // not by way of the older ones, each of which would have to be waited for
+	for e := range s.entries.All() {
 		if e.row != nil {
 			rows = append(rows, e.row)
 		}
@@ -212,25 +251,26 @@ func (t *Table) ByNode(id mobility.NodeID) iter.Seq[*mobility.Binding] { return 
 // ByMNID is ByNode for an identifier as a message carries it; it does not allocate.
 func (t *Table) ByMNID(id wire.MNID) iter.Seq[*mobility.Binding] { return t.chain(t.firstOfMNID(id)) }
 
-func (t *Table) firstOfMNID(id wire.MNID) *entry {
+func (t *Table) firstOfMNID(id wire.MNID) number {
 	var room [128]byte
 	key := append(append(room[:0], id.Subtype), id.ID...)
 	hash := uint32(maphash.Bytes(t.seed, key))
-	return t.byNode.Find(hash, func(e *entry) bool { return e.held.Node == mobility.NodeID(key) })
+	return t.byNode.Find(hash, func(n number) bool { return t.at(n).held.Node == mobility.NodeID(key) })
 }
 
 func (t *Table) nodeHash(id mobility.NodeID) uint32 {
 	return uint32(maphash.String(t.seed, string(id)))
 }
 
-func (t *Table) firstOf(id mobility.NodeID) *entry {
-	return t.byNode.Find(t.nodeHash(id), func(e *entry) bool { return e.held.Node == id })
+func (t *Table) firstOf(id mobility.NodeID) number {
+	return t.byNode.Find(t.nodeHash(id), func(n number) bool { return t.at(n).held.Node == id })
 }
 
-func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
+func (t *Table) chain(first number) iter.Seq[*mobility.Binding] {
 	return func(yield func(*mobility.Binding) bool) {
-		for next := e; next != nil; {
-			e, next = next, next.sibling
+		for next := first; next != 0; {
+			e := t.at(next)
+			next = e.sibling
 			t.found = e
 			e.fetch()
 			if !yield(e.row) {
@@ -242,19 +282,23 @@ func (t *Table) chain(e *entry) iter.Seq[*mobility.Binding] {
 
 // ByPrefix returns the row that holds exactly this home network prefix in a VRF, or this home address as /32. For the owner only.
 func (t *Table) ByPrefix(vrf string, p netip.Prefix) *mobility.Binding {
-	if e := t.holderOf(vrf, p); e != nil {
-		t.found = e
-		return e.row
+	n := t.holderOf(vrf, p)
+	if n == 0 {
+		return nil
 	}
-	return nil
+	t.found = t.at(n)
+	return t.found.row
 }
 
 func (t *Table) prefixHash(vrf string, p netip.Prefix) uint32 {
 	return uint32(maphash.Comparable(t.seed, dataplane.VRFPrefix{VRF: vrf, Prefix: p}))
 }
 
-func (t *Table) holderOf(vrf string, p netip.Prefix) *entry {
-	return t.byPrefix.Find(t.prefixHash(vrf, p), func(e *entry) bool { return e.held.Tenant().VRF == vrf && holds(e.held, p) })
+func (t *Table) holderOf(vrf string, p netip.Prefix) number {
+	return t.byPrefix.Find(t.prefixHash(vrf, p), func(n number) bool {
+		held := t.at(n).held
+		return held.Tenant().VRF == vrf && holds(held, p)
+	})
 }
 
 // reindex moves e from where old stood to where b stands. Either may be nil. The entry has b already, so that it is taken out first.
@@ -272,7 +316,7 @@ func (t *Table) reindex(e *entry, old, b *mobility.Binding) {
 	if old != nil {
 		vrf := old.Tenant().VRF
 		for p := range addresses(old.Holding) {
-			t.byPrefix.Delete(t.prefixHash(vrf, p), e)
+			t.byPrefix.Delete(t.prefixHash(vrf, p), e.number)
 		}
 	}
 	if b != nil {
@@ -285,37 +329,37 @@ func (t *Table) addAddresses(e *entry, row *mobility.Binding) {
 	vrf := row.Tenant().VRF
 	for p := range addresses(row.Holding) {
 		hash := t.prefixHash(vrf, p)
-		if other := t.holderOf(vrf, p); other != nil {
+		if other := t.holderOf(vrf, p); other != 0 {
 			t.byPrefix.Delete(hash, other)
 		}
-		t.byPrefix.Put(hash, e)
+		t.byPrefix.Put(hash, e.number)
 	}
 }
 
 // enchain makes e the first entry of a node.
 func (t *Table) enchain(e *entry, node mobility.NodeID) {
 	hash := t.nodeHash(node)
-	if e.sibling = t.firstOf(node); e.sibling != nil {
+	if e.sibling = t.firstOf(node); e.sibling != 0 {
 		t.byNode.Delete(hash, e.sibling)
 	}
-	t.byNode.Put(hash, e)
+	t.byNode.Put(hash, e.number)
 }
 
 // unchain takes e out of the entries of a node.
 func (t *Table) unchain(e *entry, node mobility.NodeID) {
 	hash := t.nodeHash(node)
-	if t.byNode.Delete(hash, e) {
-		if e.sibling != nil {
+	if t.byNode.Delete(hash, e.number) {
+		if e.sibling != 0 {
 			t.byNode.Put(hash, e.sibling)
 		}
 	} else {
-		before := t.firstOf(node)
-		for before.sibling != e {
-			before = before.sibling
+		before := t.at(t.firstOf(node))
+		for before.sibling != e.number {
+			before = t.at(before.sibling)
 		}
 		before.sibling = e.sibling
 	}
-	e.sibling = nil
+	e.sibling = 0
 }
 
 // addresses yields what a row is found by: its home network prefixes and its home address.

@@ -389,3 +389,37 @@ func heapInUse() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// What the owner remembers of its last look-up is nothing that an observer forgets at the same time. (The race detector sees it.)
+func TestDeletedRowsAreForgottenByObservers(t *testing.T) {
+	table := New()
+	mark := table.Follow()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			mark.Next(nil)
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	for i := range 3000 {
+		id := dataplane.SessionID(i + 1)
+		table.Put(row(i, id))
+		table.Delete(id)
+		table.Put(row(i+1, id+1)) // of another shard
+		table.Delete(id + 1)
+	}
+	close(stop)
+	<-done
+	if n := table.Len(); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+func row(i int, id dataplane.SessionID) *mobility.Binding {
+	return &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(i), Prefixes: []netip.Prefix{prefix(i)}}}
+}

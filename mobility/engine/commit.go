@@ -104,6 +104,34 @@ func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 	return more
 }
 
+// borrow opens the addresses that an anchor is not configured to have any more and speaks from all the same, because it had them before it was
+// restored. They are closed with those that the commit retires.
+func (e *Engine) borrow(a *anchor) {
+	if a.out == nil {
+		return
+	}
+	has := map[transport.Address]bool{}
+	for at := range a.cfg.Listens() {
+		has[transport.Address(at)] = true
+	}
+	var gone []transport.Address
+	for i := range a.out.Send {
+		if at := transport.AddressOf(a.out.Send[i].From); !has[at] {
+			has[at] = true
+			gone = append(gone, at)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	opened, err := e.Transport.Prepare(gone)
+	if err != nil {
+		e.Log.Warn("MAGs are not told that their bindings end: what they spoke to is not configured any more, nor to be had", "error", err)
+		return
+	}
+	opened.Open()
+}
+
 // closeMissing closes the machines that config does not have.
 func (e *Engine) closeMissing(now time.Time, config *mobility.Config) {
 	for name, a := range e.element.anchors {
@@ -130,6 +158,7 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 			a = &anchor{unit: e.element.newUnit(Name{RoleLMA, name}, m, table), lma: m, cfg: cfg}
 			e.element.anchors[name] = a
 			e.restore(now, &a.unit, m)
+			e.borrow(a)
 			if e.Forgetful {
 				m.AnnounceRestart(e.element.mark(&a.unit))
 			}

@@ -2,6 +2,7 @@ package lma
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/netip"
 	"slices"
@@ -64,6 +65,13 @@ func isUnicast(a netip.Addr) bool {
 	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
+// Requests with a wrong authenticator that are answered, of everybody together: RFC 4285 section 5.1.1 wants each to be, but their senders
+// may choose at whom the answers, which cost more than the verification, are aimed.
+const (
+	refusalsPerSecond = 1000
+	refusalsAtOnce    = 1000
+)
+
 // authenticate finds out who speaks: the node, its profile, the MAG and the key between us (RFC 4285; the nearest key counts:
 // the node's, the MAG's, the customer's, the domain's). It reports whether the request may go on; nothing but a counter has changed if not.
 func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
@@ -93,6 +101,8 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 		r.discard(mobility.DropUnauthenticated)
 	case errors.Is(err, wire.ErrUnknownSPI):
 		r.discard(mobility.DropNoKey)
+	case !m.forged.Allow(r.now):
+		r.discard(mobility.DropUnauthenticated)
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}
@@ -236,6 +246,11 @@ func checkService(r *request) wire.Status {
 	return wire.StatusAccepted
 }
 
+// isGiven says whether the tunnel is an interface that somebody has made for all nodes of the MAG: keys could not tell them apart.
+func (m *Machine) isGiven(r *request, from *mobility.Peer) bool {
+	return r.via == m.own && from != nil && from.Device != ""
+}
+
 // agreeOnTunnel settles the encapsulation (RFC 5844 section 4, RFC 5845 section 3.3). A de-registration needs none.
 func (m *Machine) agreeOnTunnel(r *request) wire.Status {
 	u := r.update
@@ -249,7 +264,12 @@ func (m *Machine) agreeOnTunnel(r *request) wire.Status {
 	switch {
 	case u.Lifetime == 0:
 	case u.GREKey.Set && (demanded == 0 || demanded == dataplane.EncapGRE):
-		r.encap, r.greKey, r.noTLV = dataplane.EncapGRE, u.GREKey.Value.Keyed, u.Flags&wire.UpdateT != 0
+		r.encap, r.noTLV = dataplane.EncapGRE, u.Flags&wire.UpdateT != 0
+		if m.isGiven(r, configured) {
+			return wire.StatusAccepted
+		}
+		r.greKey = u.GREKey.Value.Keyed
+		return m.agreeOnKeys(r)
 	case demanded == dataplane.EncapGRE:
 		return wire.StatusGREKeyRequired
 	case forced && !m.cfg.AcceptForcedUDP && demanded != dataplane.EncapUDP:
@@ -260,4 +280,34 @@ func (m *Machine) agreeOnTunnel(r *request) wire.Status {
 		r.plainly = u.GREKey.Set
 	}
 	return wire.StatusAccepted
+}
+
+// agreeOnKeys looks at the key that a MAG offers for packets to it. Where an operator has fixed one for both ends, there is no other.
+func (m *Machine) agreeOnKeys(r *request) wire.Status {
+	fixed, offered := m.fixedKeys(r), r.update.GREKey.Value
+	switch {
+	case fixed != (mobility.FixedKeys{}) && !offered.Keyed:
+		return wire.StatusGREKeyRequired
+	case fixed.Downlink != 0 && fixed.Downlink != offered.Key:
+		return wire.StatusProhibited
+	case fixed.Uplink == 0 && m.cfg.GREKeys.Unmade:
+		r.greKey = false
+	}
+	return wire.StatusAccepted
+}
+
+// fixedKeys are those of the node or else of its customer (features EXT-04, EXT-20).
+func (m *Machine) fixedKeys(r *request) (keys mobility.FixedKeys) {
+	if r.profile != nil {
+		keys = r.profile.GREKeys
+	}
+	if c := r.via.customer; c != nil {
+		keys = keys.Or(mobility.FixedKeys{Uplink: c.cfg.GREKey, Downlink: c.cfg.GREKey})
+	}
+	return keys
+}
+
+// uplinkKey is the key of packets from the MAG: ours to choose, it stays for the life of the session (RFC 5845 section 3.3.2).
+func (m *Machine) uplinkKey(r *request, b *mobility.Binding) uint32 {
+	return cmp.Or(m.fixedKeys(r).Uplink, uint32(b.ID))
 }

@@ -58,8 +58,11 @@ func (m *Machine) acceptance(r *request) wire.Status {
 // refuse answers a request that changes nothing.
 func (m *Machine) refuse(r *request, status wire.Status, out *mobility.Effects) {
 	m.answer(r, status, nil, 0, out)
-	out.Events = append(out.Events, mobility.Event{
-		Kind: mobility.RegistrationRefused, Node: mobility.NodeIDOf(r.update.MNID.Value), Peer: r.in.From.Addr, Status: status})
+	ev := mobility.Event{Kind: mobility.RegistrationRefused, Node: mobility.NodeIDOf(r.update.MNID.Value), Peer: r.in.From.Addr, Status: status}
+	if status == wire.StatusTimestampMismatch || status == wire.StatusTimestampLowerThanPrev {
+		ev.Skew = r.now.Sub(r.stamp.Value.Time())
+	}
+	out.Events = append(out.Events, ev)
 }
 
 // answer sends the Proxy Binding Acknowledgement. b is nil in a refusal.
@@ -121,7 +124,7 @@ func (m *Machine) describe(r *request, b *mobility.Binding, ack *wire.BindingAck
 	}
 	switch {
 	case r.greKey:
-		ack.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: b.Rx.Value})
+		ack.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: m.uplinkKey(r, b)})
 	case r.encap == dataplane.EncapGRE:
 		ack.GREKey = wire.Some(wire.GREKey{})
 	case r.encap == dataplane.EncapUDP:

@@ -149,18 +149,44 @@ func (m *Machine) configureNetworks() (rebuilt tenancies) {
 }
 
 func (m *Machine) configurePools(t mobility.Tenancy, list map[string]*mobility.Network, old networks, rebuilt tenancies) {
+	anew, shared := sharesAnew(t, list, old), pool.Shared{}
 	for name, cfg := range list {
 		t.Network = name
 		key := unique.Make(t)
-		if n := old[key]; n != nil && n.cfg != nil && slices.Equal(n.cfg.Pools, cfg.Pools) {
+		if n := old[key]; n != nil && n.cfg != nil && slices.Equal(n.cfg.Pools, cfg.Pools) && !(anew && shares(cfg)) {
 			m.networks[key] = n
 			continue
 		}
 		rebuilt[key] = true
 		// A pool that makes no sense is not in the set, and the translator has refused it before.
-		pools, _ := pool.NewSet(cfg)
+		pools, _ := pool.NewSet(cfg, shared)
 		m.networks[key] = &network{cfg: cfg, pools: pools}
 	}
+}
+
+// shares says whether a network draws from a pool that others may draw from, too (feature NETP-05).
+func shares(n *mobility.Network) bool {
+	return slices.ContainsFunc(n.Pools, func(p mobility.Pool) bool { return p.Shared != "" })
+}
+
+// sharesAnew says whether a network that shares pools is new, gone or another. Who has what of these pools is known by the bindings of all of them.
+func sharesAnew(t mobility.Tenancy, list map[string]*mobility.Network, old networks) bool {
+	for name, cfg := range list {
+		t.Network = name
+		if n := old[unique.Make(t)]; shares(cfg) && (n == nil || n.cfg == nil || !slices.Equal(n.cfg.Pools, cfg.Pools)) {
+			return true
+		}
+	}
+	for key, n := range old {
+		was := key.Value()
+		if was.Customer != t.Customer || n.cfg == nil || !shares(n.cfg) {
+			continue
+		}
+		if cfg := list[was.Network]; cfg == nil || !slices.Equal(n.cfg.Pools, cfg.Pools) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Machine) configureLedger(key unique.Handle[mobility.Tenancy], c *mobility.Customer, old networks, rebuilt tenancies) {

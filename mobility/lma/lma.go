@@ -32,6 +32,7 @@ type Machine struct {
 	inquiries   inquiries
 	unsent      map[dataplane.SessionID]withheld
 	failures    mobility.AuthFailures
+	forged      mobility.RateLimit         // of refusals of requests that are not authentic
 	tunnels     map[dataplane.TunnelID]int // bindings by the tunnel that they use
 	lastID      dataplane.SessionID
 
@@ -57,6 +58,7 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32
 		tunnels:  map[dataplane.TunnelID]int{},
 
 		entitlement: entitlement{since: now},
+		forged:      mobility.RateLimit{PerSecond: refusalsPerSecond, AtOnce: refusalsAtOnce},
 	}
 	m.own = newTransport("", nil, &m.stats)
 	m.configureNetworks()

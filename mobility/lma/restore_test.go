@@ -172,8 +172,8 @@ func TestUnstorable(t *testing.T) {
 	w.check()
 }
 
-// MLL-04, DOM-06: a restored binding that the configuration has no room for any more ends with a word to its MAG, as long as the anchor has the
-// address that the MAG speaks to; of a customer who is gone there is none to speak from. Nobody else is told anything.
+// MLL-04, DOM-06: a restored binding that the configuration has no room for any more ends with a word to its MAG, from the address and in the VRF that the
+// MAG speaks to, though the configuration has them no more. Nobody else is told anything.
 func TestMLL04_RestoredWithoutRoom(t *testing.T) {
 	rows := func() (list []*mobility.Binding) {
 		for i, c := range tenants {
@@ -198,7 +198,8 @@ func TestMLL04_RestoredWithoutRoom(t *testing.T) {
 	}{
 		"all is as it was":               {serving(tenants...), "", "[1 2 3]"},
 		"a customer has another VRF":     {serving(tenants[0], &moved, tenants[2]), "16.16.16.2", "[1 3]"},
-		"a customer is gone":             {serving(tenants[0], tenants[2]), "", "[1 3]"},
+		"a customer is gone":             {serving(tenants[0], tenants[2]), "16.16.16.2", "[1 3]"},
+		"all customers are gone":         {serving(), "15.15.15.2 16.16.16.2 17.17.17.2", "[]"},
 		"the node is another customer's": {rehomed, "15.15.15.2 16.16.16.2", "[3]"},
 	} {
 		m := New(scenario.Start, c.cfg, binding.New(), 0)

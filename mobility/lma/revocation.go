@@ -46,13 +46,10 @@ func (m *Machine) deaf(b *mobility.Binding) bool {
 // indicate sends the indication that the MAG of b loses it, and reports whether it could.
 func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
 	ends := b.Ends.Value()
-	via := m.transportOf(&ends)
-	if via == nil {
-		return false // there is no address any more that the MAG would hear it from
-	}
+	via := m.wayTo(now, &ends)
 	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
 	count := via.counted(p)
-	sign, hash := m.bindingSignature(b)
+	sign, hash := m.bindingSignature(via, b)
 	msg := &wire.Revocation{Trigger: trigger, Seq: m.revocations.Next(), Flags: wire.RevocationP}
 	msg.MNID = wire.Some(b.Node.MNID())
 	for _, prefix := range b.Prefixes {
@@ -74,6 +71,22 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: why, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
 	}
 	return true
+}
+
+// wayTo returns the transport of a binding. One that the configuration has no more, and had when the binding was stored, stands in for what is said
+// from it once: its customer's key is not known any more, that of a MAG, a node or the domain is.
+func (m *Machine) wayTo(now time.Time, ends *mobility.Ends) *transport {
+	via := m.transportOf(ends)
+	if via != nil && via.vrf == ends.Tunnel.VRF && via.hasAddress(ends.Local) {
+		return via
+	}
+	gone := newTransport(ends.Tunnel.VRF, nil, &m.stats)
+	for _, addr := range []netip.Addr{ends.Remote.Addr(), ends.CareOf} {
+		if known := m.own.peers[addr]; known != nil && known.cfg != nil {
+			gone.peers[addr] = &peer{via: gone, cfg: known.cfg, addr: addr, usable: known.usable, stats: m.stats.Part(now)}
+		}
+	}
+	return gone
 }
 
 // revokePeers tells every MAG that all its bindings have ended, with one message each (RFC 5846 section 8.1): there will be nobody to repeat it.
@@ -212,9 +225,8 @@ func (m *Machine) answered(node mobility.NodeID, via *transport, by netip.AddrPo
 
 // bindingSignature is how messages about one binding are authenticated: with the key of the node, its MAG, the customer or the domain, unless that is for registrations
 // only.
-func (m *Machine) bindingSignature(b *mobility.Binding) (sign mobility.Signature, hash mobility.HomeAddressHash) {
+func (m *Machine) bindingSignature(via *transport, b *mobility.Binding) (sign mobility.Signature, hash mobility.HomeAddressHash) {
 	ends := b.Ends.Value()
-	via := m.transportOf(&ends)
 	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
 	if p != nil && p.cfg != nil {
 		hash = p.cfg.Hash

@@ -218,6 +218,8 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.Revocation, err = scenario.ParseRevocation(words[1:])
 	case "heartbeat":
 		cfg.Heartbeat, err = scenario.ParseHeartbeat(words[1:])
+	case "gre-keys": // unmade|unused
+		cfg.GREKeys.Unmade, cfg.GREKeys.Unused = value == "unmade", value == "unused"
 	case "dscp":
 		cfg.Marking, err = scenario.ParseMarking(value)
 	case "peer": // NAME ADDRESS... [key=..] [auth-scope=registration] [encap=..] [hash=first-prefix] [dscp=..]
@@ -226,11 +228,11 @@ func setConfig(cfg *mobility.LMA, words []string) (err error) {
 		cfg.LearnPeers, err = strconv.ParseBool(value)
 	case "limits": // [ipv4|ipv6|all]=NODE,CUSTOMER...
 		return setLimits(&cfg.Limits, words[1:])
-	case "pool": // NETWORK START/BITS [router] [mobile=LENGTH]
+	case "pool": // NETWORK START/BITS [router] [mobile=LENGTH] [to=END] [subnet=LENGTH] [shared=NAME]
 		return addPool(cfg.Networks, words[1:])
 	case "customer": // NAME VRF [unauthorized] [key=..] [lifetime=..] [heartbeat=INTERVAL,RETRIES,TIMEOUT] [at=[VRF/]ADDRESS]...
 		return addCustomer(cfg, words[1:])
-	case "customer-pool": // CUSTOMER NETWORK START/BITS [router] [mobile=LENGTH]
+	case "customer-pool": // CUSTOMER NETWORK START/BITS [router] [mobile=LENGTH] [to=END] [subnet=LENGTH] [shared=NAME]
 		return addPool(cfg.Customers[value].Networks, words[2:])
 	case "hnp-maximum":
 		cfg.MaxPrefixes, err = strconv.Atoi(value)
@@ -307,6 +309,8 @@ func addPeer(cfg *mobility.LMA, words []string) (err error) {
 			peer.Encap, err = parseEncap(value)
 		case "over":
 			peer.Transport = map[string]mobility.Transport{"ipv4": mobility.OverIPv4, "ipv6": mobility.OverIPv6}[value]
+		case "device":
+			peer.Device = value
 		case "hash":
 			peer.Hash = mobility.HashFirstPrefix
 		case "dscp":
@@ -350,6 +354,8 @@ func addCustomer(cfg *mobility.LMA, words []string) (err error) {
 			c.Lifetime, err = time.ParseDuration(value)
 		case "distance":
 			c.RouteDistance, err = parseDistance(value)
+		case "gre":
+			_, err = fmt.Sscan(value, &c.GREKey)
 		case "heartbeat":
 			c.Heartbeat = new(mobility.Heartbeat)
 			*c.Heartbeat, err = scenario.ParseHeartbeat(strings.Split(value, ","))
@@ -383,13 +389,20 @@ func addPool(networks map[string]*mobility.Network, words []string) error {
 		p.Unit = 32
 	}
 	for _, word := range words[2:] {
-		length, mobile := strings.CutPrefix(word, "mobile=")
-		if !mobile {
-			p.Router = netip.MustParseAddr(word)
-			continue
+		switch name, value, _ := strings.Cut(word, "="); name {
+		case "mobile":
+			p.Mobile = true
+			p.Unit, err = strconv.Atoi(value)
+		case "subnet":
+			p.Subnet, err = strconv.Atoi(value)
+		case "to":
+			p.End, err = netip.ParseAddr(value)
+		case "shared":
+			p.Shared = value
+		default:
+			p.Router, err = netip.ParseAddr(word)
 		}
-		p.Mobile = true
-		if p.Unit, err = strconv.Atoi(length); err != nil {
+		if err != nil {
 			return err
 		}
 	}

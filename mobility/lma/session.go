@@ -106,7 +106,11 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
 	m.accept(r, b, out)
-	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
+	ev := mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b}
+	if kind == mobility.BindingHandover {
+		ev.Before = old.Ends
+	}
+	out.Events = append(out.Events, ev)
 	m.waiting.overtake(waiterOf(b), r.in.From, kind == mobility.BindingHandover)
 	if !m.inquiries.empty() {
 		m.inquiries.overtake(b, r)
@@ -131,9 +135,8 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		b.Hold(func(h *mobility.Holding) { h.LinkID = mobility.LinkID(link) })
 	}
 	b.Tx, b.Rx = dataplane.Key{}, dataplane.Key{}
-	if r.greKey {
-		// The uplink key is ours to choose and stays for the life of the session (RFC 5845 section 3.3.2).
-		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: uint32(b.ID), Set: true}
+	if r.greKey && !m.cfg.GREKeys.Unused {
+		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: m.uplinkKey(r, b), Set: true}
 	}
 	if u.LinkLocal.Set {
 		if address := cmp.Or(mobility.LinkLocalOf(u.LinkLocal.Value), linkLocal(b)); b.LinkLocal != address {

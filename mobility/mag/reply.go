@@ -151,7 +151,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	m.useTunnel(s, b.Ends.Value().Tunnel, out)
 	m.schedule(s)
 	out.Grants = append(out.Grants, m.grant(s, b))
-	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b})
+	out.Events = append(out.Events, mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Status: ack.Status, Binding: b, Before: old.Ends})
 }
 
 // hold takes over the addresses that the anchor gave.
@@ -188,8 +188,8 @@ func (m *Machine) agree(s *session, b *mobility.Binding, ack *wire.BindingAck) {
 	switch {
 	case s.encap == dataplane.EncapGRE && ack.GREKey.Set:
 		tunnel.Encap = dataplane.EncapGRE
-		if ack.GREKey.Value.Keyed {
-			b.Tx, b.Rx = dataplane.Key{Value: ack.GREKey.Value.Key, Set: true}, dataplane.Key{Value: downlinkKey(s), Set: true}
+		if ack.GREKey.Value.Keyed && !m.cfg.GREKeys.Unused {
+			b.Tx, b.Rx = dataplane.Key{Value: ack.GREKey.Value.Key, Set: true}, s.offered
 		}
 	case s.encap == dataplane.EncapGRE && ack.Status != wire.StatusGREKeyNotRequired:
 		s.encap = 0 // the anchor does not know the option: it is not sent again

@@ -1,6 +1,7 @@
 package mag
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -126,7 +127,8 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 		u.AltIPv4CareOf = wire.Some(ends.CareOf) // by which the anchor finds out about a translator on the way
 	}
 	if s.encap == dataplane.EncapGRE {
-		u.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: downlinkKey(s)})
+		s.offered = m.downlinkKey(s)
+		u.GREKey = wire.Some(wire.GREKey{Keyed: s.offered.Set, Key: s.offered.Value})
 	}
 	s.sent, s.sentAt, s.answered = wire.BindingUpdate{Seq: u.Seq, Flags: u.Flags, Lifetime: u.Lifetime}, now, false
 	copy(s.recent[1:], s.recent[:])
@@ -172,8 +174,14 @@ func namedHome(homes []wire.IPv4HoARequest, s *session) []wire.IPv4HoARequest {
 	return append(homes, wire.IPv4HoARequest{Prefix: home})
 }
 
-// downlinkKey is the GRE key that the anchor shall put on packets to the node (RFC 5845 section 3.2).
-func downlinkKey(s *session) uint32 { return uint32(s.id) }
+// downlinkKey is the GRE key that the anchor shall put on packets to the node (RFC 5845 section 3.2): the fixed one of the node, or one for the session.
+func (m *Machine) downlinkKey(s *session) dataplane.Key {
+	fixed := s.profile.GREKeys.Downlink
+	if fixed == 0 && m.cfg.GREKeys.Unmade {
+		return dataplane.Key{}
+	}
+	return dataplane.Key{Value: cmp.Or(fixed, uint32(s.id)), Set: true}
+}
 
 // signature is how we and the anchor authenticate; the zero value where no key is configured. The nearest key counts: the
 // node's, the anchor's, the domain's.

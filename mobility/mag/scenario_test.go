@@ -242,6 +242,8 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Domain.Key, err = scenario.ParseKey(value)
 	case "encap":
 		cfg.Domain.Encap = map[string]dataplane.Encap{"ip": dataplane.EncapIP, "gre": dataplane.EncapGRE, "udp": dataplane.EncapUDP}[value]
+	case "gre-keys": // unmade|unused
+		cfg.GREKeys.Unmade, cfg.GREKeys.Unused = value == "unmade", value == "unused"
 	case "dscp":
 		cfg.Marking, err = scenario.ParseMarking(value)
 	case "anchor-dscp": // of the anchor before

@@ -27,6 +27,7 @@ type session struct {
 	refused  mobility.Service // IP versions that the anchor said no to
 	prefixes []netip.Prefix   // to name in the next request
 	home     netip.Prefix     // to name in the next request
+	offered  dataplane.Key    // for packets to us, in the last request for GRE
 	encap    dataplane.Encap  // to ask for
 	wanted   dataplane.Encap  // what the configuration wants to be asked for
 

@@ -5,6 +5,7 @@
 package pool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -36,6 +37,7 @@ type Pool struct {
 	cfg   mobility.Pool
 	first uint64 // number of the lowest unit, counted from the start of the prefix
 	last  uint64 // number of the highest unit
+	mask  uint64 // of the bits that a number has
 	taken bitmap
 	usage Usage
 	high  bool      // it was noticed to be nearly full
@@ -49,8 +51,14 @@ func New(cfg mobility.Pool) (*Pool, error) {
 	if !prefix.IsValid() || cfg.Unit < cfg.Bits || cfg.Unit > cfg.Start.BitLen() || cfg.Unit-cfg.Bits > 63 {
 		return nil, fmt.Errorf("pool %s/%d in units of /%d makes no sense", cfg.Start, cfg.Bits, cfg.Unit)
 	}
-	p := &Pool{cfg: cfg, last: 1<<(cfg.Unit-cfg.Bits) - 1}
-	p.first = p.number(cfg.Start)
+	p := &Pool{cfg: cfg, mask: 1<<(cfg.Unit-cfg.Bits) - 1}
+	p.first, p.last = p.number(cfg.Start), p.mask
+	if cfg.End.IsValid() {
+		if !prefix.Contains(cfg.End) || cfg.End.Less(cfg.Start) {
+			return nil, fmt.Errorf("pool %s to %s within %v makes no sense", cfg.Start, cfg.End, prefix)
+		}
+		p.last = p.number(cfg.End)
+	}
 	p.usage = Usage{Pool: cfg, Total: p.last - p.first + 1}
 	if p.isSubnet() {
 		p.exclude(0)
@@ -137,8 +145,16 @@ func (p *Pool) excluded(n uint64) bool {
 	return p.isSubnet() && (n == 0 || n == p.last || p.unit(n).Addr() == p.cfg.Router)
 }
 
-// isSubnet says whether the units are addresses of hosts that share a subnet.
-func (p *Pool) isSubnet() bool { return p.cfg.Start.Is4() && !p.cfg.Mobile }
+// hasHomes says whether the units are IPv4 home addresses.
+func (p *Pool) hasHomes() bool { return p.cfg.Start.Is4() && !p.cfg.Mobile }
+
+// isSubnet says whether the units are all addresses of a home subnet. Who says where a pool ends has left out what nodes may not have.
+func (p *Pool) isSubnet() bool { return p.hasHomes() && !p.cfg.End.IsValid() }
+
+// home is an address of the pool with the length of its subnet.
+func (p *Pool) home(a netip.Addr) netip.Prefix {
+	return netip.PrefixFrom(a, cmp.Or(p.cfg.Subnet, p.cfg.Bits))
+}
 
 // number counts the units from the start of the prefix to the one that holds a.
 func (p *Pool) number(a netip.Addr) uint64 {
@@ -149,7 +165,7 @@ func (p *Pool) number(a netip.Addr) uint64 {
 	} else {
 		lo = lo>>shift | hi<<(64-shift)
 	}
-	return lo & p.last
+	return lo & p.mask
 }
 
 // unit is the inverse of number.

@@ -88,7 +88,7 @@ func TestLMA20_NetworkBroadcastAndRouterAreNotHandedOut(t *testing.T) {
 
 // OPS-19: a pool says when it was last found empty. Nothing makes it forget that; that a request names a unit which is taken is another thing.
 func TestLMA24_LastExhausted(t *testing.T) {
-	s, err := NewSet(&mobility.Network{Name: "net1", Pools: []mobility.Pool{ipv6Pool("2001:db8:1::", 64), ipv6Pool("2001:db8:2::", 64)}})
+	s, err := NewSet(&mobility.Network{Name: "net1", Pools: []mobility.Pool{ipv6Pool("2001:db8:1::", 64), ipv6Pool("2001:db8:2::", 64)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func lowestFree(universe []netip.Prefix, taken map[netip.Prefix]bool) (netip.Pre
 func TestSetCrossesPools(t *testing.T) {
 	s, err := NewSet(&mobility.Network{Name: "net1", Pools: []mobility.Pool{
 		ipv6Pool("2001:db8:2::", 63), ipv4Pool("10.2.0.1", 30, "10.2.0.2"), ipv6Pool("2001:db8:1::", 64), ipv4Pool("10.1.0.2", 30, "10.1.0.1"),
-	}})
+	}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestNETP04_MobileNetworksCrossPools(t *testing.T) {
 		{Start: netip.MustParseAddr("2002:20:0:1::1"), Bits: 40, Unit: 64, Mobile: true},
 		{Start: netip.MustParseAddr("10.0.0.0"), Bits: 30, Unit: 32},
 		{Start: netip.MustParseAddr("2001:db8::"), Bits: 64, Unit: 64},
-	}})
+	}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +372,7 @@ func TestINC13_StartsWithinPrefixes(t *testing.T) {
 // OPS-19: more than nine tenths is told once, until no more than four fifths are in use; a refusal for want of room once a minute for each pool, and
 // not where the next pool has room.
 func TestOPS19_Alarms(t *testing.T) {
-	s, err := NewSet(&mobility.Network{Name: "n", Pools: []mobility.Pool{ipv6Pool("2001:db8:0::", 60), ipv6Pool("2001:db8:1::", 60)}})
+	s, err := NewSet(&mobility.Network{Name: "n", Pools: []mobility.Pool{ipv6Pool("2001:db8:0::", 60), ipv6Pool("2001:db8:1::", 60)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,4 +419,64 @@ func TestOPS19_Alarms(t *testing.T) {
 	now = now.Add(time.Minute)
 	take(1)
 	expect("a minute later", Alarm{Used: 16, Total: 16, Exhausted: true}, Alarm{Used: 16, Total: 16, Exhausted: true})
+}
+
+// NETP-05: two networks draw from one pool, which has several ranges, when their own are full. What one has the other does not get; every address of a
+// range is given out, with the length of the subnet that was said.
+func TestNETP05_SharedPools(t *testing.T) {
+	ranged := func(start, end string, unit int) mobility.Pool {
+		p := mobility.Pool{Start: netip.MustParseAddr(start), End: netip.MustParseAddr(end), Unit: unit, Shared: "v4pool", Router: netip.MustParseAddr("10.0.0.254")}
+		if p.Start.Is4() {
+			p.Bits, p.Subnet = 28, 24
+		} else {
+			p.Bits = 60
+		}
+		return p
+	}
+	shared := Shared{}
+	set := func(pools ...mobility.Pool) *Set {
+		s, err := NewSet(&mobility.Network{Name: "n", Pools: append(pools, ranged("10.0.0.8", "10.0.0.8", 32), ranged("10.0.0.0", "10.0.0.2", 32),
+			ranged("2001:db8::f", "2001:db8:0:1:ffff::", 64))}, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	one, other := set(ipv4Pool("10.9.0.1", 30, "10.9.0.2")), set()
+	for _, c := range []struct {
+		from *Set
+		want string
+	}{{one, "10.9.0.1/30"}, {one, "10.0.0.0/24"}, {other, "10.0.0.1/24"}, {one, "10.0.0.2/24"}, {other, "10.0.0.8/24"}} {
+		if home, _, err := c.from.HomeAddress(start); err != nil || home.String() != c.want {
+			t.Errorf("home address %v, %v; want %s", home, err, c.want)
+		}
+	}
+	for _, s := range []*Set{one, other} {
+		if _, _, err := s.HomeAddress(start); !errors.Is(err, ErrExhausted) {
+			t.Errorf("one more home address: %v", err)
+		}
+	}
+	if _, _, err := other.ReserveHome(netip.MustParsePrefix("10.0.0.2/32")); !errors.Is(err, ErrTaken) {
+		t.Errorf("what the other has: %v", err)
+	}
+	if _, _, err := other.ReserveHome(netip.MustParsePrefix("10.0.0.3/32")); !errors.Is(err, ErrOutside) {
+		t.Errorf("what is between the ranges: %v", err)
+	}
+	one.ReleaseHome(netip.MustParseAddr("10.0.0.2"))
+	if home, router, err := other.HomeAddress(start); err != nil || home.String() != "10.0.0.2/24" || router.String() != "10.0.0.254" {
+		t.Errorf("what the other gave back: %v behind %v, %v", home, router, err)
+	}
+	for _, want := range []string{"2001:db8::/64", "2001:db8:0:1::/64"} {
+		if p, err := one.Prefix(start); err != nil || p.String() != want {
+			t.Errorf("prefix %v, %v; want %s", p, err, want)
+		}
+	}
+	if _, err := other.Prefix(start); !errors.Is(err, ErrExhausted) {
+		t.Errorf("one more prefix: %v", err)
+	}
+	for _, bad := range []mobility.Pool{ranged("10.0.0.2", "10.0.0.1", 32), ranged("10.0.0.2", "10.0.1.1", 32), ranged("2001:db8::", "2001:db8::", 48)} {
+		if _, err := New(bad); err == nil {
+			t.Errorf("%+v is a pool", bad)
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"mooring/mobility"
 )
 
-// Set is the pools of one network. It allocates from them in the order of their start addresses.
+// Set is the pools of one network. It allocates from them in the order of their start addresses, first from those that are its own.
 type Set struct {
 	pools  []*Pool
 	alarms []Alarm // that nobody has taken
@@ -24,31 +24,51 @@ type Alarm struct {
 	Exhausted   bool
 }
 
-// NewSet returns the pools of a network with everything free.
-func NewSet(network *mobility.Network) (*Set, error) {
+// Shared are the pools that several networks draw from. The zero value has none, and shares none.
+type Shared map[mobility.Pool]*Pool
+
+// of returns the pool that cfg describes.
+func (s Shared) of(cfg mobility.Pool) (*Pool, error) {
+	if s == nil || cfg.Shared == "" {
+		return New(cfg)
+	}
+	if p := s[cfg]; p != nil {
+		return p, nil
+	}
+	p, err := New(cfg)
+	if err == nil {
+		s[cfg] = p
+	}
+	return p, err
+}
+
+// NewSet returns the pools of a network: its own with everything free, others as they are in shared, to which it adds those that it is the first to use.
+func NewSet(network *mobility.Network, shared Shared) (*Set, error) {
 	s := new(Set)
 	var errs []error
 	for _, cfg := range network.Pools {
-		p, err := New(cfg)
+		p, err := shared.of(cfg)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("network %s: %w", network.Name, err))
 			continue
 		}
 		s.pools = append(s.pools, p)
 	}
-	slices.SortStableFunc(s.pools, func(a, b *Pool) int { return cmp.Or(a.cfg.Start.Compare(b.cfg.Start), a.cfg.Bits-b.cfg.Bits) })
+	slices.SortStableFunc(s.pools, func(a, b *Pool) int {
+		return cmp.Or(cmp.Compare(a.cfg.Shared, b.cfg.Shared), a.cfg.Start.Compare(b.cfg.Start), a.cfg.Bits-b.cfg.Bits)
+	})
 	return s, errors.Join(errs...)
 }
 
 // HomeAddress takes an IPv4 home address. It returns the address with the length of its subnet, and the default router.
 func (s *Set) HomeAddress(now time.Time) (home netip.Prefix, router netip.Addr, err error) {
 	for _, p := range s.pools {
-		if !p.isSubnet() {
+		if !p.hasHomes() {
 			continue
 		}
 		if unit, err := p.Allocate(now); err == nil {
 			s.noteHigh(p)
-			return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
+			return p.home(unit.Addr()), p.cfg.Router, nil
 		}
 	}
 	s.noteExhausted(now, func(cfg *mobility.Pool) bool { return cfg.Start.Is4() && !cfg.Mobile })
@@ -90,7 +110,7 @@ func (s *Set) ReserveHome(asked netip.Prefix) (home netip.Prefix, router netip.A
 		return netip.Prefix{}, netip.Addr{}, err
 	}
 	s.noteHigh(p)
-	return netip.PrefixFrom(unit.Addr(), p.cfg.Bits), p.cfg.Router, nil
+	return p.home(unit.Addr()), p.cfg.Router, nil
 }
 
 // ReservePrefix takes this very IPv6 home network prefix.

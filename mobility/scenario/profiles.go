@@ -54,6 +54,10 @@ func (p Profiles) Add(words []string) error {
 			profile.NoCustomer = true
 		case "lma":
 			profile.Anchor = value
+		case "gre": // UPLINK,DOWNLINK
+			if _, err := fmt.Sscanf(value, "%d,%d", &profile.GREKeys.Uplink, &profile.GREKeys.Downlink); err != nil {
+				return err
+			}
 		case "key":
 			var err error
 			if profile.Key, err = ParseKey(value); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -141,8 +142,14 @@ func eventText(e mobility.Event) string {
 	if e.Peer.IsValid() {
 		fmt.Fprintf(&b, " at %s", endpointText(e.Peer))
 	}
+	if e.Kind == mobility.BindingHandover {
+		fmt.Fprintf(&b, " before at %s", endpointText(e.Before.Value().Remote))
+	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " status %d(%s)", e.Status, e.Status)
+	}
+	if e.Skew != 0 {
+		fmt.Fprintf(&b, " clocks apart by %v", e.Skew.Round(time.Millisecond))
 	}
 	if e.Path != nil && e.Path.Tunnel.Encap != 0 {
 		fmt.Fprintf(&b, " %q from %s", e.Path.Peer, e.Path.Local)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
-	"time"
 
 	"mooring/mobility"
 	"mooring/mobility/wire"
@@ -83,20 +82,3 @@ const (
 	answersPerSecond = 10
 	answersAtOnce    = 10
 )
-
-// limiter keeps the number of answers within bounds: a bucket of tokens. The zero value is full.
-type limiter struct {
-	spent float64 // tokens
-	at    time.Time
-}
-
-// allow takes a token if there is one.
-func (l *limiter) allow(now time.Time) bool {
-	l.spent = max(0, l.spent-now.Sub(l.at).Seconds()*answersPerSecond)
-	l.at = now
-	if l.spent > answersAtOnce-1 {
-		return false
-	}
-	l.spent++
-	return true
-}

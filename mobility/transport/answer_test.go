@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"testing"
-	"time"
 
 	"mooring/mobility"
 	"mooring/mobility/wire"
@@ -110,28 +109,6 @@ func TestParameterProblemOctets(t *testing.T) {
 	}
 	if len(b) != 1280-40 || !bytes.HasPrefix(octets, quoted[40:]) {
 		t.Errorf("%d octets, want the IPv6 packet to be 1280 long and to end with the message", len(b))
-	}
-}
-
-func TestAnswersAreLimited(t *testing.T) {
-	var l limiter
-	now := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	burst := func() (n int) {
-		for range 100 {
-			if l.allow(now) {
-				n++
-			}
-		}
-		return n
-	}
-	for _, step := range []struct {
-		pass time.Duration
-		want int
-	}{{0, answersAtOnce}, {0, 0}, {100 * time.Millisecond, 1}, {250 * time.Millisecond, 2}, {50 * time.Millisecond, 1}, {time.Hour, answersAtOnce}} {
-		now = now.Add(step.pass)
-		if got := burst(); got != step.want {
-			t.Errorf("%v later: %d answers, want %d", step.pass, got, step.want)
-		}
 	}
 }
 

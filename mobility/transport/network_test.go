@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +170,9 @@ func (c *capture) next(version, protocol byte) []byte {
 	for {
 		b := make([]byte, 4096)
 		n, _, err := unix.Recvfrom(c.fd, b, 0)
+		if errors.Is(err, unix.EINTR) { // which a limit of time lets through, whatever signals are to restart
+			continue
+		}
 		if err != nil {
 			c.t.Fatalf("no packet of IPv%d and protocol %d: %v", version, protocol, err)
 		}
@@ -305,4 +310,81 @@ func TestAnswersAreLimitedOnTheWire(t *testing.T) {
 	if got := statusOf(t, b, b6); got.Unreadable != 1000 || got.Answered < answersAtOnce || got.Answered > 500 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// Messages are received without an allocation for each: among a million bindings garbage is dear.
+func TestReceivingAllocatesNothing(t *testing.T) {
+	const from, to = "127.0.0.7", "127.0.0.8"
+	h := host(t, "a")
+	var b *socket
+	must(t, h.Do(func() (err error) { b, err = newSocket(Address{Addr: netip.MustParseAddr(to)}, ""); return err }))
+	t.Cleanup(b.close)
+	a := sockets(t, h)
+	listenAt(t, a, from)
+	r, batch, sent := newReceiver(b.raw, batchSize), newBatch(batchSize, nil), make([]mobility.Datagram, batchSize)
+	for i := range sent {
+		sent[i] = heartbeat(t, from, to, uint32(i))
+	}
+	received, before, after := 0, runtime.MemStats{}, runtime.MemStats{}
+	const rounds = 100
+	allocated := uint64(0)
+	for range rounds {
+		a.Send(sent)
+		runtime.ReadMemStats(&before)
+		for n := 0; n < len(sent); {
+			some, err := b.fill(batch, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += some
+			received += some
+		}
+		runtime.ReadMemStats(&after)
+		allocated += after.Mallocs - before.Mallocs
+	}
+	if received != rounds*batchSize || allocated > rounds { // others allocate now and then
+		t.Errorf("%d allocations for %d messages", allocated, received)
+	}
+	if last := batch.In[len(batch.In)-1]; last.From.Addr != netip.MustParseAddrPort(from+":5436") || last.Err != nil {
+		t.Errorf("the last one came from %v, %v", last.From, last.Err)
+	}
+}
+
+// Whoever has no other address than that of its link is known by it and the index of our interface, in whatever network we are, and can be answered.
+func TestSenderOnTheLink(t *testing.T) {
+	w := cable(t)
+	own, index := "", 0
+	must(t, w.a.Do(func() (err error) { own, err = linkLocal("eth0"); return err }), w.b.Do(func() error {
+		link, err := net.InterfaceByName("eth0")
+		if err == nil {
+			index = link.Index
+		}
+		return err
+	}))
+	a, b := sockets(t, w.a), sockets(t, w.b)
+	listenAt(t, a, own+"%eth0")
+	listenAt(t, b, b6)
+	a.Send([]mobility.Datagram{heartbeat(t, own+"%eth0", b6, 9)})
+	known := fmt.Sprintf("%s%%%d", own, index)
+	if got := next(t, b, 1); got[0] != "["+known+"]:0 > ["+b6+"]:0: HB request seq 9" {
+		t.Error(got)
+	}
+	b.Send([]mobility.Datagram{heartbeat(t, b6, known, 10)})
+	if got := next(t, a, 1); got[0] != "["+b6+"]:0 > ["+own+"%eth0]:0: HB request seq 10" {
+		t.Error(got)
+	}
+}
+
+func linkLocal(name string) (string, error) {
+	link, err := net.InterfaceByName(name)
+	if err != nil {
+		return "", err
+	}
+	all, err := link.Addrs()
+	for _, each := range all {
+		if p, errParse := netip.ParsePrefix(each.String()); errParse == nil && p.Addr().IsLinkLocalUnicast() {
+			return p.Addr().String(), nil
+		}
+	}
+	return "", errors.Join(err, errors.New(name+" has no address of its link"))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"mooring/mobility"
 )
 
-// socket is one local address. Its reader goroutine has reads, answers and limiter; whoever sends has outbox.
+// socket is one local address. Its reader goroutine has answers and limiter; whoever sends has outbox.
 type socket struct {
 	Address
 	device   string // vrf interface that it is bound to; empty: none
@@ -25,19 +24,17 @@ type socket struct {
 	free     chan *Batch
 	closed   chan struct{}
 
-	reads   []ipv4.Message
 	answers mobility.Effects
 	problem []byte
-	limiter limiter
+	limiter mobility.RateLimit
 
 	outbox outbox
 
 	received, unreadable, checksum, sent, unsent, answered atomic.Uint64
 }
 
-// batchConn is an ipv4.PacketConn or an ipv6.PacketConn, whose messages are of one type.
+// batchConn is what is used of an ipv4.PacketConn or an ipv6.PacketConn, whose messages are of one type.
 type batchConn interface {
-	ReadBatch(messages []ipv4.Message, flags int) (int, error)
 	WriteBatch(messages []ipv4.Message, flags int) (int, error)
 	SetWriteDeadline(t time.Time) error
 	Close() error
@@ -49,6 +46,7 @@ const batchesPerSocket = 2
 func (s *socket) init() {
 	s.endpoint = s.Address.Endpoint()
 	s.free, s.closed = make(chan *Batch, batchesPerSocket), make(chan struct{})
+	s.limiter = mobility.RateLimit{PerSecond: answersPerSecond, AtOnce: answersAtOnce}
 	s.outbox.udp = s.Addr.Is4()
 }
 
@@ -62,10 +60,7 @@ func (s *socket) close() {
 
 // read hands over what arrives until the socket is closed.
 func (s *socket) read(batches chan<- *Batch, log *slog.Logger) {
-	s.reads = make([]ipv4.Message, batchSize)
-	for i := range s.reads {
-		s.reads[i].Buffers, s.reads[i].OOB = make([][]byte, 1), make([]byte, markSize)
-	}
+	messages := newReceiver(s.raw, batchSize)
 	for range batchesPerSocket {
 		s.free <- newBatch(batchSize, s.free)
 	}
@@ -76,7 +71,7 @@ func (s *socket) read(batches chan<- *Batch, log *slog.Logger) {
 		case <-s.closed:
 			return
 		}
-		n, err := s.fill(b)
+		n, err := s.fill(b, messages)
 		if err != nil || n == 0 {
 			s.free <- b
 			if !s.pause(err, log) {
@@ -110,35 +105,20 @@ func (s *socket) pause(err error, log *slog.Logger) bool {
 }
 
 // fill reads one batch, and answers what is answered here.
-func (s *socket) fill(b *Batch) (int, error) {
+func (s *socket) fill(b *Batch, messages *receiver) (int, error) {
 	b.In = b.In[:0]
-	for i := range s.reads {
-		s.reads[i].Buffers[0] = b.slots[i].octets[:]
-	}
-	n, err := s.conn.ReadBatch(s.reads, syscall.MSG_TRUNC) // N is then the length on the wire
+	n, err := messages.receive(b.slots)
 	if err != nil {
 		return 0, err
 	}
-	for i := range s.reads[:n] {
-		read := &s.reads[i]
-		in := b.take(mobility.Endpoint{VRF: s.VRF, Addr: source(read.Addr)}, s.endpoint, codePointIn(read.OOB[:read.NN]), read.N)
-		if in.Err != nil {
+	for i := range n {
+		from := mobility.Endpoint{VRF: s.VRF, Addr: messages.sender(i)}
+		if in := b.take(from, s.endpoint, codePointIn(messages.control(i)), messages.length(i)); in.Err != nil {
 			s.refuse(in)
 		}
 	}
 	s.received.Add(uint64(n))
 	return n, nil
-}
-
-func source(a net.Addr) netip.AddrPort {
-	switch a := a.(type) {
-	case *net.UDPAddr:
-		return a.AddrPort()
-	case *net.IPAddr:
-		addr, _ := netip.AddrFromSlice(a.IP)
-		return netip.AddrPortFrom(addr.WithZone(a.Zone), 0)
-	}
-	return netip.AddrPort{}
 }
 
 // refuse counts a message that cannot be read, and tells the sender where that is asked for.
@@ -148,7 +128,7 @@ func (s *socket) refuse(in *mobility.Inbound) {
 		s.checksum.Add(1)
 	}
 	answer := answerTo(in)
-	if answer.kind == silence || !s.limiter.allow(time.Now()) {
+	if answer.kind == silence || !s.limiter.Allow(time.Now()) {
 		return
 	}
 	if s.reply(in, answer) {

@@ -21,26 +21,9 @@ import (
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 	"mooring/server/tree/validate"
-	"mooring/yang"
 )
 
 var update = flag.Bool("update", false, "write the expected results anew")
-
-// compile compiles the schema of an element that supports features of mooring-pmipv6 beside those of the manifest.
-func compile(t testing.TB, features ...string) *schema.Schema {
-	t.Helper()
-	sources := model.Sources()
-	for i := range sources {
-		if m := &sources[i]; m.Name == "mooring-pmipv6" {
-			m.Features = append(slices.Clone(m.Features), features...)
-		}
-	}
-	s, err := schema.Compile(yang.FS, sources...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 type element struct {
 	*Translator
@@ -48,9 +31,12 @@ type element struct {
 	rules  *validate.Rules
 }
 
-func newElement(t testing.TB, features ...string) *element {
+func newElement(t testing.TB) *element {
 	t.Helper()
-	s := compile(t, features...)
+	s, err := model.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
 	translator, err := New(s)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +48,7 @@ func newElement(t testing.TB, features ...string) *element {
 	return &element{translator, s, rules}
 }
 
-// shared is the element that supports what the manifest says. Making one takes a while.
+// shared is an element. Making one takes a while.
 var shared = sync.OnceValue(func() *element { return newElement(new(testing.B)) })
 
 // parse reads a configuration that the schema accepts.

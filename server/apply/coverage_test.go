@@ -17,11 +17,14 @@ var elsewhere = map[string]string{
 	"/ietf-network-instance:network-instances/network-instance/name":        "a VRF is made when something is in it; the schema refuses names of none",
 	"/ietf-network-instance:network-instances/network-instance/description": "for people",
 	"/ietf-subscribed-notifications:filters":                                "server/netconf looks filters up by name at each subscription",
+	startOfRange:                                                            "another range with the same end overlaps the first: TestNETP05_BadInput",
 	"/mooring-system:system/aaa/accounting/mobile/name":                     "LMAs use the list called default, and nobody uses another",
 	"/mooring-system:system/aaa/radius/group/name":                          "another group is one that no list names",
 	"/mooring-system:system/user":                                           "server/access looks users up at each login; here their keys are checked",
 	"/mooring-system:system/client-certificate":                             "server/access looks certificates up at each login; here they are checked for doubles",
 }
+
+const startOfRange = "/mooring-pmipv6:pmipv6/local-pool/range/start-address"
 
 // candidates are values for any type; those that a type does not know are passed over.
 var candidates = []string{
@@ -157,7 +160,7 @@ func TestElsewhere(t *testing.T) {
 		if shared().schema.Find(path) == nil {
 			t.Errorf("%s is not in the schema", path)
 		}
-		if strings.Contains(path, "pmipv6") {
+		if strings.Contains(path, "pmipv6") && path != startOfRange {
 			t.Errorf("%s: all of pmipv6 is translated here", path)
 		}
 	}

@@ -40,17 +40,21 @@ func (j *job) customers(was, a *anchor) {
 		old = was.customers().node
 	}
 	if old.Same(list.node) {
-		a.native.Customers = was.native.Customers
+		a.native.Customers, a.ofCustomers = was.native.Customers, was.ofCustomers
 		return
 	}
 	j.networksChanged = true
-	a.native.Customers = map[string]*mobility.Customer{}
+	a.native.Customers, a.ofCustomers = map[string]*mobility.Customer{}, map[string][]*tree.Error{}
 	for name, at := range list.entries() {
 		if before := entryOf(old, name); before != nil && before.Same(at.node) {
-			a.native.Customers[name] = was.native.Customers[name]
+			a.native.Customers[name], a.ofCustomers[name] = was.native.Customers[name], was.ofCustomers[name]
 			continue
 		}
+		said := j.warnings
+		j.warnings = nil
 		a.native.Customers[name] = j.customer(at)
+		a.ofCustomers[name] = j.warnings
+		j.warnings = append(said, fresh(a.ofCustomers[name], was.ofCustomers[name])...)
 	}
 	if maps.Equal(a.native.Customers, was.native.Customers) {
 		a.native.Customers = was.native.Customers
@@ -79,6 +83,9 @@ func (j *job) customer(at place) *mobility.Customer {
 	if h := heartbeat(x.Heartbeat); h.Interval > 0 {
 		c.Heartbeat = &h
 		j.warnings = append(j.warnings, lateAnswers(at, c.Heartbeat)...)
+	}
+	if x.GreKey != nil {
+		c.GREKey = x.GreKey.GetValue()
 	}
 	if x.Mnp != nil {
 		c.Limits = networkLimits(x.Mnp.Ipv4, x.Mnp.Ipv6, x.Mnp.All)

@@ -17,7 +17,8 @@ func (j *job) dataplane() *dataplane.Config {
 		j.new.Accounting == j.old.Accounting {
 		return was
 	}
-	c := &dataplane.Config{VRFs: j.vrfs(), Members: j.new.instances.members, Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Policies: j.policies(), Meter: metered}
+	c := &dataplane.Config{VRFs: j.vrfs(), Members: j.new.instances.members, Links: j.dataplaneLinks(), Blackholes: j.blackholes(), Policies: j.policies(), Adoptions: j.adoptions(),
+		Meter: metered}
 	if was := j.old.Dataplane; was != nil {
 		same := was.Meter == c.Meter && slices.Equal(was.VRFs, c.VRFs) && slices.Equal(was.Members, c.Members)
 		if slices.Equal(was.Links, c.Links) {
@@ -32,6 +33,11 @@ func (j *job) dataplane() *dataplane.Config {
 		}
 		if slices.Equal(was.Policies, c.Policies) {
 			c.Policies = was.Policies
+		} else {
+			same = false
+		}
+		if slices.Equal(was.Adoptions, c.Adoptions) {
+			c.Adoptions = was.Adoptions
 		} else {
 			same = false
 		}
@@ -83,11 +89,15 @@ func toldFirst(b dataplane.Blackhole) int {
 	return 1
 }
 
-// ranges are the prefixes that the pools of networks lie in.
+// ranges are the prefixes that the pools of networks lie in or, where an end is given, consist of.
 func ranges(networks map[string]*mobility.Network) (list []netip.Prefix) {
 	for _, network := range networks {
 		for _, p := range network.Pools {
-			list = append(list, netip.PrefixFrom(p.Start, p.Bits).Masked())
+			if s := spanOf(p); p.End.IsValid() {
+				list = append(list, cover(s.first, s.last)...)
+			} else {
+				list = append(list, s.prefix)
+			}
 		}
 	}
 	return list
@@ -113,6 +123,7 @@ func (j *job) checkOwners() {
 	}
 	clear(owners)
 	j.claimMembers(claim)
+	j.claimAdopted(claim)
 	for _, name := range sortedKeys(j.new.mags) {
 		for _, version := range []string{"ipv6", "ipv4"} {
 			if leaf := j.new.mags[name].at.below("address", version); leaf.node != nil {

@@ -14,9 +14,9 @@ import (
 	"mooring/server/tree"
 )
 
-// What the machines can do already, and the manifest does not promise yet, is translated too.
-func TestFeaturesToCome(t *testing.T) {
-	e := newElement(t, "node-auth-option", "detach-detection")
+// EXT-20, EXT-28: a node may have a key of its own, and a MAG ask its nodes whether they are still there.
+func TestEXT20_KeyOfANode_EXT28_Polls(t *testing.T) {
+	e := shared()
 	c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {
 		"domain": [{"name": "d", "nai": [{"id": "n@d", "auth-option": {"spi": 300, "hex-key": "0102"}}]}],
 		"lma": [{"name": "l", "domain": "d"}],

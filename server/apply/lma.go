@@ -14,19 +14,21 @@ import (
 
 // anchor is an LMA of the configuration.
 type anchor struct {
-	at       place
-	domain   *domain
-	enabled  bool
-	native   *mobility.LMA
-	warnings []*tree.Error
-	warned   trie.Map[[]*tree.Error] // by entry of native.Peers: what was to be said of it
+	at          place
+	domain      *domain
+	enabled     bool
+	native      *mobility.LMA
+	warnings    []*tree.Error
+	warned      trie.Map[[]*tree.Error]  // by entry of native.Peers: what was to be said of it
+	ofCustomers map[string][]*tree.Error // the same by customer
+	adopts      trie.Map[place]          // by entry of native.Peers: its tunnel interface
 }
 
 func (j *job) translateLMAs() {
 	for name, at := range j.list("lma").entries() {
 		was := j.old.lmas[name]
 		d := j.domainOf(at)
-		if was != nil && was.at.node.Same(at.node) && was.domain == d && !j.domainsCame {
+		if was != nil && was.at.node.Same(at.node) && was.domain == d && !j.domainsCame && !j.localPoolsChanged {
 			j.new.lmas[name] = was
 			continue
 		}
@@ -116,6 +118,9 @@ func (j *job) lmaSettings(d *domain, at place) (*mobility.LMA, bool) {
 	}
 	m.Authorize = authorize(x)
 	m.Heartbeat, m.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
+	if x.GreKey != nil {
+		m.GREKeys = mobility.GREKeys{Unmade: !x.GreKey.GetGenerate(), Unused: x.GreKey.GetIgnore()}
+	}
 	m.EnforceHeartbeat = x.GetEnforceHeartbeatToMag()
 	m.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
 	return m, x.GetEnabled()
@@ -133,25 +138,28 @@ var redistributions = map[gen.E_MooringPmipv6_Pmipv6_Lma_Redistribute]mobility.R
 
 // lmaPeers translates the MAGs that the LMA knows. may says that those that have not changed can be taken over.
 func (j *job) lmaPeers(was *anchor, may bool, a *anchor) {
-	peers, warned, own := was.native.Peers, was.warned, new(trie.Owner)
+	peers, warned, adopts, own := was.native.Peers, was.warned, was.adopts, new(trie.Owner)
 	if !may {
-		peers, warned = trie.Map[*mobility.Peer]{}, trie.Map[[]*tree.Error]{}
+		peers, warned, adopts = trie.Map[*mobility.Peer]{}, trie.Map[[]*tree.Error]{}, trie.Map[place]{}
 	}
 	for e := range j.changedOrAll(a.at.child("mag"), may) {
 		key := e.path.Last().JoinedKeys()
-		warned = warned.Without(key)
+		warned, adopts = warned.Without(key), adopts.Without(key)
 		if e.node == nil {
 			peers = peers.Without(key)
 			continue
 		}
 		p, warnings := j.lmaPeer(a.domain, e)
 		peers = peers.With(key, p, own)
+		if p.Device != "" {
+			adopts = adopts.With(key, e.child("tunnel-interface"), own)
+		}
 		if len(warnings) > 0 {
 			warned = warned.With(key, warnings, own)
 			j.warnings = append(j.warnings, warnings...)
 		}
 	}
-	a.native.Peers, a.warned = peers, warned
+	a.native.Peers, a.warned, a.adopts = peers, warned, adopts
 }
 
 // peerWarnings are the warnings of the MAGs that the LMA knows, in the order of the configuration.
@@ -188,6 +196,7 @@ func (j *job) lmaWarnings(a *anchor) []*tree.Error {
 			}
 		}
 	}
+	j.localPoolWarnings(&p, a)
 	return append(p.warnings, lateAnswers(a.at, &m.Heartbeat)...)
 }
 

@@ -72,6 +72,9 @@ func (j *job) magSettings(g *gateway) {
 	}
 	g.native.Heartbeat, g.native.Marking = heartbeat(x.Heartbeat), marking(x.Dscp)
 	g.native.Revocation = mobility.Revocation{DelayMin: milliseconds(x.Bri.GetDelayMin()), DelayMax: milliseconds(x.Bri.GetDelayMax()), Retries: int(x.Bri.GetRetries())}
+	if x.GreKey != nil {
+		g.native.GREKeys = mobility.GREKeys{Unmade: !x.GreKey.GetGenerate(), Unused: x.GreKey.GetIgnore()}
+	}
 	if poll := x.DetachDetection; poll != nil {
 		g.native.Poll = mobility.Poll{Interval: seconds(poll.GetInterval()), Timeout: seconds(uint16(poll.GetTimeout())), Retries: int(poll.GetRetries())}
 	}

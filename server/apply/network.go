@@ -16,14 +16,14 @@ const nodePrefix = 64
 func (j *job) networks(was, a *anchor) {
 	list := a.at.child("network")
 	old := childOf(was.at.node, list.path.Last().Node)
-	if old.Same(list.node) && (list.node != nil || was.at.node != nil) {
+	if old.Same(list.node) && !j.localPoolsChanged && (list.node != nil || was.at.node != nil) {
 		a.native.Networks = was.native.Networks
 		return
 	}
 	j.networksChanged = true
 	a.native.Networks = map[string]*mobility.Network{}
 	for name, at := range list.entries() {
-		if before := old.Entry(name); before != nil && before.Same(at.node) {
+		if before := old.Entry(name); before != nil && before.Same(at.node) && !(j.localPoolsChanged && at.child("named-pool").node != nil) {
 			a.native.Networks[name] = was.native.Networks[name]
 			continue
 		}
@@ -43,6 +43,7 @@ func (j *job) network(at place) *mobility.Network {
 		n.Pools = append(n.Pools, j.prefixPool(at, nodes.Ipv6))
 	}
 	n.Pools = append(n.Pools, j.networkPools(at)...)
+	n.Pools = append(n.Pools, j.namedPools(at, x.NamedPool)...)
 	j.checkNetwork(at, n)
 	return n
 }
@@ -64,9 +65,9 @@ func (j *job) prefixPool(network place, x poolStruct) mobility.Pool {
 	return mobility.Pool{Start: j.addr(at, x.GetStartAddress()), Bits: int(x.GetPoolPrefix()), Unit: nodePrefix}
 }
 
-// checkNetwork drops the pools of which something is not known, and refuses those that make no sense.
+// checkNetwork drops the pools of which something is not known, or which the schema refuses, and refuses those that make no sense.
 func (j *job) checkNetwork(at place, n *mobility.Network) {
-	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(poolAt(at, p)) })
+	n.Pools = slices.DeleteFunc(n.Pools, func(p mobility.Pool) bool { return j.unsure(poolAt(at, p)) || p.Unit < p.Bits })
 	for _, p := range n.Pools {
 		j.checkPool(poolOf(at, p), p)
 	}
@@ -116,7 +117,7 @@ func (j *job) checkPool(at place, p mobility.Pool) {
 	}
 }
 
-// span is the addresses of a pool: from its start to the end of its prefix.
+// span is the addresses of a pool: from its start to its end, or that of its prefix.
 type span struct {
 	prefix      netip.Prefix
 	first, last netip.Addr
@@ -130,7 +131,15 @@ func spanOf(p mobility.Pool) span {
 		octets[bit/8] |= 0x80 >> (bit % 8)
 	}
 	s.last, _ = netip.AddrFromSlice(octets)
+	if p.End.IsValid() {
+		s.last = lastOf(netip.PrefixFrom(p.End, p.Unit))
+	}
 	return s
+}
+
+// lastOf is the last address of a prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	return spanOf(mobility.Pool{Start: p.Addr(), Bits: p.Bits(), Unit: p.Addr().BitLen()}).last
 }
 
 // subnet is the whole prefix.
@@ -146,14 +155,22 @@ func poolPlace(at place, network string, p mobility.Pool) place {
 	return poolOf(at.child("network").named(network), p)
 }
 
-// poolOf is the start address of a pool of a network.
-func poolOf(network place, p mobility.Pool) place { return poolAt(network, p).child("start-address") }
+// poolOf is the start address of a pool of a network, or the name of one that it has from elsewhere.
+func poolOf(network place, p mobility.Pool) place {
+	if p.Shared != "" {
+		return poolAt(network, p).child("name")
+	}
+	return poolAt(network, p).child("start-address")
+}
 
 // poolAt is the container or list entry that a pool is configured in.
 func poolAt(network place, p mobility.Pool) place {
 	version := "ipv6"
 	if p.Start.Is4() || !p.Mobile && p.Unit == 32 { // the start of an invalid pool may be missing
 		version = "ipv4"
+	}
+	if p.Shared != "" {
+		return network.below("named-pool", version)
 	}
 	if p.Mobile {
 		return network.below("pool", "mobile-network", version).named(p.Start.String())
@@ -173,8 +190,13 @@ func (j *job) checkPools() {
 	}
 	var pools []owned
 	add := func(vrf, whose string, list place, networks map[string]*mobility.Network) {
+		shared := map[mobility.Pool]bool{}
 		for _, network := range sortedKeys(networks) {
 			for _, p := range networks[network].Pools {
+				if shared[p] {
+					continue
+				}
+				shared[p] = p.Shared != ""
 				pools = append(pools, owned{spanOf(p), vrf, "network " + network + " of " + whose, poolOf(list.named(network), p)})
 			}
 		}

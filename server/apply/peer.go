@@ -13,7 +13,7 @@ func (j *job) lmaPeer(home *domain, at place) (*mobility.Peer, []*tree.Error) {
 	x, err := j.lmaPeerView.of(at.node)
 	j.check(at, err)
 	p, warnings := j.peer(home, at, x, x.AuthOption, j.addrs(at, x.GetIpv6Address(), x.GetIpv4Address()))
-	p.RevokeAll, p.Marking = x.GetAcceptGlobalRevocation(), peerMarking(x.Dscp)
+	p.RevokeAll, p.Marking, p.Device = x.GetAcceptGlobalRevocation(), peerMarking(x.Dscp), x.GetTunnelInterface()
 	if c := x.Compatibility; c != nil {
 		p.Forgiven = tolerance(c) | when(c.GetBinaryMnId(), mobility.BinaryIdentifiers)
 	}

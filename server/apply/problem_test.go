@@ -21,7 +21,15 @@ func pools(text string) string {
 	return `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "network": [{"name": "more", "pool": {"mobile-node": ` + text + `}}]}]}}`
 }
 
+// customerOfL is a document with a customer of the LMA, who has text besides.
+func customerOfL(text string) string {
+	return `{"ietf-network-instance:network-instances": {"network-instance": [{"name": "V"}]},
+		"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "mobile-local-loop": {"customer": [{"name": "C", "vrf": "V", ` + text + `}]}}]}}`
+}
+
 const (
+	customerC = lmaL + "/mobile-local-loop/customer[name='C']"
+
 	more = "/mooring-pmipv6:pmipv6/lma[name='l']/network[name='more']/pool/mobile-node"
 	lmaL = "/mooring-pmipv6:pmipv6/lma[name='l']"
 	magM = "/mooring-pmipv6:pmipv6/mag[name='m']"
@@ -85,6 +93,16 @@ func TestProblems(t *testing.T) {
 			"lma": [{"name": "l", "mag": [{"id": "x", "domain": "d", "ipv6-address": "2001:db8:1::12"}]}]}}`, []string{"W-MIX " + lmaL + "/mag[id='x'][domain='d']/encap"}},
 		{"DOM-02 reserved SPI", `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d", "auth-option": {"spi": 103, "key": "k"}}]}}`,
 			[]string{"W-MIX /mooring-pmipv6:pmipv6/domain[name='d']/auth-option/spi"}},
+		{"PEER-03 reserved SPI", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "mag": [{"id": "x", "domain": "d", "ipv6-address": "2001:db8:1::12", "auth-option": {"spi": 103, "key": "k"}}]}]}}`,
+			[]string{"W-MIX " + lmaL + "/mag[id='x'][domain='d']/auth-option/spi"}},
+		{"MLL-05 reserved SPI", customerOfL(`"auth-option": {"spi": 103, "key": "k"}`), []string{"W-MIX " + customerC + "/auth-option/spi"}},
+		{"LMA-10 one delay of the pair", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "bri": {"delay-min": 600}}]}}`, nil},
+		{"LMA-17 timeout beyond the interval", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "heartbeat": {"interval": 10, "retries": 1, "timeout": 11}}]}}`,
+			[]string{"W-MIX " + lmaL + "/heartbeat/timeout"}},
+		{"LMA-17 timeout as long as the interval", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "heartbeat": {"interval": 10, "retries": 1, "timeout": 10}}]}}`, nil},
+		{"MLL-06 timeout beyond the interval", customerOfL(`"heartbeat": {"interval": 10, "retries": 1, "timeout": 11}`), []string{"W-MIX " + customerC + "/heartbeat/timeout"}},
+		{"HB-01 timeout beyond the interval", `{"mooring-pmipv6:pmipv6": {"mag": [{"name": "m", "heartbeat": {"interval": 10, "retries": 1, "timeout": 11}}]}}`,
+			[]string{"W-MIX " + magM + "/heartbeat/timeout"}},
 		{"TUN-01 small tunnel of an LMA", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "tunnel": {"mtu": 1279}}]}}`, []string{"W-MIX " + lmaL + "/tunnel/mtu"}},
 		{"TUN-01 small tunnel of a MAG", `{"mooring-pmipv6:pmipv6": {"mag": [{"name": "m", "tunnel": {"mtu": 1279}}]}}`, []string{"W-MIX " + magM + "/tunnel/mtu"}},
 		{"TUN-01 just large enough", `{"mooring-pmipv6:pmipv6": {"lma": [{"name": "l", "tunnel": {"mtu": 1280}}]}}`, nil},

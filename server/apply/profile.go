@@ -123,6 +123,9 @@ func (j *job) nai(at place) *mobility.Profile {
 	j.check(at, err)
 	p := profile(x.GetId(), x)
 	p.NoCustomer = !x.GetMobileLocalLoop()
+	if keys := x.GreKey; keys != nil {
+		p.GREKeys = mobility.FixedKeys{Uplink: keys.GetUplink(), Downlink: keys.GetDownlink()}
+	}
 	if x.AuthOption != nil {
 		p.Key = j.key(at.child("auth-option"), x.AuthOption)
 	}

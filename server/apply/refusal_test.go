@@ -79,6 +79,9 @@ func TestNoConsequences(t *testing.T) {
 			"lma[name='l']/network[name='n']/pool/mobile-node/ipv4/pool-prefix data-missing"},
 		"a router outside an unknown subnet": {`"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", ` + home + `{"start-address": "192.0.2.1", "pool-prefix": 99, "default-router": "10.0.0.1"}}}}]}]`,
 			"lma[name='l']/network[name='n']/pool/mobile-node/ipv4/pool-prefix invalid-value"},
+		"networks larger than their pool": {`"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "network": [{"name": "n", "pool": {"mobile-network": {
+			"ipv4": [{"start-address": "192.0.2.1", "pool-prefix": 24, "network-prefix": 20}]}}}]}]`,
+			"lma[name='l']/network[name='n']/pool/mobile-network/ipv4[start-address='192.0.2.1'] operation-failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := refused(t, `{"mooring-pmipv6:pmipv6": {`+c.pmipv6+`}}`); !slices.Equal(got, []string{c.want}) {

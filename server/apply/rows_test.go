@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/wire"
 	"mooring/server/tree"
 )
 
@@ -95,7 +96,7 @@ func TestLMA02_Addresses(t *testing.T) {
 // MAG-03: an LMA of a MAG has an address, there or in the domain.
 func TestMAG03_AnchorNeedsAnAddress(t *testing.T) {
 	expectRefusals(t, map[string][]string{
-		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d"}]}]`:                                                      {"mag[name='m']/lma[id='l'][domain='d'] operation-failed"},
+		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d"}]}]`:                                                      {"mag[name='m']/lma[id='l'][domain='d'] data-missing"},
 		`"domain": [{"name": "d", "lma": [{"id": "l", "ipv6-address": "2001:db8::1"}]}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d"}]}]`: nil,
 		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "lma": [{"id": "l", "domain": "d", "ipv6-address": ["2001:db8::1"]}]}]`:                     nil,
 	})
@@ -114,6 +115,20 @@ func TestEXT01_RefreshTimes(t *testing.T) {
 		`"domain": [{"name": "d"}], "lma": [{"name": "l", "domain": "d", "bce": {"refresh-time": 65004}}]`: {"lma[name='l']/bce/refresh-time invalid-value"},
 		`"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", "binding": {"refresh-time": 5}}]`: {"mag[name='m']/binding/refresh-time operation-failed"},
 	})
+}
+
+// EXT-17: the role of a MAG says by which technology its nodes are attached, where an interface does not say it itself.
+func TestEXT17_RoleGivesTheAccessTechnology(t *testing.T) {
+	e := shared()
+	for role, want := range map[string]wire.AccessType{``: wire.Access80211, `"role": "wlan",`: wire.Access80211, `"role": "lte",`: wire.AccessEUTRAN, `"role": "3gpp",`: wire.AccessUTRAN, `"role": "wimax",`: wire.Access80216e} {
+		c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {"domain": [{"name": "d"}], "mag": [{"name": "m", "domain": "d", `+role+`
+			"interface": [{"name": "plain"}, {"name": "wired", "access-technology": "ethernet"}]}]}}`))
+		for _, link := range c.Mobility.MAGs["m"].Links {
+			if want := map[string]wire.AccessType{"plain": want, "wired": wire.Access8023}[link.Name]; link.Access != want {
+				t.Errorf("%s %s: nodes are attached by %v, want %v", role, link.Name, link.Access, want)
+			}
+		}
+	}
 }
 
 // INC-33: 128K are 128000, of bindings and of those that one is entitled to.

@@ -27,6 +27,7 @@ type Config struct {
 	domains  map[string]*domain
 	dangling map[string]map[reference]bool // by domain: what profiles name and no LMA of the domain has
 	lmas     map[string]*anchor
+	pools    localPools
 	mags     map[string]*gateway
 
 	instances   *networkInstances
@@ -124,6 +125,7 @@ func (t *Translator) translate(old *Config, changes tree.Changes, gaps tree.Gaps
 		mentions: map[string]mentions{},
 	}
 	j.translateDomains()
+	j.translateLocalPools()
 	j.translateLMAs()
 	j.translateMAGs()
 	j.translateSystem()
@@ -161,6 +163,9 @@ func (c *Config) warningLists() (lists [][]*tree.Error) {
 	for _, name := range sortedKeys(c.lmas) {
 		lists = append(lists, c.lmas[name].warnings)
 		lists = append(lists, c.lmas[name].peerWarnings()...)
+		for _, customer := range sortedKeys(c.lmas[name].ofCustomers) {
+			lists = append(lists, c.lmas[name].ofCustomers[customer])
+		}
 	}
 	for _, name := range sortedKeys(c.mags) {
 		lists = append(lists, c.mags[name].warnings)
@@ -177,8 +182,8 @@ type job struct {
 	changes  tree.Changes
 	gaps     tree.Gaps
 
-	domainsCame, knownLMAsChanged, networksChanged bool // what others look at
-	mentions                                       map[string]mentions
+	domainsCame, knownLMAsChanged, networksChanged, localPoolsChanged bool // what others look at
+	mentions                                                          map[string]mentions
 }
 
 // unsure reports whether something is not known of what stands at places.

@@ -71,7 +71,7 @@ func (s *Store) confirmable(x *Session, o CommitOptions) error {
 	case p.confirm.Persist == "" && o.PersistID == "" && p.owner == x:
 		return nil
 	case o.PersistID != "":
-		return persistError("the persist-id is not that of the pending commit")
+		return persistError("the commit that waits to be confirmed has another id")
 	}
 	return inUse(p.owner, "a commit of "+p.owner.describe()+" waits to be confirmed")
 }
@@ -140,7 +140,7 @@ func (x *Session) Cancel(persistID string) error {
 	case p == nil:
 		err = &tree.Error{Tag: tree.OperationFailed, Message: "no commit waits to be confirmed"}
 	case persistID != p.confirm.Persist && (persistID != "" || p.confirm.Persist != ""):
-		err = persistError("the persist-id is not that of the pending commit")
+		err = persistError("the commit that waits to be confirmed has another id")
 	case p.confirm.Persist == "" && p.owner != x:
 		err = &tree.Error{Tag: tree.OperationFailed, Message: "only " + p.owner.describe() + " can cancel its commit"}
 	}

@@ -25,7 +25,7 @@ import (
 // not the configuration.
 const (
 	configDir   = "config"
-	runningFile = "config/running.json"
+	RunningFile = "config/running.json" // is there as soon as something has been committed
 	pendingFile = "config/pending.json"
 	historyDir  = "config/history"
 )
@@ -181,7 +181,7 @@ func (d *disk) undo(at, backup *Snapshot, why string) (*Snapshot, error) {
 func (d *disk) readAll() (*Snapshot, error) {
 	at, err := d.readRunning()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", runningFile, err)
+		return nil, fmt.Errorf("%s: %w", RunningFile, err)
 	}
 	d.baseID = at.ID
 	if d.ids, err = d.records(); err != nil {
@@ -211,7 +211,7 @@ func (d *disk) append(old, next *Snapshot, keep int) error {
 	d.ids = append(d.ids, next.ID)
 	if d.grown += size; d.base <= smallFile || d.grown > d.base {
 		if err := d.checkpoint(next); err != nil {
-			d.log.Error("the configuration file is not up to date; the history is, and the next commit tries again", "file", runningFile, "error", err)
+			d.log.Error("the configuration file is not up to date; the history is, and the next commit tries again", "file", RunningFile, "error", err)
 		}
 	}
 	d.trim(next.ID, keep)
@@ -223,7 +223,7 @@ func (d *disk) checkpoint(s *Snapshot) error {
 	if d.baseID == s.ID && d.base > 0 || s.ID == 0 {
 		return nil
 	}
-	size, err := d.write(runningFile, func(w io.Writer) error {
+	size, err := d.write(RunningFile, func(w io.Writer) error {
 		j := tree.NewJSONWriter(w, "  ")
 		j.Begin()
 		j.Member("@", fmt.Sprintf(`{"mooring:commit": %d}`, s.ID)) // RFC 7952 has no place for the whole; @ is that of an object

@@ -12,12 +12,16 @@ import (
 )
 
 // told is a Pipeline that takes down what it is told of changes.
-type told struct{ changes []string }
+type told struct {
+	changes []string // of the last one
+	times   int
+}
 
 func (p *told) Translate(c Change) ([]*tree.Error, error) { return nil, nil }
 
 func (p *told) Prepare(_ context.Context, c Change) (Prepared, []*tree.Error, error) {
 	p.changes = changedPaths(c.Changes)
+	p.times++
 	return none{}, nil, nil
 }
 

@@ -232,7 +232,7 @@ func (d *disk) edits(ch recordChange) ([]tree.Edit, error) {
 
 // readRunning reads running.json; without one, the configuration is empty and no commit was ever made.
 func (d *disk) readRunning() (*Snapshot, error) {
-	text, err := d.dir.ReadFile(runningFile)
+	text, err := d.dir.ReadFile(RunningFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Snapshot{Root: tree.NewRoot(d.schema)}, nil
 	}

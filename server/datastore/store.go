@@ -123,7 +123,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, s.unreadable(err)
 		}
 	}
-	if loaded, err = s.begin(ctx, loaded, waiting); err != nil {
+	if loaded.ID == 0 && o.Startup != nil { // nobody obeys an empty configuration in between: it would make them forget what they hold
+		s.running.Store(loaded)
+		s.recent = []*Snapshot{loaded}
+	} else if loaded, err = s.begin(ctx, loaded, waiting); err != nil {
 		return nil, err
 	}
 	if loaded.ID > 0 && !o.StartupReplace || o.Startup == nil {
@@ -195,7 +198,7 @@ func (s *Store) unreadable(err error) error {
 		return err
 	}
 	change := Change{By: access.Element, Changes: tree.Diff(tree.NewRoot(s.schema), part.Root)}
-	return fmt.Errorf("%s: %w", runningFile, s.refused(change, part.Gaps, part, s.rules.CheckKnown(tree.Diff(nil, part.Root), part.Gaps)))
+	return fmt.Errorf("%s: %w", RunningFile, s.refused(change, part.Gaps, part, s.rules.CheckKnown(tree.Diff(nil, part.Root), part.Gaps)))
 }
 
 func (s *Store) warn(warnings []*tree.Error) {

@@ -119,6 +119,11 @@ func TestStartup(t *testing.T) {
 		return nil, errors.New("not asked for")
 	}}), "first", 1)
 	is(open(t, dir, Options{Schema: s, Startup: startup(named("second")), StartupReplace: true}), "second", 2)
+	var obeyed told // nothing before the first configuration, which would be that there is none
+	open(t, t.TempDir(), Options{Schema: s, Pipeline: &obeyed, Startup: startup(named("first"))})
+	if obeyed.times != 1 || len(obeyed.changes) == 0 {
+		t.Errorf("configurations were put into force %d times, with %v at last", obeyed.times, obeyed.changes)
+	}
 	unreadable := errors.New("unreadable")
 	_, err := Open(t.Context(), Options{Schema: s, Startup: func() (*tree.Node, error) { return nil, unreadable }})
 	if !errors.Is(err, unreadable) {

@@ -62,7 +62,8 @@ func (h *handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 		}
 		return raw, &identity{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, remote: "local socket", local: &who}, nil
 	}
-	conn, info, err := h.tls.ServerHandshake(raw)
+	below := &records{Conn: raw}
+	conn, info, err := h.tls.ServerHandshake(below)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +74,7 @@ func (h *handshaker) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 			id.certificate = t.State.PeerCertificates[0].Raw
 		}
 	}
-	return conn, id, nil
+	return recordConn{conn, below}, id, nil
 }
 
 // ClientHandshake implements credentials.TransportCredentials; a server makes none.

@@ -96,7 +96,7 @@ func TestGNMI73ConfirmWhat(t *testing.T) {
 	c.set(t, trial("c1", "20", time.Hour))
 	for _, action := range []any{&extpb.CommitConfirm{}, &extpb.CommitCancel{}, &extpb.CommitSetRollbackDuration{RollbackDuration: durationpb.New(time.Minute)}} {
 		_, err := c.Set(t.Context(), decide("c2", action))
-		wantCode(t, err, codes.InvalidArgument)
+		wantCode(t, err, codes.InvalidArgument, "another id")
 		_, err = c.Set(t.Context(), decide("", action))
 		wantCode(t, err, codes.InvalidArgument, "id")
 		both := updates(sys+"/load", "30")

@@ -15,7 +15,7 @@ type outbox struct {
 	octets *[]byte                // nil: nothing is gathered
 }
 
-// batch is how many octets of messages are sent together: two of what gRPC writes at once, so that its writer is woken less often.
+// batch is how many octets of messages are sent together: what gRPC writes at once (newGRPC), with the heads of its frames.
 const batch = 64 << 10
 
 // messageHead is the length of what stands before each message.

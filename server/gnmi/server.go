@@ -92,6 +92,7 @@ func newGRPC(s *service) *grpc.Server {
 	o, limits := &s.options, s.options.Limits
 	server := grpc.NewServer(
 		grpc.Creds(newHandshaker(o.Certificate, o.Users)),
+		grpc.WriteBufferSize(batchRoom),
 		grpc.InTapHandle(newAuthenticator(o).tap),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.MaxRecvMsgSize(limits.Receive),

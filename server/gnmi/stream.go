@@ -37,7 +37,7 @@ func (x *subscriber) follow(ctx context.Context) error {
 
 // pace is how often something is said to have changed at most: what changes all the time is then told in larger portions, which costs a
 // fraction.
-const pace = 10 * time.Millisecond
+const pace = 50 * time.Millisecond
 
 // forward signals wake when wait returns, until that fails.
 func forward(ctx context.Context, wait func(context.Context) error, wake chan<- struct{}) {

@@ -415,6 +415,8 @@ func settled() int {
 func TestGNMI70TooManyStreams(t *testing.T) {
 	e := newElement(t, func(o *Options) { o.Limits.Streams, o.Limits.StreamsPerUser = 5, 3 })
 	c := e.client()
+	many := on(gpb.SubscriptionList_STREAM, make([]string, 1025)...)
+	wantCode(t, c.watch(t, many).end(), codes.ResourceExhausted, "1025")
 	var open []*watch
 	for range 3 {
 		w := c.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load"))
@@ -429,8 +431,6 @@ func TestGNMI70TooManyStreams(t *testing.T) {
 		open = append(open, w)
 	}
 	wantCode(t, bob.watch(t, on(gpb.SubscriptionList_STREAM, sys+"/load")).end(), codes.ResourceExhausted, "5")
-	many := on(gpb.SubscriptionList_STREAM, make([]string, 1025)...)
-	wantCode(t, c.watch(t, many).end(), codes.ResourceExhausted, "1025")
 	c.set(t, updates(sys+"/load", "50"))
 	for _, w := range open {
 		w.until("/system/load", "uint 50")
@@ -487,4 +487,31 @@ func TestStreamsWithoutEnd(t *testing.T) {
 	}
 	e.local().set(t, updates(sys+"/load", "77"))
 	w.until("/system/load", "uint 77")
+}
+
+// A client who opens streams and never says what for is refused as well.
+func TestStreamsWithoutAMessage(t *testing.T) {
+	const limit, beyond = 5, 3
+	e := newElement(t, func(o *Options) { o.Limits.StreamsPerUser = limit })
+	alice := e.over("alice", "secret")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	refused := make(chan error, limit+beyond)
+	for range limit + beyond {
+		stream, err := alice.Subscribe(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, err := stream.Recv()
+			refused <- err
+		}()
+	}
+	for range beyond {
+		wantCode(t, <-refused, codes.ResourceExhausted, "alice", "5")
+	}
+	cancel()
+	for range limit {
+		wantCode(t, <-refused, codes.Canceled)
+	}
 }

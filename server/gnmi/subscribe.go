@@ -19,6 +19,12 @@ type subscribeStream = grpc.BidiStreamingServer[gpb.SubscribeRequest, gpb.Subscr
 
 // Subscribe implements gNMI.
 func (s *service) Subscribe(stream subscribeStream) error {
+	user := userOf(stream.Context())
+	done, f := s.streams.open(user.Name) // a stream costs something even if its client never says what it wants
+	if f != nil {
+		return f
+	}
+	defer done()
 	req, err := stream.Recv()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -26,7 +32,6 @@ func (s *service) Subscribe(stream subscribeStream) error {
 		}
 		return err
 	}
-	user := userOf(stream.Context())
 	list, err := s.subscriptions(req)
 	if err != nil {
 		return err
@@ -34,11 +39,6 @@ func (s *service) Subscribe(stream subscribeStream) error {
 	if f := list.readable(s.options.Access.For(user)); f != nil {
 		return f
 	}
-	done, f := s.streams.open(user.Name)
-	if f != nil {
-		return f
-	}
-	defer done()
 	return newSubscriber(s, stream, user, list).run()
 }
 

@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,8 @@ type draft struct {
 	root    *tree.Node
 	removed []schema.Path // of what there may be where the configuration goes
 	origin  map[string]*line
+	// removers are the lines that took something out, in order.
+	removers []*line
 }
 
 func newDraft(s *schema.Schema) *draft {
@@ -112,6 +115,17 @@ func (d *draft) lineOf(path schema.Path) *line {
 		first = d.origin[p.String()]
 	}
 	return first
+}
+
+// removerOf is the line that took out what has this name or, where none names it, the last one that took something out.
+func (d *draft) removerOf(name string) (last *line) {
+	for _, l := range slices.Backward(d.removers) {
+		if slices.ContainsFunc(l.words, func(w word) bool { return w.text == name }) {
+			return l
+		}
+		last = cmp.Or(last, l)
+	}
+	return last
 }
 
 // onto is the configuration that comes out where base was. base may be nil.

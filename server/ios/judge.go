@@ -118,6 +118,9 @@ func (im *importer) domainGaps(after *tree.Node) (gaps tree.Gaps) {
 // itemAt describes something that is wrong at a place: the line is the one that brought it there.
 func (im *importer) itemAt(path schema.Path, o Outcome, code, message string) *Item {
 	l := im.draft.lineOf(path)
+	if l == nil {
+		l = im.draft.removerOf(im.valueAt(path))
+	}
 	if l == nil && len(im.lines) > 0 {
 		l = im.lines[len(im.lines)-1]
 	}
@@ -145,6 +148,11 @@ func (im *importer) valueAt(path schema.Path) string {
 	}
 	if n := im.draft.root.Get(path); n != nil {
 		return n.Value()
+	}
+	if im.Base != nil {
+		if n := im.Base.Get(path); n != nil {
+			return n.Value()
+		}
 	}
 	return ""
 }

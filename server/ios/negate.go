@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"fmt"
 	"slices"
 
 	"mooring/server/tree"
@@ -107,12 +108,32 @@ func (n *negation) take(c candidate, path schema.Path) {
 		}
 		path = path.Append(def, keys...)
 	}
+	x.path = path
 	if last := len(c.at) - 1; last >= 0 && (c.at[last].Kind == schema.List || c.at[last].Presence) {
-		n.remove(path)
+		if n.err = n.otherwise(x); n.err == nil {
+			n.remove(path)
+		}
 		return
 	}
-	x.path = path
 	n.takeLeaves(x, c)
+}
+
+// otherwise says that the entry to take out is another one than the command describes, as no customer c vrf v does of a customer in
+// another VRF: a slip of the hand must not end a customer.
+func (n *negation) otherwise(x *execution) error {
+	for leaf, values := range x.values {
+		path := x.pathOf(leaf)
+		if path.Last().Node.Kind != schema.Leaf || slices.Contains(path.Parent().Last().Node.Keys, path.Last().Node) {
+			continue
+		}
+		for _, root := range n.known() {
+			if there := root.Get(path); there != nil && len(values) > 0 && there.Value() != values[0] {
+				n.bad = &n.words[len(n.words)-1]
+				return fmt.Errorf("it has another %s; nothing is removed", leaf) // which may be a secret
+			}
+		}
+	}
+	return nil
 }
 
 // readSome reads the values of the arguments that are there.
@@ -225,4 +246,5 @@ func (n *negation) remove(path schema.Path) {
 		n.vague = nil
 	}
 	n.draft.remove(path)
+	n.draft.removers = append(n.draft.removers, n.line)
 }

@@ -28,6 +28,31 @@ func TestMLL04_Import(t *testing.T) {
 	}
 }
 
+// What is refused because of a removal is shown at the line that removes.
+func TestDOM01_ImportOfARemoval(t *testing.T) {
+	base := grammar().Import(inLMA, Options{Dialect: XR}).Tree
+	r := grammar().Import("no ipv6 mobile pmipv6-domain d\nvrf other\ncommit\n", Options{Dialect: XR, Base: base})
+	for _, i := range r.Items {
+		if i.Outcome == Refused && (i.Line != 1 || i.Column != 30 || i.Code != NoReference) {
+			t.Errorf("%+v", i)
+		}
+	}
+	if r.Count(Refused) != 1 {
+		t.Errorf("%d are refused", r.Count(Refused))
+	}
+}
+
+// A customer who has another VRF than the command says stays.
+func TestMLL04_ImportOfAnotherVRF(t *testing.T) {
+	base := grammar().Import(inCustomer, Options{Dialect: XR}).Tree
+	for text, ok := range map[string]bool{"no customer c vrf w": false, "no customer c vrf v": true, "no customer c": true, "no customer x vrf w": true} {
+		r := grammar().Import(inLoop+"  "+text+"\n", Options{Dialect: XR, Base: base})
+		if got := said(r, &Result{}); (r.Count(Refused) == 0) != ok || !ok && !strings.Contains(got, "it has another vrf; nothing is removed") {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
 func TestMLL05_Import(t *testing.T) {
 	commands{under: inCustomer, good: []string{"auth-option spi 87E key ascii KEY1 -> customer[name='c']/auth-option/spi = 2174"}, bad: []string{"auth-option spi 87E -> E-MISS", "auth-option spi 0xZZ key ascii K -> E-RANGE"}}.run(t)
 }

@@ -41,7 +41,7 @@ func TestPage(t *testing.T) {
 	var text bytes.Buffer
 	text.WriteString(preface)
 	for _, group := range []struct{ title, prefix string }{
-		{"Anchor", "mooring_lma_"}, {"Gateway", "mooring_mag_"}, {"Element", "mooring_system_"}, {"NETCONF", "mooring_netconf_"},
+		{"Anchor", "mooring_lma_"}, {"Named pools", "mooring_local_pool_"}, {"Gateway", "mooring_mag_"}, {"Element", "mooring_system_"}, {"NETCONF", "mooring_netconf_"},
 		{"Access control", "mooring_nacm_"}, {"Access lists", "mooring_acl_"},
 	} {
 		fmt.Fprintf(&text, "## %s\n\n| metric | type | labels | meaning | path |\n|---|---|---|---|---|\n", group.title)

@@ -16,6 +16,7 @@ func (s *State) MountElement(src Sources) error {
 		{lma, anchors},
 		{lma + "/entitlement", entitlement},
 		{lma + "/network", pools},
+		{"/mooring-pmipv6:pmipv6/local-pool/range", localPools},
 		{lma + "/peers/peer", peers},
 		{lma + "/mobile-local-loop/customer/transport", customerTransports},
 		{lma + "/mobile-local-loop/customer/network/authorized", customerPools},

@@ -67,6 +67,7 @@ func newDomain(t testing.TB) *domain {
 			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
 			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
 			"@cust.example":  {Name: "@cust.example", Network: "cust", Service: mobility.ServiceDual, Customer: "CUST1"},
+			"@pool.example":  {Name: "@pool.example", Network: "drawing", Service: mobility.ServiceDual},
 			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},
 		},
 	}
@@ -84,6 +85,7 @@ func newDomain(t testing.TB) *domain {
 			"tiny": {Name: "tiny", Pools: []mobility.Pool{ // no home address and one prefix
 				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64},
 				{Start: addr("20.20.20.1"), Bits: 28, Unit: 28, Mobile: true}, {Start: addr("2002:20:0:1::1"), Bits: 64, Unit: 64, Mobile: true}}},
+			"drawing": {Name: "drawing", Pools: []mobility.Pool{{Start: addr("2001:db8:6000::1"), End: addr("2001:db8:6000::2"), Bits: 64, Unit: 64, Shared: "pool6"}}},
 		}, Customers: map[string]*mobility.Customer{"CUST1": {Name: "CUST1", VRF: "VRF1", Transports: []mobility.VRFAddr{{VRF: "CUSTSP", Addr: addr("15.15.15.2")}},
 			Networks: map[string]*mobility.Network{"cust": {Name: "cust", Pools: []mobility.Pool{
 				{Start: addr("192.0.2.2"), Bits: 30, Unit: 32, Router: addr("192.0.2.2")}, {Start: addr("2001:db8:7000::"), Bits: 64, Unit: 64},
@@ -387,6 +389,7 @@ func (d *domain) exhaust() {
 	d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) {
 		u.HNPs, u.IPv4HoARequests = nil, []wire.IPv4HoARequest{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
 	})
+	d.ask("2001:db8::11", "n@pool.example", func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })
 	for _, any := range twice {
 		d.ask("2001:db8::11", "n@example.org", func(u *wire.BindingUpdate) { u.DMNPs = any })
 	}

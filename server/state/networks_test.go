@@ -45,3 +45,25 @@ func TestOPS03_MobileNetworks(t *testing.T) {
 	d.advance(time.Minute)
 	shows("", "0", "0", "0")
 }
+
+// NETP-05: how full the ranges of named pools are stands beside them, and not in the networks that draw from them.
+func TestNETP05_UsageOfNamedPools(t *testing.T) {
+	d := newDomain(t)
+	const at = "/mooring-pmipv6:pmipv6/local-pool[name='pool6']/range[start-address='2001:db8:6000::1']/usage/"
+	usage := func(want string) {
+		t.Helper()
+		if got := d.value(t, at+"used") + " of " + d.value(t, at+"total") + ", most " + d.value(t, at+"high-water"); got != want {
+			t.Errorf("%s are in use, want %s", got, want)
+		}
+	}
+	usage("0 of 1, most 0")
+	d.ask("2001:db8::11", "n@pool.example", nil)
+	usage("1 of 1, most 1")
+	d.ask("2001:db8::11", "m@pool.example", nil)
+	if usage("1 of 1, most 1"); d.value(t, at+"last-exhausted") == "" {
+		t.Error("nobody says when the pool was found empty")
+	}
+	if got := strings.Join(d.get("/mooring-pmipv6:pmipv6/lma[name='lma1']/network"), "\n"); strings.Contains(got, "6000") {
+		t.Errorf("the networks show\n%s", got)
+	}
+}

@@ -71,6 +71,36 @@ func pools(r *resolver, def *schema.Node, src *Sources) Table {
 	}}
 }
 
+// localPools is the usage of the ranges of named pools that networks draw from.
+func localPools(r *resolver, def *schema.Node, src *Sources) Table {
+	var n struct {
+		Usage usageNodes `yang:"usage"`
+	}
+	r.resolve(&n, def)
+	return Table{Node: def, Parts: []*schema.Node{n.Usage.Self}, Read: func(ctx context.Context, want Keys, out *Out) error {
+		used := map[[2]string]pool.Usage{} // by pool and start; several networks have the same ones
+		for _, l := range src.lmas() {
+			networks, err := l.Networks(ctx)
+			if err != nil {
+				return err
+			}
+			for _, list := range networks {
+				for _, u := range list {
+					if u.Pool.Shared != "" {
+						used[[2]string{u.Pool.Shared, u.Pool.Start.String()}] = u
+					}
+				}
+			}
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(used), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+			if want.Wants(0, key[0]) && want.Wants(1, key[1]) {
+				n.Usage.render(out.Row(key[0], key[1]), used[key])
+			}
+		}
+		return nil
+	}}
+}
+
 // withoutCustomers takes the networks of customers out of those of an LMA.
 func (src *Sources) withoutCustomers(lma string, networks map[string][]pool.Usage) {
 	cfg := src.configured().LMAs[lma]
@@ -100,7 +130,7 @@ func (n *poolNodes) renderNodes(s *Sink, pools []pool.Usage) {
 	nodes := &n.Pool.MobileNode
 	s.Open(nodes.Self)
 	for _, u := range pools {
-		if u.Pool.Mobile {
+		if u.Pool.Mobile || u.Pool.Shared != "" {
 			continue
 		}
 		version := &nodes.IPv6

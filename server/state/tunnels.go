@@ -22,6 +22,7 @@ type tunnelNodes struct {
 	VRF           *schema.Node `yang:"vrf"`
 	MTU           *schema.Node `yang:"mtu"`
 	Interface     *schema.Node `yang:"interface"`
+	Adopted       *schema.Node `yang:"adopted,optional"`
 	CarriedBy     *schema.Node `yang:"carried-by"`
 	OperStatus    *schema.Node `yang:"oper-status"`
 	StatusReason  *schema.Node `yang:"status-reason"`
@@ -109,6 +110,9 @@ func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
 	}
 	s.Text(n.Interface, t.Device)
 	if t.State == reconcile.Installed {
+		if t.Adopted && n.Adopted != nil {
+			s.Bool(n.Adopted, true)
+		}
 		s.Text(n.CarriedBy, carrier(t.Fast))
 	}
 	s.Text(n.OperStatus, tunnelStatuses[t.State])

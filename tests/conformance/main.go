@@ -1,5 +1,5 @@
 // Command conformance writes docs/conformance.md: every row of the feature list, and which tests prove it. Rows and what is known to be missing stand in
-// rows.txt; the tests are found in the sources by their names and comments.
+// rows.txt; the tests are found in the sources by their names and comments. It writes docs/bad-input.md as well: what bad-input.txt has of bad input.
 //
 //	go generate ./tests/conformance
 package main
@@ -38,8 +38,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := root.WriteFile("docs/conformance.md", page, 0o644); err != nil {
+	bad, err := renderBadInput()
+	if err != nil {
 		log.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"docs/conformance.md": page, "docs/bad-input.md": bad} {
+		if err := root.WriteFile(name, text, 0o644); err != nil {
+			log.Fatal(err)
+		}
 	}
 }
 

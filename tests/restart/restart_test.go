@@ -1,109 +1,15 @@
 //go:build vm
 
-// Package restart kills elements whose tunnels the kernel carries, under traffic.
 package restart
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"fmt"
-	"log/slog"
-	"net"
-	"net/netip"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	netlib "github.com/vishvananda/netlink"
-
-	"mooring/cmd/mooring/element"
-	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/planetest"
-	"mooring/examples"
 )
-
-// asElement is the variable that says which state folder this process is an element of.
-const asElement = "MOORING_TEST_ELEMENT"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(asElement); dir != "" {
-		if err := beElement(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	netns.Main(m)
-}
-
-// beElement runs until its input ends, or until it is killed. The configuration that it is to begin with replaces the one it has.
-func beElement(dir string) error {
-	e, err := element.Start(context.Background(), element.Options{
-		StateDir: dir, Startup: dir + "/startup.json", StartupReplace: true, NETCONF: []netip.AddrPort{}, GNMI: []netip.AddrPort{}, Metrics: []netip.AddrPort{},
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	return e.Wait(context.Background())
-}
-
-// running is an element that is a process.
-type running struct {
-	t    *testing.T
-	host *netns.Host
-	dir  string
-	cmd  *exec.Cmd
-}
-
-func newElement(t *testing.T, h *netns.Host, example string) *running {
-	r := &running{t: t, host: h, dir: t.TempDir()}
-	config, err := examples.FS.ReadFile(example)
-	must(t, err)
-	r.obey(config)
-	r.start()
-	t.Cleanup(r.kill)
-	return r
-}
-
-// obey has the element begin with a configuration when it is started next.
-func (r *running) obey(config []byte) {
-	r.t.Helper()
-	must(r.t, os.WriteFile(r.dir+"/startup.json", config, 0o600))
-}
-
-// change alters the configuration that the element begins with.
-func (r *running) change(old, new string) {
-	r.t.Helper()
-	config, err := os.ReadFile(r.dir + "/startup.json")
-	must(r.t, err)
-	if !bytes.Contains(config, []byte(old)) {
-		r.t.Fatalf("the configuration has no %s", old)
-	}
-	r.obey(bytes.Replace(config, []byte(old), []byte(new), 1))
-}
-
-func (r *running) start() {
-	r.t.Helper()
-	r.cmd = exec.Command("/proc/self/exe")
-	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), asElement+"="+r.dir), os.Stderr
-	out, err := r.cmd.StdoutPipe()
-	must(r.t, err, r.host.Start(r.cmd))
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		r.t.Fatalf("%s does not start: %q, %v", r.host.Name, line, err)
-	}
-}
-
-// kill gives the element no time for anything.
-func (r *running) kill() {
-	r.cmd.Process.Kill()
-	r.cmd.Wait()
-}
 
 // again kills the element and starts it, and lets it compare what it finds with what it wants.
 func (r *running) again() {
@@ -114,31 +20,22 @@ func (r *running) again() {
 	time.Sleep(3 * time.Second)
 }
 
-const anchorAddress = "2001:db8:0:1::2"
-
 // Elements are killed under traffic and started again, with the same configuration and with one that has changed elsewhere: of what goes on
 // between the node and its anchor, not one packet is lost, for it is the kernel that carries it.
 func TestKilledElementsLoseNothing(t *testing.T) {
-	lma, mag, node := newHost(t, "lma"), newHost(t, "mag"), newHost(t, "mn")
-	must(t, netns.Connect(lma, "core", mag, "core"), lma.Address("core", anchorAddress+"/32"), mag.Address("core", "2001:db8:0:11::2/32"),
-		netns.Connect(node, "eth0", mag, "access0"), node.Down("eth0"))
-	anchor, gateway := newElement(t, lma, "lab/ipv6/lma.json"), newElement(t, mag, "lab/ipv6/mag1.json")
-	link, err := node.Net.LinkByName("eth0")
-	must(t, err, node.Net.LinkSetHardwareAddr(link, net.HardwareAddr{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}), node.Up("eth0"))
-	home := homeOf(t, node)
-	await(t, node, lma)
-	for _, h := range []*netns.Host{lma, mag} {
+	d := newDomain(t, "auto")
+	for _, h := range []*netns.Host{d.lma, d.mag} {
 		if !hasTunnel(t, h) {
 			t.Fatalf("the kernel does not carry the tunnel of %s", h.Name)
 		}
 	}
-	up, down := planetest.StartFlow(t, node, lma, anchorAddress), planetest.StartFlow(t, lma, node, home)
-	anchor.again()
-	gateway.again()
-	anchor.change(`"network": [`, `"network": [{"name": "another", "pool": {"mobile-node": {"ipv6": {"start-address": "2001:db8:4000::", "pool-prefix": 40}}}},`)
-	anchor.again()
-	gateway.change(`"host-name": "mag1"`, `"host-name": "mag1-of-another-name"`)
-	gateway.again()
+	up, down := planetest.StartFlow(t, d.node, d.lma, anchorAddress), planetest.StartFlow(t, d.lma, d.node, d.home)
+	d.anchor.again()
+	d.gateway.again()
+	d.anchor.change(`"network": [`, `"network": [{"name": "another", "pool": {"mobile-node": {"ipv6": {"start-address": "2001:db8:4000::", "pool-prefix": 40}}}},`)
+	d.anchor.again()
+	d.gateway.change(`"host-name": "mag1"`, `"host-name": "mag1-of-another-name"`)
+	d.gateway.again()
 	for way, flow := range map[string]*planetest.Flow{"up": up, "down": down} {
 		sent, got := flow.Stop(t)
 		t.Logf("%s: %d packets arrived of %d", way, got, sent)
@@ -146,49 +43,6 @@ func TestKilledElementsLoseNothing(t *testing.T) {
 			t.Errorf("%s: %d packets arrived of %d", way, got, sent)
 		}
 	}
-}
-
-// homeOf waits for the address that the node makes of its home network prefix.
-func homeOf(t *testing.T, node *netns.Host) string {
-	t.Helper()
-	link, err := node.Net.LinkByName("eth0")
-	must(t, err)
-	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
-		addresses, err := netlink.Dump(func() ([]netlib.Addr, error) { return node.Net.AddrList(link, netlib.FAMILY_V6) })
-		must(t, err)
-		for _, a := range addresses {
-			const tentative = 0x40
-			if strings.HasPrefix(a.IP.String(), "2001:db8:100:") && a.Flags&tentative == 0 {
-				return a.IP.String()
-			}
-		}
-	}
-	t.Fatal("the node has no address of its home network")
-	return ""
-}
-
-// await waits until the node reaches the anchor.
-func await(t *testing.T, node, lma *netns.Host) {
-	t.Helper()
-	var sink, source *net.UDPConn
-	must(t, lma.Do(func() (err error) {
-		sink, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP(anchorAddress)})
-		return err
-	}))
-	defer sink.Close()
-	must(t, node.Do(func() (err error) {
-		source, err = net.ListenUDP("udp6", nil)
-		return err
-	}))
-	defer source.Close()
-	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
-		source.WriteTo([]byte("hello"), sink.LocalAddr()) // there may be no way yet
-		must(t, sink.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
-		if _, err := sink.Read(make([]byte, 10)); err == nil {
-			return
-		}
-	}
-	t.Fatal("the node does not reach its anchor")
 }
 
 func hasTunnel(t *testing.T, h *netns.Host) bool {
@@ -201,21 +55,4 @@ func hasTunnel(t *testing.T, h *netns.Host) bool {
 		}
 	}
 	return false
-}
-
-func newHost(t *testing.T, name string) *netns.Host {
-	t.Helper()
-	h, err := netns.NewHost(name)
-	must(t, err)
-	t.Cleanup(func() { h.Close() })
-	return h
-}
-
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -3,12 +3,14 @@ package vrf
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func beElement(dir string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	e, err := element.Start(ctx, element.Options{StateDir: dir, Startup: filepath.Join(dir, "..", "startup.json"), Log: log})
+	e, err := element.Start(ctx, element.Options{StateDir: dir, Startup: filepath.Join(dir, "..", "startup.json"), StartupReplace: true, Log: log})
 	if err == nil {
 		os.Stdout.Write([]byte("started\n"))
 		e.Wait(ctx)
@@ -53,31 +55,67 @@ func beElement(dir string) {
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
+	out io.Reader
 	dir string
-	log strings.Builder
+	log said
+}
+
+// said is what a process has said so far.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // startElement starts an element, and returns when it obeys its configuration.
 func startElement(t *testing.T, h *netns.Host, folder, startup string) *process {
 	t.Helper()
-	p := &process{t: t, dir: filepath.Join(folder, "state"), cmd: exec.Command("/proc/self/exe")}
+	p, err := launch(t, h, folder, startup)
+	must(t, err)
+	p.await()
+	return p
+}
+
+func launch(t *testing.T, h *netns.Host, folder, startup string) (p *process, err error) {
+	p = &process{t: t, dir: filepath.Join(folder, "state"), cmd: exec.Command("/proc/self/exe")}
 	if startup != "" {
-		must(t, os.WriteFile(filepath.Join(folder, "startup.json"), []byte(startup), 0o600))
+		err = os.WriteFile(filepath.Join(folder, "startup.json"), []byte(startup), 0o600)
 	}
 	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), asElement+"="+p.dir), &p.log
-	out, err := p.cmd.StdoutPipe()
-	must(t, err, h.Start(p.cmd))
-	t.Cleanup(func() {
+	if err == nil {
+		p.out, err = p.cmd.StdoutPipe()
+	}
+	if err == nil {
+		err = h.Start(p.cmd)
+	}
+	return p, err
+}
+
+// await waits until the element obeys its configuration.
+func (p *process) await() {
+	p.t.Helper()
+	p.t.Cleanup(func() {
 		p.end(syscall.SIGTERM)
-		if t.Failed() {
-			t.Log(p.log.String())
+		if p.t.Failed() {
+			p.t.Log(p.log.String())
 		}
 	})
-	if _, err := out.Read(make([]byte, 8)); err != nil {
+	if _, err := p.out.Read(make([]byte, 8)); err != nil {
 		p.cmd.Wait()
-		t.Fatalf("the element did not start: %v", p.cmd.ProcessState)
+		p.t.Fatalf("the element did not start: %v", p.cmd.ProcessState)
 	}
-	return p
 }
 
 func (p *process) end(signal syscall.Signal) {
@@ -119,8 +157,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// anchorYANG is an anchor of two customers with the same addresses, whose interfaces and table are configured too.
-func anchorYANG(t *testing.T) string {
+// anchorYANG is an anchor of customers with the same addresses, whose interfaces and table are configured too. It is told CUST1, CUST2, or both, and by
+// which VRF each is reached.
+func anchorYANG(t *testing.T, reached map[string]string) string {
 	t.Helper()
 	instance := func(name string, vrf map[string]any) map[string]any {
 		return map[string]any{"name": name, "mooring-network-instance:vrf": vrf}
@@ -131,14 +170,25 @@ func anchorYANG(t *testing.T) string {
 				"ipv4": map[string]any{"start-address": "10.10.10.2", "pool-prefix": 24, "default-router": "10.10.10.1"},
 				"ipv6": map[string]any{"start-address": "2001:db8:1::", "pool-prefix": 48}}}}}}}
 	}
+	instances, list := []any{}, []any{}
+	for name, vrf := range reached {
+		switch name {
+		case "CUST1":
+			instances = append(instances, instance("VRF1", map[string]any{"interface": []string{"c1"}}))
+			list = append(list, customer("CUST1", "VRF1", "net1", vrf, "15.15.15.2"))
+		case "CUST2":
+			instances = append(instances, instance("VRF2", map[string]any{"table": 77, "interface": []string{"c2"}}))
+			list = append(list, customer("CUST2", "VRF2", "net2", vrf, "16.16.16.2"))
+		}
+		if vrf != "default" {
+			instances = append(instances, instance(vrf, map[string]any{"interface": []string{strings.ToLower(vrf)}}))
+		}
+	}
 	text, err := json.Marshal(map[string]any{
-		"ietf-network-instance:network-instances": map[string]any{"network-instance": []any{
-			instance("VRF1", map[string]any{"interface": []string{"c1"}}), instance("VRF2", map[string]any{"table": 77, "interface": []string{"c2"}}),
-			instance("OP1", map[string]any{"interface": []string{"op1"}}), instance("OP2", map[string]any{"interface": []string{"op2"}})}},
+		"ietf-network-instance:network-instances": map[string]any{"network-instance": instances},
 		"mooring-pmipv6:pmipv6": map[string]any{
 			"domain": []any{map[string]any{"name": "d1", "encap": "gre-ipv4", "nai": []any{map[string]any{"id": "@example.com", "service": "dual"}}}},
-			"lma": []any{map[string]any{"name": "lma1", "domain": "d1", "dynamic-mag-learning": true, "mobile-local-loop": map[string]any{"customer": []any{
-				customer("CUST1", "VRF1", "net1", "OP1", "15.15.15.2"), customer("CUST2", "VRF2", "net2", "OP2", "16.16.16.2")}}}}},
+			"lma":    []any{map[string]any{"name": "lma1", "domain": "d1", "dynamic-mag-learning": true, "mobile-local-loop": map[string]any{"customer": list}}}},
 		"mooring-system:system": map[string]any{"netconf": map[string]any{"ssh": map[string]any{"enabled": false}}, "gnmi": map[string]any{"enabled": false}},
 	})
 	must(t, err)
@@ -157,7 +207,7 @@ func TestMLL19_FromYANGToPackets(t *testing.T) {
 	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", "15.15.15.2")
 	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", "16.16.16.2")
 	taken := takeNames(t, lma, "VRF1", "OP1")
-	anchor := startElement(t, lma, t.TempDir(), anchorYANG(t))
+	anchor := startElement(t, lma, t.TempDir(), anchorYANG(t, map[string]string{"CUST1": "OP1", "CUST2": "OP2"}))
 	taken.free(t, anchor)
 	for i, s := range []*site{site1, site2} {
 		s.attach(t)

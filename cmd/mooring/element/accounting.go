@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"time"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -24,43 +23,17 @@ import (
 const recordsFile = "accounting/records.db"
 
 // openAccounting makes what accounts nodes and tunnels, what asks about nodes, and what lets RADIUS servers end sessions.
-func (e *Element) openAccounting(s *schema.Schema) {
-	told := radiusEvents(s)
+func (e *Element) openAccounting() {
+	told := newRadiusEvents(e.events)
 	e.accounting = accountant.New(accountant.Options{
 		Root: e.folder.Root, Name: recordsFile, Log: e.Log, Meter: meter{e}, Bindings: e.bindingsOf,
-		Dial:    client.Dialer{Enter: e.plane.InVRF}.Dial,
-		Dropped: func() uint64 { return e.engine.Status().EventsDropped },
-		ServerChanged: func(server string, up bool, queued int) {
-			name := "accounting-server-down"
-			if up {
-				name = "accounting-server-up"
-			}
-			e.tellRadius(told[name], func(b *tree.Builder, def *schema.Node) { b.Leaf(def.ChildNamed("server"), server) }, queued)
-		},
-		RoomChanged: func(room aaa.Room, queued int) {
-			e.tellRadius(told["accounting-queue"], func(b *tree.Builder, def *schema.Node) { b.Leaf(def.ChildNamed("room"), room.String()) }, queued)
-		},
+		Dial:          client.Dialer{Enter: e.plane.InVRF}.Dial,
+		Dropped:       func() uint64 { return e.engine.Status().EventsDropped },
+		ServerChanged: told.accounting,
+		RoomChanged:   told.room,
 	})
-	e.openAuthorization(told)
+	e.asker = client.NewAsker(client.AskerOptions{Log: e.Log, Dial: client.Dialer{Enter: e.plane.InVRF}.Dial, Changed: told.authorization})
 	e.disconnects = disconnect.New(disconnect.Options{Log: e.Log, Clear: e.disconnect})
-}
-
-// radiusEvents are the notifications about RADIUS servers, by name.
-func radiusEvents(s *schema.Schema) map[string]*schema.Node {
-	defs := map[string]*schema.Node{}
-	if radius := s.Find("/mooring-system:system/aaa/radius"); radius != nil {
-		for _, def := range radius.Notifications {
-			defs[def.Name] = def
-		}
-	}
-	return defs
-}
-
-func (e *Element) tellRadius(def *schema.Node, fill func(*tree.Builder, *schema.Node), queued int) {
-	e.events.Add(time.Now(), def, nil, func(b *tree.Builder) {
-		fill(b, def)
-		b.Uint(def.ChildNamed("queued"), uint64(max(0, queued)))
-	})
 }
 
 // bindingsOf yields the bindings of an anchor, none of one that does not run.

@@ -15,6 +15,7 @@ import (
 	"mooring/mobility/binding"
 	"mooring/mobility/engine"
 	"mooring/mobility/transport"
+	"mooring/mobility/wire"
 	"mooring/server/access"
 	"mooring/server/action"
 	"mooring/server/apply"
@@ -109,8 +110,12 @@ func TestLMA12ClearBinding(t *testing.T) {
 			if input == `{"id": "now"}` {
 				input = fmt.Sprintf(`{"id": %q}`, idOf(map[string]*binding.Table{"lma": lma.Table, "mag": mag.Table}[c.machine]))
 			}
+			revoked := lma.Statistics.BRISent.Load(wire.TriggerAdministrative) + mag.Statistics.PBUSent.Load()
 			if got := run("clear-binding", c.machine, c.name, input); got != c.want {
 				t.Fatalf("%s %s %s: %s, want %s", c.machine, c.name, input, got, c.want)
+			}
+			if sent := lma.Statistics.BRISent.Load(wire.TriggerAdministrative) + mag.Statistics.PBUSent.Load(); (sent > revoked) != (c.want == "1") {
+				t.Errorf("%s %s %s: %d messages before, %d after", c.machine, c.name, input, revoked, sent)
 			}
 		}
 		statisticsAreCleared(t, e.state, lma.Name, mag.Name, run)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mooring/dataplane"
 	"mooring/dataplane/backend"
 	"mooring/dataplane/kernel"
 	"mooring/dataplane/netns"
@@ -26,7 +27,7 @@ func TestBackendThatTheHostLacks(t *testing.T) {
 	}
 	defer plane.Close()
 	e := &Element{Options: Options{Log: slog.New(slog.DiscardHandler)}, plane: plane}
-	config := &apply.Config{Manage: &apply.Management{Backend: apply.KernelBackend}}
+	config := &apply.Config{Manage: &apply.Management{Backend: apply.KernelBackend}, Dataplane: &dataplane.Config{}}
 	_, err = e.choose(t.Context(), config)
 	refusal, ok := errors.AsType[*tree.Error](err)
 	if !ok || refusal.Path.String() != "/mooring-system:system/dataplane/backend" || !strings.Contains(refusal.Message, "modprobe sit") {

@@ -59,6 +59,7 @@ type Element struct {
 	Options
 	started     time.Time
 	startupUsed bool
+	parsed      func() (*tree.Node, error) // the startup file, where it was read before the dataplane was opened
 	folder      *folder
 	keys        *access.Keys
 	certificate *access.Certificate
@@ -132,6 +133,9 @@ func (e *Element) start(ctx context.Context) (err error) {
 		return err
 	}
 	e.certificate = access.NewCertificate(e.folder.Root, e.keys, e.Log)
+	if err := e.readStartup(); err != nil {
+		return err
+	}
 	if err := e.startParts(); err != nil {
 		return err
 	}
@@ -158,11 +162,12 @@ func (e *Element) startParts() (err error) {
 		Results:  func(r []dataplane.Result) { e.engine.Installed(r) },
 		Links:    func(event dataplane.Event) { e.access.Link(event) },
 		Repaired: e.repaired,
+		Settled:  e.interrupted,
 	})
 	if e.bindings, err = openBindings(e.folder.Root, e.Log); err != nil {
 		return err
 	}
-	e.openAccounting(s)
+	e.openAccounting()
 	e.sockets = transport.NewSockets(transport.Options{Log: e.Log, Enter: e.plane.InVRF})
 	e.access = attach.New(attach.Options{Log: e.Log, Attached: func(a mobility.Attachment) { e.engine.Attached(a) }})
 	e.engine = engine.New(engine.Options{
@@ -173,6 +178,7 @@ func (e *Element) startParts() (err error) {
 	e.stop = stop
 	e.parts, e.ended = errgroup.WithContext(ctx)
 	e.parts.Go(func() error { TendHeap(e.ended); return nil })
+	e.parts.Go(func() error { e.folder.stay(e.ended); return nil })
 	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run, e.accounting.Run} {
 		e.parts.Go(func() error { return run(e.ended) })
 	}

@@ -1,6 +1,7 @@
 package element
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -49,6 +51,7 @@ type folder struct {
 	*os.Root
 	lock  *os.File
 	files *os.Root
+	seen  time.Time // when the process that had the folder before was last there; zero: none was
 }
 
 func openFolder(name string) (f *folder, err error) {
@@ -82,7 +85,23 @@ func (f *folder) take() error {
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", filepath.Join(f.Name(), lockFile), err)
 	}
+	if info, err := f.lock.Stat(); err == nil && info.Size() > 0 {
+		f.seen = info.ModTime()
+	}
 	return f.WriteFile(lockFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+}
+
+// stay has the next process know when this one was last there, to a second.
+func (f *folder) stay(ctx context.Context) {
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case now := <-tick.C:
+			_ = f.Chtimes(lockFile, now, now) // it only goes into a report
+		}
+	}
 }
 
 // openBindings reads what an earlier process had. A store that a newer one wrote is an error that says so.

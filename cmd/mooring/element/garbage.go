@@ -9,13 +9,13 @@ import (
 )
 
 // A small heap may double before garbage is collected, as usual. Of a large one nearly all is bindings, which stay, so that it would double for garbage of which
-// there is little. It may grow by so much that what lives in it is looked through at a certain pace, however fast memory is asked for: that takes a quarter of a
+// there is little. It may grow by so much that what lives in it is looked through at a certain pace, however fast memory is asked for: that takes an eighth of a
 // processor at most.
 const (
 	largeHeap    = 64 << 20 // octets that live
-	searchPace   = 256e6    // octets looked through in a second
+	searchPace   = 128e6    // octets looked through in a second
 	growthUsual  = 100      // percent
-	growthLeast  = 7
+	growthLeast  = 20       // of a very large heap; half of that, of one that is just large, where the program itself weighs as much
 	heapInterval = time.Second
 )
 
@@ -49,7 +49,7 @@ func TendHeap(ctx context.Context) {
 			growth = now
 			debug.SetGCPercent(growth)
 		}
-		if growth == growthLeast && heap[heapFree].Value.Uint64() > live/8 {
+		if growth == leastGrowth(live) && heap[heapFree].Value.Uint64() > live/8 {
 			debug.FreeOSMemory() // what bindings took while they were made
 		}
 	}
@@ -61,5 +61,12 @@ func growthOf(live, asked uint64) int {
 		return growthUsual
 	}
 	pace := searchPace * heapInterval.Seconds()
-	return int(min(growthUsual, max(growthLeast, 100*float64(asked)/pace)))
+	return int(min(growthUsual, max(float64(leastGrowth(live)), 100*float64(asked)/pace)))
+}
+
+func leastGrowth(live uint64) int {
+	if live < largeHeap {
+		return growthUsual
+	}
+	return growthLeast - int(growthLeast/2*largeHeap/live)
 }

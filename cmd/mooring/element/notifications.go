@@ -3,6 +3,7 @@ package element
 import (
 	"cmp"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"mooring/mobility"
@@ -116,10 +117,8 @@ func bindingEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
 	if ev.Binding != nil {
 		ends := ev.Binding.Ends.Value()
 		b.Leaf(def.ChildNamed("id"), state.BindingID(ev.Binding.ID))
-		if ends.Peer != "" {
-			b.Leaf(def.ChildNamed("peer"), ends.Peer)
-		} else if ends.Remote.IsValid() {
-			b.Leaf(def.ChildNamed("peer"), ends.Remote.Addr().String())
+		if ends.Remote.IsValid() {
+			b.Leaf(def.ChildNamed("peer"), peerOf(ends))
 		}
 		if ev.Binding.Home.IsValid() {
 			b.Leaf(def.ChildNamed("hoa"), ev.Binding.Home.Addr().String())
@@ -128,10 +127,16 @@ func bindingEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
 			b.Leaf(def.ChildNamed("hnp"), p.String())
 		}
 	}
+	if ev.Kind == mobility.BindingHandover {
+		b.Leaf(def.ChildNamed("previous-peer"), peerOf(ev.Before.Value()))
+	}
 	if reason := deleteReasons[ev.Reason]; ev.Kind == mobility.BindingDeleted && reason != "" {
 		b.Leaf(def.ChildNamed("reason"), reason)
 	}
 }
+
+// peerOf is the name of a peer or, where it was learned, its address.
+func peerOf(ends mobility.Ends) string { return cmp.Or(ends.Peer, ends.Remote.Addr().String()) }
 
 func pathEvent(b *tree.Builder, def *schema.Node, ev mobility.Event) {
 	b.Leaf(def.ChildNamed("peer"), cmp.Or(ev.Path.Peer, ev.Peer.Addr().String()))
@@ -165,6 +170,7 @@ func (n *notifications) seldom(ev engine.Event, def *schema.Node) {
 	n.log.Add(ev.At, def, []string{ev.Machine.Name}, func(b *tree.Builder) {
 		if leaf := def.ChildNamed("source"); leaf != nil {
 			b.Leaf(leaf, ev.Peer.Addr().Unmap().WithZone("").String())
+			b.Leaf(def.ChildNamed("difference"), strconv.FormatInt(ev.Skew.Milliseconds(), 10))
 			b.Uint(def.ChildNamed("count"), r.since)
 		} else {
 			b.Leaf(def.ChildNamed("mn-id"), ev.Node.String())

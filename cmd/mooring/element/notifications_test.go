@@ -42,14 +42,14 @@ func TestNotificationsOfTheModel(t *testing.T) {
 
 	add(anchor, mobility.Event{Kind: mobility.BindingCreated, Node: node, Peer: peer, Binding: b})
 	add(anchor, mobility.Event{Kind: mobility.BindingRefreshed, Node: node, Peer: peer, Binding: b}) // there are too many of these
-	add(anchor, mobility.Event{Kind: mobility.BindingHandover, Node: node, Peer: peer, Binding: nameless})
+	add(anchor, mobility.Event{Kind: mobility.BindingHandover, Node: node, Peer: peer, Binding: nameless, Before: b.Ends})
 	add(gateway, mobility.Event{Kind: mobility.BindingDeleted, Node: node, Reason: mobility.Unconfigured})
 	add(gateway, mobility.Event{Kind: mobility.BindingDeleted, Node: node, Reason: mobility.Replaced})
 	for range 5 { // one at once, and four that are told with the next after a minute
-		add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampMismatch})
+		add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampMismatch, Skew: -time.Hour})
 	}
 	at = start.Add(time.Minute)
-	add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampLowerThanPrev})
+	add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusTimestampLowerThanPrev, Skew: 1500 * time.Microsecond})
 	add(anchor, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusNotLMAForThisMN})
 	for range 2 {
 		add(gateway, mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Status: wire.StatusInsufficientResources})
@@ -72,11 +72,11 @@ func TestNotificationsOfTheModel(t *testing.T) {
 	}
 	want := []string{
 		lma(`<binding-created><id>ff</id><mn-id>n@example.net</mn-id><peer>mag1</peer><hoa>10.0.0.2</hoa><hnp>2001:db8::/64</hnp><hnp>2001:db8:1::/64</hnp></binding-created>`),
-		lma(`<binding-handover><id>1</id><mn-id>n@example.net</mn-id><peer>192.0.2.1</peer></binding-handover>`),
+		lma(`<binding-handover><id>1</id><mn-id>n@example.net</mn-id><peer>192.0.2.1</peer><previous-peer>mag1</previous-peer></binding-handover>`),
 		mag(`<binding-deleted><mn-id>n@example.net</mn-id><reason>reconfigured</reason></binding-deleted>`),
 		mag(`<binding-deleted><mn-id>n@example.net</mn-id></binding-deleted>`),
-		lma(`<timestamp-rejected><source>192.0.2.1</source><count>1</count></timestamp-rejected>`),
-		lma(`<timestamp-rejected><source>192.0.2.1</source><count>5</count></timestamp-rejected>`),
+		lma(`<timestamp-rejected><source>192.0.2.1</source><difference>-3600000</difference><count>1</count></timestamp-rejected>`),
+		lma(`<timestamp-rejected><source>192.0.2.1</source><difference>1</difference><count>5</count></timestamp-rejected>`),
 		mag(`<binding-limit-reached><mn-id>n@example.net</mn-id></binding-limit-reached>`),
 		lma(`<entitlement-exceeded><bce-count>3</bce-count><limit>2</limit></entitlement-exceeded>`),
 		lma(`<entitlement-cleared><bce-count>2</bce-count><limit>2</limit></entitlement-cleared>`),

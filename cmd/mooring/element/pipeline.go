@@ -35,6 +35,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			warnings = append(warnings, access.Dangling(change.Old, change.New)...)
 			if err == nil {
 				warnings = append(warnings, overfull(old, config, change.New, e.held)...)
+				warnings = append(warnings, e.unfit(old, config)...)
 			}
 			return config, warnings, err
 		},
@@ -62,6 +63,9 @@ func (e *Element) choose(_ context.Context, config *apply.Config) (datastore.Pre
 	wish := wishes[config.Manage.Backend]
 	if err := e.plane.Check(wish); err != nil && !e.forced && wish != e.plane.Wish() {
 		return nil, backendLacking(err)
+	}
+	if err := e.refuseAdoptions(e.running.Load(), config); err != nil && !e.forced {
+		return nil, err
 	}
 	return applied(func() {
 		if err := e.plane.Use(wish); err != nil {

@@ -34,6 +34,9 @@ func (e *Element) plan(_ context.Context, c *action.Call, out *tree.Builder) err
 	if err != nil {
 		return err
 	}
+	if err := e.refuseAdoptions(e.running.Load(), wanted); err != nil {
+		return tree.Errors(err)[0]
+	}
 	operation := c.Def.Output.ChildNamed("operation")
 	for i, step := range e.reconciler.Preview(*wanted.Dataplane) {
 		out.Open(operation)

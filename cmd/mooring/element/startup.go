@@ -8,9 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"mooring/cmd/mooring/importer"
+	"mooring/mobility/transport"
+	"mooring/server/datastore"
 	"mooring/server/model"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -45,17 +49,52 @@ func (e *ConfigError) Error() string {
 	return text.String()
 }
 
-// startup returns what reads the startup file, or nil without one.
+// readStartup reads the startup file where it is going to be committed, so that one that is missing or malformed is told of before anything
+// is done to the host.
+func (e *Element) readStartup() error {
+	if e.Startup == "" {
+		return nil
+	}
+	if _, err := e.folder.Root.Stat(datastore.RunningFile); err == nil && !e.StartupReplace {
+		return nil
+	}
+	root, err := e.parseStartup()
+	if _, part := errors.AsType[*tree.Incomplete](err); err != nil && !part { // of which the datastore has more to say
+		return err
+	}
+	e.parsed = func() (*tree.Node, error) { return root, err }
+	return nil
+}
+
+func (e *Element) parseStartup() (*tree.Node, error) {
+	if e.StartupFrom == 0 {
+		return readConfiguration(e.Startup)
+	}
+	return e.readText()
+}
+
+// startup returns what gives the startup configuration, or nil without one.
 func (e *Element) startup() func() (*tree.Node, error) {
 	if e.Startup == "" {
 		return nil
 	}
 	return func() (*tree.Node, error) {
 		e.startupUsed = true
-		if e.StartupFrom == 0 {
-			return readConfiguration(e.Startup)
+		e.settle()
+		if e.parsed != nil {
+			return e.parsed()
 		}
-		return e.readText()
+		return e.parseStartup()
+	}
+}
+
+// settle waits until the host has the addresses of the configuration that is in force, for a while: what the startup file removes is taken leave of
+// from there, and what moves an interface into a VRF takes its time.
+func (e *Element) settle() {
+	const patience, pause = 3 * time.Second, 20 * time.Millisecond
+	lacks := func(s transport.Status) bool { return s.Err != nil }
+	for begun := time.Now(); slices.ContainsFunc(e.sockets.Status(), lacks) && time.Since(begun) < patience; {
+		time.Sleep(pause)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"mooring/server/apply"
 	"mooring/server/datastore"
@@ -40,12 +41,17 @@ func (e *Element) vrfKind(vrf string) string {
 	return "namespace"
 }
 
-// vrfNames is the folder for VRFs that are network namespaces. Only the element that has the machine's own network (of a container, the
-// container's) leaves them there for the next process: the networks of others go with what started them.
+// vrfNames is the folder for VRFs that are network namespaces, for the next process. Only an element whose own network outlives it leaves them
+// there: the machine's (of a container, the container's), or one that somebody has given a name. The networks of others go with what started them.
 func (e *Element) vrfNames() string {
-	own, err := os.Readlink("/proc/self/ns/net")
-	first, err2 := os.Readlink("/proc/1/ns/net")
-	if err != nil || err2 != nil || own != first {
+	const own = "/proc/self/ns/net"
+	named, _ := filepath.Glob("/run/netns/*") // ip-netns(8)
+	mine, err := os.Stat(own)
+	lasts := func(name string) bool {
+		other, err2 := os.Stat(name)
+		return err == nil && err2 == nil && os.SameFile(mine, other)
+	}
+	if !slices.ContainsFunc(append(named, "/proc/1/ns/net"), lasts) {
 		return ""
 	}
 	return filepath.Join(e.StateDir, "vrf")

@@ -1,0 +1,12 @@
+//go:build !vm
+
+package backend
+
+import (
+	"testing"
+
+	"mooring/dataplane/planetest"
+)
+
+// Where more happens than the host can tell of, what was missed is found by a comparison, at once. (An emulated host takes long for so much.)
+func TestOverrun(t *testing.T) { planetest.Overrun(t, openAuto) }

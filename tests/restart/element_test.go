@@ -1,0 +1,209 @@
+// Package restart kills elements under traffic.
+package restart
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	netlib "github.com/vishvananda/netlink"
+
+	"mooring/cmd/mooring/element"
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/netns"
+	"mooring/examples"
+)
+
+// asElement is the variable that says which state folder this process is an element of.
+const asElement = "MOORING_TEST_ELEMENT"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asElement); dir != "" {
+		if err := beElement(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	netns.Main(m)
+}
+
+// beElement runs until its input ends, or until it is killed. The configuration that it is to begin with replaces the one it has.
+func beElement(dir string) error {
+	e, err := element.Start(context.Background(), element.Options{
+		StateDir: dir, Startup: dir + "/startup.json", StartupReplace: true, NETCONF: []netip.AddrPort{}, GNMI: []netip.AddrPort{}, Metrics: []netip.AddrPort{},
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	return e.Wait(context.Background())
+}
+
+// running is an element that is a process.
+type running struct {
+	t    *testing.T
+	host *netns.Host
+	dir  string
+	cmd  *exec.Cmd
+	log  saidSo // since it was started last
+}
+
+// newElement starts an element of the lab, whose tunnels a backend carries.
+func newElement(t *testing.T, h *netns.Host, example, backend string) *running {
+	r := &running{t: t, host: h, dir: t.TempDir()}
+	config, err := examples.FS.ReadFile(example)
+	must(t, err)
+	r.obey(config)
+	r.change(`"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "`+backend+`"}, `)
+	r.start()
+	t.Cleanup(r.kill)
+	return r
+}
+
+// saidSo is a log that one waits for.
+type saidSo struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *saidSo) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(b)
+	return os.Stderr.Write(b)
+}
+
+func (s *saidSo) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Reset()
+}
+
+// obey has the element begin with a configuration when it is started next.
+func (r *running) obey(config []byte) {
+	r.t.Helper()
+	must(r.t, os.WriteFile(r.dir+"/startup.json", config, 0o600))
+}
+
+// change alters the configuration that the element begins with.
+func (r *running) change(old, new string) {
+	r.t.Helper()
+	config, err := os.ReadFile(r.dir + "/startup.json")
+	must(r.t, err)
+	if !bytes.Contains(config, []byte(old)) {
+		r.t.Fatalf("the configuration has no %s", old)
+	}
+	r.obey(bytes.Replace(config, []byte(old), []byte(new), 1))
+}
+
+func (r *running) start() {
+	r.t.Helper()
+	r.log.reset()
+	r.cmd = exec.Command("/proc/self/exe")
+	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), asElement+"="+r.dir), &r.log
+	out, err := r.cmd.StdoutPipe()
+	must(r.t, err, r.host.Start(r.cmd))
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		r.t.Fatalf("%s does not start: %q, %v", r.host.Name, line, err)
+	}
+}
+
+// kill gives the element no time for anything.
+func (r *running) kill() {
+	r.cmd.Process.Kill()
+	r.cmd.Wait()
+}
+
+const anchorAddress = "2001:db8:0:1::2"
+
+// domain is an anchor, a gateway and a node at home, whose tunnel a backend carries.
+type domain struct {
+	lma, mag, node  *netns.Host
+	anchor, gateway *running
+	home            string // address of the node
+}
+
+func newDomain(t *testing.T, backend string) *domain {
+	t.Helper()
+	d := &domain{lma: newHost(t, "lma"), mag: newHost(t, "mag"), node: newHost(t, "mn")}
+	must(t, netns.Connect(d.lma, "core", d.mag, "core"), d.lma.Address("core", anchorAddress+"/32"), d.mag.Address("core", "2001:db8:0:11::2/32"),
+		netns.Connect(d.node, "eth0", d.mag, "access0"), d.node.Down("eth0"))
+	d.anchor, d.gateway = newElement(t, d.lma, "lab/ipv6/lma.json", backend), newElement(t, d.mag, "lab/ipv6/mag1.json", backend)
+	link, err := d.node.Net.LinkByName("eth0")
+	must(t, err, d.node.Net.LinkSetHardwareAddr(link, net.HardwareAddr{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}), d.node.Up("eth0"))
+	d.home = homeOf(t, d.node)
+	await(t, d.node, d.lma)
+	return d
+}
+
+// homeOf waits for the address that the node makes of its home network prefix.
+func homeOf(t *testing.T, node *netns.Host) string {
+	t.Helper()
+	link, err := node.Net.LinkByName("eth0")
+	must(t, err)
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		addresses, err := netlink.Dump(func() ([]netlib.Addr, error) { return node.Net.AddrList(link, netlib.FAMILY_V6) })
+		must(t, err)
+		for _, a := range addresses {
+			const tentative = 0x40
+			if strings.HasPrefix(a.IP.String(), "2001:db8:100:") && a.Flags&tentative == 0 {
+				return a.IP.String()
+			}
+		}
+	}
+	t.Fatal("the node has no address of its home network")
+	return ""
+}
+
+// await waits until the node reaches the anchor.
+func await(t *testing.T, node, lma *netns.Host) {
+	t.Helper()
+	var sink, source *net.UDPConn
+	must(t, lma.Do(func() (err error) {
+		sink, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP(anchorAddress)})
+		return err
+	}))
+	defer sink.Close()
+	must(t, node.Do(func() (err error) {
+		source, err = net.ListenUDP("udp6", nil)
+		return err
+	}))
+	defer source.Close()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
+		source.WriteTo([]byte("hello"), sink.LocalAddr()) // there may be no way yet
+		must(t, sink.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+		if _, err := sink.Read(make([]byte, 10)); err == nil {
+			return
+		}
+	}
+	t.Fatal("the node does not reach its anchor")
+}
+
+func newHost(t *testing.T, name string) *netns.Host {
+	t.Helper()
+	h, err := netns.NewHost(name)
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
