@@ -157,7 +157,9 @@ func TestKillEachOther(t *testing.T) {
 			first := f.server.lastID
 			pair := []*client{dial(), dial()}
 			for i, c := range pair {
-				c.send(rpc(1, fmt.Sprintf("<kill-session><session-id>%d</session-id></kill-session>", first+2-uint32(i))))
+				c.hurry()
+				fmt.Fprint(c.out, rpc(1, fmt.Sprintf("<kill-session><session-id>%d</session-id></kill-session>", first+2-uint32(i))))
+				c.out.End() // fails where the other's order has been carried out already
 			}
 			f.until("one is gone and the other is idle", func() bool {
 				var left []*session
