@@ -66,7 +66,8 @@ type fake struct {
 
 	mu    sync.Mutex
 	up    bool
-	forge bool // answer with another secret first
+	forge bool   // answer with another secret first
+	deaf  string // session whose records get no answer
 	got   [][]byte
 }
 
@@ -83,7 +84,7 @@ func (f *fake) serve(conn net.Conn) {
 		up, forge := f.up, f.forge
 		f.mu.Unlock()
 		p, err := radius.Parse(octets, []byte(f.secret))
-		if err != nil || !radius.IsAuthenticRequest(octets, []byte(f.secret)) || !up {
+		if err != nil || !radius.IsAuthenticRequest(octets, []byte(f.secret)) || !up || f.deaf != "" && sessionOf(octets) == f.deaf {
 			continue
 		}
 		if forge {
@@ -302,6 +303,29 @@ func TestEXP10ServersDeadForHours(t *testing.T) {
 			t.Errorf("the anchor's counters are %+v", got)
 		}
 	})
+}
+
+// Expectation 10: a record that a server never answers, as some do with what they cannot make use of, does not keep others from it, wherever it is
+// in the queue: no Stop waits for ever.
+func TestEXP10_ARecordThatIsNeverAnswered(t *testing.T) {
+	for odd := range uint64(3) {
+		synctest.Test(t, func(t *testing.T) {
+			one := &fake{secret: "cisco", deaf: "odd"} // and it is down at first
+			q := &memory{}
+			for n := range uint64(3) {
+				q.add(entry(n+1, stop, map[bool]string{true: "odd", false: fmt.Sprint("n", n)}[n == odd], "l"))
+			}
+			c := startClient(t, q, servers{"one": one}, nil)
+			c.Configure(lanes("one"), time.Minute)
+			time.Sleep(10 * time.Minute)
+			one.set(true)
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			if left := q.len(); left != 1 {
+				t.Errorf("%d records are left, and one of them is odd, number %d", left, odd)
+			}
+		})
+	}
 }
 
 // Answers that are not authentic, cut short or late count, and do nothing.

@@ -28,14 +28,16 @@ type lane struct {
 	more    bool // there may be more in the spool than in the window
 	travel  int
 	resume  time.Time // nothing is sent before
+	careful bool      // the last that was heard is that no server takes a record: one at a time finds out
 	running sync.WaitGroup
 }
 
 // result is what became of a record.
 type result struct {
-	entry spool.Entry
-	taken bool
-	retry time.Time // of one that was not taken
+	entry   spool.Entry
+	taken   bool
+	refused bool      // it was sent, and not taken
+	retry   time.Time // of one that was not taken
 }
 
 // run sends until ctx ends.
@@ -86,7 +88,7 @@ func (l *lane) launch(ctx context.Context) {
 	if time.Now().Before(l.resume) {
 		return
 	}
-	for l.travel < travellers {
+	for most := l.most(); l.travel < most; {
 		e, ok := l.window.take()
 		if !ok {
 			return
@@ -102,6 +104,14 @@ func (l *lane) launch(ctx context.Context) {
 	}
 }
 
+// most is how many records may be under way.
+func (l *lane) most() int {
+	if l.careful {
+		return 1
+	}
+	return travellers
+}
+
 // conclude takes in a result, and whatever others there are: to take records out of the spool together costs as much as one.
 func (l *lane) conclude(r result) {
 	var taken []spool.Entry
@@ -110,8 +120,8 @@ func (l *lane) conclude(r result) {
 		if r.taken {
 			taken = append(taken, r.entry)
 		} else {
-			l.window.back(r.entry.Number)
-			l.resume = r.retry
+			l.window.back(r.entry.Number, r.refused)
+			l.resume, l.careful = r.retry, true
 		}
 		select {
 		case r = <-l.results:
@@ -122,7 +132,7 @@ func (l *lane) conclude(r result) {
 	if len(taken) == 0 {
 		return
 	}
-	l.resume = time.Time{} // a server answers
+	l.resume, l.careful = time.Time{}, false // a server answers
 	if err := l.client.Queue.Remove(l.cfg.Name, taken); err != nil {
 		l.client.Log.Error("accounting records that were sent will be sent again after a restart", "error", err)
 	}
@@ -132,34 +142,35 @@ func (l *lane) conclude(r result) {
 
 // deliver offers a record to one server after another.
 func (l *lane) deliver(ctx context.Context, e spool.Entry) result {
-	retry := time.Time{}
+	r := result{entry: e}
 	if len(l.cfg.Targets) == 0 {
-		retry = time.Now().Add(time.Hour) // until the configuration names some
+		r.retry = time.Now().Add(time.Hour) // until the configuration names some
 	}
 	for i := range l.cfg.Targets {
 		if ctx.Err() != nil {
 			break
 		}
-		if l.offer(ctx, i, &e) {
+		sent, err := l.offer(ctx, i, &e)
+		if sent && err == nil {
 			return result{entry: e, taken: true}
 		}
-		at := l.retry(i, time.Now())
-		if retry.IsZero() || at.Before(retry) {
-			retry = at
+		r.refused = r.refused || sent
+		if at := l.retry(i, time.Now()); r.retry.IsZero() || at.Before(r.retry) {
+			r.retry = at
 		}
 	}
 	if ctx.Err() == nil {
 		l.client.failed(&e.Record)
 	}
-	return result{entry: e, retry: retry}
+	return r
 }
 
-// offer sends a record to a server, unless that is passed over, and reports whether it was taken.
-func (l *lane) offer(ctx context.Context, i int, e *spool.Entry) bool {
+// offer sends a record to a server, unless that is passed over. It has taken the record if there is no error.
+func (l *lane) offer(ctx context.Context, i int, e *spool.Entry) (sent bool, err error) {
 	now := time.Now()
 	if !l.admits(i, now) {
-		return false
+		return false, nil
 	}
-	_, err := l.send(ctx, i, func(id byte, secret []byte) ([]byte, error) { return request(id, now, &e.Record, secret) }, func() { l.client.repeated(&e.Record) })
-	return err == nil
+	_, err = l.send(ctx, i, func(id byte, secret []byte) ([]byte, error) { return request(id, now, &e.Record, secret) }, func() { l.client.repeated(&e.Record) })
+	return true, err
 }

@@ -20,6 +20,7 @@ type window struct {
 type slot struct {
 	spool.Entry
 	travels bool
+	refused int // times that it was sent and no server took it
 }
 
 func newWindow() *window {
@@ -34,8 +35,18 @@ func (w *window) add(entries []spool.Entry) {
 	}
 }
 
-// take returns the first record that may travel now, and marks it.
+// take returns a record that may travel now, and marks it: the first of those that were refused least often. A record that servers do not like
+// would else be the one that finds out whether they are back, for ever.
 func (w *window) take() (spool.Entry, bool) {
+	best := w.choose()
+	if best == nil {
+		return spool.Entry{}, false
+	}
+	best.travels = true
+	return best.Entry, true
+}
+
+func (w *window) choose() (best *slot) {
 	clear(w.sessions)
 	clear(w.anchors)
 	clear(w.barred)
@@ -43,16 +54,17 @@ func (w *window) take() (spool.Entry, bool) {
 		s := &w.slots[i]
 		session, anchor := s.Session(), s.Anchor()
 		alone := announces(s.Status())
-		if !s.travels && !w.barred[anchor] && !w.sessions[session] && !(alone && w.anchors[anchor]) {
-			s.travels = true
-			return s.Entry, true
+		if !s.travels && !w.barred[anchor] && !w.sessions[session] && !(alone && w.anchors[anchor]) && (best == nil || s.refused < best.refused) {
+			if best = s; s.refused == 0 {
+				break
+			}
 		}
 		w.sessions[session], w.anchors[anchor] = true, true
 		if alone {
 			w.barred[anchor] = true
 		}
 	}
-	return spool.Entry{}, false
+	return best
 }
 
 // announces reports whether a record is about an anchor and all of its sessions.
@@ -60,11 +72,14 @@ func announces(status rfc2866.AcctStatusType) bool {
 	return status == rfc2866.AcctStatusType_Value_AccountingOn || status == rfc2866.AcctStatusType_Value_AccountingOff
 }
 
-// back says that a record has to travel again.
-func (w *window) back(number uint64) {
+// back says that a record has to travel again. refused: it was sent.
+func (w *window) back(number uint64, refused bool) {
 	for i := range w.slots {
-		if w.slots[i].Number == number {
-			w.slots[i].travels = false
+		if s := &w.slots[i]; s.Number == number {
+			s.travels = false
+			if refused {
+				s.refused++
+			}
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestOrder(t *testing.T) {
 	expect("at first", "[1 2 7]")
 	w.done([]spool.Entry{{Number: 2}})
 	expect("after 2", "[]")
-	w.back(1)
+	w.back(1, true)
 	expect("after 1 was not taken", "[1]")
 	w.done([]spool.Entry{{Number: 1}})
 	expect("after 1", "[3]")
@@ -98,7 +98,7 @@ func TestOrderHoldsWhateverHappens(t *testing.T) {
 			e := travelling[i]
 			travelling = append(travelling[:i], travelling[i+1:]...)
 			if r.IntN(3) == 0 {
-				w.back(e.Number)
+				w.back(e.Number, r.IntN(2) == 0)
 			} else {
 				sent[e.Number] = true
 				w.done([]spool.Entry{e})
