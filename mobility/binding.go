@@ -185,6 +185,11 @@ func (b *Binding) SameAddresses(as *Binding) bool {
 	return b.Holding == as.Holding || b.Home == as.Home && slices.Equal(b.Prefixes, as.Prefixes) && slices.Equal(b.Networks, as.Networks)
 }
 
+// Renews says whether a row is as old but for its times and what came with the last request: the node, its addresses, and the way to it are the same.
+func (b *Binding) Renews(old *Binding) bool {
+	return b.Holding == old.Holding && b.Ends == old.Ends && b.Access == old.Access
+}
+
 // InstallState says what the dataplane made of the binding.
 type InstallState uint8
 

@@ -227,7 +227,7 @@ type Event struct {
 	Peer    netip.AddrPort
 	Status  wire.Status
 	Reason  DeleteReason        // of BindingDeleted
-	Binding *Binding            // may be nil
+	Binding *Binding            // may be nil; of BindingRefreshed, an LMA has it only when it does more than renew (Binding.Renews)
 	Before  unique.Handle[Ends] // of BindingHandover: where the binding was
 	Skew    time.Duration       // of RegistrationRefused with status 156 or 157: our clock minus the timestamp
 	Path    *PathEvent          // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased

@@ -91,7 +91,7 @@ func (s *shard) drain(m *Mark, buf []Change) []Change {
 	for n := first; n != 0; n = s.at(n).newer {
 		e := s.at(n)
 		if e.row != nil || seen > 0 { // a mark that has seen nothing needs no obituary
-			buf = append(buf, Change{e.id, e.row, e.puts})
+			buf = append(buf, Change{e.id, e.show(), e.puts})
 		}
 	}
 	m.seen[m.shard], s.seen = s.changes, s.changes

@@ -1,8 +1,8 @@
 // Package binding is the table of bindings of one LMA or MAG: rows, the indexes that the machine looks up, the order of
 // changes that observers follow, and one alarm a row.
 //
-// One goroutine, the owner, writes (Put, Delete, SetAlarm, PopAlarm); any may read. Rows are replaced, never changed, so a
-// reader keeps what it got. At a million bindings every octet of an entry costs a megabyte.
+// One goroutine, the owner, writes (Put, Renew, Delete, SetAlarm, PopAlarm); any may read. Rows are replaced, never changed, so a
+// reader keeps what it got (but for the owner: see Renew). At a million bindings every octet of an entry costs a megabyte.
 package binding
 
 import (
@@ -33,6 +33,7 @@ type Table struct {
 	byPrefix index.Index[number] // by VRF and prefix, or home address
 	seed     maphash.Seed        // of both
 	alarms   alarms
+	renewals renewals
 }
 
 // shard is one part of the rows, with the order in which they changed.
@@ -68,7 +69,7 @@ type entry struct {
 	older, newer number
 	sibling      number // next entry of the same node
 	place        int32  // in the heap of alarms, counted from 1; 0: not in it
-	puts         uint32 // how often the row was put
+	puts         uint32 // how often the row was put, and private
 }
 
 // at returns the entry with a number. The shard is the owner's, or locked.
@@ -125,7 +126,10 @@ func (s *shard) find(id dataplane.SessionID) *entry {
 func (t *Table) Len() int { return int(t.count.Load()) }
 
 // Put adds the row, or replaces the row with its ID. The table keeps b; nobody may change it afterwards.
-func (t *Table) Put(b *mobility.Binding) {
+func (t *Table) Put(b *mobility.Binding) { t.put(b, 0) }
+
+// put is Put for a row that may be private.
+func (t *Table) put(b *mobility.Binding, whose uint32) {
 	s := t.shardOf(b.ID)
 	s.mu.Lock()
 	e := t.recent(b.ID)
@@ -136,12 +140,15 @@ func (t *Table) Put(b *mobility.Binding) {
 		e = s.add(b.ID)
 	}
 	t.found = e
-	old := e.row
+	old, own := e.row, e.puts&private != 0
 	e.row, e.held = b, b.Holding
-	e.puts++
+	e.puts = (e.puts+1)&^private | whose
 	s.touch(e)
 	s.mu.Unlock()
 	t.reindex(e, old, b)
+	if own {
+		t.renewals.retire(old)
+	}
 	if old == nil {
 		t.count.Add(1)
 	}
@@ -156,7 +163,7 @@ func (t *Table) Delete(id dataplane.SessionID) {
 		s.mu.Unlock()
 		return
 	}
-	old := e.row
+	old := e.show()
 	e.row, e.held = nil, nil
 	s.touch(e)
 	s.mu.Unlock()
@@ -180,10 +187,10 @@ func (s *shard) bury(e *entry) {
 // Get returns the row, or nil.
 func (t *Table) Get(id dataplane.SessionID) *mobility.Binding {
 	s := t.shardOf(id)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if e := s.find(id); e != nil {
-		return e.row
+		return e.show()
 	}
 	return nil
 }
@@ -227,11 +234,11 @@ func fetch(rows []*mobility.Binding) {
 }
 
 func (s *shard) appendRows(rows []*mobility.Binding) []*mobility.Binding {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for e := range s.entries.All() {
 		if e.row != nil {
-			rows = append(rows, e.row)
+			rows = append(rows, e.show())
 		}
 	}
 	return rows

@@ -129,7 +129,11 @@ func TestTableAgreesWithAModel(t *testing.T) {
 			vrf := vrfs[rnd.IntN(len(vrfs))]
 			b := &mobility.Binding{ID: id, Holding: &mobility.Holding{Node: node(rnd.IntN(nodes)), Tenancy: unique.Make(mobility.Tenancy{VRF: vrf})}}
 			if old := m.rows[id]; old != nil && rnd.IntN(2) == 0 {
-				b.Holding = old.Holding // a refresh
+				b = table.Copy(old)
+				b.Handovers++
+				table.Renew(b)
+				m.rows[id] = b
+				continue
 			} else {
 				for range rnd.IntN(3) {
 					if p := prefix(rnd.IntN(prefixes)); m.holder(vrf, p) == nil && !slices.Contains(b.Prefixes, p) {

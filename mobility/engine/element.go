@@ -145,6 +145,13 @@ func (e *element) mark(u *unit) *mobility.Effects {
 	return u.out
 }
 
+// settle tells the tables that all effects have been carried out.
+func (e *element) settle() {
+	for _, u := range e.units {
+		u.table.Settle()
+	}
+}
+
 // The identifier of a session in the dataplane is that of the binding, which is unique in its table, with the number of the
 // machine in the upper bits.
 const numberShift = 40

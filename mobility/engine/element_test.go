@@ -64,7 +64,7 @@ type mute struct{ *transport.Host }
 
 func (mute) Send([]mobility.Datagram) {}
 
-// A step adds nothing to what the machine and the messages allocate: one row a refresh.
+// A step allocates nothing for a refresh, but for the first of a node, whose row others may have got.
 func TestStepAllocations(t *testing.T) {
 	const secret = "0123456789abcdef"
 	host := transport.NewMemory(transport.Conditions{}, 1).Host()
@@ -79,7 +79,7 @@ func TestStepAllocations(t *testing.T) {
 	const batch, runs = 64, 20
 	decoders := make([]wire.Decoder, batch)
 	var batches []*transport.Batch
-	for range (benchNodes+batch-1)/batch + runs + 1 {
+	for range 2*(benchNodes+batch-1)/batch + runs + 1 {
 		a.sent = mobility.Effects{}
 		b := new(transport.Batch)
 		for range batch {
@@ -99,13 +99,13 @@ func TestStepAllocations(t *testing.T) {
 		e.step(arrival{b})
 	}
 	for len(batches) > runs+1 {
-		handle() // until every node is registered
+		handle() // until every node is registered, and refreshed once
 	}
 	perMessage := testing.AllocsPerRun(runs, handle) / batch
 	if stats := e.LMA("lma1").Statistics; stats.Initial.Load() != benchNodes || stats.Refresh.Load() < batch*runs {
 		t.Fatalf("%d registrations, %d refreshes", stats.Initial.Load(), stats.Refresh.Load())
 	}
-	if perMessage > 1.1 {
-		t.Errorf("%v allocations a refresh, want 1", perMessage)
+	if perMessage > 0.1 {
+		t.Errorf("%v allocations a refresh, want none", perMessage)
 	}
 }

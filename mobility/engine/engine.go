@@ -172,6 +172,9 @@ func (e *Engine) step(m message) {
 	e.meter.waiting(len(e.inbox) + len(e.Transport.Batches()))
 	m.handle(e, now)
 	e.carryOut(now)
+	if len(e.held) == 0 {
+		e.element.settle()
+	}
 	e.meter.step(time.Since(now))
 }
 

@@ -56,8 +56,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	if m.turnsAway(r, old, out) {
 		return
 	}
-	row := *old
-	b := &row
+	b := m.table.Copy(old)
 	status := m.assign(r, b)
 	if status != wire.StatusAccepted || b.Holding != old.Holding {
 		m.tellPools(b, out)
@@ -99,14 +98,19 @@ func (m *Machine) commit(r *request, old, b *mobility.Binding, kind mobility.Eve
 	if old == nil || old.Holding != b.Holding {
 		b.Holding = b.Holding.Gather()
 	}
-	m.table.Put(b)
+	ev := mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote}
+	if moved || !b.Renews(old) {
+		ev.Binding = b
+		m.table.Put(b)
+	} else {
+		m.table.Renew(b) // there are a great many of these, of which nobody hears
+	}
 	m.table.SetAlarm(b.ID, b.Expires.Time())
 	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
 	if moved {
 		out.Sessions = append(out.Sessions, m.session(b))
 	}
 	m.accept(r, b, out)
-	ev := mobility.Event{Kind: kind, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b}
 	if kind == mobility.BindingHandover {
 		ev.Before = old.Ends
 	}
