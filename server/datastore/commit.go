@@ -3,7 +3,9 @@ package datastore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"mooring/server/access"
@@ -18,6 +20,9 @@ type CommitOptions struct {
 	Confirm        *Confirm
 	// Persist is the persist-id that confirms a pending commit of this or another session.
 	PersistID string
+	// BasedOn is the Snapshot.Transaction that running has to be of; when it is another, the commit is refused as a conflict. ""
+	// takes any.
+	BasedOn string
 	// forced makes a Change that may not be refused for the sake of what is in use.
 	forced bool
 }
@@ -46,6 +51,24 @@ func (s *Snapshot) describe() string {
 	return fmt.Sprintf("%d of user %s", s.ID, s.User)
 }
 
+// Transaction tells the snapshot from everything that ran before, on this element or on another of its address: a state folder
+// that was emptied counts its commits from the beginning.
+func (s *Snapshot) Transaction() string {
+	if s.Time.IsZero() {
+		return strconv.FormatUint(s.ID, 10)
+	}
+	return fmt.Sprintf("%d-%x", s.ID, s.Time.UnixNano())
+}
+
+// is refuses, unless the snapshot is the one that somebody bases a commit on.
+func (s *Snapshot) is(transaction string) error {
+	if transaction == "" || transaction == s.Transaction() {
+		return nil
+	}
+	return &tree.Error{Tag: tree.OperationFailed, AppTag: "conflict",
+		Message: fmt.Sprintf("this is based on %s, and commit %s came after that; read again what runs", transaction, s.describe())}
+}
+
 // Commit makes the candidate the running configuration. When it fails, nothing has changed anywhere, the candidate
 // included, and the error joins a *tree.Error for everything found.
 func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error) {
@@ -61,7 +84,7 @@ func (c *Candidate) Commit(ctx context.Context, o CommitOptions) (*Result, error
 	err := c.commitable(o)
 	old, changes := s.Running(), c.changes()
 	s.mu.Unlock()
-	if err != nil {
+	if err := errors.Join(err, old.is(o.BasedOn)); err != nil {
 		return nil, err
 	}
 	onTop, err := rebased(changes, old)

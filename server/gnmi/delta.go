@@ -34,6 +34,8 @@ type delta struct {
 	// state: the versions are rows. Their keys that are configuration are not told, since the configuration tells them. Otherwise the
 	// versions are configurations, and values in use by default count.
 	state bool
+	// explicit: of a configuration, only what was set counts
+	explicit bool
 	// again: values are told that are what they were, too
 	again bool
 	// changes leads from the older root to the newer; it finds what differs in large lists. It is not set for rows.
@@ -142,7 +144,7 @@ func (d *delta) childOf(root, n *tree.Node, def *schema.Node) *tree.Node {
 		return nil
 	}
 	c := n.Child(def)
-	if c != nil || d.state {
+	if c != nil || d.state || d.explicit {
 		return c
 	}
 	if c, _ = n.EffectiveChild(def); c != nil && len(def.Whens) > 0 && !d.conditions(d.above(root), def) {

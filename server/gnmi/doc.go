@@ -30,6 +30,7 @@
 //	get.go
 //	set.go           operations, and the commit; payload.go what they write; union.go union_replace
 //	subscribe.go     the request of a Subscribe; subscriber.go who serves it, stream.go and feed.go how it goes on
+//	metadata.go      what the messages have no place for
 //	extension.go     extensions; arbitration.go who is the master
 //	errors.go        what went wrong, in the codes of gRPC; panic.go what should not
 package gnmi

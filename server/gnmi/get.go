@@ -21,6 +21,10 @@ func (s *service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetRespons
 	if f != nil {
 		return nil, f
 	}
+	set, f := explicitOnly(ctx)
+	if f != nil {
+		return nil, f
+	}
 	if f := checkEncoding(req.GetEncoding()); f != nil {
 		return nil, f
 	}
@@ -33,6 +37,8 @@ func (s *service) Get(ctx context.Context, req *gpb.GetRequest) (*gpb.GetRespons
 		return nil, err
 	}
 	g := &getter{reader: s.reader(userOf(ctx), used, nil), GetRequest: req, running: s.options.Store.Running(), depth: x.depth, room: s.options.Limits.Get}
+	g.explicit = set
+	g.announce(ctx)
 	resp := &gpb.GetResponse{}
 	var wrong faults
 	for _, p := range places {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -43,6 +45,40 @@ func TestGNMI19Defaults(t *testing.T) {
 			t.Errorf("%s is %s, want %s", at, got, want)
 		}
 	}
+}
+
+// Whoever asks for what was set is told that, values among it that are the default, and nothing else.
+func TestExplicit(t *testing.T) {
+	e := newElement(t)
+	e.client().set(t, updates(lmaPath+"/bce/lifetime", "3600"))
+	asked := func(mode string, kind gpb.GetRequest_DataType, path string) (string, metadata.MD) {
+		header := metadata.MD{}
+		resp, err := e.local().Get(metadata.AppendToOutgoingContext(t.Context(), defaultsHeader, mode),
+			&gpb.GetRequest{Path: paths(path), Type: kind, Encoding: gpb.Encoding_JSON_IETF}, grpc.Header(&header))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(resp.GetNotification()[0].GetUpdate()[0].GetVal().GetJsonIetfVal()), header
+	}
+	got, header := asked(explicit, gpb.GetRequest_CONFIG, "/")
+	root, err := tree.DecodeJSON(strings.NewReader(got), testSchema().Root, tree.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !root.Equal(e.store.Running().Root) {
+		t.Errorf("what was set is told as\n%s", got)
+	}
+	if header.Get(defaultsHeader)[0] != explicit || header.Get(transactionHeader)[0] != e.store.Running().Transaction() {
+		t.Errorf("the header is %v", header)
+	}
+	if got, _ := asked(explicit, gpb.GetRequest_CONFIG, lmaPath+"/bce"); got != `{"mooring-pmipv6:maximum":2500,"mooring-pmipv6:lifetime":3600}` {
+		t.Errorf("what was set is told as %s", got)
+	}
+	if got, _ := asked(reportAll, gpb.GetRequest_ALL, lmaPath+"/bce"); !strings.Contains(got, "delete-wait-time") {
+		t.Errorf("everything is told as %s", got)
+	}
+	_, err = e.local().Get(metadata.AppendToOutgoingContext(t.Context(), defaultsHeader, "all"), &gpb.GetRequest{Path: paths("/"), Encoding: gpb.Encoding_JSON_IETF})
+	wantCode(t, err, codes.InvalidArgument, defaultsHeader, `"all"`, reportAll, explicit)
 }
 
 func TestGNMI20NothingThereGNMI21Unknown(t *testing.T) {

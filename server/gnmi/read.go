@@ -17,6 +17,8 @@ type reader struct {
 	access *access.Access
 	models models
 	sink   sink
+	// explicit leaves out values in use by default.
+	explicit bool
 
 	old, new *state.Renderer
 	delta    delta       // of rows
@@ -31,7 +33,7 @@ func (s *service) reader(who access.User, m models, to sink) *reader {
 // config tells what changes of the configuration make of it. All of it is told when it comes from nothing (Old nil), and with again.
 func (r *reader) config(changes tree.Changes, sel selection, when time.Time, again bool) error {
 	filter, _ := r.access.Reader(nil)
-	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: changes, conditions: r.options.Store.ConditionsHold}
+	d := &delta{sink: r.sink, filter: filter, models: r.models, when: when, again: again, changes: changes, conditions: r.options.Store.ConditionsHold, explicit: r.explicit}
 	if changes.Old != nil && !again {
 		d.elsewhere = r.options.Store.ConditionsRead(changes)
 	}

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	gpb "github.com/openconfig/gnmi/proto/gnmi"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"mooring/server/access"
@@ -19,12 +17,6 @@ import (
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
-
-// warningHeader is the trailer of a Set that carries what its commit warned of, one value for each. (gNMI has no place for it.)
-const warningHeader = "mooring-warning-bin"
-
-// maxWarnings bounds how many are sent.
-const maxWarnings = 50
 
 // Set implements gNMI. All operations are one commit: when one of them is wrong, or the outcome is, nothing has changed anywhere.
 func (s *service) Set(ctx context.Context, req *gpb.SetRequest) (*gpb.SetResponse, error) {
@@ -71,14 +63,6 @@ func (s *service) carryOut(ctx context.Context, x extensions, operations []*oper
 		return s.commit(ctx, userOf(ctx), operations, p)
 	}
 	return time.Now(), nil
-}
-
-func warn(ctx context.Context, warnings []*tree.Error) {
-	md := metadata.MD{}
-	for _, w := range warnings[:min(len(warnings), maxWarnings)] {
-		md.Append(warningHeader, w.Error())
-	}
-	grpc.SetTrailer(ctx, md) // fails only when the RPC has ended
 }
 
 // operation is one operation of a Set.
@@ -196,7 +180,7 @@ const attempts = 5
 func (s *service) commit(ctx context.Context, user access.User, operations []*operation, p *pending) (time.Time, error) {
 	session := s.options.Store.NewSession(user, 0)
 	defer session.Close()
-	o := datastore.CommitOptions{Via: "gnmi", Check: s.options.Access.For(user).Changes}
+	o := datastore.CommitOptions{Via: "gnmi", Check: s.options.Access.For(user).Changes, BasedOn: given(ctx, basedOnHeader)}
 	if p != nil {
 		o.Confirm = p.confirm
 	}
@@ -204,7 +188,7 @@ func (s *service) commit(ctx context.Context, user access.User, operations []*op
 	var err error
 	for range attempts {
 		result, err = commitOnce(ctx, session.Private(), operations, o)
-		if !slices.ContainsFunc(tree.Errors(err), func(e *tree.Error) bool { return codeOf(e) == codes.Aborted }) {
+		if o.BasedOn != "" || !slices.ContainsFunc(tree.Errors(err), func(e *tree.Error) bool { return codeOf(e) == codes.Aborted }) {
 			break
 		}
 	}

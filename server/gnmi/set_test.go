@@ -143,6 +143,21 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// A Set that is based on one commit is refused after another, and changes nothing.
+func TestBasedOn(t *testing.T) {
+	e := newElement(t)
+	based := metadata.AppendToOutgoingContext(t.Context(), basedOnHeader, e.store.Running().Transaction())
+	if _, err := e.local().Set(based, updates(sys+"/load", "44")); err != nil {
+		t.Fatal(err)
+	}
+	before := e.store.Running()
+	_, err := e.local().Set(based, updates(sys+"/load", "45"))
+	wantCode(t, err, codes.Aborted, "read again")
+	if e.store.Running() != before {
+		t.Error("it was committed")
+	}
+}
+
 func TestGNMI32Empty(t *testing.T) {
 	e := newElement(t)
 	before := e.store.Running()

@@ -27,7 +27,8 @@ var grammar = sync.OnceValue(func() *Grammar {
 	return g
 })
 
-// What Print writes, Import reads as the same configuration: random configurations out of everything that there are commands for.
+// What Print writes, Import reads as the same configuration: random configurations out of everything that there are commands for,
+// with values among them that are the default.
 func TestPrintAndImport(t *testing.T) {
 	for name, dialect := range Dialects {
 		t.Run(name, func(t *testing.T) {
@@ -189,6 +190,9 @@ func (r *randomizer) values(c *command) map[string][]string {
 func (r *randomizer) value(def *schema.Node, a *argument) (string, bool) {
 	for range 50 {
 		text := r.text(def.Type.Resolved(), def)
+		if len(def.Default) > 0 && r.IntN(3) == 0 {
+			text = def.Default[0]
+		}
 		value, err := def.Type.ParseCanonical(text)
 		if err != nil {
 			continue

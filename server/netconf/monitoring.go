@@ -3,7 +3,6 @@ package netconf
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -102,7 +101,7 @@ func (s *Server) datastoreRows(def *schema.Node) func(*state.Out) {
 			}
 			if target == datastore.RunningStore {
 				renderParts(row, locks, parts)
-				row.Text(transaction, transactionID(s.store.Running()))
+				row.Text(transaction, s.store.Running().Transaction())
 			}
 		}
 	}
@@ -129,15 +128,6 @@ func renderParts(row *state.Sink, locks *schema.Node, held []datastore.PartialLo
 		row.Close()
 	}
 	row.Close()
-}
-
-// transactionID tells what runs from everything that ran before, on this element or on another of its address: a state folder
-// that was emptied counts its commits from the beginning.
-func transactionID(running *datastore.Snapshot) string {
-	if running.Time.IsZero() {
-		return strconv.FormatUint(running.ID, 10)
-	}
-	return fmt.Sprintf("%d-%x", running.ID, running.Time.UnixNano())
 }
 
 // transportOf names the transport by how the user came in.

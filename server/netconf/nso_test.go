@@ -103,7 +103,7 @@ func TestCheckSyncAfterRestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if before, after := transactionID(committed.Snapshot), transactionID(again.Running()); before != after {
+		if before, after := committed.Snapshot.Transaction(), again.Running().Transaction(); before != after {
 			t.Errorf("it was %s before the restart and is %s", before, after)
 		}
 		if err := again.Close(); err != nil {

@@ -5,31 +5,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"mooring/server/apply"
 	"mooring/server/ios"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
-	"mooring/server/tree/validate"
-	"mooring/server/wording"
 )
 
+var (
+	// ErrSuperseded says that the configuration that a commit is based on is not the one that runs.
+	ErrSuperseded = errors.New("somebody else commits all the time; try again")
+	// ErrUnanswered says that an element was asked to commit, and went away before it said whether it did.
+	ErrUnanswered = errors.New("the element went away before it answered: whether it has committed is not known. Import the text again when it is back, " +
+		"which does no harm if it has")
+
+	errChanged = errors.New("somebody else has changed the same part of the configuration since it was read; try again")
+)
+
+// attempts is how often a commit is tried when others commit something else in between.
+const attempts = 5
+
 // commit makes what a text says the configuration of the element, in one commit. base is what that was when the text was read.
-func (j *Job) commit(ctx context.Context, served *schema.Schema, base *tree.Node, r *ios.Result) error {
-	remove, merge, err := operations(base, r)
-	if err != nil {
+func (j *Job) commit(ctx context.Context, base *tree.Node, r *ios.Result) error {
+	warnings, err := j.send(ctx, base, r)
+	for range attempts - 1 {
+		if !errors.Is(err, ErrSuperseded) {
+			break
+		}
+		warnings, err = j.send(ctx, base, r)
+	}
+	if errors.Is(err, ErrUnanswered) {
 		return err
 	}
-	if j.DryRun {
-		return j.try(served, base, r)
-	}
-	if err := j.unchanged(ctx, base, r); err != nil {
-		return err
-	}
-	warnings, err := j.Element.Commit(ctx, remove, merge)
 	if err != nil {
-		return fmt.Errorf("the element refuses the commit; nothing was applied\n%% %w", err)
+		return fmt.Errorf("nothing was committed\n%% %w", err)
 	}
 	for _, w := range warnings {
 		j.tell("%% Warning: %s\n", w)
@@ -37,14 +45,37 @@ func (j *Job) commit(ctx context.Context, served *schema.Schema, base *tree.Node
 	return j.tell("committed\n")
 }
 
+// send has a change of base committed on top of what runs now, unless that changed the same.
+func (j *Job) send(ctx context.Context, base *tree.Node, r *ios.Result) (warnings []string, err error) {
+	now, transaction, err := j.running(ctx, base.Schema().Schema())
+	if err != nil {
+		return nil, err
+	}
+	now = replant(base, now)
+	mine, err := merged(base, r)
+	if err != nil {
+		return nil, err
+	}
+	if _, conflicts, err := tree.Diff(base, mine).Rebase(now); err != nil {
+		return nil, err
+	} else if len(conflicts) > 0 {
+		return nil, fmt.Errorf("%s: %w", conflicts[0], errChanged)
+	}
+	remove, merge, err := operations(now, r)
+	if err != nil {
+		return nil, err
+	}
+	return j.Element.Commit(ctx, transaction, remove, merge)
+}
+
 // operations are what has to be removed and merged. A value of a leaf-list has no path in gNMI: the leaf-list is removed, and the others are
 // merged again.
-func operations(base *tree.Node, r *ios.Result) (remove []schema.Path, merge []byte, err error) {
-	after, err := merged(base, r)
+func operations(running *tree.Node, r *ios.Result) (remove []schema.Path, merge []byte, err error) {
+	after, err := merged(running, r)
 	if err != nil {
 		return nil, nil, err
 	}
-	root, s := r.Tree, base.Schema().Schema()
+	root, s := r.Tree, running.Schema().Schema()
 	for _, path := range r.Removed {
 		if def := path.Last().Node; def.Kind == schema.LeafList {
 			path = path.Parent().Append(def)
@@ -59,24 +90,6 @@ func operations(base *tree.Node, r *ios.Result) (remove []schema.Path, merge []b
 	var text bytes.Buffer
 	err = tree.WriteJSON(&text, root, "")
 	return remove, text.Bytes(), err
-}
-
-// unchanged fails when the element's configuration has become another one since base was read, where the text changes it.
-func (j *Job) unchanged(ctx context.Context, base *tree.Node, r *ios.Result) error {
-	now, err := j.running(ctx, base.Schema().Schema())
-	if err != nil {
-		return err
-	}
-	mine, err := merged(base, r)
-	if err != nil {
-		return err
-	}
-	if _, conflicts, err := tree.Diff(base, mine).Rebase(replant(base, now)); err != nil {
-		return err
-	} else if len(conflicts) > 0 {
-		return fmt.Errorf("%s: %w", conflicts[0], errChanged)
-	}
-	return nil
 }
 
 // replant makes now of base, so that the two share what they have in common.
@@ -96,71 +109,6 @@ func merged(base *tree.Node, r *ios.Result) (*tree.Node, error) {
 		edits = append(edits, tree.At(s, path, tree.Remove, nil))
 	}
 	return tree.Apply(base, append(edits, tree.At(s, nil, tree.Merge, r.Tree))...)
-}
-
-// try judges what would come out as the element would, short of what only its host knows.
-func (j *Job) try(served *schema.Schema, base *tree.Node, r *ios.Result) error {
-	after, err := merged(base, r)
-	if err != nil {
-		return err
-	}
-	root, err := as(served, after, "what would come out")
-	if err != nil {
-		return err
-	}
-	before, err := as(served, base, "the running configuration")
-	if err != nil {
-		return err
-	}
-	rules, err := validate.Compile(served)
-	if err != nil {
-		return err
-	}
-	if err := rules.Check(tree.Diff(before, root)); err != nil {
-		return refusal(err)
-	}
-	translator, err := apply.New(served)
-	if err != nil {
-		return err
-	}
-	_, _, gaps := translator.Translate(nil, tree.Diff(nil, before)) // what the user may not read is missing
-	_, warnings, err := translator.Translate(nil, tree.Diff(nil, root))
-	if err := without(err, gaps); err != nil {
-		return refusal(err)
-	}
-	for _, w := range warnings {
-		j.tell("%s\n", wording.Of(w))
-	}
-	return j.tell("valid; nothing was committed (--dry-run)\n")
-}
-
-// as is a configuration by another schema.
-func as(s *schema.Schema, root *tree.Node, what string) (*tree.Node, error) {
-	var text bytes.Buffer
-	if err := tree.WriteJSON(&text, root, ""); err != nil {
-		return nil, err
-	}
-	return decode(text.Bytes(), s, what)
-}
-
-// without takes out of err what is known.
-func without(err, known error) error {
-	var rest []error
-	for _, e := range tree.Errors(err) {
-		if !slices.ContainsFunc(tree.Errors(known), func(k *tree.Error) bool { return k.Message == e.Message && k.Path.Equal(e.Path) }) {
-			rest = append(rest, e)
-		}
-	}
-	return errors.Join(rest...)
-}
-
-// refusal says what the element would not take.
-func refusal(err error) error {
-	text := "the element would refuse it"
-	for _, e := range tree.Errors(err) {
-		text += "\n" + wording.Of(e)
-	}
-	return &InputError{errors.New(text)}
 }
 
 // tell adds something to the report, which is for people; a program has the exit code.

@@ -24,10 +24,11 @@ const maxText = 64 << 20
 
 // Element is a running element.
 type Element interface {
-	// Configuration is the running configuration as RFC 7951 JSON.
-	Configuration(context.Context) ([]byte, error)
-	// Commit removes nodes and merges JSON, both or nothing, and returns warnings.
-	Commit(ctx context.Context, remove []schema.Path, merge []byte) ([]string, error)
+	// Configuration is what was set of the running configuration, as RFC 7951 JSON, and the transaction that left it.
+	Configuration(context.Context) (text []byte, transaction string, err error)
+	// Commit removes nodes and merges JSON, both or nothing, and returns warnings. The error is ErrSuperseded when something else
+	// runs than what transaction left.
+	Commit(ctx context.Context, transaction string, remove []schema.Path, merge []byte) (warnings []string, err error)
 }
 
 // Job is one run of the command.
@@ -83,8 +84,11 @@ func (j *Job) Import(ctx context.Context) error {
 	if n := r.Count(ios.Refused); n > 0 && !j.Partial {
 		return &RefusedError{n}
 	}
-	if j.Element != nil {
-		return j.commit(ctx, served, base, r)
+	switch {
+	case j.DryRun:
+		return j.try(served, base, r)
+	case j.Element != nil:
+		return j.commit(ctx, base, r)
 	}
 	return j.write(func(w io.Writer) error {
 		if j.Format == "netconf" {
@@ -117,7 +121,8 @@ func (j *Job) Print(ctx context.Context) error {
 // configuration is what is to be printed.
 func (j *Job) configuration(ctx context.Context, s *schema.Schema) (*tree.Node, error) {
 	if j.File == "" {
-		return j.running(ctx, s)
+		root, _, err := j.running(ctx, s)
+		return root, err
 	}
 	text, err := j.read(j.File)
 	if err != nil {
@@ -130,7 +135,8 @@ func (j *Job) configuration(ctx context.Context, s *schema.Schema) (*tree.Node, 
 func (j *Job) base(ctx context.Context, s *schema.Schema) (*tree.Node, error) {
 	switch {
 	case j.Element != nil:
-		return j.running(ctx, s)
+		root, _, err := j.running(ctx, s)
+		return root, err
 	case j.Onto == "":
 		return nil, nil
 	}
@@ -141,24 +147,14 @@ func (j *Job) base(ctx context.Context, s *schema.Schema) (*tree.Node, error) {
 	return decode(text, s, j.Onto)
 }
 
-func (j *Job) running(ctx context.Context, s *schema.Schema) (*tree.Node, error) {
-	text, err := j.Element.Configuration(ctx)
+// running is what was set of the element's configuration, and the transaction that left it.
+func (j *Job) running(ctx context.Context, s *schema.Schema) (*tree.Node, string, error) {
+	text, transaction, err := j.Element.Configuration(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	root, err := decode(text, s, "the running configuration")
-	if err != nil {
-		return nil, err
-	}
-	var trimmed bytes.Buffer // gNMI tells default values as if they had been set
-	w := tree.NewJSONWriter(&trimmed, "")
-	w.Begin()
-	walk := tree.Walk{Writer: w, Defaults: tree.Trim}
-	walk.Children(root)
-	if err := w.End(); err != nil {
-		return nil, err
-	}
-	return decode(trimmed.Bytes(), s, "the running configuration")
+	return root, transaction, err
 }
 
 func decode(text []byte, s *schema.Schema, what string) (*tree.Node, error) {
@@ -233,5 +229,3 @@ func grammar() (*ios.Grammar, *schema.Schema, error) {
 	g, err := ios.New(whole)
 	return g, whole, err
 }
-
-var errChanged = errors.New("somebody else has changed the same part of the configuration meanwhile: nothing was committed; try again")

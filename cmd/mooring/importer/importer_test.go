@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,21 +35,27 @@ const change = `ipv6 mobile pmipv6-lma l domain d
 type fake struct {
 	t       *testing.T
 	configs []string // one for each time that it is asked; the last for good
+	running string   // what runs when it is to commit; "": what it told last
+	told    string
+	tries   int
 	merged  string
 	removed []string
 	err     error
 }
 
-func (f *fake) Configuration(context.Context) ([]byte, error) {
-	text := f.configs[0]
+func (f *fake) Configuration(context.Context) ([]byte, string, error) {
+	f.told = f.configs[0]
 	if len(f.configs) > 1 {
 		f.configs = f.configs[1:]
 	}
-	return []byte(text), nil
+	return []byte(f.told), f.told, nil
 }
 
-func (f *fake) Commit(_ context.Context, remove []schema.Path, merge []byte) ([]string, error) {
-	f.merged = string(merge)
+func (f *fake) Commit(_ context.Context, transaction string, remove []schema.Path, merge []byte) ([]string, error) {
+	if f.tries++; transaction != cmp.Or(f.running, f.told) {
+		return nil, ErrSuperseded
+	}
+	f.merged, f.removed = string(merge), nil
 	for _, p := range remove {
 		f.removed = append(f.removed, p.String())
 	}
@@ -92,6 +99,35 @@ func TestConflict(t *testing.T) {
 		if err := j.Import(t.Context()); errors.Is(err, errChanged) != conflict || (e.merged == "") != conflict {
 			t.Errorf("conflict %t: %v, sent %q", conflict, err, e.merged)
 		}
+	}
+}
+
+// What others commit between reading and committing is neither lost nor taken for what was read: the change is made again on top of
+// it, each value of a leaf-list by itself.
+func TestCommitOnTop(t *testing.T) {
+	theirs := strings.NewReplacer(`"192.0.2.2"]`, `"192.0.2.2", "192.0.2.3"]`).Replace(running)
+	e := &fake{t: t, configs: []string{running, running, theirs}, running: theirs}
+	j, out := job(t, change, e)
+	if err := j.Import(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if e.tries != 2 || !strings.Contains(e.merged, `"ipv4":["192.0.2.2","192.0.2.3"]`) {
+		t.Errorf("after %d tries, %s is merged", e.tries, e.merged)
+	}
+
+	e = &fake{t: t, configs: []string{running}, running: "never what it tells"}
+	j, out = job(t, change, e)
+	if err := j.Import(t.Context()); !errors.Is(err, ErrSuperseded) || e.tries != attempts || strings.Contains(out.String(), "\ncommitted") {
+		t.Errorf("after %d tries: %v\n%s", e.tries, err, out)
+	}
+}
+
+// Of an element that goes away while it commits, nobody says that nothing was committed.
+func TestCommitUnanswered(t *testing.T) {
+	e := &fake{t: t, configs: []string{running}, err: ErrUnanswered}
+	j, out := job(t, change, e)
+	if err := j.Import(t.Context()); !errors.Is(err, ErrUnanswered) || strings.Contains(err.Error(), "nothing was") || strings.Contains(out.String(), "\ncommitted") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
