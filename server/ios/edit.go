@@ -14,14 +14,14 @@ import (
 type draft struct {
 	schema  *schema.Schema
 	root    *tree.Node
-	removed []schema.Path // of what there may be where the configuration goes
-	origin  map[string]*line
+	removed []schema.Path    // of what there may be where the configuration goes
+	origin  map[string]*word // which word brought what is at a path; nil: none did
 	// removers are the lines that took something out, in order.
 	removers []*line
 }
 
 func newDraft(s *schema.Schema) *draft {
-	return &draft{schema: s, root: tree.NewRoot(s), origin: map[string]*line{}}
+	return &draft{schema: s, root: tree.NewRoot(s), origin: map[string]*word{}}
 }
 
 // apply makes an edit, which cannot fail: values have been checked, and nothing that it needs is missing.
@@ -34,7 +34,7 @@ func (d *draft) apply(e tree.Edit) {
 }
 
 // ensure makes a list entry or a container with presence.
-func (d *draft) ensure(path schema.Path, by *line) {
+func (d *draft) ensure(path schema.Path, by *word) {
 	d.note(path, by)
 	if d.root.Get(path) == nil {
 		d.apply(tree.Through(d.schema, path, tree.Merge, d.placed(path, tree.Stub(path.Last()))))
@@ -73,7 +73,7 @@ func (d *draft) entries(path schema.Path) func(func(string) bool) {
 }
 
 // set gives a leaf a value, or adds one to a leaf-list.
-func (d *draft) set(path schema.Path, value string, by *line) {
+func (d *draft) set(path schema.Path, value string, by *word) {
 	if def := path.Last().Node; def.Kind == schema.LeafList {
 		path = path.Parent().Append(def, value)
 		d.apply(tree.At(d.schema, path, tree.Merge, nil))
@@ -81,6 +81,11 @@ func (d *draft) set(path schema.Path, value string, by *line) {
 		d.apply(tree.At(d.schema, path, tree.Merge, tree.NewLeaf(def, value)))
 	}
 	d.note(path, by)
+}
+
+// takes reports whether what is at path, or something above it, was taken out of where the configuration goes.
+func (d *draft) takes(path schema.Path) bool {
+	return slices.ContainsFunc(d.removed, func(r schema.Path) bool { return r.Contains(path) })
 }
 
 // clear takes something out that a command replaces.
@@ -94,21 +99,21 @@ func (d *draft) remove(path schema.Path) {
 	}
 }
 
-func (d *draft) note(path schema.Path, by *line) {
+func (d *draft) note(path schema.Path, by *word) {
 	if _, known := d.origin[path.String()]; !known || len(path) > 0 && path.Last().Node.Kind == schema.Leaf {
 		d.origin[path.String()] = by
 	}
 }
 
-// lineOf is the line that set what is at path or, where none did, the first below it, or else the one that made what is above it.
-func (d *draft) lineOf(path schema.Path) *line {
-	if l := d.origin[path.String()]; l != nil {
-		return l
+// wordOf is the word that set what is at path or, where none did, the first below it, or else the one that made what is above it.
+func (d *draft) wordOf(path schema.Path) *word {
+	if w := d.origin[path.String()]; w != nil {
+		return w
 	}
-	var first *line
-	for at, l := range d.origin {
-		if l != nil && strings.HasPrefix(at, path.String()+"/") && (first == nil || l.number < first.number) {
-			first = l
+	var first *word
+	for at, w := range d.origin {
+		if w != nil && strings.HasPrefix(at, path.String()+"/") && (first == nil || w.before(first)) {
+			first = w
 		}
 	}
 	for p := path; first == nil && len(p) > 0; p = p.Parent() {

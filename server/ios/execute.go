@@ -18,7 +18,13 @@ type execution struct {
 	path   schema.Path         // of the node that the command is about
 	values map[string][]string // canonical, by leaf
 	paths  []string            // what was set
-	advice []string            // warnings about values
+	advice []advice            // about values
+}
+
+// advice is a warning about a word.
+type advice struct {
+	text string
+	word *word
 }
 
 // readValues checks all words before anything is set. It says false, and has told why, when one is refused.
@@ -30,15 +36,15 @@ func (x *execution) readValues() bool {
 		if e.arg == nil || e.arg.kind.ignored || x.values[e.arg.leaf] != nil {
 			continue
 		}
-		values, advice, bad, err := x.readValue(e.arg, words[e.arg.leaf])
+		values, warning, bad, err := x.readValue(e.arg, words[e.arg.leaf])
 		if err != nil {
 			x.refuse(bad, codeOf(err), err.Error()+x.reminder(), "")
 			good = false
 			values = []string{""}
 		}
 		x.values[e.arg.leaf] = values
-		if advice != "" {
-			x.advice = append(x.advice, advice)
+		if warning != "" {
+			x.advice = append(x.advice, advice{warning, x.wordOf(e.arg.leaf, 0)})
 		}
 	}
 	return good && x.complete()
@@ -101,7 +107,11 @@ func (x *execution) readValue(a *argument, words []word) (values []string, advic
 			err = withRange(def, texts, err)
 		}
 		if err != nil {
-			return nil, "", &group[0], err
+			at := 0
+			if of, ok := errors.AsType[*wordError](err); ok {
+				at = of.at
+			}
+			return nil, "", &group[at], err
 		}
 		if a.kind.advice != nil {
 			advice = a.kind.advice(value)
@@ -147,17 +157,20 @@ func withRange(def *schema.Node, words []string, err error) error {
 func (x *execution) write() {
 	x.path = x.descend(x.path)
 	if last := len(x.at) - 1; last >= 0 && (x.at[last].Kind == schema.List || x.at[last].Presence) {
-		x.draft.ensure(x.path, x.line)
+		x.draft.ensure(x.path, x.keyWord())
 		x.paths = append(x.paths, x.path.String())
 	} else if len(x.pattern) > 0 && x.enters != nil && len(x.path) > 0 {
-		x.draft.note(x.path, x.line)
+		x.draft.note(x.path, &x.words[0])
 	}
 	for leaf := range strings.FieldsSeq(x.clears) {
 		x.draft.clear(x.pathOf(leaf))
 	}
 	for _, leaf := range x.leaves() {
-		if x.key(leaf) != nil {
-			x.mention(x.leaf(leaf), x.values[leaf][0])
+		if key := x.key(leaf); key != nil {
+			if key.Parent == x.node() {
+				x.draft.note(x.path.Append(key), x.wordOf(leaf, 0))
+			}
+			x.mention(x.leaf(leaf), x.values[leaf][0], x.wordOf(leaf, 0))
 			continue
 		}
 		x.setLeaf(leaf)
@@ -223,11 +236,32 @@ func (x *execution) pathOf(leaf string) schema.Path {
 
 func (x *execution) setLeaf(leaf string) {
 	path := x.pathOf(leaf)
-	for _, value := range x.values[leaf] {
-		x.draft.set(path, value, x.line)
+	for i, value := range x.values[leaf] {
+		x.draft.set(path, value, x.wordOf(leaf, i))
 		x.paths = append(x.paths, path.String()+" = "+shown(path.Last().Node, value))
-		x.mention(path.Last().Node, value)
+		x.mention(path.Last().Node, value, x.wordOf(leaf, i))
 	}
+}
+
+// wordOf is the word that gives a leaf its i-th value or, where none does, the first of the command.
+func (x *execution) wordOf(leaf string, i int) *word {
+	for _, s := range x.command.set {
+		if s.leaf == leaf && s.from != "" {
+			leaf = s.from
+		}
+	}
+	if words := x.found.values()[leaf]; len(words) > 0 {
+		return &words[min(i, len(words)-1)]
+	}
+	return &x.words[0]
+}
+
+// keyWord is the word that names the node that the command is about.
+func (x *execution) keyWord() *word {
+	if keys := x.at[len(x.at)-1].Keys; len(keys) > 0 {
+		return x.wordOf(keys[0].Name, 0)
+	}
+	return &x.words[0]
 }
 
 // shown is a value as reports may tell it: secrets are not told.
@@ -254,14 +288,14 @@ const globalVRF = "default"
 
 // mention makes the VRF that a command names: routers have it from commands that need not be part of the text, and here a name is all
 // that there is to one.
-func (x *execution) mention(def *schema.Node, value string) {
+func (x *execution) mention(def *schema.Node, value string, by *word) {
 	if def.Name != "vrf" || value == globalVRF {
 		return
 	}
 	list := x.schema.Root.ChildNamed("network-instances").ChildNamed("network-instance")
 	path := schema.Path{}.Append(list.Parent).Append(list, value)
 	if x.draft.root.Get(path) == nil {
-		x.draft.ensure(path, x.line)
+		x.draft.ensure(path, by)
 		x.paths = append(x.paths, path.String())
 	}
 }

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -96,7 +97,7 @@ func TestIndentationDecides(t *testing.T) {
 	}
 }
 
-// Nothing is taken of what stands below a refused line, and nothing is said of it but that.
+// Nothing is taken of what stands below a refused line, and nothing is said of it but that, with the line that was refused.
 func TestBelowRefused(t *testing.T) {
 	for text, skipped := range map[string]int{
 		"router bgp 65000\n neighbor 192.0.2.1\n  remote-as 1\n!\nvrf v\n":                                2,
@@ -106,6 +107,12 @@ func TestBelowRefused(t *testing.T) {
 		r := grammar().Import(text, Options{Dialect: XR})
 		if r.Count(Refused) != 1 || r.Count(Skipped) != skipped || !sets(r, "network-instance[name='v']") || sets(r, "lifetime = 300") {
 			t.Errorf("%q: %d refused, %d skipped, set: %s", text, r.Count(Refused), r.Count(Skipped), items(r))
+		}
+		refused := slices.IndexFunc(r.Items, func(i *Item) bool { return i.Outcome == Refused })
+		for _, i := range r.Items {
+			if want := fmt.Sprintf("because line %d was refused", r.Items[refused].Line); i.Outcome == Skipped && !strings.HasSuffix(i.Message, want) {
+				t.Errorf("%q: line %d is %s, want %s", text, i.Line, i.Message, want)
+			}
 		}
 	}
 }

@@ -64,13 +64,12 @@ type importer struct {
 
 // frame is a mode that is open, and the node that it is about.
 type frame struct {
-	mode   *mode
-	path   schema.Path
-	opened *line
-	indent int
-	body   bodyShape
-	dead   bool // below a line that was refused
-	closed bool // by an exclamation mark, which counts where a mode further out knows what follows
+	mode    *mode
+	path    schema.Path
+	refused *line // the line above that was refused, with all that is in the mode; nil: none was
+	indent  int
+	body    bodyShape
+	closed  bool // by an exclamation mark, which counts where a mode further out knows what follows
 }
 
 // bodyShape says whether the lines of a mode are indented.
@@ -231,9 +230,9 @@ func (im *importer) enter(l *line, i int) {
 // carryOut does what a command says in the innermost frame.
 func (im *importer) carryOut(l *line, f *found) {
 	fr := im.frames[len(im.frames)-1]
-	if fr.dead {
-		im.skip(l, fr.opened)
-		im.push(f.enters, fr.path, l, true)
+	if fr.refused != nil {
+		im.skip(l, fr.refused)
+		im.push(f.enters, fr.path, l, fr.refused)
 		return
 	}
 	if f.row.refuse != "" {
@@ -243,18 +242,31 @@ func (im *importer) carryOut(l *line, f *found) {
 	}
 	x := &execution{importer: im, found: f, line: l, path: slices.Clip(fr.path)}
 	if !x.readValues() {
-		im.push(f.enters, fr.path, l, true)
+		im.push(f.enters, fr.path, l, l)
 		return
 	}
 	x.write()
 	x.hideSecrets()
 	item := im.item(&f.words[0], Taken, "", "", "")
-	item.Column, item.Paths = 0, x.paths
+	item.Column, item.Paths = f.ignored(), x.paths
 	im.warn(f.row.warn, item)
-	for _, text := range x.advice {
-		im.warn(text, im.item(&f.words[0], Warned, "", "", ""))
+	for _, a := range x.advice {
+		im.warn(a.text, im.item(a.word, Warned, "", "", ""))
 	}
-	im.push(f.enters, x.path, l, false)
+	im.push(f.enters, x.path, l, nil)
+}
+
+// ignored is the column of the word that the row warns of because it stands for nothing; 0: the warning is of the whole command.
+func (f *found) ignored() int {
+	if f.warn == "" {
+		return 0
+	}
+	for i, w := range f.words {
+		if e := (&candidate{f.command, f.pattern, 0}).element(i); e.arg != nil && e.arg.kind.ignored && !e.arg.kind.rest {
+			return w.column
+		}
+	}
+	return 0
 }
 
 // warn completes an item that a warning may belong to, and keeps it.
@@ -265,9 +277,10 @@ func (im *importer) warn(text string, item *Item) {
 	im.report.Items = append(im.report.Items, item)
 }
 
-func (im *importer) push(m *mode, path schema.Path, l *line, dead bool) {
+// push opens a mode. refused is the line for which everything in it is skipped, or nil.
+func (im *importer) push(m *mode, path schema.Path, l, refused *line) {
 	if m != nil {
-		im.frames = append(im.frames, frame{mode: m, path: path, opened: l, indent: l.indent, dead: dead})
+		im.frames = append(im.frames, frame{mode: m, path: path, indent: l.indent, refused: refused})
 	}
 }
 
@@ -289,8 +302,8 @@ func (im *importer) skip(l, below *line) {
 // misread says why a line is no command, and what was probably meant: then the lines that follow are read as if it were.
 func (im *importer) misread(l *line, words []word, at int, m *miss) {
 	fr := im.frames[at]
-	if fr.dead {
-		im.skip(l, fr.opened)
+	if fr.refused != nil {
+		im.skip(l, fr.refused)
 		return
 	}
 	code, message, hint := im.explain(words, m)
@@ -306,7 +319,7 @@ func (im *importer) misread(l *line, words []word, at int, m *miss) {
 		meant[m.at].text = hint
 		if f, _ := fr.mode.match(meant, im.Dialect); f != nil {
 			im.enter(l, at)
-			im.push(f.enters, fr.path, l, true)
+			im.push(f.enters, fr.path, l, l)
 			return
 		}
 	}

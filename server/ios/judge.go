@@ -3,6 +3,7 @@ package ios
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,25 +118,27 @@ func (im *importer) domainGaps(after *tree.Node) (gaps tree.Gaps) {
 
 // itemAt describes something that is wrong at a place: the line is the one that brought it there.
 func (im *importer) itemAt(path schema.Path, o Outcome, code, message string) *Item {
-	l := im.draft.lineOf(path)
-	if l == nil {
-		l = im.draft.removerOf(im.valueAt(path))
+	w := im.draft.wordOf(path)
+	if l := im.draft.removerOf(im.valueAt(path)); w == nil && l != nil {
+		w = wordFor(l.words, im.valueAt(path))
 	}
-	if l == nil && len(im.lines) > 0 {
-		l = im.lines[len(im.lines)-1]
+	if w == nil && len(im.lines) > 0 {
+		w = &im.lines[len(im.lines)-1].words[0]
 	}
-	if l == nil {
+	if w == nil {
 		return &Item{Outcome: o, Code: code, Message: path.String() + ": " + message}
 	}
-	w := l.words[0]
-	if value := im.valueAt(path); value != "" {
-		for _, other := range l.words[1:] {
-			if strings.EqualFold(other.text, value) {
-				w = other
-			}
+	return im.item(w, o, code, message, "")
+}
+
+// wordFor is the last of words that is a value, or the first one where none is.
+func wordFor(words []word, value string) *word {
+	for i := range slices.Backward(words) {
+		if strings.EqualFold(words[i].text, value) {
+			return &words[i]
 		}
 	}
-	return im.item(&w, o, code, message, "")
+	return &words[0]
 }
 
 // valueAt is what was probably written of what is at path: a value, or the key of an entry.

@@ -31,6 +31,7 @@ var kinds = map[string]*kind{
 	"key":       {write: writeKey},
 	"type7":     {what: "key of type 7", read: one(decodeType7), write: writeType7},
 	"number":    {what: "number", ignored: true, fits: all(isNumber)},
+	"terminal":  {what: "terminal", ignored: true, fits: all(func(w string) bool { return strings.EqualFold(w, "terminal") })},
 	"device":    {what: "interface", words: 2, fits: fitsInterface, ignored: true},
 	"any":       {what: "text", ignored: true, rest: true},
 	"interface": {what: "interface", words: 2, fits: fitsInterface, read: readInterface},
@@ -60,6 +61,14 @@ var kinds = map[string]*kind{
 type unreadableError struct{ text string }
 
 func (e *unreadableError) Error() string { return e.text }
+
+// wordError is about one of several words of an argument, counted from 0.
+type wordError struct {
+	at   int
+	text string
+}
+
+func (e *wordError) Error() string { return e.text }
 
 func unreadable(format string, args ...any) error {
 	return &unreadableError{fmt.Sprintf(format, args...)}
@@ -189,11 +198,11 @@ func readNet(words []string) (string, error) {
 	}
 	wildcard, err := netip.ParseAddr(words[1])
 	if err != nil || !wildcard.Is4() {
-		return "", fmt.Errorf("%q is no wildcard", words[1])
+		return "", &wordError{1, fmt.Sprintf("%q is no wildcard", words[1])}
 	}
 	length, ok := maskLength(wildcard.As4())
 	if !ok {
-		return "", fmt.Errorf("wildcard %s: its ones are not all at the end, which cannot be written as a prefix; split the entry", words[1])
+		return "", &wordError{1, fmt.Sprintf("wildcard %s: its ones are not all at the end, which cannot be written as a prefix; split the entry", words[1])}
 	}
 	return words[0] + "/" + strconv.Itoa(length), nil
 }
@@ -223,7 +232,15 @@ func writeHost(value string) ([]string, bool) {
 	return []string{address}, ok
 }
 
-func readLength(words []string) (string, error) { return strings.Join(words, "/"), nil }
+func readLength(words []string) (string, error) {
+	if len(words) == 2 {
+		address, err := netip.ParseAddr(words[0])
+		if length, wrong := strconv.ParseUint(words[1], 10, 8); err == nil && (wrong != nil || int(length) > address.BitLen()) {
+			return "", &wordError{1, fmt.Sprintf("%s is no length of a prefix: 0 to %d", words[1], address.BitLen())}
+		}
+	}
+	return strings.Join(words, "/"), nil
+}
 
 func writeLength(value string) ([]string, bool) {
 	address, length, ok := strings.Cut(value, "/")

@@ -1,6 +1,7 @@
 package ios
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -26,6 +27,11 @@ type word struct {
 
 // end is the column behind the word.
 func (w *word) end() int { return w.column + utf8.RuneCountInString(w.text) }
+
+// before reports whether the word stands before another one of the text.
+func (w *word) before(v *word) bool {
+	return cmp.Or(cmp.Compare(w.line.number, v.line.number), cmp.Compare(w.column, v.column)) < 0
+}
 
 var (
 	// configPrompt is a prompt of a configuration mode: "RP/0/RSP0/CPU0:router(config-pmipv6-lma)# ". The sign at its end is missing

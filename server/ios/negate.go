@@ -17,8 +17,8 @@ func (im *importer) negate(l *line, words []word) {
 	}
 	im.enter(l, at)
 	fr := im.frames[at]
-	if fr.dead {
-		im.skip(l, fr.opened)
+	if fr.refused != nil {
+		im.skip(l, fr.refused)
 		return
 	}
 	n := &negation{importer: im, line: l, words: words}
@@ -34,6 +34,9 @@ func (im *importer) negate(l *line, words []word) {
 	case n.err != nil:
 		item.Outcome, item.Code, item.Message = Refused, OutOfRange, n.err.Error()
 		item.Column = n.bad.column
+	case !n.present && n.first != nil:
+		at, message := n.absent()
+		item.Outcome, item.Code, item.Message, item.Column = Warned, BadReference, message, at.column
 	}
 	im.report.Items = append(im.report.Items, item)
 }
@@ -76,9 +79,12 @@ type negation struct {
 	line  *line
 	words []word
 	paths []string
-	vague *schema.Node // a list of which no entry was named
-	bad   *word
-	err   error
+	// present says that something of what is to go is there, or may be; first is where the first of it should be.
+	present bool
+	first   schema.Path
+	vague   *schema.Node // a list of which no entry was named
+	bad     *word
+	err     error
 }
 
 // take takes out what one candidate is about: the entry or container with presence that it makes, or else its leaves.
@@ -91,6 +97,7 @@ func (n *negation) take(c candidate, path schema.Path) {
 		return
 	}
 	if len(c.command.unset) > 0 {
+		n.present = true // for it sets something
 		for _, s := range c.command.unset {
 			x.values = map[string][]string{s.leaf: {s.value}}
 			x.setLeaf(s.leaf)
@@ -204,12 +211,21 @@ func (n *negation) takeLeaves(x *execution, c candidate) {
 // takeValues takes out a whole leaf-list.
 func (n *negation) takeValues(path schema.Path) {
 	def := path.Last().Node
+	some := false
 	for _, root := range n.known() {
 		if list := root.Get(path); list != nil {
 			for e := range list.Entries() {
 				n.remove(path.Parent().Append(def, e.Value()))
+				some = true
 			}
 		}
+	}
+	switch {
+	case some:
+	case n.Base != nil:
+		n.note(path)
+	case len(n.paths) == 0 && n.vague == nil:
+		n.vague = def
 	}
 }
 
@@ -240,7 +256,30 @@ func (n *negation) known() []*tree.Node {
 	return []*tree.Node{n.draft.root, n.Base}
 }
 
+// note keeps in mind whether what is to go is there. What the reader may not see counts as there.
+func (n *negation) note(path schema.Path) {
+	if n.first == nil {
+		n.first = path
+	}
+	inBase := n.Base == nil || path.Last().Node.DefaultDenyAll || n.Base.Get(path) != nil && !n.draft.takes(path)
+	n.present = n.present || inBase || n.draft.root.Get(path) != nil
+}
+
+// absent says what is not there, and at which word.
+func (n *negation) absent() (at *word, message string) {
+	step := n.first.Last()
+	if len(step.Keys) == 0 {
+		return &n.words[0], "nothing of this is configured; nothing is removed"
+	}
+	name := step.Node.Name
+	if name == "acl" {
+		name = "access list"
+	}
+	return wordFor(n.words, step.Keys[0]), fmt.Sprintf("there is no %s %s; nothing is removed", name, step.Keys[0])
+}
+
 func (n *negation) remove(path schema.Path) {
+	n.note(path)
 	if text := "no " + path.String(); !slices.Contains(n.paths, text) {
 		n.paths = append(n.paths, text)
 		n.vague = nil

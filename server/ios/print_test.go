@@ -150,7 +150,7 @@ func (p pattern) isAll(leaf string) bool {
 // vrf makes the VRF that a leaf names, as reading does.
 func (r *randomizer) vrf(def *schema.Node, name string) {
 	x := &execution{importer: &importer{Grammar: r.g, draft: r.draft}}
-	x.mention(def, name)
+	x.mention(def, name, nil)
 }
 
 // values gives each argument of a random pattern a value that can be written; nil: there was none.

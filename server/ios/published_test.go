@@ -26,7 +26,7 @@ const (
 )
 
 // TestPublishedBlocks imports the configurations that the two documents publish, letter by letter. What is said of them is all that is
-// said: line, kind, and a part of the text (DOC-08). So it is with their contradictions: the peers of INC-01, INC-08, INC-09 and INC-11 are in
+// said: line, kind, a part of the text, and the word under the caret (DOC-08). So it is with their contradictions: the peers of INC-01, INC-08, INC-09 and INC-11 are in
 // xr-peer-mag, the network, addresses and accounting of INC-12, INC-14 and INC-35 in xr-mobile-local-loop, the SPI of INC-34 in xr-domain, the pools of
 // INC-15 in ios-pools-task, the sequence number of INC-18 in ios-mobile-map-lma, the misprints of INC-22 in ios-udp-encapsulation and
 // ios-roaming-interface, and in the blocks of multipath management the LMA of INC-24, the name of INC-29 and the profile of INC-31.
@@ -35,32 +35,32 @@ func TestPublishedBlocks(t *testing.T) {
 		file, base string
 		want       []string
 	}{
-		{"xr-domain", "", []string{"3 W-MIX SPI 103 (0x67)", "5 W-REF network network2", "8 W-REF network network3", "10 W-REF customer CUST1"}},
-		{"xr-peer-mag", ciscoOnly, []string{"8 W-REF profile profile1", "11 W-REF domain dn1", "14 W-MIX gre-ipv6", "15 W-REF tunnel-ip97"}},
-		{"xr-peer-mag", "", []string{"1 W-NEED domain", "8 W-REF profile profile1", "11 W-REF domain dn1", "14 W-MIX gre-ipv6", "15 W-REF tunnel-ip97"}},
-		{"xr-dynamic-mag", ciscoOnly, []string{"9 W-REF profile profile1"}},
-		{"xr-mobile-local-loop", "", []string{"7 W-REF network CUST1"}},
-		{"ios-udp-encapsulation", "", []string{"4 E-PARSE did you mean encap?"}},
+		{"xr-domain", "", []string{"3 W-MIX SPI 103 (0x67) ^67", "5 W-REF network network2 ^network2", "8 W-REF network network3 ^network3", "10 W-REF customer CUST1 ^CUST1"}},
+		{"xr-peer-mag", ciscoOnly, []string{"8 W-REF profile profile1 ^profile1", "11 W-REF domain dn1 ^dn1", "14 W-MIX gre-ipv6 ^gre-ipv6", "15 W-REF tunnel-ip97 ^tunnel-ip"}},
+		{"xr-peer-mag", "", []string{"1 W-NEED domain ^cisco.com", "8 W-REF profile profile1 ^profile1", "11 W-REF domain dn1 ^dn1", "14 W-MIX gre-ipv6 ^gre-ipv6", "15 W-REF tunnel-ip97 ^tunnel-ip"}},
+		{"xr-dynamic-mag", ciscoOnly, []string{"9 W-REF profile profile1 ^profile1"}},
+		{"xr-mobile-local-loop", "", []string{"7 W-REF network CUST1 ^CUST1"}},
+		{"ios-udp-encapsulation", "", []string{"4 E-PARSE did you mean encap? ^encaps"}},
 		{"ios-udp-encapsulation-task", "", nil},
-		{"ios-roaming-interface", "", []string{"3 E-PARSE did you mean pmipv6-mag?"}},
+		{"ios-roaming-interface", "", []string{"3 E-PARSE did you mean pmipv6-mag? ^pmipv6-ma"}},
 		{"ios-roaming-interface-task", domainOnly, nil},
 		{"ios-multipath-lma", domainAndEncap, nil},
-		{"ios-multipath-lma", domainOnly, []string{"4 E-MUST multipath needs the encap udptunnel in the domain"}},
+		{"ios-multipath-lma", domainOnly, []string{"4 E-MUST multipath needs the encap udptunnel in the domain ^multipath"}},
 		{"ios-access-lists", "", nil},
 		{"ios-tunnel-acl", domainOnly, nil},
-		{"ios-mobile-maps", "", []string{"5 W-REF access list LB010ACL", "6 W-REF label lte_intf_3g_intf", "9 W-REF access list icmp",
-			"10 W-REF label lte_intf_3g_intf", "10 W-REF label wifi_intf"}},
-		{"ios-mobile-map-lma", mapInDomain, []string{"4 W-MIX sequence number is ignored"}},
+		{"ios-mobile-maps", "", []string{"5 W-REF access list LB010ACL ^LB010ACL", "6 W-REF label lte_intf_3g_intf ^lte_intf_3g_intf", "9 W-REF access list icmp ^icmp",
+			"10 W-REF label lte_intf_3g_intf ^lte_intf_3g_intf", "10 W-REF label wifi_intf ^wifi_intf"}},
+		{"ios-mobile-map-lma", mapInDomain, []string{"4 W-MIX sequence number is ignored ^10"}},
 		{"ios-tunnel-mtu", domainOnly, nil},
 		{"ios-pools", domainOnly, nil},
-		{"ios-pools-task", domainOnly, []string{"6 E-PARSE pool-prefix", "7 E-MUST overlaps", "8 E-PARSE pool-prefix"}},
+		{"ios-pools-task", domainOnly, []string{"6 E-PARSE pool-prefix ^pool-prefix", "7 E-MUST overlaps ^10.20.2.2", "8 E-PARSE pool-prefix ^pool-prefix"}},
 		{"ios-heartbeat", domainOnly, nil},
-		{"ios-multipath-management-lma", domainAndEncap, []string{"5 W-REF access list voice", "11 W-REF profile RegularMn", "18 W-REF local-pool v4pool",
-			"26 W-REF local-pool rv4pool", "28 W-REF local-pool netpool2"}},
-		{"ios-multipath-management-lma", "", []string{"5 W-REF access list voice", "11 W-REF profile RegularMn", "13 W-NEED multipath needs the encap udptunnel",
-			"18 W-REF local-pool v4pool", "26 W-REF local-pool rv4pool", "28 W-REF local-pool netpool2"}},
-		{"ios-multipath-management-mag", domainAndEncap, []string{"5 W-REF access list voice"}},
-		{"ios-multipath-management-mag", "", []string{"5 W-REF access list voice", "16 W-NEED encap udptunnel", "20 W-NEED an LMA needs an address"}},
+		{"ios-multipath-management-lma", domainAndEncap, []string{"5 W-REF access list voice ^voice", "11 W-REF profile RegularMn ^RegularMn", "18 W-REF local-pool v4pool ^v4pool",
+			"26 W-REF local-pool rv4pool ^rv4pool", "28 W-REF local-pool netpool2 ^netpool2"}},
+		{"ios-multipath-management-lma", "", []string{"5 W-REF access list voice ^voice", "11 W-REF profile RegularMn ^RegularMn", "13 W-NEED multipath needs the encap udptunnel ^multipath",
+			"18 W-REF local-pool v4pool ^v4pool", "26 W-REF local-pool rv4pool ^rv4pool", "28 W-REF local-pool netpool2 ^netpool2"}},
+		{"ios-multipath-management-mag", domainAndEncap, []string{"5 W-REF access list voice ^voice"}},
+		{"ios-multipath-management-mag", "", []string{"5 W-REF access list voice ^voice", "16 W-NEED encap udptunnel ^multipath", "20 W-NEED an LMA needs an address ^LMA1"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			text := read(t, filepath.Join("testdata/published", c.file+".txt"))
@@ -79,7 +79,7 @@ func TestPublishedBlocks(t *testing.T) {
 	}
 }
 
-// compareItems compares everything that is said of a text with what is expected: "line code part of the text".
+// compareItems compares everything that is said of a text with what is expected: "line code part of the text ^word under the caret".
 func compareItems(t *testing.T, r *Report, want []string) {
 	t.Helper()
 	var got []string
@@ -91,11 +91,12 @@ func compareItems(t *testing.T, r *Report, want []string) {
 		if i.Hint != "" {
 			text += "; did you mean " + i.Hint + "?"
 		}
-		got = append(got, text)
+		got = append(got, text+" ^"+caret(t, i))
 	}
 	same := slices.EqualFunc(got, want, func(got, want string) bool {
+		want, under, _ := strings.Cut(want, " ^")
 		words := strings.SplitN(want, " ", 3)
-		return strings.HasPrefix(got, words[0]+" "+words[1]+" ") && strings.Contains(got, words[2])
+		return strings.HasPrefix(got, words[0]+" "+words[1]+" ") && strings.Contains(got, words[2]) && strings.HasSuffix(got, " ^"+under)
 	})
 	if !same {
 		t.Errorf("it says\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))

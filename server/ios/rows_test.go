@@ -49,6 +49,9 @@ func (c commands) run(t *testing.T) {
 		command, rest, _ := strings.Cut(line, " -> ")
 		want, warning, _ := strings.Cut(rest, " ! ")
 		r := grammar().Import(c.under+indent+strings.ReplaceAll(command, "; ", "\n"+indent)+"\n", o)
+		for _, i := range r.Items {
+			checkCaret(t, i)
+		}
 		if !sets(r, want) {
 			t.Errorf("%q does not set %s, but %s", command, want, items(r))
 		}
@@ -63,6 +66,9 @@ func (c commands) run(t *testing.T) {
 	for _, line := range c.bad {
 		command, want, _ := strings.Cut(line, " -> ")
 		r := grammar().Import(c.under+indent+strings.ReplaceAll(command, "; ", "\n"+indent)+"\n", o)
+		for _, i := range r.Items {
+			checkCaret(t, i)
+		}
 		if got := said(r, before); r.Count(Refused) == 0 || !strings.Contains(got, want) {
 			t.Errorf("%q: it says %q, want %q", command, got, want)
 		}

@@ -159,7 +159,7 @@ func (w *warner) heartbeat(n *tree.Node, path schema.Path) {
 	i, _ := strconv.Atoi(interval)
 	t, _ := strconv.Atoi(timeout)
 	if t > i {
-		w.warn(path, Mismatch, "the timeout, %d seconds, is longer than the interval, %d", t, i)
+		w.warn(path.Append(n.Schema().ChildNamed("timeout")), Mismatch, "the timeout, %d seconds, is longer than the interval, %d", t, i)
 	}
 }
 
