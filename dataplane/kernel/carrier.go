@@ -13,7 +13,6 @@ package kernel
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -38,12 +37,6 @@ type Carrier struct {
 	counted   map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
 	adoptions map[string]dataplane.Adoption            // that were asked for, by interface
 	meter     meter
-}
-
-// steering is where a SourceRoute leads.
-type steering struct {
-	path dataplane.Path // none, when the device that the mark stands for is gone
-	mark uint32
 }
 
 // New returns a carrier. log may be nil.
@@ -108,16 +101,6 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 	return c.lose(old, func(d *device) { d.routes-- })
 }
 
-// PutSource implements plane.Carrier.
-func (c *Carrier) PutSource(vrf string, o dataplane.SourceRoute) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if vrf != "" {
-		return fmt.Errorf("link %s is in VRF %s: the kernel's tunnels take what nodes send in the default VRF alone", o.Link, vrf)
-	}
-	return c.withTable(func() error { return c.putSource(o) })
-}
-
 // withTable does something with our table of nftables, and once more when somebody had taken the table away.
 func (c *Carrier) withTable(do func() error) error {
 	err := do()
@@ -133,68 +116,11 @@ func (c *Carrier) withTable(do func() error) error {
 	return do()
 }
 
-func (c *Carrier) putSource(o dataplane.SourceRoute) error {
-	d, err := c.device(o.Path, "")
-	if err != nil {
-		return err
-	}
-	if err := c.steer(d); err != nil {
-		return errors.Join(err, c.release(o.Path))
-	}
-	key := o.Key().(dataplane.SourceRouteKey)
-	old, replace := c.sources[key]
-	now := steering{o.Path, netlink.MarkOf(d.index)}
-	if old == now { // replacing it is not free: for a moment, the kernel finds neither
-		return nil
-	}
-	if err := c.places[""].filter.put(source{key, now.mark}, replace); err != nil {
-		return errors.Join(err, c.release(o.Path))
-	}
-	c.sources[key] = now
-	if old.path != o.Path {
-		d.sources++
-		return c.lose(old.path, func(d *device) { d.sources-- })
-	}
-	return nil
-}
-
-// RemoveSource implements plane.Carrier.
-func (c *Carrier) RemoveSource(key dataplane.SourceRouteKey) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.withTable(func() error { return c.removeSource(key) })
-}
-
-func (c *Carrier) removeSource(key dataplane.SourceRouteKey) error {
-	old, ok := c.sources[key]
-	if !ok {
-		return nil
-	}
-	if err := c.places[""].filter.remove(key); err != nil && !isAbsent(err) {
-		return err
-	}
-	delete(c.sources, key)
-	return c.lose(old.path, func(d *device) { d.sources-- })
-}
-
 // Uplink implements plane.Carrier: what is not marked is discarded.
 func (c *Carrier) Uplink(dataplane.Link) (string, error) { return "", nil }
 
 // ReleaseUplink implements plane.Carrier.
 func (c *Carrier) ReleaseUplink(string) error { return nil }
-
-// RemoveLink implements plane.Carrier.
-func (c *Carrier) RemoveLink(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var errs []error
-	for key := range c.sources {
-		if key.Link == name {
-			errs = append(errs, c.removeSource(key))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // Owns implements plane.Carrier.
 func (c *Carrier) Owns(device string) bool { return strings.HasPrefix(device, namePrefix) }

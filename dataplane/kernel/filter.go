@@ -13,6 +13,7 @@ import (
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
+	mdnetlink "github.com/mdlayher/netlink"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -55,7 +56,7 @@ type source struct {
 }
 
 func openFilter(ns *netlink.Namespace) (*filter, error) {
-	options := []nftables.ConnOption{nftables.AsLasting()}
+	options := []nftables.ConnOption{nftables.AsLasting(), nftables.WithSockOptions(largeTransactions)}
 	if ns != nil {
 		options = append(options, nftables.WithNetNSFd(ns.FD()))
 	}
@@ -82,6 +83,12 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	return f, nil
 }
 
+// largeTransactions makes room for transactions of many messages, which are one datagram, and for the acknowledgements of them all.
+func largeTransactions(conn *mdnetlink.Conn) error {
+	const room = 64 << 20 // octets, which are taken when they are needed
+	return errors.Join(conn.SetWriteBuffer(room), conn.SetReadBuffer(room))
+}
+
 func (f *filter) sourceMap(name string, addr nftables.SetDatatype) *nftables.Set {
 	return &nftables.Set{Table: f.table, Name: name, Concatenation: true, Interval: true, IsMap: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeIFName, addr), DataType: nftables.TypeMark}
@@ -106,9 +113,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	}
 	err = errors.Join(err, f.addSets(f.lanes), f.addAdopted(f.adoptees))
 	f.addRules()
-	for _, s := range sources {
-		err = errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s)))
-	}
+	err = errors.Join(err, f.queue(sources, f.conn.SetAddElements))
 	for _, index := range paths {
 		err = errors.Join(err, f.conn.SetAddElements(f.paths, pathElement(index)))
 	}
@@ -177,17 +182,31 @@ func (f *filter) exists() (bool, error) {
 	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }), nil
 }
 
-// put adds or replaces a source; remove removes one that is there.
-func (f *filter) put(s source, replace bool) error {
-	var err error
-	if replace {
-		err = f.conn.SetDeleteElements(f.mapOf(s.Source), elementOf(s))
+// change makes changes of sources in one transaction.
+func (f *filter) change(changes []sourceChange) error {
+	var gone, come []source
+	for _, c := range changes {
+		if c.old.mark != 0 {
+			gone = append(gone, source{c.key, c.old.mark})
+		}
+		if c.now.mark != 0 {
+			come = append(come, source{c.key, c.now.mark})
+		}
 	}
-	return f.flush(errors.Join(err, f.conn.SetAddElements(f.mapOf(s.Source), elementOf(s))))
+	return f.flush(errors.Join(f.queue(gone, f.conn.SetDeleteElements), f.queue(come, f.conn.SetAddElements)))
 }
 
-func (f *filter) remove(key dataplane.SourceRouteKey) error {
-	return f.flush(f.conn.SetDeleteElements(f.mapOf(key.Source), elementOf(source{SourceRouteKey: key})))
+// queue adds messages about sources to the next transaction.
+func (f *filter) queue(sources []source, message func(*nftables.Set, []nftables.SetElement) error) (err error) {
+	for m, part := range map[*nftables.Set][]nftables.SetElement{
+		f.sources4: elementsOf(sources, true),
+		f.sources6: elementsOf(sources, false),
+	} {
+		for some := range slices.Chunk(part, elementsAtOnce) {
+			err = errors.Join(err, message(m, some))
+		}
+	}
+	return err
 }
 
 // addPath and removePath say that a mark stands for the device of this index.
@@ -240,19 +259,19 @@ func (f *filter) flush(before error) error {
 	return nil
 }
 
-func (f *filter) mapOf(p netip.Prefix) *nftables.Set {
-	if p.Addr().Is4() {
-		return f.sources4
+// elementsOf are the sources of one family as elements of its map.
+func elementsOf(sources []source, v4 bool) (list []nftables.SetElement) {
+	for _, s := range sources {
+		if s.Source.Addr().Is4() != v4 {
+			continue
+		}
+		list = append(list, nftables.SetElement{
+			Key:    append(interfaceName(s.Link), s.Source.Masked().Addr().AsSlice()...),
+			KeyEnd: append(interfaceName(s.Link), last(s.Source)...),
+			Val:    binaryutil.NativeEndian.PutUint32(s.mark),
+		})
 	}
-	return f.sources6
-}
-
-func elementOf(s source) []nftables.SetElement {
-	return []nftables.SetElement{{
-		Key:    append(interfaceName(s.Link), s.Source.Masked().Addr().AsSlice()...),
-		KeyEnd: append(interfaceName(s.Link), last(s.Source)...),
-		Val:    binaryutil.NativeEndian.PutUint32(s.mark),
-	}}
+	return list
 }
 
 func parseSource(e nftables.SetElement) (s source, ok bool) {

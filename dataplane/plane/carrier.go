@@ -5,6 +5,13 @@ import (
 	"mooring/dataplane/netlink"
 )
 
+// SourceOp is an operation on a source, and the VRF of its link. Of one that is removed, the key counts.
+type SourceOp struct {
+	Remove bool
+	VRF    string
+	dataplane.SourceRoute
+}
+
 // Carrier makes tunnels of one kind, and knows what leads into them. Its methods are called one at a time, and are idempotent; Tunnels
 // and Lost may be called at any time.
 type Carrier interface {
@@ -31,9 +38,9 @@ type Carrier interface {
 	// Leave says that no route for the prefix leads to a device of the carrier any more: there is none, or it leads elsewhere.
 	Leave(at dataplane.VRFPrefix, elsewhere bool) error
 
-	// PutSource is told of sources on access links alone, and of the VRF of the link.
-	PutSource(vrf string, o dataplane.SourceRoute) error
-	RemoveSource(dataplane.SourceRouteKey) error
+	// ApplySources is told of sources on access links alone, in the order in which they change, and returns what became of each. What cannot
+	// be done does not keep the others from being done.
+	ApplySources([]SourceOp) []error
 	// Uplink returns the device for what arrives on an access link and is not led into a tunnel otherwise; none where that is discarded.
 	Uplink(dataplane.Link) (device string, err error)
 	// ReleaseUplink says that the device of Uplink is not needed any more.

@@ -118,7 +118,7 @@ func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 	errs := make([]error, len(batch))
 	for i := 0; i < len(batch); {
 		n := 1
-		switch routes := leadingRoutes(batch[i:]); {
+		switch routes, sources := leadingRoutes(batch[i:]), leadingSources(batch[i:]); {
 		case ctx.Err() != nil:
 			errs[i] = ctx.Err()
 		case p.closing.Err() != nil:
@@ -126,6 +126,9 @@ func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 		case len(routes) > 0:
 			n = len(routes)
 			p.applyRoutes(routes, errs[i:])
+		case len(sources) > 0:
+			n = len(sources)
+			p.applySources(sources, errs[i:])
 		case batch[i].Delete:
 			errs[i] = p.remove(batch[i].Object)
 		default:
@@ -148,8 +151,6 @@ func (p *Plane) put(o dataplane.Object) error {
 		return p.putAdoption(o)
 	case dataplane.Tunnel:
 		return p.putTunnel(o)
-	case dataplane.SourceRoute:
-		return p.putSource(o)
 	case dataplane.Neighbour:
 		host, err := p.hostOf(o.Link)
 		if err != nil {
@@ -174,8 +175,6 @@ func (p *Plane) remove(o dataplane.Object) error {
 		return p.removeAdoption(o.Key().(dataplane.AdoptionKey))
 	case dataplane.Tunnel:
 		return p.each(func(c Carrier) error { return c.RemoveTunnel(o.ID) })
-	case dataplane.SourceRoute:
-		return p.each(func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
 	case dataplane.Neighbour:
 		host, err := p.hostOf(o.Link)
 		if err != nil {
@@ -229,20 +228,6 @@ func (p *Plane) host(vrf string) (*netlink.Host, error) {
 
 // hostOf returns the host that an access interface is on.
 func (p *Plane) hostOf(link string) (*netlink.Host, error) { return p.host(p.links[link].VRF) }
-
-func (p *Plane) putSource(o dataplane.SourceRoute) error {
-	if _, ok := p.links[o.Link]; !ok {
-		if _, err := p.hosts[""].LinkIndex(o.Link); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s is not an access interface", o.Link)
-	}
-	carrier := p.choice.Of(o.Path.Tunnel)
-	if err := carrier.PutSource(p.links[o.Link].VRF, o); err != nil {
-		return err
-	}
-	return p.others(carrier, func(c Carrier) error { return c.RemoveSource(o.Key().(dataplane.SourceRouteKey)) })
-}
 
 func (p *Plane) putLink(o dataplane.Link) error {
 	host, err := p.host(o.VRF)

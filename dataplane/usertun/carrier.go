@@ -26,6 +26,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
+	"mooring/dataplane/plane"
 )
 
 // Options of a Carrier. The zero value works.
@@ -254,29 +255,30 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, elsewhere bool) error {
 	return nil
 }
 
-// PutSource implements plane.Carrier.
-func (c *Carrier) PutSource(_ string, o dataplane.SourceRoute) error {
+// ApplySources implements plane.Carrier.
+func (c *Carrier) ApplySources(ops []plane.SourceOp) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		if d := c.access[op.Link]; !op.Remove {
+			errs[i] = c.putSource(d, op.SourceRoute)
+		} else if d != nil {
+			d.remove(op.Source)
+		}
+	}
+	return errs
+}
+
+func (c *Carrier) putSource(d *device, o dataplane.SourceRoute) error {
 	r, err := c.route(o.Path, nil)
 	if err != nil {
 		return err
 	}
-	d := c.access[o.Link]
 	if d == nil {
 		return fmt.Errorf("nothing that arrives on %s gets here", o.Link)
 	}
 	d.insert(o.Source, r)
-	return nil
-}
-
-// RemoveSource implements plane.Carrier.
-func (c *Carrier) RemoveSource(key dataplane.SourceRouteKey) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d := c.access[key.Link]; d != nil {
-		d.remove(key.Source)
-	}
 	return nil
 }
 
