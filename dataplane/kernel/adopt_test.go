@@ -241,7 +241,7 @@ func TestPEER05_Restart(t *testing.T) {
 		t.Errorf("found\n%swas\n%s%v", after, before, err)
 	}
 	for way, flow := range map[string]*planetest.Flow{"up": up, "down": down} {
-		if sent, got := flow.Stop(t); sent < 50 || got != sent {
+		if sent, got := flow.StopAfter(t, 50); got != sent {
 			t.Errorf("%s: %d packets arrived of %d", way, got, sent)
 		}
 	}

@@ -101,6 +101,15 @@ func (f *Flow) send() {
 func (f *Flow) Sent() uint64   { return f.sent.Load() }
 func (f *Flow) Latest() uint64 { return f.latest.Load() }
 
+// StopAfter is Stop once so many datagrams have been sent, however slow the machine is.
+func (f *Flow) StopAfter(t *testing.T, least uint64) (sent, got int) {
+	t.Helper()
+	for f.Sent() < least {
+		time.Sleep(f.every)
+	}
+	return f.Stop(t)
+}
+
 // Stop ends the flow, and returns how many datagrams were sent and how many of them have arrived half a second later.
 func (f *Flow) Stop(t *testing.T) (sent, got int) {
 	t.Helper()

@@ -162,8 +162,8 @@ func (d policedDomain) replacesList(t *testing.T) {
 		apply(t, d.Anchor, put(versions[i%2]))
 		expectPolicy(t, d.Anchor, versions[i%2])
 	}
-	sent, got := flow.Stop(t)
-	if sent < 50 || got != sent {
+	sent, got := flow.StopAfter(t, 50)
+	if got != sent {
 		t.Errorf("%d packets arrived of %d", got, sent)
 	}
 	if counted := matchesOf(d.Anchor, "acl1", "udp").Packets; counted < uint64(sent)*9/10 || counted > uint64(sent) {
