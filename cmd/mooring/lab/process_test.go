@@ -54,11 +54,24 @@ func runTests(m *testing.M) {
 	if err := flag.Set("test.parallel", sideBySide); err != nil {
 		panic(err)
 	}
+	races := filepath.Join(folder, "race")
+	os.Setenv("GORACE", "log_path="+races)
 	if build.Run() == nil {
-		code = m.Run()
+		code = max(m.Run(), showRaces(races))
 	}
 	os.RemoveAll(folder)
 	os.Exit(code)
+}
+
+// showRaces prints what the race detector has found in processes of labs, of which those only repeat the end, and returns 1 where that is anything.
+func showRaces(log string) (code int) {
+	found, _ := filepath.Glob(log + ".*")
+	for _, name := range found {
+		text, _ := os.ReadFile(name)
+		fmt.Fprintf(os.Stderr, "%s", text)
+		code = 1
+	}
+	return code
 }
 
 func racing() bool {
