@@ -24,7 +24,7 @@ func (p *process) matched(rule string) string {
 	c, err := (&client.Target{StateDir: p.dir}).Dial()
 	must(p.t, err)
 	defer c.Close()
-	rows, err := c.Get(p.t.Context(), nil, "acls/acl/aces/ace/statistics")
+	rows, err := c.Get(p.t.Context(), nil, client.Whole("acls/acl/aces/ace/statistics")...)
 	must(p.t, err)
 	for _, row := range rows.All() {
 		if row.Key("ace", "name") == rule {

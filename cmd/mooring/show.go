@@ -109,11 +109,11 @@ func (x *shown) wants(r *client.Row) bool {
 func (x *shown) show(ctx context.Context, c *client.Client) error {
 	switch {
 	case x.watch && x.asJSON:
-		return c.Follow(ctx, x.printSynced, x.printChange, x.paths...)
+		return c.Follow(ctx, x.printSynced, x.printChange, client.Whole(x.paths...)...)
 	case x.watch:
 		return x.redraw(ctx, c)
 	}
-	rows, err := c.Get(ctx, x.wants, x.paths...)
+	rows, err := c.Get(ctx, x.wants, client.Whole(x.paths...)...)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (x *shown) redraw(ctx context.Context, c *client.Client) error {
 	defer ticker.Stop()
 	last := ""
 	for {
-		rows, err := c.Get(ctx, x.wants, x.paths...)
+		rows, err := c.Get(ctx, x.wants, client.Whole(x.paths...)...)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -138,7 +138,7 @@ func (p *process) vrf(name string) (v vrf) {
 	c, err := (&client.Target{StateDir: p.dir}).Dial()
 	must(p.t, err)
 	defer c.Close()
-	rows, err := c.Get(p.t.Context(), func(*client.Row) bool { return true }, "network-instances/network-instance")
+	rows, err := c.Get(p.t.Context(), nil, client.Whole("network-instances/network-instance")...)
 	must(p.t, err)
 	for _, r := range rows.All() {
 		if r.Key("network-instance", "name") == name {

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ type object map[string]any
 
 // list is the entries of a list in the order in which they were told.
 type list struct {
+	keyed   []string // the names of its keys
 	keys    []string
 	entries map[string]object
 }
@@ -45,14 +47,11 @@ func pathText(elems []*gpb.PathElem) string {
 	return text.String()
 }
 
+func keyNames(e *gpb.PathElem) []string { return slices.Sorted(maps.Keys(e.GetKey())) }
+
 func predicates(e *gpb.PathElem) string {
 	text := ""
-	names := make([]string, 0, len(e.GetKey()))
-	for name := range e.GetKey() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range keyNames(e) {
 		text += fmt.Sprintf("[%s=%s]", name, e.GetKey()[name])
 	}
 	return text
@@ -62,6 +61,42 @@ func predicates(e *gpb.PathElem) string {
 // in all entries of a list on the way, are separated by commas.
 func (r *Row) Text(path ...string) string {
 	return strings.Join(texts(r.value, path), ",")
+}
+
+// Leaf is a leaf below a row.
+type Leaf struct {
+	Name []string // the names on the way to it; the values of its keys stand for an entry of a list
+	Text string   // as Row.Text has it
+}
+
+// Leaves returns all leaves below the row, sorted by name; keys of lists are no leaves of their own.
+func (r *Row) Leaves() []Leaf { return leaves(r.value, nil) }
+
+func leaves(v any, way []string) (all []Leaf) {
+	switch v := v.(type) {
+	case object:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, leaves(v[name], append(slices.Clone(way), name))...)
+		}
+	case *list:
+		for _, entry := range v.keys {
+			all = append(all, v.leaves(v.entries[entry], way)...)
+		}
+	case json.RawMessage:
+		all = append(all, Leaf{way, strings.Join(leafTexts(v), ",")})
+	}
+	return all
+}
+
+// leaves are those of an entry.
+func (l *list) leaves(entry object, way []string) []Leaf {
+	way = slices.Clone(way)
+	for _, key := range l.keyed {
+		way = append(way, strings.Join(texts(entry, []string{key}), ""))
+	}
+	return slices.DeleteFunc(leaves(entry, way), func(leaf Leaf) bool {
+		return len(leaf.Name) == len(way)+1 && slices.Contains(l.keyed, leaf.Name[len(way)])
+	})
 }
 
 // Children returns the leaves in a container below the row, in no order.
@@ -148,7 +183,7 @@ func (o object) enter(e *gpb.PathElem) object {
 	}
 	l, ok := o[name].(*list)
 	if !ok {
-		l = &list{entries: map[string]object{}}
+		l = &list{keyed: keyNames(e), entries: map[string]object{}}
 		o[name] = l
 	}
 	key := predicates(e)

@@ -52,7 +52,7 @@ func paths(rows []*Row) (list []string) {
 }
 
 func TestRowsFollowNotifications(t *testing.T) {
-	rows := NewRows(onChange([]string{"s/peer", "s/pool/ipv4"}))
+	rows := NewRows(Whole("s/peer", "s/pool/ipv4"))
 	for _, step := range []struct {
 		told      *gpb.Notification
 		set, gone string // rows that the change names
@@ -88,7 +88,7 @@ func TestRowsFollowNotifications(t *testing.T) {
 }
 
 func TestRowTexts(t *testing.T) {
-	rows := NewRows(onChange([]string{"s/lma/tunnel"}))
+	rows := NewRows(Whole("s/lma/tunnel"))
 	rows.Take(told("s/lma[name=l1]/tunnel[id=t]", `hnp ["2001:db8::/64","2001:db8:1::/64"]`, `mtu 1460`, `n/drops/a "1"`, `n/drops/b "2"`, `path[at=1]/at "1"`, `path[at=2]/at "2"`))
 	r := rows.All()[0]
 	for _, c := range []struct{ got, want string }{
@@ -111,13 +111,29 @@ func TestRowTexts(t *testing.T) {
 	}
 }
 
+// Leaves are named by the keys of the entries that they are in, and keys are none of their own.
+func TestRowLeaves(t *testing.T) {
+	rows := NewRows(Parts("s/lma", "pba", "up"))
+	rows.Take(told("s/lma[name=l1]/pba", `sent "3"`, `by-status[status=0]/status 0`, `by-status[status=0]/count "2"`, `hnp ["a","b"]`, `by-status[status=160]/status 160`, `by-status[status=160]/count "1"`,
+		`bound[address=::1][port=830]/port 830`, `bound[address=::1][port=830]/address "::1"`, `bound[address=::1][port=830]/up true`))
+	rows.Take(told("s/lma[name=l1]", `up true`))
+	var got []string
+	for _, l := range rows.All()[0].Leaves() {
+		got = append(got, strings.Join(l.Name, " ")+"="+l.Text)
+	}
+	want := []string{"pba bound ::1 830 up=true", "pba by-status 0 count=2", "pba by-status 160 count=1", "pba hnp=a,b", "pba sent=3", "up=true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("leaves %q, want %q", got, want)
+	}
+}
+
 // BenchmarkRows takes in a binding as an element tells of it, and prints it as JSON.
 func BenchmarkRows(b *testing.B) {
 	leaves := make([]string, 25)
 	for i := range leaves {
 		leaves[i] = "leaf-" + string(rune('a'+i)) + ` "2001:db8:100::/64"`
 	}
-	rows := NewRows(onChange([]string{"pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"}))
+	rows := NewRows(Whole("pmipv6/lma/bindings/binding", "pmipv6/mag/bindings/binding"))
 	n := told("pmipv6/lma[name=lma]/bindings/binding[id=1]", leaves...)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -26,19 +26,26 @@ func (s *Subscription) row() string {
 	return s.Path
 }
 
-// onChange are subscriptions to rows.
-func onChange(paths []string) (list []Subscription) {
+// Whole are subscriptions to lists or containers, of which rows are made that hold all of them: "pmipv6/lma/bindings/binding".
+func Whole(paths ...string) (list []Subscription) {
 	for _, path := range paths {
 		list = append(list, Subscription{Path: path})
 	}
 	return list
 }
 
-// Get returns the rows of lists or containers, which paths name without keys: "pmipv6/lma/bindings/binding". Rows that keep refuses, unless
-// it is nil, cost nothing.
-func (c *Client) Get(ctx context.Context, keep func(*Row) bool, paths ...string) (*Rows, error) {
-	subscriptions := onChange(paths)
+// Parts are subscriptions to some nodes below a list or container, of which rows are made that hold nothing else.
+func Parts(row string, parts ...string) (list []Subscription) {
+	for _, part := range parts {
+		list = append(list, Subscription{Path: row + "/" + part, Row: row})
+	}
+	return list
+}
+
+// Get returns the rows there are of what is subscribed to. Those that keep refuses, unless it is nil, cost nothing where rows come whole.
+func (c *Client) Get(ctx context.Context, keep func(*Row) bool, subscriptions ...Subscription) (*Rows, error) {
 	rows := NewRows(subscriptions)
+	inParts := slices.ContainsFunc(subscriptions, func(s Subscription) bool { return s.Row != "" })
 	stream, err := c.subscribe(ctx, &gpb.SubscriptionList{Mode: gpb.SubscriptionList_ONCE}, subscriptions)
 	if err != nil {
 		return nil, err
@@ -47,14 +54,21 @@ func (c *Client) Get(ctx context.Context, keep func(*Row) bool, paths ...string)
 	for {
 		response, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
+			if inParts {
+				last = slices.Clone(rows.All())
+			}
 			rows.judge(last, nil, keep)
 			return rows, nil
 		}
 		if err != nil {
 			return nil, c.explain(err)
 		}
-		if n := response.GetUpdate(); n != nil {
-			now := rows.Take(n).Set
+		n := response.GetUpdate()
+		if n == nil {
+			continue
+		}
+		now := rows.Take(n).Set
+		if !inParts { // of which more may come at any time
 			rows.judge(last, now, keep)
 			last = now
 		}
@@ -72,9 +86,9 @@ func (r *Rows) judge(rows, incomplete []*Row, keep func(*Row) bool) {
 
 // Follow calls synced with the rows there are, and changed after that whenever some change, until ctx ends or one of them
 // returns an error.
-func (c *Client) Follow(ctx context.Context, synced func(*Rows) error, changed func(Change) error, paths ...string) error {
+func (c *Client) Follow(ctx context.Context, synced func(*Rows) error, changed func(Change) error, subscriptions ...Subscription) error {
 	complete := false
-	return c.Stream(ctx, onChange(paths), false, func(rows *Rows, n News) error {
+	return c.Stream(ctx, subscriptions, false, func(rows *Rows, n News) error {
 		switch {
 		case n.Synced:
 			complete = true

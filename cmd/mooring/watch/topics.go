@@ -25,23 +25,16 @@ func general(interval time.Duration) (list []client.Subscription) {
 	for _, counters := range []string{lmaStatistics, magStatistics, lmaTraffic, magTraffic} {
 		list = append(list, client.Subscription{Path: counters, Sample: interval})
 	}
-	list = append(list, leaves(lmaPeer, "id", "oper-status", "bindings", "path")...) // its statistics change all the time
+	list = append(list, client.Parts(lmaPeer, "id", "oper-status", "bindings", "path")...) // its statistics change all the time
 	list = append(list, client.Subscription{Path: magPath})
 	list = append(list, client.Subscription{Path: repair})
-	return append(list, leaves(system, "version", "started", "host-name", "configuration/commit-id", "configuration/user")...)
+	return append(list, client.Parts(system, "version", "started", "host-name", "configuration/commit-id", "configuration/user")...)
 }
 
 // bindings is what is asked for of the nodes. That a registration was extended is no news.
 func bindings() (list []client.Subscription) {
 	for _, row := range []string{lmaBinding, magBinding} {
-		list = append(list, leaves(row, "mn-id", "hoa", "hnp", "peer", "state", "forwarding", "forwarding-error", "created")...)
-	}
-	return list
-}
-
-func leaves(row string, names ...string) (list []client.Subscription) {
-	for _, name := range names {
-		list = append(list, client.Subscription{Path: row + "/" + name, Row: row})
+		list = append(list, client.Parts(row, "mn-id", "hoa", "hnp", "peer", "state", "forwarding", "forwarding-error", "created")...)
 	}
 	return list
 }
