@@ -103,8 +103,12 @@ func TestUsage(t *testing.T) {
 		texts []string
 	}{
 		{"dance", []string{`unknown command "dance" for "mooring"; see mooring --help`}},
-		{"show", []string{"bindings, peers, tunnels, pools or objects"}},
+		{"show", []string{"say what to show: access-lists, ", ", vrfs or warnings"}},
 		{"show moons", []string{`unknown command "moons" for "mooring show"; see mooring show --help`}},
+		{"show bindigs", []string{`unknown command "bindigs" for "mooring show" (did you mean bindings?); see mooring show --help`}},
+		{"show licence", []string{"(did you mean entitlement?)"}},
+		{"show radius", []string{"(did you mean radius-servers?)"}},
+		{"show element --machine lma1", []string{"unknown flag: --machine"}}, // it is of none
 		{"show pools --colour", []string{"unknown flag: --colour"}},
 		{"lab now", []string{`unknown command "now"`}},
 		{"run now", []string{`unknown command "now"`}},

@@ -10,9 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -34,11 +32,12 @@ func showCommand() *cobra.Command {
 		Short: "Show the state of a running element",
 		Long: `Show asks a running element for its state, over gNMI: on the local socket in its state folder, which root and the owner of
 the process need no login for, or with --address over TLS.`,
-		Args: cobra.NoArgs,
+		Args: unknownView,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usageError{errors.New("say what to show: bindings, peers, tunnels, pools or objects")}
+			return &usageError{fmt.Errorf("say what to show: %s", viewNames())}
 		},
 	}
+	cmd.SuggestionsMinimumDistance = 1
 	f := cmd.PersistentFlags()
 	targetFlags(f, &o.target)
 	f.BoolVar(&o.asJSON, "json", false, "print a JSON object a line: the path of a row and its value (RFC 7951)")
@@ -51,20 +50,41 @@ the process need no login for, or with --address over TLS.`,
 	return cmd
 }
 
+// viewNames lists all views.
+func viewNames() string {
+	names := make([]string, 0, len(views))
+	for _, v := range views {
+		names = append(names, v.name)
+	}
+	slices.Sort(names)
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// unknownView refuses what there is no view of, and says which was probably meant.
+func unknownView(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := cobra.NoArgs(cmd, args)
+	if meant := cmd.SuggestionsFor(args[0]); len(meant) > 0 {
+		err = fmt.Errorf("%w (did you mean %s?)", err, strings.Join(meant, " or "))
+	}
+	return err
+}
+
 func (o *showOptions) command(v view) *cobra.Command {
 	patterns := map[string]*string{}
 	cmd := &cobra.Command{
-		Use:   v.name,
-		Short: v.short,
-		Long:  v.long,
-		Example: strings.NewReplacer("NAME", v.name, "FILTER", v.example).Replace(`  mooring show NAME
-  mooring show NAME FILTER --wide
-  mooring show NAME --state-dir /tmp/lma --watch
-  mooring show NAME --address lma1.example.net --user alice --password-file password.txt --json`),
-		Args: cobra.NoArgs,
+		Use:        v.name,
+		SuggestFor: v.alias,
+		Short:      v.short,
+		Long:       v.long,
+		Example:    v.examples(),
+		Args:       cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			x := &shown{showOptions: o, view: v, out: cmd.OutOrStdout()}
-			for _, f := range append(v.filters, byMachine) {
+			for _, f := range v.allFilters() {
 				if pattern := *patterns[f.flag]; pattern != "" {
 					if err := x.filter(f, pattern); err != nil {
 						return err
@@ -79,7 +99,7 @@ func (o *showOptions) command(v view) *cobra.Command {
 			return errors.Join(err, c.Close())
 		},
 	}
-	for _, f := range append(v.filters, byMachine) {
+	for _, f := range v.allFilters() {
 		patterns[f.flag] = cmd.Flags().String(f.flag, "", f.usage)
 		cmd.RegisterFlagCompletionFunc(f.flag, cobra.FixedCompletions(f.values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -98,6 +118,9 @@ func (x *shown) filter(f filter, pattern string) error {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return &usageError{fmt.Errorf("--%s %s: %w", f.flag, pattern, err)}
 	}
+	if f.rows != nil {
+		x.rows = f.rows
+	}
 	x.wanted = append(x.wanted, func(r *client.Row) bool { return f.matches(pattern, r) })
 	return nil
 }
@@ -109,11 +132,11 @@ func (x *shown) wants(r *client.Row) bool {
 func (x *shown) show(ctx context.Context, c *client.Client) error {
 	switch {
 	case x.watch && x.asJSON:
-		return c.Follow(ctx, x.printSynced, x.printChange, client.Whole(x.paths...)...)
+		return c.Follow(ctx, x.printSynced, x.printChange, x.rows...)
 	case x.watch:
 		return x.redraw(ctx, c)
 	}
-	rows, err := c.Get(ctx, x.wants, client.Whole(x.paths...)...)
+	rows, err := c.Get(ctx, x.wants, x.rows...)
 	if err != nil {
 		return err
 	}
@@ -132,7 +155,7 @@ func (x *shown) redraw(ctx context.Context, c *client.Client) error {
 	defer ticker.Stop()
 	last := ""
 	for {
-		rows, err := c.Get(ctx, x.wants, client.Whole(x.paths...)...)
+		rows, err := c.Get(ctx, x.wants, x.rows...)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -198,45 +221,4 @@ func (x *shown) printGone(rows []*client.Row) error {
 		}
 	}
 	return nil
-}
-
-// print prints rows as a table, sorted by the first columns.
-func (x *shown) print(w io.Writer, rows []*client.Row) error {
-	if len(rows) == 0 {
-		_, err := fmt.Fprintf(w, "no %s\n", x.name)
-		return err
-	}
-	columns := x.columns
-	if x.wide {
-		columns = slices.Concat(columns, x.more)
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for i, c := range columns {
-		if i > 0 {
-			fmt.Fprint(t, "\t")
-		}
-		fmt.Fprint(t, c.title)
-	}
-	fmt.Fprintln(t)
-	lines := make([]string, 0, len(rows))
-	for _, row := range rows {
-		cells := make([]string, 0, len(columns))
-		for _, c := range columns {
-			cells = append(cells, strings.Map(printable, c.cell(row)))
-		}
-		lines = append(lines, strings.Join(cells, "\t"))
-	}
-	slices.Sort(lines)
-	for _, line := range lines {
-		fmt.Fprintln(t, line)
-	}
-	return t.Flush()
-}
-
-// printable replaces what would change a terminal, or where the columns of a table are: names come from others.
-func printable(r rune) rune {
-	if unicode.IsPrint(r) {
-		return r
-	}
-	return '?'
 }

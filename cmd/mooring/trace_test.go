@@ -103,6 +103,10 @@ func TestTrace(t *testing.T) {
 			t.Errorf("%d records of %s, want %d", records, nai, want)
 		}
 	}
+	table := strings.Split(d.anchor.show("traces", "--node", traced), "\n")
+	if cells := strings.Fields(table[1]); len(cells) != 7 || cells[2] != traced || cells[5] != "12" || cells[6] != "0" {
+		t.Errorf("show traces has %q", table)
+	}
 }
 
 // traces are the nodes that an anchor traces or traced, with the records of each.
