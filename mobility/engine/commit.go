@@ -30,7 +30,7 @@ type Commit struct {
 // changes is found by comparison with what the machines obey, so the configuration before it is not looked at. It fails, with
 // every reason, when an address or an access link has two owners, or a socket cannot be opened for good. One commit may be
 // under way at a time.
-func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit, error) {
+func (e *Engine) Prepare(ctx context.Context, _, config *mobility.Config) (*Commit, error) {
 	if config == nil {
 		config = new(mobility.Config)
 	}
@@ -38,15 +38,22 @@ func (e *Engine) Prepare(_ context.Context, _, config *mobility.Config) (*Commit
 	if err != nil {
 		return nil, err
 	}
+	if err := e.hold(ctx); err != nil {
+		return nil, err
+	}
 	prepared, err := e.Transport.Prepare(addresses)
 	if err != nil {
+		e.letGo()
 		return nil, err
 	}
 	return &Commit{engine: e, config: config, addresses: prepared, done: make(chan struct{})}, nil
 }
 
 // Abort gives the commit up.
-func (c *Commit) Abort() { c.addresses.Abort() }
+func (c *Commit) Abort() {
+	c.addresses.Abort()
+	c.engine.letGo()
+}
 
 // Apply makes the machines obey, and waits until they do. New ones begin, those that are gone take leave of their peers. Run
 // has to have been called; when it has ended, nothing happens.
@@ -82,7 +89,8 @@ func (c *Commit) handle(e *Engine, now time.Time) {
 	e.registry.Store(e.newRegistry())
 	e.carryOut(now) // from the old addresses too
 	e.flush(patience)
-	c.addresses.Retire()
+	e.departures = departures{from: c.addresses}
+	e.retire()
 	close(c.done)
 }
 
@@ -105,7 +113,7 @@ func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 }
 
 // borrow opens the addresses that an anchor is not configured to have any more and speaks from all the same, because it had them before it was
-// restored. They are closed with those that the commit retires.
+// restored. They are closed when that is said.
 func (e *Engine) borrow(a *anchor) {
 	if a.out == nil {
 		return

@@ -53,10 +53,14 @@ type Engine struct {
 	registry atomic.Pointer[registry]
 	meter    meter
 
+	departing atomic.Bool // there are departures
+
 	// The loop's own.
 	element element
 	tracing bool // the present step
 	stalled bool // nothing is read, because the dataplane is full
+
+	departures departures
 
 	underWay *Commit // takes turns with everything else; nil: none
 
@@ -174,6 +178,9 @@ func (e *Engine) step(m message) {
 	e.carryOut(now)
 	if len(e.held) == 0 {
 		e.element.settle()
+	}
+	if e.departures.pending {
+		e.retire()
 	}
 	e.meter.step(time.Since(now))
 }

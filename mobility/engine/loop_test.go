@@ -54,9 +54,12 @@ type notedChange struct {
 	diary *diary
 }
 
-func (n notedChange) Open()   { n.diary.note("open"); n.Prepared.Open() }
-func (n notedChange) Retire() { n.diary.note("retire"); n.Prepared.Retire() }
-func (n notedChange) Abort()  { n.diary.note("abort"); n.Prepared.Abort() }
+func (n notedChange) Open() { n.diary.note("open"); n.Prepared.Open() }
+func (n notedChange) Retire(keep ...transport.Address) {
+	n.diary.note("retire")
+	n.Prepared.Retire(keep...)
+}
+func (n notedChange) Abort() { n.diary.note("abort"); n.Prepared.Abort() }
 
 type notedPlane struct {
 	*plane

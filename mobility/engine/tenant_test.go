@@ -94,7 +94,7 @@ func TestMLL04_CustomersOverARestart(t *testing.T) {
 		settleDisk(t)
 		same(t, "bindings after the restart", s.tenants(), stay)
 		s.mu.Lock()
-		if len(s.events) != 1 || s.events[0].Kind != mobility.BindingDeleted || s.events[0].Reason != mobility.Unconfigured || s.events[0].Binding.Tenant().Customer != "leaving" {
+		if len(s.events) != 2 || s.events[1].Kind != mobility.RevocationTimedOut || s.events[0].Kind != mobility.BindingDeleted || s.events[0].Reason != mobility.Unconfigured || s.events[0].Binding.Tenant().Customer != "leaving" {
 			t.Errorf("events %+v", s.events)
 		}
 		s.mu.Unlock()
@@ -128,6 +128,99 @@ func TestMLL04_CustomersOverARestart(t *testing.T) {
 			t.Errorf("%d bindings came back with the customer: %q", n, s.tenants())
 		}
 	})
+}
+
+// told is a MAG of customers that hears revocations.
+type told struct {
+	host *transport.Host
+	bris []uint16 // their numbers
+}
+
+func newTold(t *testing.T, net *transport.Memory) *told {
+	m := &told{host: net.Host()}
+	opened, err := m.host.Prepare([]transport.Address{{VRF: "SP", Addr: netip.MustParseAddr("192.0.2.9")}})
+	must(t, err)
+	opened.Open()
+	t.Cleanup(func() { m.host.Close() })
+	return m
+}
+
+// hear takes in what has come, for some time, and answers from a number of them on.
+func (m *told) hear(t *testing.T, by time.Duration, from int) {
+	t.Helper()
+	for end := time.After(by); ; {
+		select {
+		case <-end:
+			return
+		case b := <-m.host.Batches():
+			bri, ok := b.In[0].Message.(*wire.Revocation)
+			if !ok {
+				b.Release() // an acknowledgement of what it registered
+				continue
+			}
+			m.bris = append(m.bris, bri.Seq)
+			if len(m.bris) >= from {
+				var out mobility.Effects
+				must(t, out.Message(b.In[0].To, b.In[0].From, &wire.RevocationAck{Seq: bri.Seq, Flags: bri.Flags}, mobility.Signature{}, 0))
+				m.host.Send(out.Send)
+			}
+			b.Release()
+		}
+	}
+}
+
+// The MAG of a customer who is removed is told until it answers, from the address that is nobody's by then and is closed afterwards: while the anchor runs,
+// when it was down meanwhile, and over another commit, which may be given up.
+func TestMLL04_ToldUntilAcknowledged(t *testing.T) {
+	for _, restarts := range []bool{false, true} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+			mag := newTold(t, net)
+			config := func(customers ...*mobility.Customer) *mobility.Config {
+				c := serving(customers...)
+				c.LMAs["lma1"].Revocation = mobility.Revocation{DelayMin: 10 * time.Second, DelayMax: 20 * time.Second, Retries: 5}
+				return c
+			}
+			s, _ := storedOn(t, net, newDisk(t, dir), config(free, leaving))
+			go register(t, net, leaving, "n", "2001:db8:c::/64")
+			mag.hear(t, 5*time.Second, 1)
+			if restarts {
+				s.stop()
+				s, _ = storedOn(t, net, newDisk(t, dir), config(free))
+			} else {
+				s.commit(config(free))
+			}
+			mag.hear(t, 5*time.Second, 4)
+			given, err := s.Prepare(t.Context(), nil, config(free, leaving))
+			must(t, err)
+			mag.hear(t, 10*time.Second, 4) // the second
+			given.Abort()
+			s.commit(config(free, pooled))
+			mag.hear(t, 50*time.Second, 4) // the third and the fourth, which it answers
+			if n := len(mag.bris); n != 4 || mag.bris[0] != mag.bris[3] {
+				t.Fatalf("restarted %t: its MAG heard %+v", restarts, mag.bris)
+			}
+			stats := s.LMA("lma1").Statistics
+			if stats.BRISent.Load(wire.TriggerAdministrative) != 4 || stats.BRAReceived.Load(wire.RevocationSuccess) != 1 || stats.BRIUnsent.Load() != 0 {
+				t.Errorf("restarted %t: %d were sent, %d of them were not, %d answered", restarts, stats.BRISent.Load(wire.TriggerAdministrative), stats.BRIUnsent.Load(), stats.BRAReceived.Load(wire.RevocationSuccess))
+			}
+			other := net.Host() // may have the address: nobody else has it
+			opened, err := other.Prepare([]transport.Address{transport.Address(leaving.Transports[0])})
+			must(t, err)
+			opened.Abort()
+			mag.hear(t, 5*time.Minute, 1)
+			if len(mag.bris) != 4 {
+				t.Errorf("restarted %t: after its answer the MAG heard %d more", restarts, len(mag.bris)-4)
+			}
+			s.commit(config(free, leaving, pooled)) // and its customer may come back
+			register(t, net, leaving, "n", "2001:db8:c::/64")
+			if n := s.customers()["leaving"].Bindings; n != 1 {
+				t.Errorf("restarted %t: the customer came back with %d bindings", restarts, n)
+			}
+			must(t, other.Close())
+		})
+	}
 }
 
 // Mobile networks are routed in the VRF of their customer, and are held over a restart.

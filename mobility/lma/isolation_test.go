@@ -116,7 +116,7 @@ func anyMessage(rnd *rand.Rand, now time.Time, c *mobility.Customer) (from, to m
 		r.MNID = node
 		return from, to, r
 	case 1:
-		return from, to, &wire.RevocationAck{Flags: wire.RevocationP, Seq: uint16(rnd.IntN(10))}
+		return from, to, &wire.RevocationAck{Flags: wire.RevocationP, Seq: uint16(60_000 + rnd.IntN(10))} // of none: numbers differ
 	case 2:
 		return from, to, &wire.Heartbeat{Seq: uint32(rnd.IntN(100))}
 	}

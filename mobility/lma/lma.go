@@ -26,7 +26,8 @@ type Machine struct {
 	// revocations are the indications that MAGs have not acknowledged.
 	revocations revocation.Queue
 	entitlement entitlement
-	restarts    uint32 // our restart counter (RFC 5847 section 3.2)
+	departed    map[mobility.VRFAddr]*transport // see departFrom
+	restarts    uint32                          // our restart counter (RFC 5847 section 3.2)
 	keys        map[*mobility.Key]*wire.Authenticator
 	waiting     waiting
 	inquiries   inquiries
@@ -72,9 +73,13 @@ func (m *Machine) Statistics() *mobility.Statistics { return &m.stats }
 
 // Receive takes in a message that was sent to one of the anchor's addresses.
 func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Effects) {
-	via := m.transportAt(in.To.VRF, in.To.Addr.Addr())
+	via := m.wayOf(in.To)
 	if via == nil {
 		m.stats.Dropped[mobility.DropUnexpected].Add(1)
+		return
+	}
+	if len(m.departed) > 0 && !m.isHome(in.To) {
+		m.receiveLate(now, via, in, out)
 		return
 	}
 	sender := m.sender(via, in.From.Addr.Addr())

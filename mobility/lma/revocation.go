@@ -31,7 +31,7 @@ func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.Delete
 
 // takeLeave tells the MAG of a binding that has ended or moved.
 func (m *Machine) takeLeave(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, out *mobility.Effects) {
-	if m.revocations.Len() < revocation.MaxPending && !m.deaf(b) {
+	if !m.deaf(b) {
 		m.indicate(now, b, trigger, 0, 0, out)
 	}
 }
@@ -67,20 +67,26 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 	sent := &out.Send[len(out.Send)-1]
 	sent.Unsent = &count.BRIUnsent
 	count.BRISent.Add(trigger)
-	if m.stands(b) { // else there is nowhere to repeat it from, or to have an answer
+	if m.revocations.Len() < revocation.MaxPending { // else it is said once
+		if !m.stands(b) {
+			m.departFrom(&ends, via)
+		}
 		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: why, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
 	}
 	return true
 }
 
-// wayTo returns the transport of a binding. One that the configuration has no more, and had when the binding was stored, stands in for what is said
-// from it once: its customer's key is not known any more, that of a MAG, a node or the domain is.
+// wayTo returns the transport of a binding. For one that the configuration has no more, and had when the binding was stored, another stands in:
+// its customer's key is not known any more, that of a MAG, a node or the domain is.
 func (m *Machine) wayTo(now time.Time, ends *mobility.Ends) *transport {
 	via := m.transportOf(ends)
-	if via != nil && via.vrf == ends.Tunnel.VRF && via.hasAddress(ends.Local) {
+	if via != nil && via.isAt(ends.Tunnel.VRF, ends.Local) {
 		return via
 	}
-	gone := newTransport(ends.Tunnel.VRF, nil, &m.stats)
+	gone := m.departed[mobility.VRFAddr{VRF: ends.Tunnel.VRF, Addr: ends.Local}]
+	if gone == nil {
+		gone = newTransport(ends.Tunnel.VRF, nil, &m.stats)
+	}
 	for _, addr := range []netip.Addr{ends.Remote.Addr(), ends.CareOf} {
 		if known := m.own.peers[addr]; known != nil && known.cfg != nil {
 			gone.peers[addr] = &peer{via: gone, cfg: known.cfg, addr: addr, usable: known.usable, stats: m.stats.Part(now)}
@@ -113,9 +119,16 @@ func (m *Machine) revokePeers(out *mobility.Effects) {
 	}
 }
 
+// repeatedAtOnce is how many indications a step repeats or gives up, so that others do not wait: a customer who leaves may have had many bindings.
+const repeatedAtOnce = 256
+
 // repeat sends indications again that were not acknowledged, and gives up those that were sent often enough.
 func (m *Machine) repeat(now time.Time, out *mobility.Effects) {
-	for p, again := m.revocations.Due(now, m.cfg.Revocation); p != nil; p, again = m.revocations.Due(now, m.cfg.Revocation) {
+	for range repeatedAtOnce {
+		p, again := m.revocations.Due(now, m.cfg.Revocation)
+		if p == nil {
+			return
+		}
 		if again {
 			p.Count.BRISent.Add(p.Trigger)
 			out.Send = append(out.Send, p.Datagram)
@@ -138,7 +151,7 @@ func (m *Machine) revoked(now time.Time, p *revocation.Pending, out *mobility.Ef
 func (m *Machine) revocationAck(now time.Time, via *transport, in *mobility.Inbound, msg *wire.RevocationAck, out *mobility.Effects) {
 	p := m.revocations.Find(msg.Seq, in.From)
 	sender := via.speaker(in.From.Addr)
-	if p == nil || m.transportAt(p.From.VRF, p.From.Addr.Addr()) != via {
+	if p == nil || m.wayOf(p.From) != via {
 		via.counted(sender).BRADiscarded.Add(1)
 		via.drop(sender, mobility.DropRevocation)
 		return
@@ -179,7 +192,7 @@ func (m *Machine) learnWhere(now time.Time, p *revocation.Pending, status wire.R
 			}
 		}
 	}
-	m.resumeNode(now, waiter{m.transportAt(p.From.VRF, p.From.Addr.Addr()).customer.name(), p.Node}, out)
+	m.resumeNode(now, waiter{m.wayOf(p.From).customer.name(), p.Node}, out)
 }
 
 // suspend treats a binding as if its MAG had de-registered it.
@@ -213,13 +226,13 @@ func (m *Machine) overrule(b *mobility.Binding) {
 // went says whether an indication went to the MAG of a binding.
 func (m *Machine) went(p *revocation.Pending, b *mobility.Binding) bool {
 	ends := b.Ends.Value()
-	return p.To.Addr == ends.Remote && m.transportAt(p.From.VRF, p.From.Addr.Addr()) == m.transportOf(&ends)
+	return p.To.Addr == ends.Remote && m.wayOf(p.From) == m.transportOf(&ends)
 }
 
 // answered drops the indications about a node that its MAG has obeyed: it has de-registered the node.
 func (m *Machine) answered(node mobility.NodeID, via *transport, by netip.AddrPort) {
 	m.revocations.RemoveAbout(node, func(p *revocation.Pending) bool {
-		return p.Binding == 0 && p.To.Addr == by && m.transportAt(p.From.VRF, p.From.Addr.Addr()) == via
+		return p.Binding == 0 && p.To.Addr == by && m.wayOf(p.From) == via
 	})
 }
 

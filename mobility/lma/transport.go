@@ -45,6 +45,9 @@ func (t *transport) discard(from *peer, why mobility.DropReason) {
 	t.counted(from).PBUDiscarded.Add(1)
 }
 
+// isAt says whether MAGs reach the anchor at an address in a VRF by the transport.
+func (t *transport) isAt(vrf string, a netip.Addr) bool { return t.vrf == vrf && t.hasAddress(a) }
+
 // hasAddress says whether MAGs reach the anchor at an address by the transport.
 func (t *transport) hasAddress(a netip.Addr) bool { return slices.Contains(t.addresses, a) }
 

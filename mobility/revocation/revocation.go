@@ -42,6 +42,7 @@ type Queue struct {
 	bySeq     map[uint16]*Pending
 	byBinding map[dataplane.SessionID]*Pending
 	byNode    map[mobility.NodeID][]*Pending
+	bySource  map[mobility.Endpoint]int // how many were sent from there
 	seq       uint16
 }
 
@@ -59,6 +60,7 @@ func (q *Queue) Next() uint16 {
 func (q *Queue) Sent(now time.Time, p *Pending, timers mobility.Revocation) {
 	if q.bySeq == nil {
 		q.bySeq, q.byBinding, q.byNode = map[uint16]*Pending{}, map[dataplane.SessionID]*Pending{}, map[mobility.NodeID][]*Pending{}
+		q.bySource = map[mobility.Endpoint]int{}
 	}
 	p.Octets = bytes.Clone(p.Octets)
 	p.seq, p.delay, p.left, p.due = q.seq, timers.DelayMin, timers.Retries, now.Add(timers.DelayMin)
@@ -67,11 +69,15 @@ func (q *Queue) Sent(now time.Time, p *Pending, timers mobility.Revocation) {
 		q.byBinding[p.Binding] = p
 	}
 	q.byNode[p.Node] = append(q.byNode[p.Node], p)
+	q.bySource[p.From]++
 	heap.Push(&q.pending, p)
 }
 
 // Of returns the indication that a binding ends with, or nil.
 func (q *Queue) Of(binding dataplane.SessionID) *Pending { return q.byBinding[binding] }
+
+// SentFrom reports whether indications from an endpoint are on their way.
+func (q *Queue) SentFrom(at mobility.Endpoint) bool { return q.bySource[at] > 0 }
 
 // Deadline returns when Due has something to say.
 func (q *Queue) Deadline() (at time.Time, ok bool) {
@@ -137,6 +143,9 @@ func (q *Queue) RemoveTo(peer mobility.Endpoint) (removed []*Pending) {
 func (q *Queue) remove(p *Pending) {
 	heap.Remove(&q.pending, p.place)
 	delete(q.bySeq, p.seq)
+	if q.bySource[p.From]--; q.bySource[p.From] == 0 {
+		delete(q.bySource, p.From)
+	}
 	if q.byBinding[p.Binding] == p {
 		delete(q.byBinding, p.Binding)
 	}

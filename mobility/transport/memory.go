@@ -146,11 +146,11 @@ func (c *hostChange) Open() {
 	}
 }
 
-func (c *hostChange) Retire() {
+func (c *hostChange) Retire(keep ...Address) {
 	c.host.network.mu.Lock()
 	defer c.host.network.mu.Unlock()
 	for a, owner := range c.host.network.owners {
-		if owner == c.host && !slices.Contains(c.wanted, a) {
+		if owner == c.host && !slices.Contains(c.wanted, a) && !slices.Contains(keep, a) {
 			delete(c.host.network.owners, a)
 		}
 	}

@@ -178,11 +178,11 @@ func (c *change) Open() {
 	maps.Copy(c.all.awaited, c.awaited)
 }
 
-func (c *change) Retire() {
+func (c *change) Retire(keep ...Address) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
 	for a, old := range c.all.open {
-		if !c.wanted[a] {
+		if !c.wanted[a] && !slices.Contains(keep, a) {
 			old.close()
 			delete(c.all.open, a)
 		}

@@ -51,8 +51,8 @@ func (a Address) check() error {
 // of them can fail. Between Open and Retire both the old and the new addresses can be sent from, so that who leaves an
 // address can say good-bye.
 type Prepared interface {
-	Open()   // the new addresses are listened at
-	Retire() // those that are not wanted any more are not
+	Open()                  // the new addresses are listened at
+	Retire(keep ...Address) // those that are not wanted any more are not, but for these; it may be called again
 	Abort()
 }
 
