@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ type importOptions struct {
 	importer.Job
 	from, to string
 	element  string // --target
+	leave    bool   // --candidate
 	target   client.Target
 }
 
@@ -34,7 +36,8 @@ func importCommand() *cobra.Command {
 		Short: "Turn the configuration of a router into one of ours, or back",
 		Long: `Import reads the configuration text of IOS XR or IOS, as it stands in a file or was pasted from a session: domains, LMAs and
 MAGs of Proxy Mobile IPv6, AAA and RADIUS servers, VRFs and access lists. It writes RFC 7951 JSON, which mooring run --startup
-takes, or an edit-config for NETCONF; or, with --target, it commits to a running element, all of it or nothing.
+takes, or an edit-config for NETCONF; or, with --target, it commits to a running element, all of it or nothing. With --candidate it leaves the
+change in the candidate of the element instead, where nobody else has changes, for somebody to look at and commit.
 
 A report says what became of each line: which nodes it set, what will not work as it stands (W-...), and what was refused and
 why (E-...). When anything is refused, nothing is written or committed, unless --partial takes the rest. The report is on standard
@@ -47,6 +50,7 @@ With --to it goes the other way: a JSON file, or the running configuration of an
   mooring import --from ios session.log --format netconf --out edit.xml
   mooring import --from ios-xr router.cfg --onto running.json
   mooring import --from ios-xr router.cfg --target local --dry-run
+  mooring import --from ios-xr router.cfg --target local --candidate
   mooring import --from ios-xr - --target lma1.example.net --user alice --password-file password.txt < router.cfg
   mooring import --to ios-xr --state-dir /tmp/lma > router.cfg
   mooring import --to ios lma.json`,
@@ -64,6 +68,7 @@ With --to it goes the other way: a JSON file, or the running configuration of an
 	f.BoolVar(&o.JSON, "json", false, "report as JSON")
 	f.BoolVar(&o.DryRun, "dry-run", false, "with --target: judge what would come out, and commit nothing")
 	f.StringVar(&o.element, "target", "", "`HOST[:PORT]` of the gNMI of an element to commit to, or local: the one of --state-dir")
+	f.BoolVar(&o.leave, "candidate", false, "with --target: leave it in the candidate, for somebody to commit over NETCONF; HOST is then that of NETCONF over SSH, port 830 unless given")
 	targetFlags(f, &o.target)
 	f.MarkHidden("address") // --target says it
 	cmd.MarkFlagDirname("state-dir")
@@ -82,7 +87,7 @@ func (o *importOptions) run(cmd *cobra.Command, args []string) (err error) {
 	if err := o.check(args); err != nil {
 		return &usageError{err}
 	}
-	if closer, err := o.dial(); err != nil {
+	if closer, err := o.dial(cmd.Context()); err != nil {
 		return err
 	} else if closer != nil {
 		defer func() { err = errors.Join(err, closer.Close()) }()
@@ -116,6 +121,12 @@ func (o *importOptions) check(args []string) error {
 		return errors.New("standard input cannot be both the text and the password: say --password-file")
 	case o.DryRun && o.element == "":
 		return errors.New("--dry-run needs --target: nothing is committed without it")
+	case o.leave && o.to != "":
+		return errors.New("--candidate is about what is read: it goes with --from")
+	case o.leave && o.element == "":
+		return errors.New("--candidate needs --target: without it, nothing is put anywhere")
+	case o.leave && o.target.Cert != "":
+		return errors.New("--candidate is about NETCONF over SSH, which knows no --cert: log in with --user and --password-file")
 	case o.Onto != "" && o.element != "":
 		return errors.New("--onto and --target exclude each other: a target's own configuration is what changes")
 	}
@@ -123,12 +134,20 @@ func (o *importOptions) check(args []string) error {
 }
 
 // dial gets ready to talk with the element, if there is one to talk with.
-func (o *importOptions) dial() (io.Closer, error) {
+func (o *importOptions) dial(ctx context.Context) (io.Closer, error) {
 	if o.element == "" && (o.to == "" || o.File != "") && o.target.Address == "" {
 		return nil, nil
 	}
 	if o.element != "" && o.element != here {
 		o.target.Address = o.element
+	}
+	if o.leave {
+		s, err := manage(ctx, &o.target)
+		if err != nil {
+			return nil, err
+		}
+		o.Candidate = s
+		return s, nil
 	}
 	c, err := dial(&o.target)
 	if err != nil {

@@ -120,16 +120,19 @@ func TestImportFiles(t *testing.T) {
 func TestImportUsage(t *testing.T) {
 	h := newHost(t, "h")
 	for args, says := range map[string]string{
-		"import":                                     "--from DIALECT to read a text, or --to DIALECT",
-		"import --from ios --to ios x":               "--from DIALECT to read a text, or --to DIALECT",
-		"import --from junos x":                      "dialect junos: it is ios-xr or ios",
-		"import --from ios":                          "which file",
-		"import --from ios x --format xml":           "--format xml",
-		"import --from ios x --dry-run":              "--dry-run needs --target",
-		"import --to ios x --target local":           "exclude each other",
-		"import --from ios x --onto y --target here": "exclude each other",
-		"import --from ios x y":                      "at most 1 arg",
-		"import --from ios - --target h --user u":    "both the text and the password",
+		"import":                                                      "--from DIALECT to read a text, or --to DIALECT",
+		"import --from ios --to ios x":                                "--from DIALECT to read a text, or --to DIALECT",
+		"import --from junos x":                                       "dialect junos: it is ios-xr or ios",
+		"import --from ios":                                           "which file",
+		"import --from ios x --format xml":                            "--format xml",
+		"import --from ios x --dry-run":                               "--dry-run needs --target",
+		"import --to ios x --target local":                            "exclude each other",
+		"import --from ios x --onto y --target here":                  "exclude each other",
+		"import --from ios x y":                                       "at most 1 arg",
+		"import --from ios - --target h --user u":                     "both the text and the password",
+		"import --from ios x --candidate":                             "--candidate needs --target",
+		"import --to ios --candidate":                                 "it goes with --from",
+		"import --from ios x --target h --candidate --cert c --key k": "knows no --cert",
 	} {
 		complete(t, h, privileged, strings.Fields(args)...).expect(t, 2, says)
 	}

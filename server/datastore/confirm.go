@@ -73,7 +73,7 @@ func (s *Store) confirmable(x *Session, o CommitOptions) error {
 	case o.PersistID != "":
 		return persistError("the commit that waits to be confirmed has another id")
 	}
-	return inUse(p.owner, "a commit of "+p.owner.describe()+" waits to be confirmed")
+	return inUse(p.owner, "a commit of "+p.owner.describe()+" waits to be confirmed; wait until it is, or is undone")
 }
 
 func persistError(message string) error {

@@ -169,7 +169,7 @@ func (s *Store) checkParts(by *Session, changes tree.Changes) error {
 		for _, node := range l.Nodes {
 			for ch := range changes.Under(node) {
 				return &tree.Error{Tag: tree.InUse, AppTag: "locked", Path: ch.Path, // RFC 5717 section 2.5
-					Message: fmt.Sprintf("%s is locked by %s", node, l.Holder.describe()),
+					Message: fmt.Sprintf("%s is locked by %s; wait until it unlocks, or have that session ended", node, l.Holder.describe()),
 					Info:    []tree.Info{{Name: "session-id", Value: strconv.FormatUint(uint64(l.Holder.ID), 10)}}}
 			}
 		}

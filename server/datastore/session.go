@@ -108,7 +108,7 @@ func (s *Store) Locks() map[Target]Lock {
 // checkLock refuses x when another session holds the lock of target; mu is held.
 func (s *Store) checkLock(x *Session, target Target) error {
 	if holder := s.locks[target].Holder; holder != nil && holder != x && x.User.Origin != access.System {
-		return inUse(holder, fmt.Sprintf("%s is locked by %s", target, holder.describe()))
+		return inUse(holder, fmt.Sprintf("%s is locked by %s; wait until it unlocks, or have that session ended", target, holder.describe()))
 	}
 	return nil
 }

@@ -11,6 +11,16 @@ import (
 
 // writeEditConfig writes an edit-config of the candidate (RFC 6241 section 7.2) that makes what a text says.
 func writeEditConfig(w io.Writer, s *schema.Schema, r *ios.Result) error {
+	fmt.Fprintf(w, "<rpc xmlns=%q message-id=\"1\">\n<edit-config>\n<target><candidate/></target>\n", tree.NetconfNamespace)
+	if err := writeConfig(w, s, r); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(w, "</edit-config>\n</rpc>\n")
+	return err
+}
+
+// writeConfig writes the config of an edit-config.
+func writeConfig(w io.Writer, s *schema.Schema, r *ios.Result) error {
 	marks := map[string]string{} // operations, by path
 	root := r.Tree
 	for _, path := range r.Removed {
@@ -24,14 +34,14 @@ func writeEditConfig(w io.Writer, s *schema.Schema, r *ios.Result) error {
 		}
 		marks[path.String()] = operation
 	}
-	fmt.Fprintf(w, "<rpc xmlns=%q message-id=\"1\">\n<edit-config>\n<target><candidate/></target>\n<config>\n", tree.NetconfNamespace)
+	fmt.Fprint(w, "<config>\n")
 	x := tree.NewXMLWriter(w, tree.NetconfNamespace, "  ")
 	walk := tree.Walk{Writer: x, Filter: &marker{writer: x, marks: marks}}
 	walk.Children(root)
 	if err := x.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprint(w, "</config>\n</edit-config>\n</rpc>\n")
+	_, err := fmt.Fprint(w, "</config>\n")
 	return err
 }
 

@@ -43,6 +43,7 @@ type Job struct {
 	JSON    bool   // report as JSON
 
 	Element        Element // to be changed, or whose configuration is written; nil: none
+	Candidate      Session // with an element in whose candidate the change is left for somebody to commit; nil: none
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
@@ -77,7 +78,7 @@ func (j *Job) Import(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := g.Import(string(text), ios.Options{Dialect: j.Dialect, Base: base, Served: served, Strict: j.Element != nil, Partial: j.Partial})
+	r := g.Import(string(text), ios.Options{Dialect: j.Dialect, Base: base, Served: served, Strict: j.Element != nil || j.Candidate != nil, Partial: j.Partial})
 	if err := j.report(&r.Report); err != nil {
 		return err
 	}
@@ -87,6 +88,8 @@ func (j *Job) Import(ctx context.Context) error {
 	switch {
 	case j.DryRun:
 		return j.try(served, base, r)
+	case j.Candidate != nil:
+		return j.leave(whole, r)
 	case j.Element != nil:
 		return j.commit(ctx, base, r)
 	}
@@ -134,6 +137,8 @@ func (j *Job) configuration(ctx context.Context, s *schema.Schema) (*tree.Node, 
 // base is the configuration that the text changes, nil where that is not known.
 func (j *Job) base(ctx context.Context, s *schema.Schema) (*tree.Node, error) {
 	switch {
+	case j.Candidate != nil:
+		return uncommitted(j.Candidate, s)
 	case j.Element != nil:
 		root, _, err := j.running(ctx, s)
 		return root, err
@@ -209,7 +214,7 @@ func (j *Job) write(to func(io.Writer) error) error {
 // report tells what became of the text: on standard output unless the result goes there.
 func (j *Job) report(r *ios.Report) error {
 	w := j.Stderr
-	if j.Out != "" || j.Element != nil {
+	if j.Out != "" || j.Element != nil || j.Candidate != nil {
 		w = j.Stdout
 	}
 	if j.JSON {
