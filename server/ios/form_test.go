@@ -61,6 +61,33 @@ RP/0/RSP0/CPU0:router(config-pmipv6-lma)#network n
 RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#commit
 RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#end
 `,
+		"of a session with everything around it": `RP/0/RSP0/CPU0:router#show running-config
+Thu Jan  1 00:00:00.123 UTC
+Building configuration...
+!! IOS XR Configuration 7.9.21
+RP/0/RSP0/CPU0:router#conf t
+RP/0/RSP0/CPU0:router(config)#ipv6 mobile pmipv6-domain d
+RP/0/RSP0/CPU0:router(config-pmipv6-domain)#encap gre-ipv4
+RP/0/RSP0/CPU0:router(config-pmipv6-domain)# nai a@r
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)#pwd
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)# service dual
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)#exit
+RP/0/RSP0/CPU0:router(config-pmipv6-domain)# nai b@r
+RP/0/RSP0/CPU0:router(config-pmipv6-domain-nai)#root
+RP/0/RSP0/CPU0:router(config)#commit label first comment what there is
+RP/0/RSP0/CPU0:router(config)#ipv6 mobile pmipv6-lma l domain d
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#hnp maximum 2
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#abort
+RP/0/RSP0/CPU0:router(config)#ipv6 mobile pmipv6-lma l domain d
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#show configuration
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#bce lifetime 300
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#do show version
+RP/0/RSP0/CPU0:router(config-pmipv6-lma)#network n
+RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#commit confirmed 60
+RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#end
+Uncommitted changes found, commit them before exiting(yes/no/cancel)? [cancel]:yes
+RP/0/RSP0/CPU0:router#exit
+`,
 	} {
 		r := grammar().Import(text, Options{Dialect: XR})
 		got, _ := grammar().Print(r.Tree, XR)
@@ -69,6 +96,54 @@ RP/0/RSP0/CPU0:router(config-pmipv6-lma-network)#end
 		}
 		if n := r.Count(Refused); n != 0 && name != "with something else" {
 			t.Errorf("%s: %d lines are refused: %+v", name, n, *r.Items[0])
+		}
+	}
+}
+
+// TestFormsOfIOS reads one configuration in the forms of the other dialect, which has no commit.
+func TestFormsOfIOS(t *testing.T) {
+	const want = "ipv6 mobile pmipv6-domain d\n encap udptunnel\n!\nipv6 mobile pmipv6-lma l domain d\n multipath\n network n\n !\n!\n"
+	for name, text := range map[string]string{
+		"as it is printed": want,
+		"of show running-config": "Device#show running-config\nBuilding configuration...\n\nCurrent configuration : 1234 bytes\n!\n" +
+			"! Last configuration change at 00:00:00 UTC Thu Jan 1 2026\n!\n" + want + "end\n",
+		"of a session": `Device>enable
+Password:
+Device#configure terminal
+Enter configuration commands, one per line.  End with CNTL/Z.
+Device(config)#ipv6 mobile pmipv6-domain d
+Device(config-ipv6-pmipv6-domain)#encap udptunnel
+Device(config-ipv6-pmipv6-domain)#exit
+Device(config)#ipv6 mobile pmipv6-lma l domain d
+Device(config-ipv6-pmipv6-lma)#bce lifetime 300
+Device(config-ipv6-pmipv6-lma)#no bce lifetime 300
+Device(config-ipv6-pmipv6-lma)#multipath
+Device(config-ipv6-pmipv6-lma)#do show ipv6 mobile pmipv6 lma
+Device(config-ipv6-pmipv6-lma)#network n
+Device(config-ipv6-pmipv6lma-network)#^Z
+Device#write memory
+Building configuration...
+[OK]
+Device#copy running-config startup-config
+Destination filename [startup-config]?
+`,
+	} {
+		r := grammar().Import(text, Options{Dialect: IOS})
+		if got, _ := grammar().Print(r.Tree, IOS); got != want || r.Count(Refused) > 0 {
+			t.Errorf("%s: it becomes\n%s\nrefused: %s", name, got, said(r, &Result{}))
+		}
+	}
+}
+
+// What replaces everything on a router does not here, and that is said; a command of a session that nobody was at is refused.
+func TestWordsOfSessions(t *testing.T) {
+	for text, want := range map[string]string{
+		"vrf v\ncommit replace\n": "W-MIX here, what the text does not name stays as it is ",
+		"show running-config\n":   `E-PARSE "show" is no command that concerns Proxy Mobile IPv6 `,
+		"vrf v\ncommit\n":         "",
+	} {
+		if got := said(grammar().Import(text, Options{Dialect: XR}), &Result{}); got != want {
+			t.Errorf("%q: it says %q, want %q", text, got, want)
 		}
 	}
 }

@@ -145,8 +145,11 @@ func (im *importer) continues(l *line) bool {
 // verbs are the words of a session that are no configuration.
 var verbs = map[string][]string{
 	"enable": {""}, "configure": {"", "terminal", "exclusive"}, "configuration": {"terminal"}, "conf": {"t"}, "config": {"t"},
-	"exit": {""}, "quit": {""}, "end": {""}, "root": {""}, "commit": {"", "replace"}, "abort": {""},
+	"exit": {""}, "quit": {""}, "end": {""}, "^z": {""}, "root": {""}, "abort": {""},
 }
+
+// asides are the words that commands begin with which change no configuration. They count behind a prompt.
+var asides = []string{"show", "do", "pwd", "write", "copy", "ping", "traceroute", "terminal"}
 
 // session carries out what a line says about the session, and reports whether it did.
 func (im *importer) session(l *line) bool {
@@ -155,7 +158,11 @@ func (im *importer) session(l *line) bool {
 	if len(l.words) > 1 {
 		rest = strings.ToLower(l.words[1].text)
 	}
-	if len(l.words) > 2 || !slices.Contains(verbs[verb], rest) {
+	switch {
+	case l.prompted && slices.Contains(asides, verb):
+		return true
+	case verb == "commit": // whatever it is called, and however long it is to be tried
+	case len(l.words) > 2 || !slices.Contains(verbs[verb], rest):
 		return false
 	}
 	im.refused = nil
@@ -163,6 +170,9 @@ func (im *importer) session(l *line) bool {
 	case "exit", "quit":
 		im.frames = im.frames[:max(len(im.frames)-1, 1)]
 	case "commit":
+		if rest == "replace" {
+			im.warn("W-MIX here, what the text does not name stays as it is", im.item(&l.words[1], Warned, "", "", ""))
+		}
 		im.committed = *im.draft
 		im.committed.removed = slices.Clip(im.committed.removed)
 	case "abort":

@@ -40,6 +40,7 @@ var (
 	execPrompt   = regexp.MustCompile(`^\s*[A-Za-z][\w./:-]*[#>]`)
 	// noise is what a router says around its configuration.
 	noise = regexp.MustCompile(`^(Building configuration|Current configuration|Enter configuration commands|Last configuration change|NVRAM config|` +
+		`Uncommitted changes found|Password:|Destination filename|\[OK\]|` +
 		`(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d)`)
 )
 
