@@ -15,6 +15,7 @@ type draft struct {
 	schema  *schema.Schema
 	root    *tree.Node
 	removed []schema.Path    // of what there may be where the configuration goes
+	unsaid  []schema.Path    // those of removed that the text had not set
 	origin  map[string]*word // which word brought what is at a path; nil: none did
 	// removers are the lines that took something out, in order.
 	removers []*line
@@ -83,6 +84,14 @@ func (d *draft) set(path schema.Path, value string, by *word) {
 	d.note(path, by)
 }
 
+// elsewhere are the paths that were taken out of base, or may have been, where that is not known (nil).
+func (d *draft) elsewhere(base *tree.Node) []schema.Path {
+	if base == nil {
+		return d.unsaid
+	}
+	return slices.DeleteFunc(slices.Clone(d.removed), func(path schema.Path) bool { return base.Get(path) == nil })
+}
+
 // takes reports whether what is at path, or something above it, was taken out of where the configuration goes.
 func (d *draft) takes(path schema.Path) bool {
 	return slices.ContainsFunc(d.removed, func(r schema.Path) bool { return r.Contains(path) })
@@ -93,6 +102,9 @@ func (d *draft) clear(path schema.Path) { d.apply(tree.At(d.schema, path, tree.R
 
 // remove takes something out, here and where the configuration goes.
 func (d *draft) remove(path schema.Path) {
+	if d.root.Get(path) == nil {
+		d.unsaid = append(d.unsaid, path)
+	}
 	d.clear(path)
 	if !slices.ContainsFunc(d.removed, path.Equal) {
 		d.removed = append(d.removed, path)

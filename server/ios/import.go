@@ -29,6 +29,8 @@ type Result struct {
 	Tree *tree.Node
 	// Removed leads to what it takes out of the configuration that it changes, before Tree is merged into it.
 	Removed []schema.Path
+	// Elsewhere are those of Removed that are, or may be, in the configuration that the text changes: a text may also take back what it said itself.
+	Elsewhere []schema.Path
 }
 
 // Import reads a text. It never fails: what is wrong stands in the report of the result.
@@ -43,7 +45,7 @@ func (g *Grammar) Import(text string, o Options) *Result {
 	}
 	im.judge()
 	slices.SortStableFunc(im.report.Items, func(a, b *Item) int { return (a.Line+maxLine-1)%maxLine - (b.Line+maxLine-1)%maxLine })
-	return &Result{Report: im.report, Tree: im.draft.root, Removed: im.draft.removed}
+	return &Result{Report: im.report, Tree: im.draft.root, Removed: im.draft.removed, Elsewhere: im.draft.elsewhere(im.Base)}
 }
 
 const maxLine = 1 << 30 // items without a line come last
@@ -174,9 +176,9 @@ func (im *importer) session(l *line) bool {
 			im.warn("W-MIX here, what the text does not name stays as it is", im.item(&l.words[1], Warned, "", "", ""))
 		}
 		im.committed = *im.draft
-		im.committed.removed = slices.Clip(im.committed.removed)
+		im.committed.removed, im.committed.unsaid = slices.Clip(im.committed.removed), slices.Clip(im.committed.unsaid)
 	case "abort":
-		im.draft.root, im.draft.removed = im.committed.root, im.committed.removed
+		im.draft.root, im.draft.removed, im.draft.unsaid = im.committed.root, im.committed.removed, im.committed.unsaid
 		im.frames = im.frames[:1]
 	default:
 		im.frames = im.frames[:1]

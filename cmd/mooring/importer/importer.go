@@ -79,6 +79,12 @@ func (j *Job) Import(ctx context.Context) error {
 		return err
 	}
 	r := g.Import(string(text), ios.Options{Dialect: j.Dialect, Base: base, Served: served, Strict: j.Element != nil || j.Candidate != nil, Partial: j.Partial})
+	if j.Element == nil && j.Candidate == nil && j.Format == "json" {
+		for _, path := range r.Elsewhere {
+			r.Items = append(r.Items, &ios.Item{Outcome: ios.Warned, Code: ios.Mismatch,
+				Message: "the JSON does not say that " + path.String() + " is removed: say --format netconf, or --target"})
+		}
+	}
 	if err := j.report(&r.Report); err != nil {
 		return err
 	}
@@ -93,12 +99,10 @@ func (j *Job) Import(ctx context.Context) error {
 	case j.Element != nil:
 		return j.commit(ctx, base, r)
 	}
-	return j.write(func(w io.Writer) error {
-		if j.Format == "netconf" {
-			return writeEditConfig(w, whole, r)
-		}
-		return tree.WriteJSON(w, r.Tree, "  ")
-	})
+	if j.Format == "netconf" {
+		return j.write(func(w io.Writer) error { return writeEditConfig(w, whole, r) })
+	}
+	return j.write(func(w io.Writer) error { return tree.WriteJSON(w, r.Tree, "  ") })
 }
 
 // Print writes a configuration, of a file or of the element, as the text of a router.

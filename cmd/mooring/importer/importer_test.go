@@ -182,6 +182,34 @@ func TestEditConfig(t *testing.T) {
 	}
 }
 
+// What JSON cannot say is told: that something goes which the text has not set itself. An edit-config says it.
+func TestRemovalsInJSON(t *testing.T) {
+	onto := filepath.Join(t.TempDir(), "running.json")
+	if err := os.WriteFile(onto, []byte(running), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const lma, told = "ipv6 mobile pmipv6-lma l domain d\n", "the JSON does not say that /mooring-pmipv6:pmipv6/lma[name='l']/bce/lifetime is removed"
+	for _, c := range []struct {
+		text, onto, format string
+		told               bool
+	}{
+		{lma + " no bce lifetime\n", "", "json", true},
+		{lma + " bce lifetime 300\n no bce lifetime\n", "", "json", false},
+		{lma + " bce lifetime 300\n no bce lifetime\n", onto, "json", true},
+		{lma + " no bce delete-wait-time\n", onto, "json", false},
+		{lma + " no bce lifetime\n", onto, "netconf", false},
+	} {
+		j, _ := job(t, c.text, nil)
+		j.Onto, j.Format = c.onto, c.format
+		if err := j.Import(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := j.Stderr.(*bytes.Buffer).String(); strings.Contains(got, told) != c.told || !c.told && strings.Contains(got, "the JSON") {
+			t.Errorf("%q onto %q as %s: it says\n%s", c.text, c.onto, c.format, got)
+		}
+	}
+}
+
 // A file is written when all is well, and only its owner may read it.
 func TestOut(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "out")
