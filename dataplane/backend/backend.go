@@ -137,7 +137,7 @@ func (p *Plane) Use(w Wish) error {
 	p.wish = w
 	err := p.Plane.Use(p.choice(w))
 	p.settled = err == nil
-	p.log.Info("dataplane backend", "asked-for", w, "reason", p.reason(w))
+	p.log.Info("dataplane backend", "asked-for", w, "in-use", p.inUse(), "reason", p.reason(w))
 	return err
 }
 
@@ -180,13 +180,17 @@ func (p *Plane) kernelKinds() (kinds []kernel.Kind) {
 func (p *Plane) State() (inUse Wish, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	inUse = p.wish
-	if inUse == Auto {
-		if inUse = Userspace; len(p.kernelKinds()) > 0 {
-			inUse = Kernel
-		}
+	return p.inUse(), p.reason(p.wish)
+}
+
+func (p *Plane) inUse() Wish {
+	switch {
+	case p.wish != Auto:
+		return p.wish
+	case len(p.kernelKinds()) > 0:
+		return Kernel
 	}
-	return inUse, p.reason(p.wish)
+	return Userspace
 }
 
 func (p *Plane) reason(w Wish) string {

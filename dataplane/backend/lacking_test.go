@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mooring/dataplane/kernel"
+	"mooring/dataplane/netns"
 )
 
 // On a host whose kernel lacks some kinds of tunnels, or all, the reason names them, and what to load.
@@ -27,7 +28,10 @@ func TestLackingHost(t *testing.T) {
 		"none that is used":  {map[kernel.Kind]error{kinds[3]: lack(kinds[3])}, Userspace, Userspace, []string{"is configured"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Open(Options{Probe: func() map[kernel.Kind]error { return c.lacks }})
+			h, err := netns.NewHost("host")
+			must(t, err)
+			t.Cleanup(func() { h.Close() })
+			p, err := Open(Options{Namespace: h.Namespace, Probe: func() map[kernel.Kind]error { return c.lacks }})
 			must(t, err)
 			t.Cleanup(func() { p.Close() })
 			if err := p.Check(c.wish); (err != nil) != (c.wish == Kernel && len(c.lacks) > 0) {
