@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"mooring/dataplane"
@@ -82,6 +83,15 @@ func overhead(p dataplane.Path) int {
 	return n
 }
 
+// paths are those that there are interfaces of, and the one without keys, whose interface somebody may have deleted.
+func (t *tunnel) paths() []dataplane.Path {
+	all := slices.Collect(maps.Keys(t.devices))
+	if bare := (dataplane.Path{Tunnel: t.id}); t.devices[bare] == nil {
+		all = append(all, bare)
+	}
+	return all
+}
+
 func (t *tunnel) inUse() bool {
 	for _, d := range t.devices {
 		if d.routes+d.sources > 0 {
@@ -111,7 +121,7 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 		return nil
 	}
 	if t == nil {
-		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{{Tunnel: o.ID}: nil}}
+		t = &tunnel{id: o.ID, devices: map[dataplane.Path]*device{}}
 	}
 	t.configured = o.MTU
 	if o.ID.Encap == dataplane.EncapUDP {
@@ -119,8 +129,8 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 			return err
 		}
 	}
-	for path, old := range t.devices {
-		vrf := c.home(o.ID)
+	for _, path := range t.paths() {
+		old, vrf := t.devices[path], c.home(o.ID)
 		if old != nil {
 			vrf = old.vrf
 		}

@@ -25,6 +25,13 @@ func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
 // ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
 
+// What strangers take away of interfaces, rules and tables is back at once, with an event.
+func TestRepairs(t *testing.T) { planetest.Repairs(t, openIn, planetest.KernelHasNo...) }
+
+func TestOuterHeaders(t *testing.T) { planetest.OuterHeaders(t, openIn) }
+
+func TestForeigners(t *testing.T) { planetest.Foreigners(t, openIn, true) }
+
 // Every plane counts the same.
 func TestUsage(t *testing.T) {
 	for _, name := range []string{"ip6", "gre4-key"} {

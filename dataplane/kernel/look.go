@@ -19,11 +19,6 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 		return nil, err
 	}
 	c.routes = map[dataplane.VRFPrefix]dataplane.Path{}
-	for id, t := range c.tunnels {
-		if t.devices[dataplane.Path{Tunnel: id}] != nil {
-			objects = append(objects, dataplane.Tunnel{ID: id, MTU: t.configured})
-		}
-	}
 	objects = append(objects, c.leftAdoptions()...)
 	for _, p := range c.allPlaces() {
 		if err := c.lookAtCounts(p); err != nil && p.devices > 0 { // a host without nftables has none
@@ -35,6 +30,11 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 		}
 		for _, key := range left {
 			objects = append(objects, dataplane.Policy{PolicyKey: key})
+		}
+	}
+	for id, t := range c.tunnels {
+		if t.devices[dataplane.Path{Tunnel: id}] != nil {
+			objects = append(objects, dataplane.Tunnel{ID: id, MTU: t.configured})
 		}
 	}
 	sources, err := c.lookAtSources(c.names)
@@ -111,6 +111,7 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 	if err != nil && !isAbsent(err) {
 		return err
 	}
+	p.broken = !intact
 	for _, f := range found {
 		if c.lookAtAdopted(p, f, known, intact) {
 			paths[f.Name] = dataplane.Path{Tunnel: f.Path.Tunnel}
@@ -176,7 +177,10 @@ func (c *Carrier) lookAtSources(devices map[string]dataplane.Path) (objects []da
 		path, ok := byMark[s.mark]
 		c.sources[s.SourceRouteKey] = steering{path, s.mark} // no path differs from what anybody wants
 		if ok {
-			c.tunnels[path.Tunnel].devices[path].sources++
+			d := c.tunnels[path.Tunnel].devices[path]
+			if d.sources++; !d.steered && !d.down { // what is marked goes astray until Tidy
+				path = dataplane.Path{}
+			}
 		}
 		objects = append(objects, dataplane.SourceRoute{Link: s.Link, Source: s.Source, Path: path})
 	}

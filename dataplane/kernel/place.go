@@ -17,6 +17,7 @@ type place struct {
 	filter  *filter
 	lacks   error // why there can be no tunnels
 	devices int   // of ours that are there
+	broken  bool  // Look has found the table to be not as it should be
 	guards  *guards
 	counted bool // what an earlier process has had counted here is known
 }
@@ -261,17 +262,14 @@ func (c *Carrier) ensureTable(p *place) error {
 	return c.rebuild(p)
 }
 
-// tidyTable has the table be as it should be, or not at all.
+// tidyTable has the table be as it should be, or not at all. What has happened to it since Look is left to the next one, which makes a repair
+// of it that is told of.
 func (c *Carrier) tidyTable(p *place) error {
 	if p.devices == 0 {
 		return c.dropTable(p)
 	}
-	intact, err := p.filter.intact()
-	if err == nil && intact {
-		intact, err = c.policed(p)
-	}
-	if err != nil || intact {
-		return err
+	if !p.broken {
+		return nil
 	}
 	c.log.Warn("our nftables table is not as it was, it is made again", "table", tableName, "vrf", p.vrf)
 	return c.rebuild(p)

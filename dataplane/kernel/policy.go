@@ -238,14 +238,26 @@ func (c *Carrier) forgetMatches() {
 	})
 }
 
-// lookAtPolicies is lookAtGuards where there is a table.
+// lookAtPolicies is lookAtGuards where there is a table. Without the policies that are wanted, the tunnels of the place are to be put right.
 func (c *Carrier) lookAtPolicies(p *place) ([]dataplane.PolicyKey, error) {
 	p.guards = newGuards()
-	if p.devices == 0 {
+	if p.devices == 0 || p.broken { // Tidy makes it anew
 		return nil, nil
 	}
-	if intact, err := p.filter.intact(); !intact || err != nil { // Tidy makes it anew
+	left, err := c.lookAtGuards(p)
+	if err != nil {
 		return nil, err
 	}
-	return c.lookAtGuards(p)
+	policed, err := c.policed(p)
+	if p.broken = !policed; policed || err != nil {
+		return left, err
+	}
+	for _, t := range c.tunnels {
+		for _, d := range t.devices {
+			if d != nil && c.places[d.vrf] == p {
+				t.configured = -1
+			}
+		}
+	}
+	return left, nil
 }

@@ -29,7 +29,7 @@ func TestManySources(t *testing.T) {
 	const n, atOnce = 600, 200
 	h, p := newHost(t)
 	must(t, apply(p, planetest.Everything()...))
-	before := picture(t, h, p)
+	before := planetest.HostText(t, h)
 	first, second := dataplane.Path{Tunnel: of[dataplane.Tunnel]()[0].ID}, dataplane.Path{Tunnel: of[dataplane.Tunnel]()[1].ID}
 	all := func(ops []dataplane.Op) {
 		t.Helper()
@@ -40,9 +40,9 @@ func TestManySources(t *testing.T) {
 	expect := func(want map[dataplane.Path]int) {
 		t.Helper()
 		got := map[dataplane.Path]int{}
-		for line := range strings.Lines(picture(t, h, p)) {
+		for line := range strings.Lines(planetest.HostText(t, h)) {
 			for path := range want {
-				if strings.HasPrefix(line, "nftables access1 from 10.64.") && strings.HasSuffix(line, ": mark "+p.tunnels[path.Tunnel].devices[path].name+"\n") {
+				if strings.HasPrefix(line, "nft 1 mooring set sources4 element access1 10.64.") && strings.HasSuffix(line, ": mark "+p.tunnels[path.Tunnel].devices[path].name+"\n") {
 					got[path]++
 				}
 			}
@@ -75,7 +75,7 @@ func TestManySources(t *testing.T) {
 		gone[i].Delete = true
 	}
 	all(gone)
-	if after := picture(t, h, p); after != before {
+	if after := planetest.HostText(t, h); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)
 	}
 }

@@ -102,7 +102,7 @@ func (h *Host) Address(device, prefix string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
-	addr := &netlib.Addr{IPNet: ipNet(p)}
+	addr := &netlib.Addr{IPNet: IPNet(p)}
 	if p.Addr().Is6() {
 		addr.Flags = unix.IFA_F_NODAD
 	}
@@ -119,7 +119,7 @@ func (h *Host) Route(prefix, via string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
-	if err := h.Net.RouteAdd(&netlib.Route{Dst: ipNet(p), Gw: gateway.AsSlice()}); err != nil {
+	if err := h.Net.RouteAdd(&netlib.Route{Dst: IPNet(p), Gw: gateway.AsSlice()}); err != nil {
 		return fmt.Errorf("%s: route %s via %s: %w", h.Name, prefix, via, err)
 	}
 	return nil
@@ -153,6 +153,7 @@ func (h *Host) link(device string) (netlib.Link, error) {
 	return link, nil
 }
 
-func ipNet(p netip.Prefix) *net.IPNet {
+// IPNet returns a prefix in the words of the netlink library.
+func IPNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

@@ -146,7 +146,7 @@ func Overrun(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
 		return p, err
 	})
 	r, _ := running(t, p)
-	becomes(t, p, 10*time.Second)
+	becomes(t, p, patience)
 	eventually(t, "somebody listens to the host", p.heard.Load)
 	stranger, err := netlink.Open(space)
 	must(t, err)
@@ -170,7 +170,7 @@ func Overrun(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
 		}
 	}
 	h.Lose(dataplane.RouteKey{Prefix: prefix("10.0.0.1/32")}) // and it is heard again
-	becomes(t, p, time.Second)
+	becomes(t, p, patience)
 }
 
 // flood makes and removes more routes than a socket holds notifications of.

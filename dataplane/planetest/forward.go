@@ -248,10 +248,17 @@ const patience = 30 * time.Second
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	if !within(patience, ok) {
+		t.Fatalf("still not: %s", what)
+	}
+}
+
+// within reports whether something becomes true in time.
+func within(limit time.Duration, ok func() bool) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
-			return
+			return true
 		}
 	}
-	t.Fatalf("still not: %s", what)
+	return false
 }

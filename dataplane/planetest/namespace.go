@@ -116,7 +116,7 @@ func lose(h *netns.Host, key any) error {
 			return err
 		}
 		for _, r := range rules {
-			if r.IifName == string(key) {
+			if r.IifName == string(key) && r.Protocol == netlink.Protocol {
 				r.Family = netlib.FAMILY_V6
 				return h.Net.RuleDel(&r)
 			}

@@ -40,7 +40,8 @@ type Reconciler struct {
 
 	settled    sync.Once // Run: calls Settled
 	configured bool      // Run: what is not wanted may be removed
-	compareAt  time.Time // Run: of the next comparison
+	comparedAt time.Time // Run: of the last comparison
+	compareAt  time.Time // Run: of the next one
 }
 
 // New returns a Reconciler of the plane. Nothing happens before Run.
@@ -208,7 +209,7 @@ func severity(err error) slog.Level {
 // compare reads the host and queues what differs: what is missing or different is made again, what nobody wants is removed.
 func (r *Reconciler) compare(ctx context.Context) {
 	now := time.Now()
-	r.compareAt = now.Add(r.Compare)
+	r.comparedAt, r.compareAt = now, now.Add(r.Compare)
 	r.mu.Lock()
 	r.plan.round++
 	r.mu.Unlock()
@@ -247,6 +248,7 @@ const (
 	firstRetry   = 100 * time.Millisecond
 	lastRetry    = 30 * time.Second
 	compareRetry = time.Second
+	compareDelay = 100 * time.Millisecond
 )
 
 // backoff doubles with every failure up to lastRetry, less a random part of up to a half, so that what failed together is

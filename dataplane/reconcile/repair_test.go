@@ -184,3 +184,38 @@ func TestSettled(t *testing.T) {
 		}
 	})
 }
+
+// Where the host tells that something is wrong, but not what, it is compared within a fraction of a second, and what is missing is made again and
+// told of; but a host that never ends to say so is not compared all the time.
+func TestTroubleIsLookedIntoAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New()
+		o := Options{Compare: time.Hour}
+		said := repairsOf(&o)
+		r := New(host, o)
+		pool := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix("10.0.0.0/24")}
+		r.Configure(dataplane.Config{Blackholes: []dataplane.Blackhole{{VRFPrefix: pool}}})
+		go r.Run(t.Context())
+		time.Sleep(time.Minute)
+		host.LoseSilently(dataplane.RouteKey(pool))
+		time.Sleep(time.Minute)
+		if len(*said) != 0 {
+			t.Fatalf("nobody has told of it, and there is %q", *said)
+		}
+		host.Send(dataplane.Event{Kind: dataplane.Overrun})
+		time.Sleep(compareDelay)
+		synctest.Wait()
+		if want := []string{"1 route 10.0.0.0/24: blackhole 1 compared"}; !slices.Equal(*said, want) {
+			t.Errorf("told %q after %v, want %q", *said, compareDelay, want)
+		}
+		for range 100 { // once more, and then without an end
+			host.LoseSilently(dataplane.RouteKey(pool))
+			host.Send(dataplane.Event{Kind: dataplane.Overrun})
+			time.Sleep(50 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := len(*said) - 1; n < 9 || n > 11 {
+			t.Errorf("in five seconds, the host was compared %d times", n)
+		}
+	})
+}

@@ -63,8 +63,17 @@ func (r *Reconciler) handle(event dataplane.Event) {
 	case dataplane.ObjectLost:
 		r.plan.lost(event.Key, time.Now(), backoff)
 	case dataplane.Overrun:
-		if soon := time.Now().Add(compareRetry / 2); r.compareAt.After(soon) {
-			r.compareAt = soon
-		}
+		r.compareSoon(time.Now())
+	}
+}
+
+// compareSoon has the host be compared when what goes on there has had a moment to end, and not all the time.
+func (r *Reconciler) compareSoon(now time.Time) {
+	soon := now.Add(compareDelay)
+	if next := r.comparedAt.Add(compareRetry / 2); next.After(soon) {
+		soon = next
+	}
+	if r.compareAt.After(soon) {
+		r.compareAt = soon
 	}
 }

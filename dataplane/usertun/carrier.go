@@ -287,7 +287,12 @@ func (c *Carrier) Uplink(o dataplane.Link) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d := c.access[o.Name]; d != nil {
-		return d.name, nil
+		if d.dead.Load() || !d.host.IsUp(d.name) { // which somebody has seen to
+			if err := c.mendDevice(d); err != nil {
+				return "", fmt.Errorf("make device %s again: %w", d.name, err)
+			}
+		}
+		return c.access[o.Name].name, nil
 	}
 	d, err := c.openDevice(dataplane.Access, o.VRF, "mooring: from mobile nodes on "+o.Name)
 	if err != nil {

@@ -1,0 +1,263 @@
+package planetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"mooring/dataplane"
+	"mooring/dataplane/netlink"
+	"mooring/dataplane/netns"
+	"mooring/dataplane/reconcile"
+)
+
+// wreck is what a stranger does to a host.
+type wreck struct {
+	name string
+	// do takes away something, and says what of; nothing where the host has no such thing.
+	do   func(h *netns.Host) (of string, err error)
+	told []string // how the object begins that the event names: one of these
+}
+
+var wrecks = []wreck{
+	{"tunnel interface deleted", onDevice("mt-", (*netns.Host).Delete), []string{"tunnel "}},
+	{"tunnel interface down", onDevice("mt-", (*netns.Host).Down), []string{"tunnel "}},
+	{"TUN interface deleted", onDevice("mooring", (*netns.Host).Delete), []string{"route ", "link access1"}},
+	{"TUN interface down", onDevice("mooring", (*netns.Host).Down), []string{"route ", "link access1"}},
+	{"vrf interface deleted", onDevice("red", (*netns.Host).Delete), []string{"vrf red"}},
+	{"vrf interface down", onDevice("red", (*netns.Host).Down), []string{"vrf red"}},
+	{"rule of an access link deleted", onRule(func(r netlib.Rule) bool { return r.IifName != "" }), []string{"link access1"}},
+	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Mark != 0 }), []string{"source route "}},
+	{"route of a mark deleted", deleteMarkRoute, []string{"source route "}},
+	{"table of nftables deleted", onTable(func(c *nftables.Conn, t *nftables.Table) { c.DelTable(t) }), []string{"tunnel "}},
+	{"chain of nftables flushed", onTable(func(c *nftables.Conn, t *nftables.Table) {
+		c.FlushChain(&nftables.Chain{Table: t, Name: "prove"})
+	}), []string{"tunnel "}},
+	{"rule of a policy deleted", deletePolicyRule, []string{"tunnel "}},
+}
+
+// KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
+var (
+	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down"}
+	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "vrf interface deleted", "vrf interface down",
+		"rule of a mark deleted", "route of a mark deleted", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted"}
+)
+
+// Repairs finds that what a stranger takes away of a host is back, whole, because the host has told of it, and that an event says so. How
+// long that takes, an emulated machine cannot show: TestTroubleIsLookedIntoAtOnce of package reconcile does. without names the wrecks that
+// hosts of this plane have nothing for.
+func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without ...string) {
+	h, repaired := repairedHost(t, open)
+	whole := HostText(t, h)
+	for _, w := range wrecks {
+		mended := t.Run(w.name, func(t *testing.T) {
+			repaired.forget()
+			began := time.Now()
+			of, err := w.do(h)
+			must(t, err)
+			if slices.Contains(without, w.name) != (of == "") {
+				t.Fatalf("this was done to %q", of)
+			}
+			if of == "" {
+				return
+			}
+			eventuallySame(t, whole, func() string { return HostText(t, h) })
+			t.Logf("%s is whole after %v", of, time.Since(began))
+			if !within(patience, func() bool { return repaired.tells(w.told) }) {
+				t.Fatalf("%s: no event names it; those told were %+v", of, repaired.list)
+			}
+		})
+		if !mended { // nor would the next
+			return
+		}
+	}
+}
+
+// repairedHost is a host with all that wrecks are about, and what its reconciler tells of repairs. That compares seldom.
+func repairedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error)) (*netns.Host, *told) {
+	t.Helper()
+	h, other := newNamespace(t, "host"), newNamespace(t, "other")
+	for _, name := range []string{"eth0", "access1", "customer"} {
+		must(t, netns.Connect(h, name, other, name))
+	}
+	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
+	p, err := open(h.Namespace)
+	must(t, err)
+	t.Cleanup(func() { p.Close() })
+	repaired := &told{}
+	r := reconcile.New(p, reconcile.Options{Compare: time.Hour, Repaired: repaired.note})
+	wantAll(r)
+	run(t, r)
+	eventuallyInstalled(t, r)
+	time.Sleep(2 * time.Second) // the comparisons at the start are over
+	return h, repaired
+}
+
+// wantAll wants sessions of both sides, one of them in a VRF, and all kinds of objects of a configuration.
+func wantAll(r *reconcile.Reconciler) {
+	path := dataplane.Path{Tunnel: gre, Tx: key, Rx: key}
+	customer := dataplane.Path{Tunnel: dataplane.TunnelID{Local: addr("192.0.2.1"), Peer: addr("192.0.2.3"), Encap: dataplane.EncapGRE}}
+	r.Want([]dataplane.Change{
+		{ID: 1, Session: &dataplane.Session{ID: 1, Side: dataplane.Anchor, Path: path, Prefixes: []netip.Prefix{prefix("10.0.0.1/32"), prefix("2001:db8:1::/64")}}},
+		{ID: 2, Session: &dataplane.Session{ID: 2, Side: dataplane.Access, Path: path, Prefixes: []netip.Prefix{prefix("10.1.0.1/32"), prefix("2001:db8:3::/64")},
+			Link: "access1", LinkAddr: dataplane.MAC{2, 0, 0, 0, 0, 7}}},
+		{ID: 3, Session: &dataplane.Session{ID: 3, Side: dataplane.Anchor, VRF: "red", Path: customer, Prefixes: []netip.Prefix{prefix("10.0.0.1/32")}}},
+	})
+	r.Configure(dataplane.Config{
+		VRFs:       []dataplane.VRF{{Name: "red", Table: 77}},
+		Members:    []dataplane.Member{{Link: "customer", VRF: "red"}},
+		Links:      []dataplane.Link{{Name: "access1", MAC: dataplane.MAC{2, 0, 0, 0, 9, 9}, LinkLocal: addr("fe80::1")}},
+		Blackholes: []dataplane.Blackhole{{VRFPrefix: dataplane.VRFPrefix{Prefix: prefix("10.0.0.0/24")}}, {VRFPrefix: dataplane.VRFPrefix{VRF: "red", Prefix: prefix("10.0.0.0/24")}}},
+		Policies:   []dataplane.Policy{{PolicyKey: dataplane.PolicyKey{Local: gre.Local, Side: dataplane.Anchor}, Inbound: blockPools, ClampMSS: true}},
+	})
+}
+
+func eventuallyInstalled(t *testing.T, r *reconcile.Reconciler) {
+	t.Helper()
+	eventually(t, "everything is installed", func() bool {
+		pending, installed, failed := r.Counts()
+		return pending+failed == 0 && installed >= 15
+	})
+}
+
+// run has a reconciler run until the function is called, or the test ends.
+func run(t *testing.T, r *reconcile.Reconciler) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { r.Run(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+func eventuallySame(t *testing.T, want string, look func() string) {
+	t.Helper()
+	now := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if now = look(); now == want {
+			return
+		}
+	}
+	t.Fatalf("the host has\n%s\nand had\n%s", now, want)
+}
+
+// told is what was told of repairs.
+type told struct {
+	mu   sync.Mutex
+	list []reconcile.Repair
+}
+
+func (o *told) note(list []reconcile.Repair) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, list...)
+}
+
+func (o *told) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = nil
+}
+
+// tells reports whether an object that begins like one of these was repaired.
+func (o *told) tells(begins []string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.list, func(r reconcile.Repair) bool {
+		object := fmt.Sprint(r.Object)
+		return slices.ContainsFunc(begins, func(s string) bool { return strings.HasPrefix(object, s) })
+	})
+}
+
+// onDevice does something to the first interface with a name that begins so.
+func onDevice(begins string, do func(*netns.Host, string) error) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		links, err := netlink.Dump(h.Net.LinkList)
+		for _, l := range links {
+			if name := l.Attrs().Name; err == nil && strings.HasPrefix(name, begins) {
+				return name, do(h, name)
+			}
+		}
+		return "", err
+	}
+}
+
+// onRule deletes the first rule of ours of a kind.
+func onRule(is func(netlib.Rule) bool) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		for _, family := range families {
+			rules, err := netlink.Dump(func() ([]netlib.Rule, error) { return h.Net.RuleList(family) })
+			if err != nil {
+				return "", err
+			}
+			for _, r := range rules {
+				if r.Protocol == netlink.Protocol && is(r) {
+					r.Family = family
+					return r.String(), h.Net.RuleDel(&r)
+				}
+			}
+		}
+		return "", nil
+	}
+}
+
+// deleteMarkRoute deletes a route that leads marked packets into their interface.
+func deleteMarkRoute(h *netns.Host) (string, error) {
+	routes, err := netlink.Dump(func() ([]netlib.Route, error) {
+		return h.Net.RouteListFiltered(netlib.FAMILY_V4, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+	})
+	for _, r := range routes {
+		if err == nil && r.Table > netlink.TableMark && r.LinkIndex == r.Table-netlink.TableMark {
+			return r.String(), h.Net.RouteDel(&r)
+		}
+	}
+	return "", err
+}
+
+// onTable does something to our table of nftables.
+func onTable(do func(*nftables.Conn, *nftables.Table)) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		conn, err := nftables.New(nftables.WithNetNSFd(h.FD()))
+		if err != nil {
+			return "", err
+		}
+		tables, err := conn.ListTables()
+		for _, table := range tables {
+			if err == nil && table.Name == netlink.FilterTable && table.Family == nftables.TableFamilyINet {
+				do(conn, table)
+				return "table " + table.Name, conn.Flush()
+			}
+		}
+		return "", err
+	}
+}
+
+// deletePolicyRule deletes the first rule of the first chain that a policy has made.
+func deletePolicyRule(h *netns.Host) (of string, err error) {
+	do := onTable(func(c *nftables.Conn, table *nftables.Table) {
+		chains, e := c.ListChains()
+		err = e
+		for _, chain := range chains {
+			if !strings.HasPrefix(chain.Name, "policy-") || of != "" {
+				continue
+			}
+			rules, e := c.GetRules(table, chain)
+			if err = errors.Join(err, e); len(rules) > 0 {
+				of = "chain " + chain.Name
+				err = errors.Join(err, c.DelRule(rules[0]))
+			}
+		}
+	})
+	_, failed := do(h)
+	return of, errors.Join(err, failed)
+}
