@@ -18,7 +18,7 @@ import (
 func TestPEER05_KilledAnchor(t *testing.T) {
 	const peer = `{"id": "mag1", "domain": "lab.example", "ipv6-address": "2001:db8:0:11::2"`
 	const adopting = peer + `, "tunnel-interface": "` + planetest.AdoptedDevice + `"`
-	d := newDomain(t, "kernel")
+	d := newDomain(t, way{backend: "kernel"})
 	d.anchor.change(peer, adopting)
 	d.anchor.again()
 	eventually(t, "the anchor has no interface of its own, which would be in the way", func() bool { return !hasTunnel(t, d.lma) })

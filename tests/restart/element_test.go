@@ -60,13 +60,16 @@ type running struct {
 	log  saidSo // since it was started last
 }
 
-// newElement starts an element of the lab, whose tunnels a backend carries.
-func newElement(t *testing.T, h *netns.Host, example, backend string) *running {
+// newElement starts an element of the lab.
+func newElement(t *testing.T, h *netns.Host, example string, w way) *running {
 	r := &running{t: t, host: h, dir: t.TempDir()}
 	config, err := examples.FS.ReadFile(example)
 	must(t, err)
 	r.obey(config)
-	r.change(`"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "`+backend+`"}, `)
+	r.change(`"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "`+w.backend+`"}, `)
+	if w.encap != "" {
+		r.change(`"auth-option"`, `"encap": "`+w.encap+`", "auth-option"`)
+	}
 	r.start()
 	t.Cleanup(r.kill)
 	return r
@@ -126,21 +129,34 @@ func (r *running) kill() {
 	r.cmd.Wait()
 }
 
+// anchorAddress is one of the anchor, which nodes speak to.
 const anchorAddress = "2001:db8:0:1::2"
 
-// domain is an anchor, a gateway and a node at home, whose tunnel a backend carries.
+// way is what carries the packets of a domain.
+type way struct {
+	backend string
+	v4      bool   // outside; then over UDP, as the example has it
+	encap   string // over IPv6; empty: IP in IP
+}
+
+// domain is an anchor, a gateway and a node at home.
 type domain struct {
 	lma, mag, node  *netns.Host
 	anchor, gateway *running
 	home            string // address of the node
 }
 
-func newDomain(t *testing.T, backend string) *domain {
+func newDomain(t *testing.T, w way) *domain {
 	t.Helper()
 	d := &domain{lma: newHost(t, "lma"), mag: newHost(t, "mag"), node: newHost(t, "mn")}
 	must(t, netns.Connect(d.lma, "core", d.mag, "core"), d.lma.Address("core", anchorAddress+"/32"), d.mag.Address("core", "2001:db8:0:11::2/32"),
+		d.lma.Address("core", "192.0.2.2/24"), d.mag.Address("core", "192.0.2.18/24"),
 		netns.Connect(d.node, "eth0", d.mag, "access0"), d.node.Down("eth0"))
-	d.anchor, d.gateway = newElement(t, d.lma, "lab/ipv6/lma.json", backend), newElement(t, d.mag, "lab/ipv6/mag1.json", backend)
+	example := "lab/ipv6/"
+	if w.v4 {
+		example = "lab/ipv4/"
+	}
+	d.anchor, d.gateway = newElement(t, d.lma, example+"lma.json", w), newElement(t, d.mag, example+"mag1.json", w)
 	link, err := d.node.Net.LinkByName("eth0")
 	must(t, err, d.node.Net.LinkSetHardwareAddr(link, net.HardwareAddr{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}), d.node.Up("eth0"))
 	d.home = homeOf(t, d.node)

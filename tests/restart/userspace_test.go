@@ -17,7 +17,7 @@ const interrupted = "nothing was forwarded in user space while there was no proc
 // Elements that forward in user space are killed under traffic and started again. What was on its way when the process ended is lost, and what was
 // sent until the next one says that it forwards again; nothing before, and nothing after. It says for how long, and for whom.
 func TestKilledElementsInUserSpaceLoseABoundedPart(t *testing.T) {
-	d := newDomain(t, "userspace")
+	d := newDomain(t, way{backend: "userspace"})
 	for name, e := range map[string]*running{"anchor": d.anchor, "gateway": d.gateway} {
 		t.Run(name, func(t *testing.T) {
 			flows := map[string]*planetest.Flow{
