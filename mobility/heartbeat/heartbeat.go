@@ -168,6 +168,9 @@ func (m *Monitor[T]) NotUnderstood(now time.Time, p *Path[T]) bool {
 	return true
 }
 
+// Deaf reports whether the peer does not know what a heartbeat is.
+func (p *Path[T]) Deaf() bool { return p.deaf }
+
 // Requested counts a request that was received and answered.
 func (p *Path[T]) Requested(now time.Time) { p.count(now, &p.Requests) }
 

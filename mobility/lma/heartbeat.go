@@ -93,10 +93,10 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 	}
 }
 
-// AnnounceRestart tells the configured MAGs that the anchor has lost its bindings, so that they register anew (RFC 5847 section 3.2).
+// AnnounceRestart tells the MAGs that are known that the anchor has lost bindings, so that they register anew (RFC 5847 section 3.2): those of the
+// configuration, and those that it still has bindings of.
 func (m *Machine) AnnounceRestart(out *mobility.Effects) {
-	for _, addr := range m.peerAddresses() {
-		p := m.own.peers[addr]
+	for _, p := range m.sortedPeers(func(p *peer) bool { return (p.cfg != nil || p.bindings > 0) && !p.beat.Deaf() }) {
 		if from, to, ok := p.way(); ok {
 			flags := wire.HeartbeatU | wire.HeartbeatR
 			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint, out)
@@ -193,17 +193,6 @@ func (m *Machine) marking(p *peer) mobility.Marking {
 func (m *Machine) pathEvent(kind mobility.EventKind, p *peer, bindings int) mobility.Event {
 	from, to, _ := p.way()
 	return mobility.Event{Kind: kind, Peer: to.Addr, Path: &mobility.PathEvent{Peer: p.name(), Local: from.Addr.Addr(), Bindings: bindings}}
-}
-
-// peerAddresses lists the addresses of the configured MAGs in order.
-func (m *Machine) peerAddresses() (list []netip.Addr) {
-	for addr, p := range m.own.peers {
-		if p.cfg != nil {
-			list = append(list, addr)
-		}
-	}
-	slices.SortFunc(list, netip.Addr.Compare)
-	return list
 }
 
 // control tells a MAG to ask as often as it is asked (RFC 8127 section 3.1.2); nothing where it is not asked.

@@ -1,7 +1,6 @@
 package lma
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -97,16 +96,7 @@ func (m *Machine) wayTo(now time.Time, ends *mobility.Ends) *transport {
 
 // revokePeers tells every MAG that all its bindings have ended, with one message each (RFC 5846 section 8.1): there will be nobody to repeat it.
 func (m *Machine) revokePeers(out *mobility.Effects) {
-	var with []*peer
-	for p := range m.everyPeer {
-		if p.bindings > 0 && !p.deaf {
-			with = append(with, p)
-		}
-	}
-	slices.SortFunc(with, func(a, b *peer) int {
-		return cmp.Or(cmp.Compare(a.via.vrf, b.via.vrf), cmp.Compare(a.via.customer.name(), b.via.customer.name()), a.addr.Compare(b.addr))
-	})
-	for _, p := range with {
+	for _, p := range m.sortedPeers(func(p *peer) bool { return p.bindings > 0 && !p.deaf }) {
 		from, to, ok := p.way()
 		if !ok {
 			continue

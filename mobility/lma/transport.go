@@ -1,6 +1,7 @@
 package lma
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -137,6 +138,19 @@ func (m *Machine) everyPeer(yield func(*peer) bool) {
 			}
 		}
 	}
+}
+
+// sortedPeers returns the MAGs of all transports that are picked, in an order that is always the same.
+func (m *Machine) sortedPeers(pick func(*peer) bool) (list []*peer) {
+	for p := range m.everyPeer {
+		if pick(p) {
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b *peer) int {
+		return cmp.Or(cmp.Compare(a.via.vrf, b.via.vrf), cmp.Compare(a.via.customer.name(), b.via.customer.name()), a.addr.Compare(b.addr))
+	})
+	return list
 }
 
 // everyTransport yields each transport once.
