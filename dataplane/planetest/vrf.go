@@ -50,6 +50,7 @@ type customers struct {
 	lma   *netns.Host
 	plane Plane
 	*reconcile.Reconciler
+	config   dataplane.Config // without policies
 	sites    map[string]*site
 	cn1, cn2 *netns.Host
 }
@@ -76,6 +77,7 @@ func VRFs(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, error), 
 			t.Run("nodes reach their own customer's hosts by their own operator MLL-02 MLL-13 MLL-15 MLL-23", c.carries)
 			t.Run("nothing gets from one customer to another MLL-19", c.leaksNothing)
 			t.Run("a gateway cannot send as a node of another customer's MLL-19", c.dropsSpoofed)
+			t.Run("a policy is of the tunnels of one operator TUN-02 TUN-03", c.policed)
 			t.Run("rules are as many with many bindings", c.rulesAreConstant)
 			t.Run("what a stranger removes is back long before the next comparison", c.strangers)
 			t.Run("everything goes, and interfaces come back with their addresses", c.ends)
@@ -100,7 +102,7 @@ func newCustomers(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, 
 	t.Cleanup(func() { p.Close() })
 	c.plane = p
 	c.Reconciler = reconcile.New(p, reconcile.Options{})
-	c.Configure(dataplane.Config{
+	c.config = dataplane.Config{
 		VRFs: []dataplane.VRF{{Name: "CUST1"}, {Name: "CUST2", Table: 77}, {Name: "OP1"}, {Name: "OP2"}},
 		Members: []dataplane.Member{{Link: "c1", VRF: "CUST1"}, {Link: "c2", VRF: "CUST2"}, {Link: "op1", VRF: "OP1"},
 			{Link: "op2", VRF: "OP2"}, {Link: "op3", VRF: "OP2"}},
@@ -108,7 +110,8 @@ func newCustomers(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, 
 			{VRFPrefix: dataplane.VRFPrefix{VRF: "CUST1", Prefix: prefix("10.0.0.0/24")}},
 			{VRFPrefix: dataplane.VRFPrefix{VRF: "CUST2", Prefix: prefix("10.0.0.0/24")}},
 		},
-	})
+	}
+	c.Configure(c.config)
 	for _, s := range c.sites {
 		c.Want([]dataplane.Change{{ID: s.anchor.ID, Session: &s.anchor}})
 	}
@@ -237,6 +240,47 @@ func (c *customers) dropsSpoofed(t *testing.T) {
 			t.Error("a spoofed packet arrives")
 		}
 	}
+}
+
+// policed has a policy on the tunnels of one operator. The other one has an address like that.
+func (c *customers) policed(t *testing.T) {
+	of, other := c.sites["1"], c.sites["3"]
+	from, fromOther := listen(t, of.node, of.home), listen(t, other.node, other.home)
+	denied, permitted := listen(t, c.cn1, CNAddr4), listen(t, c.cn1, CNAddr4)
+	expectOnly(t, from, []*net.UDPConn{denied, fromOther, permitted}, true, true, true)
+	id := of.anchor.Path.Tunnel
+	policy := dataplane.Policy{PolicyKey: dataplane.PolicyKey{VRF: id.VRF, Local: id.Local, Side: dataplane.Anchor}, Inbound: &dataplane.Filter{
+		Blocked: []netip.Prefix{prefix("10.0.0.0/24")},
+		List: &dataplane.AccessList{Name: "acl1", V4: true, Rules: []dataplane.AccessRule{
+			{Name: "10", Version: 4, Protocol: protocol(17), DestinationPorts: portOf(denied)}, {Name: "20", Permit: true, Version: 4},
+		}},
+	}}
+	with := c.config
+	with.Policies = []dataplane.Policy{policy}
+	c.Configure(with)
+	eventually(t, "the policy is installed", func() bool { return c.has(t, policy) })
+	expectOnly(t, from, []*net.UDPConn{denied, fromOther, permitted}, false, false, true)
+	expectOnly(t, fromOther, []*net.UDPConn{denied, from, permitted}, true, true, true)
+	for rule, want := range map[string]uint64{"10": 1, "20": 1} {
+		if got := matchesOf(c.plane, "acl1", rule).Packets; got != want {
+			t.Errorf("rule %s has decided about %d packets, want %d", rule, got, want)
+		}
+	}
+	c.Configure(c.config)
+	eventually(t, "the policy is gone", func() bool { return !c.has(t, policy) })
+	expectOnly(t, from, []*net.UDPConn{denied, fromOther, permitted}, true, true, true)
+}
+
+// has reports whether the anchor's host has a policy.
+func (c *customers) has(t *testing.T, policy dataplane.Policy) bool {
+	t.Helper()
+	for o, err := range c.plane.Dump(t.Context()) {
+		must(t, err)
+		if o == dataplane.Object(policy) {
+			return true
+		}
+	}
+	return false
 }
 
 // rules counts the policy rules of all namespaces that VRFs are in.
