@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
@@ -195,8 +197,7 @@ func Transfer(t *testing.T, from, to *netns.Host, addr string) {
 	defer l.Close()
 	sent := make([]byte, 1<<20) // some sixteen super-packets
 	rand.NewChaCha8([32]byte{1}).Read(sent)
-	var c net.Conn
-	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), 30*time.Second); return }))
+	c := dial(t, from, l.Addr().String())
 	defer c.Close()
 	server, err := l.Accept()
 	must(t, err)
@@ -210,6 +211,18 @@ func Transfer(t *testing.T, from, to *netns.Host, addr string) {
 	got, err := io.ReadAll(server)
 	if err != nil || !bytes.Equal(got, sent) {
 		t.Fatalf("tcp %s to %s: %d octets of %d, %v", from.Name, addr, len(got), len(sent), err)
+	}
+}
+
+// dial opens a connection. Hosts on the way may still be looking for the next one: then they say that it is not there, and will find it.
+func dial(t *testing.T, from *netns.Host, addr string) (c net.Conn) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		err := from.Do(func() (err error) { c, err = net.DialTimeout("tcp", addr, time.Until(deadline)); return })
+		if !errors.Is(err, unix.EHOSTUNREACH) || time.Now().After(deadline) {
+			must(t, err)
+			return c
+		}
 	}
 }
 

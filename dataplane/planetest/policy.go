@@ -266,8 +266,7 @@ func segmentSizes(t *testing.T, from, to *netns.Host, addr string) (source, sink
 	var l net.Listener
 	must(t, to.Do(func() (err error) { l, err = net.Listen("tcp", net.JoinHostPort(addr, "0")); return }))
 	defer l.Close()
-	var c net.Conn
-	must(t, from.Do(func() (err error) { c, err = net.DialTimeout("tcp", l.Addr().String(), patience); return }))
+	c := dial(t, from, l.Addr().String())
 	defer c.Close()
 	server, err := l.Accept()
 	must(t, err)
