@@ -110,6 +110,22 @@ shows what was counted of these alone. Counters that are 0 are shown with --wide
 // countedPeer is the peer that a row of counters is of: a MAG of an LMA or an LMA of a MAG.
 func countedPeer(r *client.Row) string { return cmp.Or(r.Key("peer", "id"), r.Key("lma", "id")) }
 
+// settingsView is of what machines go by, set or not. What is a list of its own, such as networks, has views that show more of it.
+var settingsView = view{
+	name: "settings", short: "Show the settings that LMAs and MAGs go by, defaults included",
+	alias: []string{"parameters", "configuration"},
+	long: `Show settings shows the settings that each LMA and MAG goes by: what was set, and the defaults of what was not. Those of its
+peers, networks and customers are not among them; mooring import --to ios-xr prints what was set of these.`,
+	rows: append(client.Parts("pmipv6/lma", "domain", "enabled", "address/ipv4", "address/ipv6", "bce", "hnp", "bri", "heartbeat", "replay-protection", "gre-key", "dscp", "tunnel",
+		"redistribute", "mobile-route", "dynamic-mag-learning", "accept-forced-udp-encapsulation", "acknowledge-after-install",
+		"mobile-network-authorization", "default-profile", "aaa"),
+		client.Parts("pmipv6/mag", "domain", "enabled", "role", "binding", "heartbeat", "gre-key", "dscp", "tunnel", "detach-detection",
+			"force-udp-encapsulation")...),
+	columns: []column{machine},
+	lines:   &leafTable{what: "SETTING", value: "VALUE"},
+	example: "--machine lma1",
+}
+
 // tracesView is of the nodes that somebody looked at.
 var tracesView = view{
 	name: "traces", short: "Show which nodes are or were traced",

@@ -258,6 +258,8 @@ func TestShowTellsWhatWasInjected(t *testing.T) {
 		{"statistics --customer CUST1", "accounting start-sent", "COUNT", "2"},
 		{"statistics --peer mag1", "pbu received  ", "COUNT", number(s.updates[ownAddress])},
 		{"statistics --peer mag1", "pba by-status 160 ", "COUNT", "1"},
+		{"settings", "bce maximum ", "VALUE", "128000"}, // OPS-15: nobody has set it
+		{"settings", "domain ", "VALUE", "example.net"},
 		{"accounting", "lma lma1  -", "STARTS", number(sessions)},
 		{"accounting", "lma lma1  CUST1", "STARTS", "2"},
 		{"accounting-sessions --type tunnel", "ip-192.0.2.2-192.0.2.77", "TYPE", "tunnel"},

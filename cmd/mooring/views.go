@@ -11,7 +11,7 @@ import (
 
 // views are all kinds of state. TestEachStateHasAView looks for state that none of them shows.
 var views = []view{
-	bindingsView, peersView, tunnelsView, poolsView, machinesView, addressesView, anchorsView, interfacesView, customersView, statisticsView, tracesView,
+	bindingsView, peersView, tunnelsView, poolsView, machinesView, addressesView, anchorsView, interfacesView, customersView, statisticsView, settingsView, tracesView,
 	accountingView, accountingSessionsView, radiusServersView, entitlementView,
 	elementView, managementView, managersView, commitsView, warningsView, objectsView, repairsView, vrfsView, accessListsView,
 }
