@@ -248,7 +248,8 @@ func (g *busyGateway) compare(t *testing.T, rows map[string]map[string]any) {
 }
 
 // An anchor that is killed under load, three times, and started again has every binding that it has acknowledged, with what was acknowledged of it, and
-// states the restart counter that it had. When bindings are lost the counter is a new one, of which the gateways that it knows hear without asking.
+// states the restart counter that it had. When bindings are lost the counter is a new one, of which all gateways that had some hear without asking:
+// also those that it learned, and also when nothing is left of the files that had the bindings.
 func TestKilledUnderLoad(t *testing.T) {
 	h, dir := newHost(t, "lma"), t.TempDir()
 	p := run(t, h, dir, "--startup", write(t, "lma.json", anchorUnderLoad))
@@ -282,30 +283,31 @@ func TestKilledUnderLoad(t *testing.T) {
 		}
 	}
 
-	p.end(syscall.SIGKILL)
-	logs, err := filepath.Glob(dir + "/bindings/log.*")
-	must(t, err)
-	for _, name := range logs {
-		text, err := os.ReadFile(name)
+	// Part of the bindings is lost, and then all that there are files of.
+	for lost, damage := range []func(name string) error{damageMiddle, os.Remove} {
+		p.end(syscall.SIGKILL)
+		files, err := filepath.Glob(dir + "/bindings/[ls]*.*")
 		must(t, err)
-		if len(text) > 2000 {
-			text[len(text)/2] ^= 1
+		for _, name := range files {
+			must(t, damage(name))
 		}
-		must(t, os.WriteFile(name, text, 0o600))
-	}
-	p = run(t, h, dir)
-	kept := map[any]bool{}
-	for _, row := range p.values("bindings") {
-		kept[row["care-of-address"]] = true
-	}
-	for _, g := range gateways {
-		if g != first && !kept[g.addr.String()] {
-			continue // nobody remembers it
+		p = run(t, h, dir)
+		for _, g := range gateways {
+			g.told = false
+			must(t, g.conn.SetReadDeadline(time.Now().Add(patience)))
+			if err := g.await(func(wire.Message) bool { return g.told && g.restart == before+1+uint32(lost) }); err != nil {
+				t.Errorf("after bindings were lost %v hears of restart %d, unasked %t, %v; it was %d", g.addr, g.restart, g.told, err, before)
+			}
 		}
-		must(t, g.conn.SetReadDeadline(time.Now().Add(patience)))
-		if err := g.await(func(wire.Message) bool { return g.told }); err != nil || g.restart != before+1 {
-			t.Errorf("after bindings were lost %v hears of restart %d, unasked %t, %v; it was %d", g.addr, g.restart, g.told, err, before)
-		}
+		must(t, first.request(fmt.Sprintf("again%d@example.com", lost), time.Hour, wire.HandoffNewInterface))
 	}
-	must(t, first.request("again!@example.com", time.Hour, wire.HandoffNewInterface))
+}
+
+// damageMiddle changes an octet in the middle of a file that has bindings.
+func damageMiddle(name string) error {
+	text, err := os.ReadFile(name)
+	if err == nil && len(text) > 2000 {
+		text[len(text)/2] ^= 1
+	}
+	return errors.Join(err, os.WriteFile(name, text, 0o600))
 }

@@ -168,7 +168,7 @@ func (e *Engine) reconfigure(now time.Time, config *mobility.Config) {
 			e.restore(now, &a.unit, m)
 			e.borrow(a)
 			if e.Forgetful {
-				m.AnnounceRestart(e.element.mark(&a.unit))
+				m.AnnounceRestart(now, e.metBefore(&a.unit), e.element.mark(&a.unit))
 			}
 		case a.cfg != cfg:
 			a.cfg = cfg

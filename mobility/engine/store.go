@@ -181,6 +181,14 @@ func (e *Engine) restore(now time.Time, u *unit, m restorer) {
 	}
 }
 
+// metBefore lists the paths that bindings of a machine went over, those of bindings that were lost among them.
+func (e *Engine) metBefore(u *unit) []mobility.Ends {
+	if e.Store == nil {
+		return nil
+	}
+	return e.Store.Peers(u.key)
+}
+
 // forgetOthers drops what is stored of machines that are not configured.
 func (e *Engine) forgetOthers() {
 	if e.Store == nil {

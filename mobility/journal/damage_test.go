@@ -147,7 +147,7 @@ func TestDamageIsReportedAndMended(t *testing.T) {
 	eventually(t, func() bool { return j.Status().Snapshots == 1 })
 	must(t, j.Close())
 	names, _ := folder.Names()
-	if want := []string{"damaged.log.00000001", "log.00000003", "snapshot.00000003"}; !slices.Equal(names, want) {
+	if want := []string{"damaged.log.00000001", "log.00000003", "peers.00000003", "snapshot.00000003"}; !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
 	}
 	restartsBefore := j.Restarts()

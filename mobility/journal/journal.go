@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"log/slog"
@@ -75,6 +76,7 @@ type Journal struct {
 	machines map[string]*kept
 	claimed  bool // what machines has was taken or forgotten: a snapshot is of everything
 	frames   frames
+	peers    peers
 	pressing bool // what is in frames has to be durable soon
 
 	syncing sync.Mutex // held while the disk works; before mu
@@ -98,8 +100,11 @@ type Journal struct {
 // target is a log with octets that are not on the disk.
 type target struct {
 	file   File
-	fresh  bool // the folder does not have it for sure
-	closed bool // nothing more will be written to it
+	peers  File  // begun together with it
+	met    int64 // octets that were written to peers
+	known  int64 // of these, those that are on the disk
+	fresh  bool  // the folder does not have the two for sure
+	closed bool  // nothing more will be written to them
 }
 
 // ErrFailing is why nothing is written: the store failed, and is tried again later.
@@ -124,7 +129,7 @@ func Open(folder Folder, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("restore bindings: %w", err)
 	}
-	j := &Journal{folder: folder, Options: o, machines: found.machines,
+	j := &Journal{folder: folder, Options: o, machines: found.machines, peers: found.peers,
 		news: make(chan struct{}, 1), poke: make(chan struct{}, 1), closing: make(chan struct{}), generation: found.newest}
 	j.status = Status{Since: time.Now(), Restarts: restarts(found), Damage: found.damage, Log: found.logs, Snapshot: found.snapshot}
 	for _, m := range found.machines {
@@ -163,6 +168,9 @@ func (j *Journal) report(found *restored) {
 	for _, d := range found.damage {
 		j.Log.Error("bindings were lost", "file", d.File, "offset", d.Offset, "octets", d.Octets, "reason", d.Reason)
 	}
+	for _, d := range found.unknown {
+		j.Log.Warn("whom bindings are with is not known for sure", "file", d.File, "offset", d.Offset, "octets", d.Octets, "reason", d.Reason)
+	}
 }
 
 // Restarts returns the restart counter that heartbeats state (RFC 5847 section 3.4): it changes with a start that lost bindings.
@@ -200,6 +208,9 @@ func (j *Journal) Forget() map[string]int {
 			j.pressing = true
 		}
 	}
+	for name := range j.machines {
+		delete(j.peers.bindings, name)
+	}
 	clear(j.machines)
 	return dropped
 }
@@ -219,6 +230,7 @@ func (j *Journal) Add(machine string, c mobility.Change) {
 		j.pressing = true
 	}
 	j.frames.octets = b
+	j.peers.count(machine, c)
 }
 
 // Write hands over what was added. It returns a mark, and whether that has to become durable before anybody is told of the changes: else
@@ -226,7 +238,7 @@ func (j *Journal) Add(machine string, c mobility.Change) {
 func (j *Journal) Write() (mark Mark, pressing bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	b, pressing := j.frames.take(), j.pressing
+	b, met, pressing := j.frames.take(), j.peers.news.take(), j.pressing
 	j.pressing = false
 	if len(b) == 0 {
 		return j.written, false, nil
@@ -234,11 +246,7 @@ func (j *Journal) Write() (mark Mark, pressing bool, err error) {
 	if j.file == nil {
 		return 0, pressing, ErrFailing
 	}
-	n, err := j.file.Write(b)
-	if err == nil && n < len(b) {
-		err = errors.New("short write")
-	}
-	if err != nil {
+	if err := j.write(met, b); err != nil {
 		j.fail(fmt.Errorf("write: %w", err))
 		return 0, pressing, ErrFailing
 	}
@@ -248,6 +256,26 @@ func (j *Journal) Write() (mark Mark, pressing bool, err error) {
 		j.wake()
 	}
 	return j.written, pressing, nil
+}
+
+// write writes to the present files. The caller has the lock.
+func (j *Journal) write(met, records []byte) error {
+	t := &j.unsynced[len(j.unsynced)-1]
+	if len(met) > 0 {
+		if err := writeAll(t.peers, met); err != nil {
+			return err
+		}
+		t.met += int64(len(met))
+	}
+	return writeAll(t.file, records)
+}
+
+func writeAll(f File, b []byte) error {
+	n, err := f.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
 }
 
 // Await has everything that was written made durable as soon as the disk can. News tells of it.
@@ -287,23 +315,23 @@ func (j *Journal) fail(err error) {
 	j.tell()
 }
 
-// begin begins the next log. The caller has the lock, or the Journal for itself.
+// begin begins the next log, and the next file of peers. The caller has the lock, or the Journal for itself.
 func (j *Journal) begin() error {
 	j.generation++
 	name := fileName(logName, j.generation)
-	f, err := j.folder.Create(name)
+	log, err := j.create(name, nil)
 	if err != nil {
 		return err
 	}
-	b := head{Version, j.status.Restarts, j.last}.append(nil)
-	if _, err := f.Write(b); err != nil {
-		return errors.Join(err, f.Close(), j.folder.Remove(name))
+	peers, err := j.create(fileName(peersName, j.generation), j.peers.began())
+	if err != nil {
+		return errors.Join(err, log.Close(), j.folder.Remove(name))
 	}
 	if n := len(j.unsynced); n > 0 {
 		j.unsynced[n-1].closed = true
 	}
-	j.unsynced = append(j.unsynced, target{file: f, fresh: true})
-	j.file = f
+	j.unsynced = append(j.unsynced, target{file: log, peers: peers, met: 1, fresh: true})
+	j.file = log
 	j.frames.reset()
 	return nil
 }
@@ -330,9 +358,23 @@ func (j *Journal) Close() error {
 	defer j.mu.Unlock()
 	var errs []error
 	for _, t := range j.unsynced {
-		errs = append(errs, t.file.Close())
+		errs = append(errs, t.close())
 	}
 	return errors.Join(errs...)
+}
+
+func (t *target) close() error { return errors.Join(t.file.Close(), t.peers.Close()) }
+
+// create makes a file with a head and what it begins with, or none.
+func (j *Journal) create(name string, first []byte) (File, error) {
+	f, err := j.folder.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeAll(f, append(head{Version, j.status.Restarts, j.last}.append(nil), first...)); err != nil {
+		return nil, errors.Join(err, f.Close(), j.folder.Remove(name))
+	}
+	return f, nil
 }
 
 // Source yields the bindings of a machine for a snapshot. It is called from another goroutine than the owner's.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // memory is a Folder that fails on demand and knows what would be left after a crash.
@@ -26,6 +27,7 @@ type memFile struct {
 	folder *memory
 	data   []byte
 	synced int
+	bad    int // octets from which on the disk does not give it; 0: it gives all
 }
 
 var (
@@ -144,7 +146,10 @@ func (f *memFile) Write(b []byte) (int, error) {
 func (f *memFile) ReadAt(b []byte, at int64) (int, error) {
 	f.folder.mu.Lock()
 	defer f.folder.mu.Unlock()
-	if at > int64(len(f.data)) {
+	switch {
+	case f.bad > 0 && at+int64(len(b)) > int64(f.bad):
+		return 0, syscall.EIO
+	case at > int64(len(f.data)):
 		return 0, io.EOF
 	}
 	n := copy(b, f.data[at:])

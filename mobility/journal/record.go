@@ -25,6 +25,7 @@ const (
 	kindEnd                        // of a snapshot: how many bindings it has
 	kindTenantRow                  // a binding of a customer: kindRow, then the customer and its VRF; since version 2
 	kindNetworkRow                 // a binding with mobile networks: kindTenantRow, whose customer may be empty, then these; since version 3
+	kindPeer                       // both ends of a path that bindings of the machine go over; in files of peers alone, which older versions do not read
 )
 
 // errRecord says that a frame has a good checksum and makes no sense nevertheless.

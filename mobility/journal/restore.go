@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -42,7 +43,8 @@ type restored struct {
 	logs     int64 // octets, of the logs
 	damage   []Damage
 	torn     []Damage
-	empty    bool // there was no file
+	peers    peers
+	unknown  []Damage // of files of peers
 
 	names *names
 	rows  uint64 // in the snapshot that is being read
@@ -52,6 +54,7 @@ type restored struct {
 const (
 	logName      = "log."
 	snapshotName = "snapshot."
+	peersName    = "peers."
 	unfinished   = ".new"
 )
 
@@ -80,7 +83,6 @@ func restore(folder Folder) (*restored, error) {
 	}
 	r := &restored{machines: map[string]*kept{}, names: newNames()}
 	snapshots, logs := generations(files, snapshotName), generations(files, logName)
-	r.empty = len(snapshots) == 0 && len(logs) == 0
 	if n := len(snapshots); n > 0 {
 		r.began, r.newest = snapshots[n-1], snapshots[n-1]
 		if err := r.readSnapshot(folder, fileName(snapshotName, r.began)); err != nil {
@@ -95,13 +97,21 @@ func restore(folder Folder) (*restored, error) {
 		r.newest = max(r.newest, g)
 	}
 	if r.began > 0 && !slices.Contains(logs, r.began) {
-		r.lost(fileName(logName, r.began), "the file is missing")
+		r.missing(r.began)
 	}
+	if err := r.readPeers(folder, files); err != nil {
+		return nil, err
+	}
+	r.countPeers()
 	return r, nil
 }
 
-func (r *restored) lost(file, why string) {
-	r.damage = append(r.damage, Damage{File: file, Reason: why})
+// missing notes that a log is not there, once.
+func (r *restored) missing(generation uint64) {
+	gone := Damage{File: fileName(logName, generation), Reason: "the file is missing"}
+	if !slices.Contains(r.damage, gone) {
+		r.damage = append(r.damage, gone)
+	}
 }
 
 func (r *restored) readSnapshot(folder Folder, name string) error {
@@ -121,7 +131,7 @@ func (r *restored) readLog(folder Folder, generation uint64) error {
 	name := fileName(logName, generation)
 	size, end, err := r.read(folder, name, func(h head) {
 		if p := h.previous; p != 0 && p >= r.began && p > r.lastOfChain() {
-			r.lost(fileName(logName, p), "the file is missing")
+			r.missing(p)
 		}
 	})
 	if err != nil {
@@ -151,29 +161,36 @@ func cut(folder Folder, name string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
 }
 
-// read takes in a file. It returns its size and where its last good frame ends.
+// read takes in a file, as far as the disk gives it. It returns its size and where its last good frame ends.
 func (r *restored) read(folder Folder, name string, begins func(head)) (size, end int64, err error) {
 	f, err := folder.Open(name)
-	if err != nil {
-		return 0, 0, err
+	if err == nil {
+		defer f.Close()
+		if size, err = f.Size(); err == nil {
+			end, err = r.readFile(f, name, size, begins)
+		}
 	}
-	defer f.Close()
-	if size, err = f.Size(); err != nil {
-		return 0, 0, err
+	if errors.Is(err, syscall.EIO) { // it will not be better the next time
+		r.damage = append(r.damage, Damage{name, end, size - end, err.Error()})
+		return size, size, nil
 	}
+	return size, end, err
+}
+
+func (r *restored) readFile(f File, name string, size int64, begins func(head)) (end int64, err error) {
 	frames := &reader{file: f, size: size}
 	b, err := frames.peek(0, headSize)
 	if err != nil {
-		return size, 0, fmt.Errorf("%s: %w", name, err)
+		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	h, err := readHead(name, b)
 	switch {
 	case err == errHead && size < headSize: // it was begun and nothing more
-		return size, 0, f.Sync()
+		return 0, f.Sync()
 	case err == errHead:
 		r.damage = append(r.damage, Damage{name, 0, headSize, err.Error()})
 	case err != nil:
-		return size, 0, err
+		return 0, err
 	default:
 		r.restarts = max(r.restarts, h.restarts)
 		if begins != nil {
@@ -182,9 +199,9 @@ func (r *restored) read(folder Folder, name string, begins func(head)) (size, en
 	}
 	frames.offset = headSize
 	if end, err = r.readFrames(name, frames); err != nil {
-		return size, end, fmt.Errorf("%s: %w", name, err)
+		return end, fmt.Errorf("%s: %w", name, err)
 	}
-	return size, end, f.Sync()
+	return end, f.Sync()
 }
 
 func (r *restored) readFrames(name string, frames *reader) (end int64, err error) {
@@ -219,14 +236,19 @@ func (r *restored) readFrames(name string, frames *reader) (end int64, err error
 // take takes in the records of a frame.
 func (r *restored) take(records []byte) error {
 	o := &octets{rest: records}
-	machine := &kept{rows: map[dataplane.SessionID]*mobility.Binding{}} // of nobody
+	machine, name := &kept{rows: map[dataplane.SessionID]*mobility.Binding{}}, "" // of nobody
 	for len(o.rest) > 0 {
 		switch k := kind(o.byte()); k {
 		case kindMachine:
-			machine = r.machine(o.text())
+			name = string(o.text())
+			machine = r.machine(name)
 			machine.last = max(machine.last, dataplane.SessionID(o.uvarint()))
 		case kindForget:
 			clear(machine.rows)
+		case kindPeer:
+			if ends := r.names.ends(o); !o.bad {
+				r.peers.of(name)[ends] += 0
+			}
 		case kindEnd:
 			r.ended = o.uvarint() == r.rows
 		default:
@@ -239,11 +261,11 @@ func (r *restored) take(records []byte) error {
 	return nil
 }
 
-func (r *restored) machine(name []byte) *kept {
-	m := r.machines[string(name)]
+func (r *restored) machine(name string) *kept {
+	m := r.machines[name]
 	if m == nil {
 		m = &kept{rows: map[dataplane.SessionID]*mobility.Binding{}}
-		r.machines[string(name)] = m
+		r.machines[name] = m
 	}
 	return m
 }

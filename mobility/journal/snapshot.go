@@ -27,6 +27,7 @@ func (j *Journal) Snapshot(sources []Source, settled func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	failing := j.status.State != Healthy
+	j.peers.forgetPast()
 	if err := j.begin(); err != nil {
 		j.postpone(err)
 		return
@@ -100,7 +101,7 @@ func (j *Journal) finish(generation uint64, size, before int64, err error) {
 	j.busy = false
 	if err != nil {
 		if generation != j.last { // the log is worth nothing without what it goes on from
-			err = errors.Join(err, remove(j.folder, fileName(logName, generation)))
+			err = errors.Join(err, remove(j.folder, fileName(peersName, generation)), remove(j.folder, fileName(logName, generation)))
 		}
 		j.postpone(fmt.Errorf("snapshot: %w", err))
 		return
@@ -164,7 +165,7 @@ func (j *Journal) removeBefore(generation uint64) error {
 		damaged[d.File] = true
 	}
 	var errs []error
-	for _, prefix := range []string{logName, snapshotName} {
+	for _, prefix := range []string{peersName, logName, snapshotName} {
 		for _, g := range generations(names, prefix) {
 			switch name := fileName(prefix, g); {
 			case g >= generation:

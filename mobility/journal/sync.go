@@ -64,7 +64,7 @@ func (j *Journal) sync() {
 		j.fail(fmt.Errorf("sync: %w", err))
 		j.lost = j.written
 		for _, t := range j.unsynced {
-			t.file.Close()
+			t.close()
 		}
 		j.unsynced = nil
 		return
@@ -75,6 +75,11 @@ func (j *Journal) sync() {
 
 func (j *Journal) syncAll(targets []target) error {
 	for _, t := range targets {
+		if t.met > t.known { // whom a binding is with is never less durable than it
+			if err := t.peers.Sync(); err != nil {
+				return err
+			}
+		}
 		if err := t.file.Sync(); err != nil {
 			return err
 		}
@@ -92,9 +97,9 @@ func (j *Journal) drop(synced []target) {
 	kept := j.unsynced[:0]
 	for i, t := range j.unsynced {
 		if i < len(synced) {
-			t.fresh = false
+			t.fresh, t.known = false, synced[i].met
 			if synced[i].closed {
-				t.file.Close()
+				t.close()
 				continue
 			}
 		}

@@ -93,17 +93,6 @@ func (m *Machine) beat(now time.Time, out *mobility.Effects) {
 	}
 }
 
-// AnnounceRestart tells the MAGs that are known that the anchor has lost bindings, so that they register anew (RFC 5847 section 3.2): those of the
-// configuration, and those that it still has bindings of.
-func (m *Machine) AnnounceRestart(out *mobility.Effects) {
-	for _, p := range m.sortedPeers(func(p *peer) bool { return (p.cfg != nil || p.bindings > 0) && !p.beat.Deaf() }) {
-		if from, to, ok := p.way(); ok {
-			flags := wire.HeartbeatU | wire.HeartbeatR
-			m.sendHeartbeat(from, to, &wire.Heartbeat{Flags: flags}, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint, out)
-		}
-	}
-}
-
 func (m *Machine) sendHeartbeat(from, to mobility.Endpoint, msg *wire.Heartbeat, sign mobility.Signature, codePoint uint8, out *mobility.Effects) {
 	if msg.Flags&wire.HeartbeatR != 0 {
 		msg.RestartCounter = wire.Some(m.restarts)

@@ -23,6 +23,8 @@ type Machine struct {
 	transports map[mobility.VRFAddr]*transport // empty while there are no customers: then own is the only one
 	customers  map[string]*customer
 	beats      heartbeat.Monitor[*peer]
+	// announcement is of a restart that lost bindings.
+	announcement announcement
 	// revocations are the indications that MAGs have not acknowledged.
 	revocations revocation.Queue
 	entitlement entitlement
@@ -176,6 +178,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	first.Include(m.inquiries.next())
 	first.Include(m.beats.Deadline())
 	first.Include(m.revocations.Deadline())
+	first.Include(m.announcement.deadline())
 	return first.Get()
 }
 
@@ -198,6 +201,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 	m.beat(now, out)
 	m.repeat(now, out)
+	m.announce(now, out)
 }
 
 // Close ends every binding, because the anchor is no more.

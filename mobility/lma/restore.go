@@ -88,24 +88,38 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 // meetAgain makes the MAG of a restored binding known, where it is not configured.
 func (m *Machine) meetAgain(now time.Time, b *mobility.Binding) {
 	ends := b.Ends.Value()
-	via := m.transportOf(&ends)
-	p := m.sender(via, ends.Remote.Addr())
-	if p == nil {
-		p = m.sender(via, ends.CareOf)
-	}
-	if p == nil {
-		p = &peer{via: via, addr: ends.Remote.Addr(), usable: true, stats: via.stats.Part(now)}
-		via.peers[p.addr] = p
-	}
+	p, _ := m.meetAt(now, &ends)
 	if created := b.Created.Time(); p.since.IsZero() || created.Before(p.since) {
 		p.since = created
 	}
 	if updated := b.Updated.Time(); updated.After(p.last) {
-		if p.remote != ends.Remote {
-			p.translate(ends.Remote)
-		}
-		p.local, p.stated, p.last = ends.Local, ends.CareOf, updated
+		p.rejoin(&ends, updated)
 	}
+}
+
+// meetAt returns the MAG at the far end of a path, and whether it was not known before. nil: the anchor does not have its own end any more.
+func (m *Machine) meetAt(now time.Time, ends *mobility.Ends) (p *peer, isNew bool) {
+	via := m.transportOf(ends)
+	if via == nil {
+		return nil, false
+	}
+	if p = m.sender(via, ends.Remote.Addr()); p == nil {
+		p = m.sender(via, ends.CareOf)
+	}
+	if p != nil {
+		return p, false
+	}
+	p = &peer{via: via, addr: ends.Remote.Addr(), usable: true, stats: via.stats.Part(now)}
+	via.peers[p.addr] = p
+	return p, true
+}
+
+// rejoin takes over the way to a MAG as it was when it was heard of last.
+func (p *peer) rejoin(ends *mobility.Ends, last time.Time) {
+	if p.remote != ends.Remote {
+		p.translate(ends.Remote)
+	}
+	p.local, p.stated, p.last = ends.Local, ends.CareOf, last
 }
 
 // SetStorable says whether what is accepted can be stored. While it cannot, nothing is.

@@ -77,7 +77,9 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 	case "lower-marks":
 		p.LowerMarks(step.Now)
 	case "restarted":
-		p.AnnounceRestart(out)
+		before, err := parsePaths(step.Body)
+		p.AnnounceRestart(step.Now, before, out)
+		return "", err
 	case "show":
 		return p.show(step.Args[0])
 	default:
@@ -165,6 +167,28 @@ func (p *player) show(what string) (string, error) {
 }
 
 // parseConfig reads the anchor's configuration; what is not said has the value of baseConfig.
+// parsePaths reads "path LOCAL REMOTE [VRF]" of each line, where REMOTE may have a port.
+func parsePaths(body []string) (paths []mobility.Ends, err error) {
+	for _, line := range body {
+		words := append(strings.Fields(line), "", "", "")
+		var ends mobility.Ends
+		remote, port := words[2], ""
+		if at, p, ok := strings.Cut(remote, ":"); ok && strings.Count(remote, ":") == 1 {
+			remote, port = at, p
+		}
+		number, errPort := strconv.ParseUint("0"+port, 10, 16)
+		addr, errRemote := netip.ParseAddr(remote)
+		var errLocal error
+		ends.Local, errLocal = netip.ParseAddr(words[1])
+		if err := errors.Join(errPort, errRemote, errLocal); err != nil || words[0] != "path" {
+			return nil, fmt.Errorf("%s: %w", line, err)
+		}
+		ends.Remote, ends.CareOf, ends.Tunnel.VRF = netip.AddrPortFrom(addr, uint16(number)), addr, words[3]
+		paths = append(paths, ends)
+	}
+	return paths, nil
+}
+
 func parseConfig(body []string) (*mobility.LMA, error) {
 	cfg := baseConfig()
 	for _, line := range body {
