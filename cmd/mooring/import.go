@@ -43,7 +43,9 @@ A report says what became of each line: which nodes it set, what will not work a
 why (E-...). When anything is refused, nothing is written or committed, unless --partial takes the rest. The report is on standard
 error where the result goes to standard output.
 
-With --to it goes the other way: a JSON file, or the running configuration of an element, becomes text.
+With --to it goes the other way: a JSON file, or the running configuration of an element, becomes text, all of it: what routers have
+no command for stands in lines that they take for comments, "! mooring: {...}" with RFC 7951 JSON, and is named on standard error.
+Importing the text gives the same configuration.
 
 ` + exitCodes,
 		Example: `  mooring import --from ios-xr router.cfg > lma.json

@@ -19,7 +19,7 @@ func (p *process) printed() string {
 	p.t.Helper()
 	o := complete(p.t, p.host, privileged, "import", "--state-dir", p.dir, "--to", "ios-xr")
 	o.expect(p.t, 0)
-	text, _, _ := strings.Cut(o.out, "! there is no command for ")
+	text, _, _ := strings.Cut(o.out, "! mooring: ")
 	return text
 }
 

@@ -34,7 +34,7 @@ func TestImport(t *testing.T) {
 	printed := func() string {
 		o := importing("--to", "ios-xr")
 		o.expect(t, 0)
-		text, comments, _ := strings.Cut(o.out, "! there is no command for ")
+		text, comments, _ := strings.Cut(o.out, "! mooring: ")
 		if strings.Contains(comments, "pmipv6") { // a fresh element has listeners, for which routers have other commands
 			t.Errorf("there is no text for %s", comments)
 		}

@@ -41,6 +41,11 @@ func TestSameRightsEverywhere(t *testing.T) {
 			t.Errorf("%s shows %s", column, text)
 		}
 	}
+	whole := p.config()
+	back := importing("--from", "ios-xr", write(t, "router.cfg", importing("--to", "ios-xr", "--address", "127.0.0.1").out), "--target", "127.0.0.1")
+	if back.expect(t, 0); p.config() != whole {
+		t.Errorf("what bob may read, imported again, makes\n%s\nof\n%s", p.config(), whole)
+	}
 	const lma = "ipv6 mobile pmipv6-lma l domain d\n "
 	for _, c := range []struct {
 		netconf, cli, path string // path: of what is refused

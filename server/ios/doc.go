@@ -18,4 +18,5 @@
 //	judge.go      errors that no single line has; warn.go: what will not work as it stands
 //	report.go     what became of each line
 //	print.go      the way back: a tree as text
+//	model.go      lines of our own, for what routers have no command for
 package ios

@@ -58,6 +58,15 @@ func (d *draft) placed(path schema.Path, n *tree.Node) tree.Edit {
 	return e
 }
 
+// placedInOrder reports whether entries come into this order when each is added by itself.
+func placedInOrder(entries []*tree.Node) bool {
+	return entries[0].Schema().Name != "ace" || slices.IsSortedFunc(entries, func(a, b *tree.Node) int {
+		m, _ := strconv.Atoi(a.Keys()[0])
+		n, _ := strconv.Atoi(b.Keys()[0])
+		return cmp.Compare(m, n)
+	})
+}
+
 // entries yields the first keys of all entries of the list that path leads to one of.
 func (d *draft) entries(path schema.Path) func(func(string) bool) {
 	list := d.root.Get(append(slices.Clip(path.Parent()), schema.Step{Node: path.Last().Node}))

@@ -90,6 +90,10 @@ func (im *importer) line(l *line) {
 		im.bang(l)
 		return
 	}
+	if l.model {
+		im.merge(l)
+		return
+	}
 	if im.session(l) {
 		return
 	}
@@ -141,7 +145,11 @@ func (im *importer) bang(l *line) {
 
 // continues reports whether the next line is the rest of one that a narrow page has broken: in a session, what has no prompt.
 func (im *importer) continues(l *line) bool {
-	return l.prompted && im.next < len(im.lines) && !im.lines[im.next].prompted && !im.lines[im.next].bang
+	if !l.prompted || im.next == len(im.lines) {
+		return false
+	}
+	next := im.lines[im.next]
+	return !next.prompted && !next.bang && !next.model
 }
 
 // verbs are the words of a session that are no configuration.

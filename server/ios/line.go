@@ -15,6 +15,7 @@ type line struct {
 	indent   int    // columns before the first word; 0 after a prompt
 	prompted bool
 	bang     bool   // nothing but an exclamation mark, with which routers end a mode
+	model    bool   // a line of our own, see modelMark: its word is what stands behind that
 	mode     string // what the prompt says in parentheses
 }
 
@@ -47,7 +48,7 @@ var (
 // tabStop is how wide a tab is at most.
 const tabStop = 8
 
-// splitLines takes a text apart; comments and what a router says by itself are left out.
+// splitLines takes a text apart; comments, but for those that are ours, and what a router says by itself are left out.
 func splitLines(text string) []*line {
 	var lines []*line
 	comment := false // within /* */
@@ -61,6 +62,13 @@ func splitLines(text string) []*line {
 		start, comment = skipComments(raw, start, comment)
 		if l.bang = raw[min(start, len(raw)):] == "!"; l.bang {
 			l.indent = start
+			lines = append(lines, l)
+			continue
+		}
+		if rest, ok := strings.CutPrefix(raw[min(start, len(raw)):], modelMark); ok {
+			rest = strings.TrimLeft(rest, " \t")
+			l.model = true
+			l.words = []word{{text: rest, line: l, column: 1 + utf8.RuneCountInString(raw) - utf8.RuneCountInString(rest)}}
 			lines = append(lines, l)
 			continue
 		}

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,25 +10,49 @@ import (
 	"mooring/server/tree/schema"
 )
 
-// Print writes a configuration as text of a dialect. left names what that has no commands for; it stands at the end of the text as
-// comments. Reading the text gives the rest of the configuration again. root is a tree of the schema that the grammar was made of.
+// Print writes a configuration as text of a dialect: reading that gives the same configuration again. left names what routers have no
+// commands for; it stands at the end of the text in lines that are comments to them, see modelMark. root is a tree of the schema that the
+// grammar was made of.
 func (g *Grammar) Print(root *tree.Node, d Dialect) (text string, left []string) {
-	p := &printer{dialect: d, done: map[string]bool{}}
-	p.mode(g.modes["global"], root, nil)
-	p.leftovers(root, nil)
-	for _, what := range p.left {
-		fmt.Fprintf(&p.text, "! there is no command for %s\n", what)
+	p := &printer{Grammar: g, dialect: d, torn: map[string]bool{}, again: true}
+	for p.again {
+		p.text, p.done, p.rest, p.again = strings.Builder{}, map[string]bool{}, nil, false
+		p.mode(g.modes["global"], root, nil)
+		p.leftovers(root, nil)
 	}
-	return p.text.String(), p.left
+	for _, r := range p.rest {
+		p.line(modelLine(r.path, r.node))
+		left = append(left, r.String())
+	}
+	return p.text.String(), left
 }
 
 // printer writes one text.
 type printer struct {
+	*Grammar
 	dialect Dialect
 	text    strings.Builder
 	depth   int
 	done    map[string]bool // paths of what stands in the text
-	left    []string
+	rest    []remnant
+	// torn are the paths of lists whose order means something and which commands would put into another, or make only some entries
+	// of: commands are to make none of them. again says that one was found.
+	torn  map[string]bool
+	again bool
+}
+
+// remnant is a node that the commands of a text do not make, with all that is below it.
+type remnant struct {
+	path schema.Path
+	node *tree.Node
+}
+
+// String tells a person what it is.
+func (r remnant) String() string {
+	if def := r.node.Schema(); !def.HasChildren() {
+		return r.path.String() + " = " + shown(def, r.node.Value())
+	}
+	return r.path.String()
 }
 
 func (p *printer) line(words string) {
@@ -78,7 +103,7 @@ func (p *printer) instances(group []*command, chain []*schema.Node, i instance) 
 	}
 	kid := i.node.Child(chain[0])
 	switch {
-	case kid == nil:
+	case kid == nil || len(p.torn) > 0 && p.torn[i.path.Append(chain[0]).String()]:
 	case kid.IsList():
 		for e := range kid.Entries() {
 			keys := map[string]string{}
@@ -97,9 +122,9 @@ func (p *printer) instances(group []*command, chain []*schema.Node, i instance) 
 
 // written is a command in words, and what it stands for.
 type written struct {
-	words []string
-	paths []string
-	args  int
+	words  []string
+	paths  []string
+	values map[string][]string // of the arguments, by leaf
 }
 
 // command writes one, if it says something that is not in the text already, and then what its mode holds. It reports whether it may have
@@ -107,12 +132,11 @@ type written struct {
 func (p *printer) command(c *command, i instance) bool {
 	var best *written
 	for _, pattern := range c.patterns {
-		w := p.render(c, pattern, i)
-		if w != nil && (best == nil || w.args > best.args || w.args == best.args && len(w.words) < len(best.words)) {
+		if w := p.render(c, pattern, i); w != nil && w.betters(best) && (!p.news(w) || p.reads(c, w)) {
 			best = w
 		}
 	}
-	if best == nil || !slices.ContainsFunc(best.paths, func(path string) bool { return !p.done[path] }) {
+	if best == nil || !p.news(best) {
 		return p.negated(c, i)
 	}
 	for _, path := range best.paths {
@@ -126,6 +150,44 @@ func (p *printer) command(c *command, i instance) bool {
 		p.line("!")
 	}
 	return true
+}
+
+// betters reports whether w says more than another, or as much in fewer words.
+func (w *written) betters(other *written) bool {
+	if other == nil || len(w.values) != len(other.values) {
+		return other == nil || len(w.values) > len(other.values)
+	}
+	return len(w.words) < len(other.words)
+}
+
+// news reports whether a command says something that is not in the text already.
+func (p *printer) news(w *written) bool {
+	return slices.ContainsFunc(w.paths, func(path string) bool { return !p.done[path] })
+}
+
+// reads reports whether the words of a command are read as what they are written for: a name may be like a keyword, or hold blanks.
+func (p *printer) reads(c *command, w *written) bool {
+	lines := splitLines(strings.Join(w.words, " "))
+	if len(lines) != 1 || lines[0].prompted || len(lines[0].words) != len(w.words) {
+		return false
+	}
+	f, missed := c.mode.match(lines[0].words, p.dialect)
+	if missed != nil || f.command != c {
+		return false
+	}
+	x := &execution{found: f}
+	values := map[string][]string{}
+	for leaf, words := range f.values() {
+		a := (&candidate{c, f.pattern, 0}).argument(leaf)
+		if a.kind.ignored {
+			return false
+		}
+		var err error
+		if values[leaf], _, _, err = x.readValue(a, words); err != nil {
+			return false
+		}
+	}
+	return maps.EqualFunc(values, w.values, slices.Equal)
 }
 
 // negated writes a command with no in front where that says something.
@@ -150,7 +212,7 @@ func (p *printer) negated(c *command, i instance) bool {
 
 // render writes a pattern with the values of an instance; nil: it does not have them.
 func (p *printer) render(c *command, pattern pattern, i instance) *written {
-	w := &written{}
+	w := &written{values: map[string][]string{}}
 	if last := len(c.at) - 1; last >= 0 && (c.at[last].Kind == schema.List || c.at[last].Presence) {
 		w.paths = append(w.paths, i.path.String())
 	}
@@ -162,7 +224,6 @@ func (p *printer) render(c *command, pattern pattern, i instance) *written {
 		}
 		leaf := e.arg.leaf
 		if values[leaf] == nil {
-			w.args++
 			texts, ok := p.values(e.arg, pattern, i, w)
 			if !ok {
 				return nil
@@ -245,6 +306,7 @@ func (p *printer) values(a *argument, in pattern, i instance, w *written) (texts
 			return nil, false
 		}
 		w.paths = append(w.paths, path)
+		w.values[a.leaf] = []string{value}
 		texts, ok = a.kind.text(value)
 	}
 	return texts, ok && len(texts) == places
@@ -260,6 +322,7 @@ func (p *printer) nextValue(a *argument, i instance, w *written) ([]string, bool
 		at := path.Parent().Append(path.Last().Node, e.Value()).String()
 		if !p.done[at] {
 			w.paths = append(w.paths, at)
+			w.values[a.leaf] = []string{e.Value()}
 			return a.kind.text(e.Value())
 		}
 	}
@@ -279,35 +342,41 @@ func allValues(a *argument, places int, i instance, w *written) (texts []string,
 		}
 		texts = append(texts, text...)
 		w.paths = append(w.paths, path.Parent().Append(path.Last().Node, e.Value()).String())
+		w.values[a.leaf] = append(w.values[a.leaf], e.Value())
 	}
 	return texts, true
 }
 
 // leftovers collects what is not in the text. It reports whether anything below n is.
 func (p *printer) leftovers(n *tree.Node, path schema.Path) (some bool) {
-	var left []string
 	for kid := range n.Children() {
 		def := kid.Schema()
 		nodes := []*tree.Node{kid}
 		if kid.IsList() {
 			nodes = slices.Collect(kid.Entries())
 		}
+		made := 0
 		for _, k := range nodes {
-			at := append(path[:len(path):len(path)], k.Step())
-			known := p.done[at.String()] || def.IsKey()
-			before := len(p.left)
-			if def.HasChildren() && p.leftovers(k, at) || known {
-				some = some || !def.IsKey()
-				continue
-			}
-			p.left = p.left[:before]
-			if def.HasChildren() {
-				left = append(left, at.String())
-			} else {
-				left = append(left, at.String()+" = "+shown(def, k.Value()))
+			if p.leftover(k, append(path[:len(path):len(path)], k.Step())) {
+				made++
 			}
 		}
+		some = some || made > 0 && !def.IsKey()
+		if def.Kind == schema.List && def.UserOrdered && made > 0 && (made < len(nodes) || !placedInOrder(nodes)) {
+			p.torn[path.Append(def).String()] = true
+			p.again = true
+		}
 	}
-	p.left = append(p.left, left...)
 	return some
+}
+
+// leftover collects what is not in the text of n and what is below it. It reports whether the text makes n.
+func (p *printer) leftover(n *tree.Node, path schema.Path) bool {
+	before := len(p.rest)
+	made := n.Schema().HasChildren() && p.leftovers(n, path)
+	if made || p.done[path.String()] || n.Schema().IsKey() {
+		return true
+	}
+	p.rest = append(p.rest[:before], remnant{path, n})
+	return false
 }

@@ -120,7 +120,7 @@ func (j *Job) Print(ctx context.Context) error {
 		return err
 	}
 	for _, what := range left {
-		fmt.Fprintln(j.Stderr, wording.Line(wording.Mismatch, "there is no command for "+what))
+		fmt.Fprintln(j.Stderr, wording.Line(wording.Mismatch, "routers have no command for "+what+": it stands in a line that they take for a comment"))
 	}
 	return nil
 }
