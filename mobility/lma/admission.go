@@ -183,24 +183,19 @@ func (m *Machine) admit(r *request, out *mobility.Effects) bool {
 
 func (m *Machine) check(r *request) wire.Status {
 	u := r.update
-	switch {
-	case !u.MNID.Set || len(u.MNID.Value.ID) == 0:
+	if !u.MNID.Set || len(u.MNID.Value.ID) == 0 {
 		return wire.StatusMissingMNID
-	case !m.mayServe(r.peer):
-		return wire.StatusMAGNotAuthorized
-	case r.profile == nil, r.isOpaque() && !r.peer.forgives(mobility.BinaryIdentifiers):
-		return wire.StatusProxyRegNotEnabled
 	}
-	if status := m.checkAnchor(r); status != wire.StatusAccepted {
+	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
+	if len(m.customers) > 0 { // a node of another customer may be called the same
+		r.sessions = slices.DeleteFunc(r.sessions, func(b *mobility.Binding) bool { return !r.via.owns(b) })
+	}
+	if status := m.checkEntitlement(r); status != wire.StatusAccepted {
 		return status
 	}
 	r.forgive()
 	if m.ignoresHome(r) {
 		u.HNPs, u.IPv4HoARequests = u.HNPs[:0], u.IPv4HoARequests[:0]
-	}
-	r.sessions = slices.AppendSeq(r.sessions, m.table.ByMNID(u.MNID.Value))
-	if len(m.customers) > 0 { // a node of another customer may be called the same
-		r.sessions = slices.DeleteFunc(r.sessions, func(b *mobility.Binding) bool { return !r.via.owns(b) })
 	}
 	if status := m.checkOrder(r); status != wire.StatusAccepted {
 		return status
@@ -216,13 +211,29 @@ func (m *Machine) check(r *request) wire.Status {
 	if status := checkService(r); status != wire.StatusAccepted {
 		return status
 	}
-	switch {
-	case len(u.IPv4HoARequests) > 1:
+	if len(u.IPv4HoARequests) > 1 {
 		return wire.StatusMultipleIPv4HoA
-	case len(u.HNPs) > m.cfg.MaxPrefixes:
-		return wire.StatusNotAuthorizedForHNP
 	}
 	return m.agreeOnTunnel(r)
+}
+
+// endsItsOwn says whether a MAG wants to end what it has registered itself. It may, whatever the configuration says by now of the node, its services
+// and the MAG: a refusal would leave a node with its addresses, forwarded to and accounted, that has gone.
+func (r *request) endsItsOwn() bool {
+	return r.update.Lifetime == 0 && slices.ContainsFunc(r.sessions, r.fromMAGOf)
+}
+
+// checkEntitlement says whether the MAG may register nodes, and whether this one is served here.
+func (m *Machine) checkEntitlement(r *request) wire.Status {
+	switch {
+	case r.endsItsOwn():
+		return wire.StatusAccepted
+	case !m.mayServe(r.peer):
+		return wire.StatusMAGNotAuthorized
+	case r.profile == nil, r.isOpaque() && !r.peer.forgives(mobility.BinaryIdentifiers):
+		return wire.StatusProxyRegNotEnabled
+	}
+	return m.checkAnchor(r)
 }
 
 // checkAnchor says whether the node is served here, and by the transport that it came by.
@@ -237,6 +248,9 @@ func (m *Machine) checkAnchor(r *request) wire.Status {
 }
 
 func checkService(r *request) wire.Status {
+	if r.endsItsOwn() {
+		return wire.StatusAccepted
+	}
 	switch wants, may := r.wants(), r.profile.Service; {
 	case wants&mobility.ServiceIPv6 != 0 && may&mobility.ServiceIPv6 == 0:
 		return wire.StatusNotAuthorizedForIPv6

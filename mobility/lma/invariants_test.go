@@ -88,7 +88,7 @@ func FuzzReceive(f *testing.F) {
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
 		sessions: map[dataplane.SessionID]*dataplane.Session{}, stored: map[dataplane.SessionID]*mobility.Binding{}}
-	w.cfg.MaxBindings, w.cfg.TimestampWindow = 12, time.Second
+	w.cfg.MaxBindings, w.cfg.TimestampWindow = 11, time.Second
 	net1 := &mobility.Network{Name: "net1", Pools: []mobility.Pool{
 		{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}, w.cfg.Networks["net1"].Pools[1],
 		{Start: netip.MustParseAddr("10.200.0.0"), Bits: 29, Unit: 31, Mobile: true},

@@ -138,6 +138,8 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 		r.discard(mobility.DropOverload)
 	case found.binding == nil && r.update.Lifetime == 0:
 		r.discard(mobility.DropNoSession)
+	case m.asksTooMuch(r, found.binding):
+		m.refuse(r, wire.StatusNotAuthorizedForHNP, out)
 	case m.asks(r) && m.mustAsk(r, found.binding) && !m.authorized(r, out):
 	case found.binding == nil:
 		m.register(r, out)

@@ -178,6 +178,12 @@ func (m *Machine) assign(r *request, b *mobility.Binding) wire.Status {
 	return m.delegate(r, b, network)
 }
 
+// asksTooMuch says whether a request wants more home network prefixes than an interface may have (feature LMA-03). A session that has prefixes
+// gets no others, and keeps them, though there may be fewer by now. b is nil for a new session.
+func (m *Machine) asksTooMuch(r *request, b *mobility.Binding) bool {
+	return len(r.update.HNPs) > m.cfg.MaxPrefixes && (b == nil || len(b.Prefixes) == 0 && r.update.Lifetime > 0)
+}
+
 // assignPrefixes gives one prefix for each Home Network Prefix option: the one that it names, or any (RFC 5213 section 5.3.2).
 func assignPrefixes(r *request, b *mobility.Binding, from *network) wire.Status {
 	switch {
