@@ -236,7 +236,7 @@ func (w *world) bind(words []string, silently bool, c *Changes) {
 }
 
 func reason(text string) mobility.DeleteReason {
-	for r := mobility.Deregistered; r <= mobility.Cleared; r++ {
+	for r := mobility.Deregistered; r <= mobility.Revoked; r++ {
 		if r.String() == text {
 			return r
 		}

@@ -25,6 +25,7 @@ type world struct {
 	sessions map[dataplane.SessionID]*dataplane.Session
 	held     map[*mobility.Holding]mobility.Holding // as it was after the last step
 	stored   map[dataplane.SessionID]*mobility.Binding
+	heard    map[dataplane.SessionID]*mobility.Binding // of events
 	told     []told
 	asked    []mobility.Question // that nobody has answered yet
 }
@@ -87,7 +88,8 @@ func FuzzReceive(f *testing.F) {
 
 func newWorld(t testing.TB, seed uint64) *world {
 	w := &world{Machine: newRefresher(t, 0, "").Machine, t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: scenario.Start,
-		sessions: map[dataplane.SessionID]*dataplane.Session{}, stored: map[dataplane.SessionID]*mobility.Binding{}}
+		sessions: map[dataplane.SessionID]*dataplane.Session{}, stored: map[dataplane.SessionID]*mobility.Binding{},
+		heard: map[dataplane.SessionID]*mobility.Binding{}}
 	w.cfg.MaxBindings, w.cfg.TimestampWindow = 11, time.Second
 	net1 := &mobility.Network{Name: "net1", Pools: []mobility.Pool{
 		{Start: netip.MustParseAddr("2001:db8::"), Bits: 60, Unit: 64}, w.cfg.Networks["net1"].Pools[1],
@@ -150,9 +152,17 @@ func (w *world) step() {
 	w.install(&out)
 }
 
-// install keeps what the dataplane was told, and what is to be asked.
+// install keeps what the dataplane was told, what was reported, and what is to be asked.
 func (w *world) install(out *mobility.Effects) {
 	w.asked = append(w.asked, out.Ask...)
+	for _, ev := range out.Events {
+		switch {
+		case ev.Kind == mobility.BindingDeleted:
+			delete(w.heard, ev.Binding.ID)
+		case ev.Binding != nil:
+			w.heard[ev.Binding.ID] = ev.Binding
+		}
+	}
 	for _, change := range out.Store {
 		if change.New == nil {
 			delete(w.stored, change.Old.ID)
@@ -309,6 +319,9 @@ func (w *world) check() {
 		session := w.sessions[b.ID]
 		if session == nil {
 			w.t.Fatalf("the dataplane was not told of binding %d", b.ID)
+		}
+		if heard := w.heard[b.ID]; heard == nil || !heard.SameAddresses(b) { // accounting knows no better (feature RAD-04)
+			w.t.Fatalf("the last event of binding %d showed %+v, it is %+v", b.ID, heard, b)
 		}
 		if session.Path != b.Path() || session.Blocked != (b.State == mobility.StateDeletePending) {
 			w.t.Fatalf("binding %d is %v on %v, the dataplane has %+v", b.ID, b.State, b.Path(), session)

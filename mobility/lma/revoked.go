@@ -123,6 +123,7 @@ func (m *Machine) endHome(now time.Time, there []*mobility.Binding, msg *wire.Re
 	out.Store = append(out.Store, mobility.Change{Old: old, New: b})
 	m.table.Put(b)
 	out.Sessions = append(out.Sessions, m.session(b))
+	tellChange(old, b, out)
 	return wire.RevocationSuccess
 }
 

@@ -323,6 +323,15 @@ func (m *Machine) deregister(r *request, old *mobility.Binding, out *mobility.Ef
 	if b.State == mobility.StateDeletePending {
 		out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeregistered, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
 		m.resume(r.now, b, out)
+		return
+	}
+	tellChange(old, b, out)
+}
+
+// tellChange tells what a session has lost while it goes on: its addresses may be another node's at once.
+func tellChange(old, b *mobility.Binding, out *mobility.Effects) {
+	if !b.SameAddresses(old) {
+		out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingRefreshed, Node: b.Node, Peer: b.Ends.Value().Remote, Binding: b})
 	}
 }
 
