@@ -115,19 +115,9 @@ func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 // borrow opens the addresses that an anchor is not configured to have any more and speaks from all the same, because it had them before it was
 // restored. They are closed when that is said.
 func (e *Engine) borrow(a *anchor) {
-	if a.out == nil {
-		return
-	}
-	has := map[transport.Address]bool{}
-	for at := range a.cfg.Listens() {
-		has[transport.Address(at)] = true
-	}
 	var gone []transport.Address
-	for i := range a.out.Send {
-		if at := transport.AddressOf(a.out.Send[i].From); !has[at] {
-			has[at] = true
-			gone = append(gone, at)
-		}
+	for at := range a.lma.Departed {
+		gone = append(gone, transport.Address(at))
 	}
 	if len(gone) == 0 {
 		return
@@ -146,6 +136,7 @@ func (e *Engine) closeMissing(now time.Time, config *mobility.Config) {
 		if config.LMAs[name] == nil {
 			a.Close(now, e.element.mark(&a.unit))
 			delete(e.element.anchors, name)
+			e.element.leaving = append(e.element.leaving, a)
 		}
 	}
 	for name, g := range e.element.gateways {

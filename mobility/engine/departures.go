@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"mooring/mobility/transport"
 )
@@ -21,13 +22,13 @@ func (e *Engine) retire() {
 	}
 	var keep []transport.Address
 	for _, a := range e.element.anchors {
-		for at := range a.lma.Departed {
-			keep = append(keep, transport.Address(at))
-			if o := e.element.owners[transport.Address(at)]; o.anchor == nil {
-				e.element.owners[transport.Address(at)] = owner{a, o.gateway}
-			}
-		}
+		keep = e.depart(a, keep)
 	}
+	e.element.leaving = slices.DeleteFunc(e.element.leaving, func(a *anchor) bool {
+		before := len(keep)
+		keep = e.depart(a, keep)
+		return len(keep) == before
+	})
 	if was := e.departures.pending; !was || len(keep) == 0 {
 		e.departures.from.Retire(keep...)
 		e.departures.pending = len(keep) > 0
@@ -36,6 +37,22 @@ func (e *Engine) retire() {
 		}
 	}
 	e.departing.Store(e.departures.pending)
+}
+
+// depart adds the addresses that an anchor speaks from and does not have. One that another anchor has got meanwhile is that one's.
+func (e *Engine) depart(a *anchor, keep []transport.Address) []transport.Address {
+	for at := range a.lma.Departed {
+		switch o := e.element.owners[transport.Address(at)]; o.anchor {
+		case nil:
+			e.element.owners[transport.Address(at)] = owner{a, o.gateway}
+		case a:
+		default:
+			a.lma.Forsake(at)
+			continue
+		}
+		keep = append(keep, transport.Address(at))
+	}
+	return keep
 }
 
 // hold keeps open what is, while a commit is prepared: it opens what it needs and is not open. One that is not needed after all is let go.

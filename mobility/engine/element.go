@@ -81,7 +81,8 @@ type gateway struct {
 type element struct {
 	anchors  map[string]*anchor
 	gateways map[string]*gateway
-	units    []*unit // sorted by name, anchors first
+	leaving  []*anchor // that are removed, and still tell their MAGs so
+	units    []*unit   // sorted by name, anchors first
 	owners   map[transport.Address]owner
 	links    map[string]*gateway
 	numbers  map[dataplane.SessionID]*unit
@@ -127,13 +128,27 @@ func (g *gateway) isFor(in *mobility.Inbound) bool {
 
 // deadline returns when the first machine wants to be woken.
 func (e *element) deadline() (first time.Time, ok bool) {
-	for _, u := range e.units {
+	for u := range e.awake {
 		at, has := u.Deadline()
 		if has && (!ok || at.Before(first)) {
 			first, ok = at, true
 		}
 	}
 	return first, ok
+}
+
+// awake yields the machines that have deadlines: all, and those that are leaving.
+func (e *element) awake(yield func(*unit) bool) {
+	for _, u := range e.units {
+		if !yield(u) {
+			return
+		}
+	}
+	for _, a := range e.leaving {
+		if !yield(&a.unit) {
+			return
+		}
+	}
 }
 
 // mark notes that u has Effects to be carried out, and returns them.

@@ -37,7 +37,7 @@ func (a arrival) handle(e *Engine, now time.Time) {
 type tick struct{}
 
 func (tick) handle(e *Engine, now time.Time) {
-	for _, u := range e.element.units {
+	for u := range e.element.awake {
 		if at, ok := u.Deadline(); !ok || at.After(now) {
 			continue
 		}

@@ -12,17 +12,26 @@ import (
 // departFrom notes that MAGs are told from an address which the configuration has no more that their bindings have ended. Until they have acknowledged
 // that, or were told often enough, the address is spoken from and listened at (RFC 5846 section 6.3).
 func (m *Machine) departFrom(ends *mobility.Ends, via *transport) {
+	m.departAt(mobility.VRFAddr{VRF: ends.Tunnel.VRF, Addr: ends.Local}, via)
+}
+
+func (m *Machine) departAt(at mobility.VRFAddr, via *transport) {
 	if m.departed == nil {
 		m.departed = map[mobility.VRFAddr]*transport{}
 	}
-	m.departed[mobility.VRFAddr{VRF: ends.Tunnel.VRF, Addr: ends.Local}] = via
+	m.departed[at] = via
+}
+
+// speaksFrom says whether an address is the anchor's, or is left to it for what it says.
+func (m *Machine) speaksFrom(at mobility.VRFAddr) bool {
+	return m.departed[at] != nil || m.isHome(mobility.Endpoint{VRF: at.VRF, Addr: netip.AddrPortFrom(at.Addr, 0)})
 }
 
 // Departed yields the addresses that the anchor is not configured to have any more, and that it speaks from all the same for a while.
 func (m *Machine) Departed(yield func(mobility.VRFAddr) bool) {
 	maps.DeleteFunc(m.departed, func(at mobility.VRFAddr, _ *transport) bool {
 		from := mobility.Endpoint{VRF: at.VRF, Addr: netip.AddrPortFrom(at.Addr, controlPort(at.Addr))}
-		return m.isHome(from) || !m.revocations.SentFrom(from)
+		return m.isHome(from) || !m.revocations.SentFrom(from) && m.farewells.from[at] == 0
 	})
 	for at := range m.departed {
 		if !yield(at) {

@@ -27,6 +27,7 @@ type Machine struct {
 	announcement announcement
 	// revocations are the indications that MAGs have not acknowledged.
 	revocations revocation.Queue
+	farewells   farewells
 	entitlement entitlement
 	departed    map[mobility.VRFAddr]*transport // see departFrom
 	restarts    uint32                          // our restart counter (RFC 5847 section 3.2)
@@ -145,7 +146,7 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 		m.register(r, out)
 	case r.update.Lifetime == 0:
 		m.deregister(r, found.binding, out)
-	case m.revocations.Of(found.binding.ID) != nil && r.fromMAGOf(found.binding):
+	case found.binding.State == mobility.StateRevoking && r.fromMAGOf(found.binding):
 		m.refuse(r, wire.StatusProhibited, out) // it is told to end it; a node that moves is not concerned
 	default:
 		m.extend(r, found.binding, out)
@@ -180,6 +181,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	first.Include(m.inquiries.next())
 	first.Include(m.beats.Deadline())
 	first.Include(m.revocations.Deadline())
+	first.Include(m.farewellDeadline())
 	first.Include(m.announcement.deadline())
 	return first.Get()
 }
@@ -203,15 +205,8 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	}
 	m.beat(now, out)
 	m.repeat(now, out)
+	m.sayFarewells(now, out)
 	m.announce(now, out)
-}
-
-// Close ends every binding, because the anchor is no more.
-func (m *Machine) Close(now time.Time, out *mobility.Effects) {
-	m.revokePeers(out)
-	for b := range m.table.All() {
-		m.end(now, b, mobility.Unconfigured, out)
-	}
 }
 
 // Clear ends a binding because an operator wants it to, and reports whether there was one. It ends when its MAG has heard of that, or was told often

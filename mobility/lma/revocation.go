@@ -14,10 +14,9 @@ import (
 // revoke tells the MAG of a binding that it ends, and ends it with the answer, or without one after the last repetition (RFC 5846 section 8.1).
 func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
 	switch {
-	case m.revocations.Of(b.ID) != nil:
+	case b.State == mobility.StateRevoking:
 		return
-	case b.State == mobility.StateDeletePending || m.revocations.Len() >= revocation.MaxPending || m.deaf(b) ||
-		!m.indicate(now, b, wire.TriggerAdministrative, b.ID, why, out):
+	case b.State == mobility.StateDeletePending || m.deaf(b):
 		m.end(now, b, why, out)
 		m.resume(now, b, out)
 		return
@@ -26,11 +25,28 @@ func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.Delete
 	row.State = mobility.StateRevoking
 	m.table.Put(&row)
 	delete(m.unsent, b.ID) // the registration that it answers is overtaken
+	if m.mustWait() {
+		m.indicateLater(&row, wire.TriggerAdministrative, true, why)
+		return
+	}
+	m.askToEnd(now, &row, why, out)
+}
+
+// askToEnd tells the MAG of a binding that it ends; where that cannot be, it ends at once.
+func (m *Machine) askToEnd(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+	if m.revocations.Len() >= revocation.MaxPending || m.deaf(b) || !m.indicate(now, b, wire.TriggerAdministrative, b.ID, why, out) {
+		m.end(now, b, why, out)
+		m.resume(now, b, out)
+	}
 }
 
 // takeLeave tells the MAG of a binding that has ended or moved.
 func (m *Machine) takeLeave(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, out *mobility.Effects) {
-	if !m.deaf(b) {
+	switch {
+	case m.deaf(b):
+	case trigger != wire.TriggerHandoverUnknown && m.mustWait(): // that is asked now, or never
+		m.indicateLater(b, trigger, false, 0)
+	default:
 		m.indicate(now, b, trigger, 0, 0, out)
 	}
 }
@@ -75,38 +91,30 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 	return true
 }
 
-// wayTo returns the transport of a binding. For one that the configuration has no more, and had when the binding was stored, another stands in:
-// its customer's key is not known any more, that of a MAG, a node or the domain is.
+// wayTo returns the transport of a binding, or what stands in for it.
 func (m *Machine) wayTo(now time.Time, ends *mobility.Ends) *transport {
-	via := m.transportOf(ends)
-	if via != nil && via.isAt(ends.Tunnel.VRF, ends.Local) {
+	via := m.departing(ends)
+	if via.isAt(ends.Tunnel.VRF, ends.Local) {
 		return via
-	}
-	gone := m.departed[mobility.VRFAddr{VRF: ends.Tunnel.VRF, Addr: ends.Local}]
-	if gone == nil {
-		gone = newTransport(ends.Tunnel.VRF, nil, &m.stats)
 	}
 	for _, addr := range []netip.Addr{ends.Remote.Addr(), ends.CareOf} {
 		if known := m.own.peers[addr]; known != nil && known.cfg != nil {
-			gone.peers[addr] = &peer{via: gone, cfg: known.cfg, addr: addr, usable: known.usable, stats: m.stats.Part(now)}
+			via.peers[addr] = &peer{via: via, cfg: known.cfg, addr: addr, usable: known.usable, stats: m.stats.Part(now)}
 		}
 	}
-	return gone
+	return via
 }
 
-// revokePeers tells every MAG that all its bindings have ended, with one message each (RFC 5846 section 8.1): there will be nobody to repeat it.
-func (m *Machine) revokePeers(out *mobility.Effects) {
-	for _, p := range m.sortedPeers(func(p *peer) bool { return p.bindings > 0 && !p.deaf }) {
-		from, to, ok := p.way()
-		if !ok {
-			continue
-		}
-		msg := &wire.Revocation{Trigger: wire.TriggerPerPeerPolicy, Seq: m.revocations.Next(), Flags: wire.RevocationP | wire.RevocationG}
-		if out.Message(from, to, msg, m.peerSignature(p.via, p, p.addr), m.marking(p).CodePoint) == nil {
-			out.Send[len(out.Send)-1].Unsent = &p.stats.BRIUnsent
-			p.stats.BRISent.Add(msg.Trigger)
-		}
+// departing returns the transport of a binding. For one that the configuration has no more, and had when the binding was stored, another stands in:
+// its customer's key is not known any more, that of a MAG, a node or the domain is.
+func (m *Machine) departing(ends *mobility.Ends) *transport {
+	if via := m.transportOf(ends); via != nil && via.isAt(ends.Tunnel.VRF, ends.Local) {
+		return via
 	}
+	if gone := m.departed[mobility.VRFAddr{VRF: ends.Tunnel.VRF, Addr: ends.Local}]; gone != nil {
+		return gone
+	}
+	return newTransport(ends.Tunnel.VRF, nil, &m.stats)
 }
 
 // repeatedAtOnce is how many indications a step repeats or gives up, so that others do not wait: a customer who leaves may have had many bindings.

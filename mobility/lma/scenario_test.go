@@ -23,6 +23,7 @@ func TestScenarios(t *testing.T) {
 // player lets scenarios speak to a Machine.
 type player struct {
 	*Machine
+	addr netip.Addr // that it is spoken to at, where nothing else is said
 }
 
 func (p *player) Deadline() (time.Time, bool) {
@@ -39,13 +40,14 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		p.addr = cfg.Addresses[0]
 		if p.Machine == nil {
 			p.Machine = New(step.Now, cfg, binding.New(), 7)
 		} else {
 			p.Reconfigure(step.Now, cfg, out)
 		}
 	case "recv":
-		arrival, err := scenario.ParseArrival(step.Now, netip.AddrPortFrom(p.cfg.Addresses[0], 0), step.Args)
+		arrival, err := scenario.ParseArrival(step.Now, netip.AddrPortFrom(p.addr, 0), step.Args)
 		if err != nil {
 			return "", err
 		}

@@ -21,7 +21,7 @@ const MaxPending = 1 << 15
 // Pending is an indication that is on its way.
 type Pending struct {
 	Trigger wire.RevocationTrigger
-	Node    mobility.NodeID
+	Node    mobility.NodeID       // empty: it is about all nodes of a peer
 	Binding dataplane.SessionID   // that ends with the answer; 0: it has ended, or goes on elsewhere
 	Reason  mobility.DeleteReason // why Binding ends
 	Sign    mobility.Signature    // of the indication, and of what answers it
@@ -68,7 +68,9 @@ func (q *Queue) Sent(now time.Time, p *Pending, timers mobility.Revocation) {
 	if p.Binding != 0 {
 		q.byBinding[p.Binding] = p
 	}
-	q.byNode[p.Node] = append(q.byNode[p.Node], p)
+	if p.Node != "" {
+		q.byNode[p.Node] = append(q.byNode[p.Node], p)
+	}
 	q.bySource[p.From]++
 	heap.Push(&q.pending, p)
 }
@@ -129,8 +131,17 @@ func (q *Queue) RemoveAbout(node mobility.NodeID, match func(*Pending) bool) {
 
 // RemoveTo takes out the indications to a peer, and returns them.
 func (q *Queue) RemoveTo(peer mobility.Endpoint) (removed []*Pending) {
+	return q.removeWhere(func(p *Pending) bool { return p.To == peer })
+}
+
+// RemoveFrom takes out the indications from an address.
+func (q *Queue) RemoveFrom(at mobility.Endpoint) {
+	q.removeWhere(func(p *Pending) bool { return p.From == at })
+}
+
+func (q *Queue) removeWhere(match func(*Pending) bool) (removed []*Pending) {
 	for _, p := range q.pending {
-		if p.To == peer {
+		if match(p) {
 			removed = append(removed, p)
 		}
 	}
@@ -148,6 +159,9 @@ func (q *Queue) remove(p *Pending) {
 	}
 	if q.byBinding[p.Binding] == p {
 		delete(q.byBinding, p.Binding)
+	}
+	if p.Node == "" {
+		return
 	}
 	if rest := slices.DeleteFunc(q.byNode[p.Node], func(other *Pending) bool { return other == p }); len(rest) > 0 {
 		q.byNode[p.Node] = rest
