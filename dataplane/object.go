@@ -154,11 +154,22 @@ type Counters struct {
 	Drops               Drops
 }
 
-// Plus returns the traffic of both. Of drops, it has none.
+// Plus returns what both have counted.
 func (c Counters) Plus(other Counters) Counters {
+	return c.With(other, func(a, b uint64) uint64 { return a + b })
+}
+
+// Since returns what was counted after c was as it was before; 0 of what is less now.
+func (c Counters) Since(before Counters) Counters {
+	return c.With(before, func(now, before uint64) uint64 { return max(now, before) - before })
+}
+
+// With returns what f makes of each count and that of other.
+func (c Counters) With(other Counters, f func(own, others uint64) uint64) Counters {
 	return Counters{
-		RxPackets: c.RxPackets + other.RxPackets, RxOctets: c.RxOctets + other.RxOctets,
-		TxPackets: c.TxPackets + other.TxPackets, TxOctets: c.TxOctets + other.TxOctets,
+		RxPackets: f(c.RxPackets, other.RxPackets), RxOctets: f(c.RxOctets, other.RxOctets),
+		TxPackets: f(c.TxPackets, other.TxPackets), TxOctets: f(c.TxOctets, other.TxOctets),
+		Drops: c.Drops.with(other.Drops, f),
 	}
 }
 
@@ -175,13 +186,14 @@ type Drops struct {
 
 // Add adds the counts of other.
 func (d *Drops) Add(other Drops) {
-	d.NoSession += other.NoSession
-	d.Spoofed += other.Spoofed
-	d.Filtered += other.Filtered
-	d.TooBig += other.TooBig
-	d.Congested += other.Congested
-	d.Malformed += other.Malformed
-	d.Send += other.Send
+	*d = d.with(other, func(a, b uint64) uint64 { return a + b })
+}
+
+func (d Drops) with(other Drops, f func(own, others uint64) uint64) Drops {
+	return Drops{
+		NoSession: f(d.NoSession, other.NoSession), Spoofed: f(d.Spoofed, other.Spoofed), Filtered: f(d.Filtered, other.Filtered),
+		TooBig: f(d.TooBig, other.TooBig), Congested: f(d.Congested, other.Congested), Malformed: f(d.Malformed, other.Malformed), Send: f(d.Send, other.Send),
+	}
 }
 
 // TunnelState is what a Plane knows of one tunnel.

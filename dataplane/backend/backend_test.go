@@ -30,6 +30,9 @@ func TestForward(t *testing.T) { planetest.Forward(t, openAuto) }
 // ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets, by whatever carries them.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openAuto) }
 
+// Every discarded packet is counted by its reason, of its tunnel.
+func TestOPS18_DropsByTunnel(t *testing.T) { planetest.Drops(t, openAuto) }
+
 // What the host refuses for want of privileges has a status that says so, and is tried again.
 func TestPrivileges(t *testing.T) { planetest.Privileges(t, openAuto) }
 

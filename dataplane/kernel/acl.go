@@ -4,16 +4,12 @@ import (
 	"encoding/binary"
 	"net/netip"
 
-	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 )
-
-// filteredCounter counts what policies do not let pass.
-const filteredCounter = "filtered"
 
 // aclRule is a rule of nftables that an access rule became.
 type aclRule struct {
@@ -55,9 +51,7 @@ func filterRules(content *dataplane.Filter, blocked4, blocked6 string) (rules []
 	return append(rules, aclRule{exprs: discard()})
 }
 
-func discard() []expr.Any {
-	return []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: filteredCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
-}
+func discard() []expr.Any { return gotoChain(filteredName) }
 
 // matchHeader compares what IP says.
 func matchHeader(r *dataplane.AccessRule) []expr.Any {

@@ -144,7 +144,8 @@ func (c *Carrier) adopt(a dataplane.Adoption, o dataplane.Tunnel) error {
 	}
 	entry, is := p.filter.adoptees[f.Index]
 	if !is {
-		entry.before = dataplane.Counters{}.Plus(f.Counters)
+		entry.before = f.Counters
+		entry.before.Drops = dataplane.Drops{}
 	}
 	entry.mtu = adoptedMTU(o.MTU, f.MTU)
 	if err := c.guardDevice(p, path, f.Index, entry.mtu); err != nil {
@@ -195,11 +196,7 @@ func (d *device) since(now dataplane.Counters) dataplane.Counters {
 	if !d.adopted {
 		return now
 	}
-	less := func(now, before uint64) uint64 { return max(now, before) - before }
-	return dataplane.Counters{
-		RxPackets: less(now.RxPackets, d.before.RxPackets), RxOctets: less(now.RxOctets, d.before.RxOctets),
-		TxPackets: less(now.TxPackets, d.before.TxPackets), TxOctets: less(now.TxOctets, d.before.TxOctets), Drops: now.Drops,
-	}
+	return now.Since(d.before)
 }
 
 // lookAtAdopted notes an interface that was adopted, by this process or an earlier one, and reports whether it was. What has changed since is

@@ -1,6 +1,11 @@
 package kernel
 
-import "mooring/dataplane"
+import (
+	"maps"
+	"slices"
+
+	"mooring/dataplane"
+)
 
 // TunnelUsage implements plane.Meter: what its interfaces have carried, those that are gone too.
 func (c *Carrier) TunnelUsage(id dataplane.TunnelID) (dataplane.Counters, bool) {
@@ -22,15 +27,52 @@ func (c *Carrier) tunnelUsage(id dataplane.TunnelID) (now dataplane.Counters, kn
 			if d == nil {
 				continue
 			}
-			n, err := c.places[d.vrf].host.DeviceCounters(d.index)
+			n, err := c.deviceCounters(d)
 			if err != nil {
 				c.log.Warn("counters of a tunnel are not to be had", "tunnel", id, "error", err)
 				return p.shown, true
 			}
-			now = now.Plus(d.since(n))
+			now = now.Plus(n)
 		}
 	}
 	return p.show(now), true
+}
+
+// deviceCounters are what an interface has carried, and what was discarded of that, since it is of use here.
+func (c *Carrier) deviceCounters(d *device) (n dataplane.Counters, err error) {
+	p := c.places[d.vrf]
+	if n, err = p.host.DeviceCounters(d.index); err != nil {
+		return n, err
+	}
+	drops, err := p.filter.dropped(d.index)
+	n.Drops.Add(drops[d.index])
+	return d.since(n), err
+}
+
+// keepDrops has tunnels remember what a table has counted that is about to be replaced.
+func (c *Carrier) keepDrops(p *place) error {
+	owners := map[int]*tunnel{}
+	for _, t := range c.tunnels {
+		for _, d := range t.devices {
+			if d != nil && c.places[d.vrf] == p {
+				owners[d.index] = t
+			}
+		}
+	}
+	drops, err := p.filter.dropped(slices.Collect(maps.Keys(owners))...)
+	for index, n := range drops {
+		if n == (dataplane.Drops{}) {
+			continue
+		}
+		if err := p.filter.tallies.Remove(dropTallies(index)); err != nil {
+			return err
+		}
+		c.meter.carried(owners[index].id, dataplane.Counters{Drops: n})
+		if err := c.noteGone(owners[index]); err != nil {
+			c.log.Warn("what was discarded is not remembered beyond this process", "tunnel", owners[index].id, "error", err)
+		}
+	}
+	return err
 }
 
 // tunnel returns what is remembered of a tunnel.

@@ -14,6 +14,7 @@ package kernel
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -142,7 +143,7 @@ func (c *Carrier) Lost(name string) bool {
 	return false
 }
 
-// Tunnels implements plane.Carrier. The kernel counts per interface; packets dropped for their source, or by policies, are counted together.
+// Tunnels implements plane.Carrier.
 func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, dataplane.Drops) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,29 +157,37 @@ func (c *Carrier) Tunnels() (map[dataplane.TunnelID]dataplane.TunnelState, datap
 			owners[d.name], devices[d.name] = t, d
 		}
 	}
-	var drops dataplane.Drops
+	unsure := false
 	for _, p := range c.allPlaces() {
 		found, err := p.host.Tunnels()
-		if err != nil {
+		found = slices.DeleteFunc(found, func(f netlink.TunnelDevice) bool { return owners[f.Name] == nil })
+		drops, e := p.filter.dropped(indexesOf(found)...)
+		if err = errors.Join(err, e); err != nil {
 			c.log.Warn("counters of tunnels are not to be had", "error", err)
+			unsure = true
 		}
 		for _, f := range found {
-			if t := owners[f.Name]; t != nil {
-				states[t.id] = devices[f.Name].addTo(states[t.id], f)
-			}
-		}
-		drops.Spoofed += p.filter.dropped(spoofedCounter)
-		drops.Filtered += p.filter.dropped(filteredCounter)
-	}
-	for id, s := range states { // interfaces of paths with keys come and go
-		if p := c.meter.tunnels[id]; p != nil {
-			drops := s.Drops
-			s.Counters = s.Plus(p.gone)
-			s.Drops = drops
-			states[id] = s
+			f.Counters.Drops.Add(drops[f.Index])
+			t := owners[f.Name]
+			states[t.id] = devices[f.Name].addTo(states[t.id], f)
 		}
 	}
-	return states, drops
+	for id, s := range states {
+		if p := c.meter.tunnel(id); unsure {
+			s.Counters = p.shown
+		} else {
+			s.Counters = p.show(s.Counters)
+		}
+		states[id] = s
+	}
+	return states, dataplane.Drops{}
+}
+
+func indexesOf(devices []netlink.TunnelDevice) (list []int) {
+	for _, d := range devices {
+		list = append(list, d.Index)
+	}
+	return list
 }
 
 // addTo adds what the host says of the interface to the state of its tunnel.
@@ -191,9 +200,6 @@ func (d *device) addTo(s dataplane.TunnelState, f netlink.TunnelDevice) dataplan
 		s.MTU = f.MTU
 	}
 	s.Fast, s.Lasts, s.Adopted = true, true, d.adopted
-	drops := s.Drops
-	drops.Add(f.Counters.Drops)
 	s.Counters = s.Plus(d.since(f.Counters))
-	s.Drops = drops
 	return s
 }

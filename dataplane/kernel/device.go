@@ -51,6 +51,9 @@ func aliasOf(p dataplane.Path, configured int, gone dataplane.Counters) string {
 	if gone != (dataplane.Counters{}) {
 		end += fmt.Sprintf(" carried %d %d %d %d", gone.RxPackets, gone.RxOctets, gone.TxPackets, gone.TxOctets)
 	}
+	if d := gone.Drops; d != (dataplane.Drops{}) {
+		end += fmt.Sprintf(" dropped %d %d %d %d %d %d", d.NoSession, d.Spoofed, d.Filtered, d.TooBig, d.Malformed, d.Send)
+	}
 	const prefix, room = "mooring: ", 255 // IFALIASZ - 1
 	return prefix + what[:min(len(what), room-len(prefix)-len(end))] + end
 }
@@ -58,7 +61,9 @@ func aliasOf(p dataplane.Path, configured int, gone dataplane.Counters) string {
 // parseAlias reads an alias; the MTU is -1 when it is none of ours.
 func parseAlias(alias string) (configured int, gone dataplane.Counters) {
 	_, text, _ := strings.Cut(alias, " mtu ")
-	n, _ := fmt.Sscanf(text, "%d carried %d %d %d %d", &configured, &gone.RxPackets, &gone.RxOctets, &gone.TxPackets, &gone.TxOctets)
+	d := &gone.Drops
+	n, _ := fmt.Sscanf(text, "%d carried %d %d %d %d dropped %d %d %d %d %d %d", &configured, &gone.RxPackets, &gone.RxOctets, &gone.TxPackets, &gone.TxOctets,
+		&d.NoSession, &d.Spoofed, &d.Filtered, &d.TooBig, &d.Malformed, &d.Send)
 	if n == 0 {
 		return -1, gone
 	}
@@ -300,18 +305,19 @@ func (c *Carrier) deleteDevice(of dataplane.TunnelID, d *device) error {
 			return err
 		}
 	}
-	carried, err := c.places[d.vrf].host.DeviceCounters(d.index)
+	p := c.places[d.vrf]
+	carried, err := c.deviceCounters(d)
 	switch {
 	case err == nil && d.adopted:
-		err = c.places[d.vrf].filter.disown(d.index)
+		err = p.filter.disown(d.index)
 	case err == nil:
-		err = c.places[d.vrf].host.DeleteTunnel(d.name)
+		err = p.host.DeleteTunnel(d.name)
 	}
 	if err != nil {
 		return err
 	}
-	c.meter.carried(of, d.since(carried))
-	return c.unguard(c.places[d.vrf], d.index)
+	c.meter.carried(of, carried)
+	return errors.Join(p.filter.forgetDevice(d.index), c.unguard(p, d.index))
 }
 
 // steer has packets with the device's mark leave by it.

@@ -26,10 +26,12 @@ const tableName = netlink.FilterTable
 //
 //	map sources4, sources6   interface . prefix : mark    SourceRoutes
 //	set paths                mark . interface index       the devices that marks stand for
+//	set access               interface index              the devices that sources have led to
 //	map anchors, gateways    interface index : chain      policies, for what comes out of the device (guard.go)
 //	map mss4, mss6           interface index : size       of TCP's segments, where policies clamp it
 //	set rx4-32, tx6-64, …    interface group . prefix     counters of prefixes (lane.go)
 //	set adopted              interface index              tunnels that somebody else has made, where there are any (adopted.go)
+//	set unbound, spoofed, …  interface index              counters of what is discarded (drops.go)
 //
 // Its rules (rules.go) are as many, however many bindings there are.
 type filter struct {
@@ -38,6 +40,7 @@ type filter struct {
 	sources4 *nftables.Set
 	sources6 *nftables.Set
 	paths    *nftables.Set
+	access   *nftables.Set
 	anchors  *nftables.Set
 	gateways *nftables.Set
 	mss4     *nftables.Set
@@ -47,6 +50,7 @@ type filter struct {
 
 	adopted  *nftables.Set
 	adoptees map[int]adoptee // elements of adopted, by interface index
+	accesses map[int]bool    // elements of access
 }
 
 // source is a SourceRoute as the table has it.
@@ -68,11 +72,12 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.CloseLasting())
 	}
-	f := &filter{conn: conn, tallies: tallies, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
+	f := &filter{conn: conn, tallies: tallies, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
 	f.sources4 = f.sourceMap("sources4", nftables.TypeIPAddr)
 	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
+	f.access = &nftables.Set{Table: f.table, Name: "access", KeyType: nftables.TypeIFIndex}
 	f.adopted = &nftables.Set{Table: f.table, Name: "adopted", KeyType: nftables.TypeIFIndex}
 	for name, m := range map[string]**nftables.Set{"anchors": &f.anchors, "gateways": &f.gateways} {
 		*m = &nftables.Set{Table: f.table, Name: name, IsMap: true, KeyType: nftables.TypeIFIndex, DataType: nftables.TypeVerdict}
@@ -104,18 +109,18 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	f.conn.AddTable(f.table) // so that there is one to delete
 	f.conn.DelTable(f.table)
 	f.conn.AddTable(f.table)
-	err := errors.Join(f.conn.AddSet(f.sources4, nil), f.conn.AddSet(f.sources6, nil), f.conn.AddSet(f.paths, nil))
-	for _, m := range f.guardMaps() {
-		err = errors.Join(err, f.conn.AddSet(m, nil))
-	}
-	for _, name := range []string{spoofedCounter, filteredCounter} {
-		f.conn.AddObj(&nftables.CounterObj{Table: f.table, Name: name})
+	var err error
+	for _, set := range slices.Concat([]*nftables.Set{f.sources4, f.sources6, f.paths, f.access}, f.guardMaps(), f.dropSets()) {
+		err = errors.Join(err, f.conn.AddSet(set, nil))
 	}
 	err = errors.Join(err, f.addSets(f.lanes), f.addAdopted(f.adoptees))
 	f.addRules()
 	err = errors.Join(err, f.queue(sources, f.conn.SetAddElements))
 	for _, index := range paths {
 		err = errors.Join(err, f.conn.SetAddElements(f.paths, pathElement(index)))
+	}
+	for index := range f.accesses {
+		err = errors.Join(err, f.conn.SetAddElements(f.access, indexElement(index)))
 	}
 	guards := newGuards()
 	for index, g := range devices {
@@ -134,6 +139,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 func (f *filter) drop() error {
 	f.conn.DelTable(f.table)
 	f.adoptees = nil
+	clear(f.accesses)
 	return f.flush(nil)
 }
 
@@ -211,7 +217,11 @@ func (f *filter) queue(sources []source, message func(*nftables.Set, []nftables.
 
 // addPath and removePath say that a mark stands for the device of this index.
 func (f *filter) addPath(index int) error {
-	return f.flush(f.conn.SetAddElements(f.paths, pathElement(index)))
+	err := f.flush(errors.Join(f.conn.SetAddElements(f.paths, pathElement(index)), f.conn.SetAddElements(f.access, indexElement(index))))
+	if err == nil {
+		f.accesses[index] = true
+	}
+	return err
 }
 
 func (f *filter) removePath(index int) error {
@@ -240,15 +250,6 @@ func (f *filter) sources() ([]source, error) {
 		}
 	}
 	return all, nil
-}
-
-// dropped returns how many packets a counter of drops has counted since the table was made.
-func (f *filter) dropped(name string) uint64 {
-	o, err := f.conn.GetObject(&nftables.CounterObj{Table: f.table, Name: name})
-	if counter, ok := o.(*nftables.CounterObj); ok && err == nil {
-		return counter.Packets
-	}
-	return 0
 }
 
 // flush sends what was collected as one transaction, unless there was an error before.

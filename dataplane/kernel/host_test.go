@@ -223,12 +223,12 @@ func TestProbe(t *testing.T) {
 // A plane that finds its table gone while it works makes it again, with all that was in it.
 func TestTableIsMadeAgainAtOnce(t *testing.T) {
 	h, p := newHost(t)
-	must(t, apply(p, planetest.Everything()...))
-	before := planetest.HostText(t, h)
-	p.places[""].filter.conn.DelTable(p.places[""].filter.table)
 	source := of[dataplane.SourceRoute]()[0]
 	moved := source
 	moved.Path = dataplane.Path{Tunnel: of[dataplane.Tunnel]()[1].ID}
+	must(t, apply(p, planetest.Everything()...), apply(p, moved), apply(p, source)) // both tunnels have been a gateway's
+	before := planetest.HostText(t, h)
+	p.places[""].filter.conn.DelTable(p.places[""].filter.table)
 	must(t, p.places[""].filter.flush(nil), apply(p, moved), apply(p, source))
 	if after := planetest.HostText(t, h); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -96,6 +97,50 @@ func TestUsageOutlives(t *testing.T) {
 	if whole, _ := p.Plane.TunnelUsage(h.Path.Tunnel); whole.TxPackets != 6 {
 		t.Errorf("after a restart, the tunnel has %d packets, want 6", whole.TxPackets)
 	}
+}
+
+// Every discarded packet is counted by its reason, of its tunnel.
+func TestOPS18_DropsByTunnel(t *testing.T) { planetest.Drops(t, openIn) }
+
+// What was counted of drops outlives the process, the table of nftables, and interfaces that are gone.
+func TestOPS18_DropsOutlive(t *testing.T) {
+	d, want := planetest.DropsIn(t, openIn, planetest.Bindings()["gre4-key"])
+	id, _ := d.Tunnels()
+	p := d.Anchor.(*Plane)
+	check := func(when string) {
+		t.Helper()
+		tunnels, rest := p.Tunnels()
+		got := tunnels[id].Drops
+		got.Malformed, got.Send = want.Malformed, want.Send
+		if got != want || rest != (dataplane.Drops{}) {
+			t.Errorf("%s: %+v is counted, and %+v of none, want %+v", when, got, rest, want)
+		}
+	}
+	again := func() {
+		t.Helper()
+		must(t, p.Close())
+		opened, err := openIn(d.LMA.Namespace)
+		must(t, err)
+		t.Cleanup(func() { opened.Close() })
+		p = opened.(*Plane)
+		must(t, p.Apply(t.Context(), []dataplane.Op{{Object: dataplane.Tunnel{ID: id, MTU: 1300}}})...)
+	}
+	check("at first")
+	again()
+	check("after a restart")
+	must(t, p.places[""].filter.drop())
+	_, err := dataplane.Picture(t.Context(), p)
+	must(t, err)
+	must(t, p.Apply(t.Context(), []dataplane.Op{{Object: dataplane.Tunnel{ID: id, MTU: 1300}}})...)
+	check("somebody had taken the table away")
+	must(t, p.rebuild(p.places[""]))
+	check("the table was replaced")
+	for at := range maps.Clone(p.routes) {
+		must(t, p.Apply(t.Context(), []dataplane.Op{{Delete: true, Object: dataplane.Route{VRFPrefix: at}}})...)
+	}
+	check("the interface of the path with keys is gone")
+	again()
+	check("after another restart")
 }
 
 // A process that ends, or is killed, takes nothing with it: traffic goes on, and the next process finds everything and changes nothing.

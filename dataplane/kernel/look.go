@@ -112,6 +112,11 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 		return err
 	}
 	p.broken = !intact
+	if intact {
+		if err := p.filter.lookAtDevices(found); err != nil {
+			return err
+		}
+	}
 	for _, f := range found {
 		if c.lookAtAdopted(p, f, known, intact) {
 			paths[f.Name] = dataplane.Path{Tunnel: f.Path.Tunnel}

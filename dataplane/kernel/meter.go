@@ -273,10 +273,7 @@ func (c *Carrier) SessionUsage(id dataplane.SessionID) (dataplane.Counters, bool
 // show returns what was counted, of which now is still there. What somebody has taken away, as far as anybody was told of it, is gone.
 func (p *past) show(now dataplane.Counters) dataplane.Counters {
 	total := p.gone.Plus(now)
-	lost := dataplane.Counters{
-		RxPackets: behind(total.RxPackets, p.shown.RxPackets), RxOctets: behind(total.RxOctets, p.shown.RxOctets),
-		TxPackets: behind(total.TxPackets, p.shown.TxPackets), TxOctets: behind(total.TxOctets, p.shown.TxOctets),
-	}
+	lost := p.shown.Since(total)
 	p.gone, p.shown = p.gone.Plus(lost), total.Plus(lost)
 	return p.shown
 }
@@ -287,8 +284,6 @@ func (p *past) carryTo(t []netlink.Tally) (left dataplane.Counters) {
 	t[1].Packets, t[1].Octets = t[1].Packets+p.gone.TxPackets, t[1].Octets+p.gone.TxOctets
 	return left
 }
-
-func behind(now, shown uint64) uint64 { return max(now, shown) - now }
 
 func countersOf(t [2]netlink.Tally) dataplane.Counters {
 	return dataplane.Counters{RxPackets: t[0].Packets, RxOctets: t[0].Octets, TxPackets: t[1].Packets, TxOctets: t[1].Octets}

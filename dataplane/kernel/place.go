@@ -203,6 +203,9 @@ func (c *Carrier) rebuild(p *place) error {
 		sources, paths = c.knownSources(), c.steered()
 	}
 	counts, err := c.countsOf(p)
+	if err == nil {
+		err = c.keepDrops(p)
+	}
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 //		meta mark set iifname . ip saddr map @sources4
 //		meta mark set iifname . ip6 saddr map @sources6
 //	}
-//	chain input { type filter hook input …; meta mark UNPROVEN counter name spoofed drop }
+//	chain input { type filter hook input …; meta mark UNPROVEN goto spoofed }
 //	chain forward {
 //		type filter hook forward …
 //		meta l4proto tcp jump lower
@@ -43,21 +43,26 @@ import (
 //		meta mark set oifname . ip daddr map @sources4
 //		meta mark set oifname . ip6 daddr map @sources6
 //		meta mark . iif @paths goto receive
-//		counter name spoofed drop
+//		goto spoofed
 //	}
 //	chain admit { iif vmap @anchors }		# policies, each a chain of its own (acl.go)
 //	chain receive { iif vmap @gateways }
 //	chain received { iifgroup . ip saddr @rx4-32 return … }	# counters of prefixes (lane.go)
 //	chain sent { oifgroup . ip daddr @tx4-32 return … }
-const spoofedCounter = "spoofed"
-
-var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "admit", "receive", "received", "sent"}
+//	chain spoofed {			# what is discarded is counted (drops.go)
+//		iif @access goto unbound
+//		meta sdif != 0 add @spoofed { meta sdif } drop
+//		add @spoofed { iif } drop
+//		drop
+//	}
+//	chain unbound, chain filtered: the same, of the last two rules
+var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "admit", "receive", "received", "sent",
+	unboundName, spoofedName, filteredName}
 
 var unproven = netlink.MarkOf(0) // no interface has the index 0
 
 // rules returns the rules of a chain.
 func (f *filter) rules(chain string) [][]expr.Any {
-	drop := []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: spoofedCounter}, &expr.Verdict{Kind: expr.VerdictDrop}}
 	suspect := isMark(unproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting": // what most packets pass through: as few rules as possible
@@ -77,7 +82,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	case "lower":
 		return [][]expr.Any{clamp(4, expr.MetaKeyOIF, f.mss4.Name), clamp(6, expr.MetaKeyOIF, f.mss6.Name)}
 	case "input":
-		return [][]expr.Any{concat(suspect, drop)}
+		return [][]expr.Any{concat(suspect, gotoChain(spoofedName))}
 	case "forward":
 		rules := [][]expr.Any{concat(isProtocol(unix.IPPROTO_TCP), jump("lower")), concat(suspect, jump("deliver"))}
 		if len(f.lanes) > 0 {
@@ -89,6 +94,8 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		return rules
 	case "received", "sent":
 		return f.countRules(chain)
+	case unboundName, spoofedName, filteredName:
+		return f.discardRules(chain)
 	case "admit":
 		return [][]expr.Any{choose(f.anchors.Name)}
 	case "receive":
@@ -110,7 +117,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 			&expr.Meta{Key: expr.MetaKeyMARK, Register: reg32}, &expr.Meta{Key: expr.MetaKeyIIF, Register: reg32 + 1},
 			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name}, &expr.Verdict{Kind: expr.VerdictGoto, Chain: "receive"},
 		},
-		drop,
+		gotoChain(spoofedName),
 	}
 }
 

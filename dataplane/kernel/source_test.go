@@ -29,7 +29,6 @@ func TestManySources(t *testing.T) {
 	const n, atOnce = 600, 200
 	h, p := newHost(t)
 	must(t, apply(p, planetest.Everything()...))
-	before := planetest.HostText(t, h)
 	first, second := dataplane.Path{Tunnel: of[dataplane.Tunnel]()[0].ID}, dataplane.Path{Tunnel: of[dataplane.Tunnel]()[1].ID}
 	all := func(ops []dataplane.Op) {
 		t.Helper()
@@ -51,6 +50,17 @@ func TestManySources(t *testing.T) {
 			t.Fatalf("sources by path: %v, want %v", got, want)
 		}
 	}
+	removed := func(ops []dataplane.Op) []dataplane.Op {
+		for i := range ops {
+			ops[i].Delete = true
+		}
+		return ops
+	}
+	for _, path := range []dataplane.Path{first, second} { // have been a gateway's from here on
+		all(manySources(1, path))
+		all(removed(manySources(1, path)))
+	}
+	before := planetest.HostText(t, h)
 	all(manySources(n, first))
 	expect(map[dataplane.Path]int{first: n})
 
@@ -70,11 +80,7 @@ func TestManySources(t *testing.T) {
 	}
 	expect(map[dataplane.Path]int{first: n - 8, second: 8})
 
-	gone := manySources(n, first)
-	for i := range gone {
-		gone[i].Delete = true
-	}
-	all(gone)
+	all(removed(manySources(n, first)))
 	if after := planetest.HostText(t, h); after != before {
 		t.Errorf("host has\n%swant\n%s", after, before)
 	}

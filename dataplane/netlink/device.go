@@ -1,10 +1,13 @@
 package netlink
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	netlib "github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 )
@@ -63,22 +66,56 @@ func (h *Host) KindOf(name string) (string, error) {
 
 // DeviceCounters returns what an interface has carried, of this index. It is none of an interface that is gone.
 func (h *Host) DeviceCounters(index int) (dataplane.Counters, error) {
-	link, err := h.handle.LinkByIndex(index)
+	messages, err := h.describe(index)
 	if IsGone(err) {
 		return dataplane.Counters{}, nil
 	}
-	if err != nil {
-		return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, Explain(err))
+	for _, m := range messages {
+		var link netlib.Link
+		if link, err = netlib.LinkDeserialize(nil, m); err == nil {
+			return countersOf(link.Attrs(), m), nil
+		}
 	}
-	return countersOf(link.Attrs()), nil
+	return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, Explain(err))
 }
 
-func countersOf(a *netlib.LinkAttrs) (c dataplane.Counters) {
+// describe asks for all that the host says of an interface; of 0, of all interfaces. The library reads most of it.
+func (h *Host) describe(index int) ([][]byte, error) {
+	flags := unix.NLM_F_ACK
+	if index == 0 {
+		flags = unix.NLM_F_DUMP
+	}
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, flags)
+	request.Sockets = h.raw
+	what := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	what.Index = int32(index)
+	request.AddData(what)
+	return request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+}
+
+func countersOf(a *netlib.LinkAttrs, message []byte) (c dataplane.Counters) {
 	if s := a.Statistics; s != nil {
 		c = dataplane.Counters{RxPackets: s.RxPackets, RxOctets: s.RxBytes, TxPackets: s.TxPackets, TxOctets: s.TxBytes}
 		c.Drops.Malformed, c.Drops.Send = s.RxErrors+s.RxDropped, s.TxErrors+s.TxDropped
 	}
+	c.Drops.TooBig = tooBig(message)
 	return c
+}
+
+// tooBig reads how many IPv6 packets did not fit through an interface, and were answered with Packet Too Big. Of IPv4, the host does not
+// count them by interface.
+func tooBig(message []byte) (n uint64) {
+	const fragFails = 21 // IPSTATS_MIB_FRAGFAILS of linux/snmp.h
+	inside(message[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC, func(families []byte) {
+		inside(families, unix.AF_INET6, func(six []byte) {
+			inside(six, unix.IFLA_INET6_STATS, func(counts []byte) {
+				if at := 8 * fragFails; len(counts) >= at+8 {
+					n = binary.NativeEndian.Uint64(counts[at:])
+				}
+			})
+		})
+	})
+	return n
 }
 
 // IsUp reports whether there is an interface of this name that is up and has carrier.

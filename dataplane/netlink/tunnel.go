@@ -161,19 +161,23 @@ func (h *Host) DeleteTunnel(name string) error {
 
 // Tunnels lists all tunnel interfaces of the kinds that AddTunnel makes, whoever made them.
 func (h *Host) Tunnels() ([]TunnelDevice, error) {
-	links, err := Dump(h.handle.LinkList)
+	messages, err := Dump(func() ([][]byte, error) { return h.describe(0) })
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
 	var all []TunnelDevice
-	for _, link := range links {
+	for _, m := range messages {
+		link, err := netlib.LinkDeserialize(nil, m)
+		if err != nil {
+			return nil, fmt.Errorf("list interfaces: %w", err)
+		}
 		path, ok := pathOf(link)
 		if !ok {
 			continue
 		}
 		a := link.Attrs()
 		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0,
-			Group: int(a.Group), Narrow: isNarrow(link), Counters: countersOf(a)}
+			Group: int(a.Group), Narrow: isNarrow(link), Counters: countersOf(a, m)}
 		all = append(all, d)
 	}
 	return all, nil

@@ -390,6 +390,9 @@ var nothing = regexp.MustCompile(` ?\b\w+:(0|false)\b`)
 
 func (s *survey) set(conn *nftables.Conn, table string, set *nftables.Set) error {
 	s.say("%s set %s: interval %t, map %t", table, set.Name, set.Interval, set.IsMap)
+	if set.Dynamic { // packets make its elements
+		return nil
+	}
 	elements, err := conn.GetSetElements(set)
 	if err != nil {
 		return err

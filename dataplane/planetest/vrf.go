@@ -230,11 +230,16 @@ func (c *customers) dropsSpoofed(t *testing.T) {
 	s.bind(t, prefix(ownHome4+"/32")) // this gateway has been taken over
 	sinks := []*net.UDPConn{listen(t, c.cn1, CNAddr4), listen(t, c.cn2, CNAddr4)}
 	source := listen(t, s.node, ownHome4)
-	before := dropped(c.plane)
 	for _, sink := range sinks {
 		send(t, source, sink)
 	}
-	eventually(t, "the anchor counts the spoofed packets", func() bool { return dropped(c.plane) == before+2 })
+	for name, other := range c.sites {
+		want := dataplane.Drops{}
+		if other == s {
+			want.Spoofed = 2
+		}
+		becomesDrops(t, "two spoofed packets by site 2, site "+name, c.plane, other.anchor.Path.Tunnel, want)
+	}
 	for _, sink := range sinks {
 		if arrives(t, sink, 50*time.Millisecond) {
 			t.Error("a spoofed packet arrives")
