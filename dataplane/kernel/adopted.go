@@ -95,10 +95,7 @@ func (f *filter) changeAdopted(now map[int]adoptee, err error) error {
 	was := f.adoptees
 	f.adoptees = now
 	if (len(was) == 0) != (len(now) == 0) {
-		for _, chain := range []string{"prerouting", "forward"} {
-			f.conn.FlushChain(&nftables.Chain{Name: chain, Table: f.table})
-			f.addRulesTo(chain)
-		}
+		f.renewRules("prerouting", "forward")
 	}
 	if err = f.flush(err); err != nil {
 		f.adoptees = was

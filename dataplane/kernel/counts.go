@@ -7,16 +7,8 @@ import (
 	"mooring/dataplane/netlink"
 )
 
-// lookAtCounts finds out, once, what an earlier process has had counted in a place: prefixes of certain lengths. Which, the routes say that
-// are found: to list the elements takes time that grows with the square of their number.
-func (c *Carrier) lookAtCounts(p *place) error {
-	if p.counted {
-		return nil
-	}
-	return p.filter.lookAtLanes()
-}
-
-// foundCount takes over what an earlier process has had counted of a prefix.
+// foundCount takes over what an earlier process has had counted of a prefix: one that has a route, and a length that is counted. To list the
+// elements takes time that grows with the square of their number.
 func (c *Carrier) foundCount(at dataplane.VRFPrefix) {
 	p := c.places[at.VRF]
 	if _, known := c.meter.counts[at]; !known && !p.counted && slices.Contains(p.filter.lanes, laneOf(at.Prefix)) {

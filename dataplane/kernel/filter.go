@@ -2,11 +2,9 @@ package kernel
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/google/nftables"
@@ -24,7 +22,7 @@ const tableName = netlink.FilterTable
 
 // filter is the table that keeps out what must not pass, and marks what nodes send with the path that it goes into:
 //
-//	map sources4, sources6   interface . prefix : mark    SourceRoutes
+//	map from4-32, …          interface . prefix : mark    SourceRoutes (sourcemap.go)
 //	set paths                mark . interface index       the devices that marks stand for
 //	set access               interface index              the devices that sources have led to
 //	map anchors, gateways    interface index : chain      policies, for what comes out of the device (guard.go)
@@ -37,8 +35,7 @@ const tableName = netlink.FilterTable
 type filter struct {
 	conn     *nftables.Conn
 	table    *nftables.Table
-	sources4 *nftables.Set
-	sources6 *nftables.Set
+	origins  []lane // prefixes of sources
 	paths    *nftables.Set
 	access   *nftables.Set
 	anchors  *nftables.Set
@@ -73,8 +70,6 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 		return nil, errors.Join(err, conn.CloseLasting())
 	}
 	f := &filter{conn: conn, tallies: tallies, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
-	f.sources4 = f.sourceMap("sources4", nftables.TypeIPAddr)
-	f.sources6 = f.sourceMap("sources6", nftables.TypeIP6Addr)
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
 	f.access = &nftables.Set{Table: f.table, Name: "access", KeyType: nftables.TypeIFIndex}
@@ -94,11 +89,6 @@ func largeTransactions(conn *mdnetlink.Conn) error {
 	return errors.Join(conn.SetWriteBuffer(room), conn.SetReadBuffer(room))
 }
 
-func (f *filter) sourceMap(name string, addr nftables.SetDatatype) *nftables.Set {
-	return &nftables.Set{Table: f.table, Name: name, Concatenation: true, Interval: true, IsMap: true,
-		KeyType: nftables.MustConcatSetType(nftables.TypeIFName, addr), DataType: nftables.TypeMark}
-}
-
 func (f *filter) close() {
 	f.conn.CloseLasting()
 	f.tallies.Close()
@@ -109,8 +99,9 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	f.conn.AddTable(f.table) // so that there is one to delete
 	f.conn.DelTable(f.table)
 	f.conn.AddTable(f.table)
+	f.origins = withLanesOf(f.origins, sources)
 	var err error
-	for _, set := range slices.Concat([]*nftables.Set{f.sources4, f.sources6, f.paths, f.access}, f.guardMaps(), f.dropSets()) {
+	for _, set := range slices.Concat(f.sourceMaps(f.origins), []*nftables.Set{f.paths, f.access}, f.guardMaps(), f.dropSets()) {
 		err = errors.Join(err, f.conn.AddSet(set, nil))
 	}
 	err = errors.Join(err, f.addSets(f.lanes), f.addAdopted(f.adoptees))
@@ -138,7 +129,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 // drop removes the table.
 func (f *filter) drop() error {
 	f.conn.DelTable(f.table)
-	f.adoptees = nil
+	f.adoptees, f.origins = nil, nil
 	clear(f.accesses)
 	return f.flush(nil)
 }
@@ -188,33 +179,6 @@ func (f *filter) exists() (bool, error) {
 	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }), nil
 }
 
-// change makes changes of sources in one transaction.
-func (f *filter) change(changes []sourceChange) error {
-	var gone, come []source
-	for _, c := range changes {
-		if c.old.mark != 0 {
-			gone = append(gone, source{c.key, c.old.mark})
-		}
-		if c.now.mark != 0 {
-			come = append(come, source{c.key, c.now.mark})
-		}
-	}
-	return f.flush(errors.Join(f.queue(gone, f.conn.SetDeleteElements), f.queue(come, f.conn.SetAddElements)))
-}
-
-// queue adds messages about sources to the next transaction.
-func (f *filter) queue(sources []source, message func(*nftables.Set, []nftables.SetElement) error) (err error) {
-	for m, part := range map[*nftables.Set][]nftables.SetElement{
-		f.sources4: elementsOf(sources, true),
-		f.sources6: elementsOf(sources, false),
-	} {
-		for some := range slices.Chunk(part, elementsAtOnce) {
-			err = errors.Join(err, message(m, some))
-		}
-	}
-	return err
-}
-
 // addPath and removePath say that a mark stands for the device of this index.
 func (f *filter) addPath(index int) error {
 	err := f.flush(errors.Join(f.conn.SetAddElements(f.paths, pathElement(index)), f.conn.SetAddElements(f.access, indexElement(index))))
@@ -232,26 +196,6 @@ func (f *filter) removePath(index int) error {
 	return err
 }
 
-// sources lists the elements of both maps. A table that is not there has none.
-func (f *filter) sources() ([]source, error) {
-	if there, err := f.exists(); !there || err != nil {
-		return nil, err
-	}
-	var all []source
-	for _, m := range []*nftables.Set{f.sources4, f.sources6} {
-		elements, err := f.conn.GetSetElements(m)
-		if err != nil {
-			return nil, fmt.Errorf("list %s of nftables: %w", m.Name, netlink.Explain(err))
-		}
-		for _, e := range elements {
-			if s, ok := parseSource(e); ok {
-				all = append(all, s)
-			}
-		}
-	}
-	return all, nil
-}
-
 // flush sends what was collected as one transaction, unless there was an error before.
 func (f *filter) flush(before error) error {
 	if err := f.conn.Flush(); before != nil || err != nil {
@@ -260,71 +204,7 @@ func (f *filter) flush(before error) error {
 	return nil
 }
 
-// elementsOf are the sources of one family as elements of its map.
-func elementsOf(sources []source, v4 bool) (list []nftables.SetElement) {
-	for _, s := range sources {
-		if s.Source.Addr().Is4() != v4 {
-			continue
-		}
-		list = append(list, nftables.SetElement{
-			Key:    append(interfaceName(s.Link), s.Source.Masked().Addr().AsSlice()...),
-			KeyEnd: append(interfaceName(s.Link), last(s.Source)...),
-			Val:    binaryutil.NativeEndian.PutUint32(s.mark),
-		})
-	}
-	return list
-}
-
-func parseSource(e nftables.SetElement) (s source, ok bool) {
-	if len(e.Key) <= nameLen || len(e.KeyEnd) != len(e.Key) || len(e.Val) != 4 {
-		return s, false
-	}
-	first, ok := netip.AddrFromSlice(e.Key[nameLen:])
-	if !ok {
-		return s, false
-	}
-	name, _, _ := cutZero(e.Key[:nameLen])
-	s.Link, s.Source = name, netip.PrefixFrom(first, commonBits(e.Key[nameLen:], e.KeyEnd[nameLen:]))
-	s.mark = binary.NativeEndian.Uint32(e.Val)
-	return s, true
-}
-
-func cutZero(b []byte) (string, []byte, bool) {
-	i := slices.Index(b, 0)
-	if i < 0 {
-		return string(b), nil, false
-	}
-	return string(b[:i]), b[i+1:], true
-}
-
 func pathElement(index int) []nftables.SetElement {
 	key := append(binaryutil.NativeEndian.PutUint32(netlink.MarkOf(index)), binaryutil.NativeEndian.PutUint32(uint32(index))...)
 	return []nftables.SetElement{{Key: key}}
-}
-
-const nameLen = 16 // IFNAMSIZ
-
-func interfaceName(name string) []byte {
-	b := make([]byte, nameLen)
-	copy(b, name)
-	return b
-}
-
-// last returns the last address of a prefix.
-func last(p netip.Prefix) []byte {
-	b := p.Masked().Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
-	}
-	return b
-}
-
-// commonBits is the reverse: how many bits the first and the last address share.
-func commonBits(first, last []byte) int {
-	for i := range len(first) * 8 {
-		if bit := byte(0x80 >> (i % 8)); first[i/8]&bit != last[i/8]&bit {
-			return i
-		}
-	}
-	return len(first) * 8
 }

@@ -206,7 +206,11 @@ func intervals(prefixes []netip.Prefix) (bounds [2][]nftables.SetElement) {
 }
 
 func lastAddr(p netip.Prefix) netip.Addr {
-	a, _ := netip.AddrFromSlice(last(p))
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
 	return a
 }
 

@@ -40,15 +40,15 @@ func laneOf(p netip.Prefix) lane {
 func byLength(a, b lane) int { return cmp.Or(b.bits-a.bits, int(a.version)-int(b.version)) }
 
 // names are those of the sets: "rx4-32" and "tx4-32".
-func (l lane) names() (rx, tx string) {
-	suffix := fmt.Sprintf("%d-%d", l.version, l.bits)
-	return rxPrefix + suffix, txPrefix + suffix
-}
+func (l lane) names() (rx, tx string) { return rxPrefix + l.suffix(), txPrefix + l.suffix() }
+
+func (l lane) suffix() string { return fmt.Sprintf("%d-%d", l.version, l.bits) }
 
 const rxPrefix, txPrefix = "rx", "tx"
 
-func parseLane(set string) (l lane, ok bool) {
-	suffix, ok := strings.CutPrefix(set, rxPrefix)
+// parseLane reads the name of a set that begins so.
+func parseLane(prefix, set string) (l lane, ok bool) {
+	suffix, ok := strings.CutPrefix(set, prefix)
 	if !ok {
 		return l, false
 	}
@@ -56,33 +56,52 @@ func parseLane(set string) (l lane, ok bool) {
 	return l, err == nil
 }
 
+// lanesOf are those that sets have whose names begin so, the longest first.
+func lanesOf(prefix string, sets []*nftables.Set) (all []lane) {
+	for _, s := range sets {
+		if l, ok := parseLane(prefix, s.Name); ok {
+			all = append(all, l)
+		}
+	}
+	slices.SortFunc(all, byLength)
+	return all
+}
+
+func (l lane) addrType() nftables.SetDatatype {
+	if l.version == 6 {
+		return nftables.TypeIP6Addr
+	}
+	return nftables.TypeIPAddr
+}
+
+// load compares the IP version, and loads an address of a packet, under the mask, into the register that is so many after the first (reg32).
+func (l lane) load(which field, after uint32) []expr.Any {
+	load := address(l.version, which)[0].(*expr.Payload)
+	load.DestRegister = reg32 + after
+	mask := make([]byte, load.Len)
+	for i := range l.bits {
+		mask[i/8] |= 0x80 >> (i % 8)
+	}
+	all := concat(isVersion(l.version), []expr.Any{load})
+	if l.bits < len(mask)*8 {
+		all = append(all, &expr.Bitwise{SourceRegister: reg32 + after, DestRegister: reg32 + after, Len: load.Len, Mask: mask, Xor: make([]byte, len(mask))})
+	}
+	return all
+}
+
 // sets are the lane as nftables has it.
 func (l lane) sets(table *nftables.Table) (all [2]*nftables.Set) {
-	addr := nftables.TypeIPAddr
-	if l.version == 6 {
-		addr = nftables.TypeIP6Addr
-	}
 	rx, tx := l.names()
 	for i, name := range []string{rx, tx} {
 		all[i] = &nftables.Set{Table: table, Name: name, Concatenation: true, Counter: true,
-			KeyType: nftables.MustConcatSetType(nftables.TypeDevGroup, addr)}
+			KeyType: nftables.MustConcatSetType(nftables.TypeDevGroup, l.addrType())}
 	}
 	return all
 }
 
 // count is the rule that counts a packet in one set of the lane, and is done with the packet then.
 func (l lane) count(group expr.MetaKey, which field, set string) []expr.Any {
-	load := address(l.version, which)[0].(*expr.Payload)
-	load.DestRegister = reg32 + 1
-	mask := make([]byte, load.Len)
-	for i := range l.bits {
-		mask[i/8] |= 0x80 >> (i % 8)
-	}
-	rule := concat(isVersion(l.version), []expr.Any{load})
-	if l.bits < len(mask)*8 {
-		rule = append(rule, &expr.Bitwise{SourceRegister: reg32 + 1, DestRegister: reg32 + 1, Len: load.Len, Mask: mask, Xor: make([]byte, len(mask))})
-	}
-	return append(rule, &expr.Meta{Key: group, Register: reg32}, &expr.Lookup{SourceRegister: reg32, SetName: set}, &expr.Verdict{Kind: expr.VerdictReturn})
+	return append(l.load(which, 1), &expr.Meta{Key: group, Register: reg32}, &expr.Lookup{SourceRegister: reg32, SetName: set}, &expr.Verdict{Kind: expr.VerdictReturn})
 }
 
 // countRules are those of the chains "received" and "sent".
@@ -105,10 +124,7 @@ func (f *filter) addLanes(more []lane) error {
 	was := f.lanes
 	f.lanes = slices.SortedFunc(slices.Values(slices.Concat(was, more)), byLength)
 	err := f.addSets(more)
-	for _, chain := range []string{"forward", "arrive", "received", "sent"} {
-		f.conn.FlushChain(&nftables.Chain{Name: chain, Table: f.table})
-		f.addRulesTo(chain)
-	}
+	f.renewRules("forward", "arrive", "received", "sent")
 	if err = f.flush(err); err != nil {
 		f.lanes = was
 	}
@@ -124,7 +140,7 @@ func (f *filter) addSets(lanes []lane) (err error) {
 	return err
 }
 
-// lookAtLanes reads which lengths an earlier process has had counted: none where there is no table.
+// lookAtLanes reads of which lengths an earlier process has had sources, and prefixes counted: none where there is no table.
 func (f *filter) lookAtLanes() error {
 	if there, err := f.exists(); !there || err != nil {
 		return err
@@ -133,13 +149,7 @@ func (f *filter) lookAtLanes() error {
 	if err != nil {
 		return fmt.Errorf("list sets of nftables: %w", netlink.Explain(err))
 	}
-	f.lanes = nil
-	for _, s := range sets {
-		if l, ok := parseLane(s.Name); ok {
-			f.lanes = append(f.lanes, l)
-		}
-	}
-	slices.SortFunc(f.lanes, byLength)
+	f.lanes, f.origins = lanesOf(rxPrefix, sets), lanesOf(originPrefix, sets)
 	return nil
 }
 

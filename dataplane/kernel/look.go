@@ -21,9 +21,6 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	c.routes = map[dataplane.VRFPrefix]dataplane.Path{}
 	objects = append(objects, c.leftAdoptions()...)
 	for _, p := range c.allPlaces() {
-		if err := c.lookAtCounts(p); err != nil && p.devices > 0 { // a host without nftables has none
-			return nil, err
-		}
 		left, err := c.lookAtPolicies(p)
 		if err != nil {
 			return nil, err
@@ -106,6 +103,11 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 	}
 	if err := p.filter.lookAtAdopted(found); err != nil {
 		return err
+	}
+	if !p.counted { // what an earlier process has had is known then
+		if err := p.filter.lookAtLanes(); err != nil {
+			return err
+		}
 	}
 	intact, err := p.filter.intact()
 	if err != nil && !isAbsent(err) {

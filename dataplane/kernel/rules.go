@@ -18,8 +18,8 @@ import (
 //		type filter hook prerouting priority mangle
 //		iifname "mt-*" goto arrive
 //		iif @adopted goto arrive	# where there are any
-//		meta mark set iifname . ip saddr map @sources4
-//		meta mark set iifname . ip6 saddr map @sources6
+//		meta mark set iifname . ip saddr map @from4-32 return	# where there are sources (sourcemap.go)
+//		…
 //	}
 //	chain input { type filter hook input …; meta mark UNPROVEN goto spoofed }
 //	chain forward {
@@ -40,11 +40,11 @@ import (
 //		meta mark set UNPROVEN
 //	}
 //	chain deliver {			# a gateway's node: what it sends goes into the same tunnel
-//		meta mark set oifname . ip daddr map @sources4
-//		meta mark set oifname . ip6 daddr map @sources6
+//		jump homeward
 //		meta mark . iif @paths goto receive
 //		goto spoofed
 //	}
+//	chain homeward { meta mark set oifname . ip daddr map @from4-32 return … }
 //	chain admit { iif vmap @anchors }		# policies, each a chain of its own (acl.go)
 //	chain receive { iif vmap @gateways }
 //	chain received { iifgroup . ip saddr @rx4-32 return … }	# counters of prefixes (lane.go)
@@ -56,7 +56,7 @@ import (
 //		drop
 //	}
 //	chain unbound, chain filtered: the same, of the last two rules
-var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "admit", "receive", "received", "sent",
+var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "homeward", "admit", "receive", "received", "sent",
 	unboundName, spoofedName, filteredName}
 
 var unproven = netlink.MarkOf(0) // no interface has the index 0
@@ -71,7 +71,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		if len(f.adoptees) > 0 {
 			rules = append(rules, concat(f.isAdopted(expr.MetaKeyIIF), arrive))
 		}
-		return append(rules, f.mark(4, expr.MetaKeyIIFNAME, sourceOf), f.mark(6, expr.MetaKeyIIFNAME, sourceOf))
+		return append(rules, f.markRules(expr.MetaKeyIIFNAME, sourceOf)...)
 	case "arrive":
 		rules := [][]expr.Any{jump("prove"), concat(isMark(0), jump("received")),
 			clamp(4, expr.MetaKeyIIF, f.mss4.Name), clamp(6, expr.MetaKeyIIF, f.mss6.Name)}
@@ -92,6 +92,8 @@ func (f *filter) rules(chain string) [][]expr.Any {
 			rules = append(rules, concat(f.isAdopted(expr.MetaKeyOIF), jump("sent")))
 		}
 		return rules
+	case "homeward":
+		return f.markRules(expr.MetaKeyOIFNAME, destinationOf)
 	case "received", "sent":
 		return f.countRules(chain)
 	case unboundName, spoofedName, filteredName:
@@ -112,7 +114,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		}
 	}
 	return [][]expr.Any{
-		f.mark(4, expr.MetaKeyOIFNAME, destinationOf), f.mark(6, expr.MetaKeyOIFNAME, destinationOf),
+		jump("homeward"),
 		{
 			&expr.Meta{Key: expr.MetaKeyMARK, Register: reg32}, &expr.Meta{Key: expr.MetaKeyIIF, Register: reg32 + 1},
 			&expr.Lookup{SourceRegister: reg32, SetName: f.paths.Name}, &expr.Verdict{Kind: expr.VerdictGoto, Chain: "receive"},
@@ -141,6 +143,14 @@ func (f *filter) addRules() {
 func (f *filter) addRulesTo(chain string) {
 	for _, r := range f.rules(chain) {
 		f.conn.AddRule(&nftables.Rule{Table: f.table, Chain: &nftables.Chain{Name: chain, Table: f.table}, Exprs: r, UserData: f.fingerprint(r)})
+	}
+}
+
+// renewRules makes the rules of chains anew, by the next transaction.
+func (f *filter) renewRules(chains ...string) {
+	for _, chain := range chains {
+		f.conn.FlushChain(&nftables.Chain{Name: chain, Table: f.table})
+		f.addRulesTo(chain)
 	}
 }
 
@@ -181,25 +191,6 @@ const (
 	sourceOf      field = false
 	destinationOf field = true
 )
-
-// mark sets the mark by the map of sources, for packets of an IP version; of an address that is not there, the mark stays.
-func (f *filter) mark(version int, device expr.MetaKey, which field) []expr.Any {
-	family, offset, size, set := byte(unix.NFPROTO_IPV4), uint32(12), uint32(4), f.sources4 // RFC 791 section 3.1
-	if version == 6 {
-		family, offset, size, set = unix.NFPROTO_IPV6, 8, 16, f.sources6 // RFC 8200 section 3
-	}
-	if which == destinationOf {
-		offset += size
-	}
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{family}},
-		&expr.Meta{Key: device, Register: reg32},
-		&expr.Payload{DestRegister: reg32 + nameLen/4, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size},
-		&expr.Lookup{SourceRegister: reg32, DestRegister: reg, IsDestRegSet: true, SetName: set.Name},
-		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: reg},
-	}
-}
 
 func concat(parts ...[]expr.Any) (all []expr.Any) {
 	for _, p := range parts {

@@ -53,7 +53,7 @@ func (c *Carrier) applySources(ops []plane.SourceOp, errs []error) {
 	var places []int
 	for i, op := range ops {
 		change, err := c.sourceChange(op)
-		if errs[i] = err; err == nil && change.old != change.now { // to replace one by its like is not free: for a moment, the kernel finds neither
+		if errs[i] = err; err == nil && change.old != change.now { // else there is nothing to do
 			changes, places = append(changes, change), append(places, i)
 		}
 	}

@@ -26,7 +26,7 @@ func manySources(n int, path dataplane.Path) (list []dataplane.Op) {
 
 // A gateway with many nodes: a batch is one transaction, what the kernel refuses of it does not keep the rest out, and the whole table fits into one.
 func TestManySources(t *testing.T) {
-	const n, atOnce = 600, 200
+	const n, atOnce = 5000, 256
 	h, p := newHost(t)
 	must(t, apply(p, planetest.Everything()...))
 	first, second := dataplane.Path{Tunnel: of[dataplane.Tunnel]()[0].ID}, dataplane.Path{Tunnel: of[dataplane.Tunnel]()[1].ID}
@@ -41,7 +41,7 @@ func TestManySources(t *testing.T) {
 		got := map[dataplane.Path]int{}
 		for line := range strings.Lines(planetest.HostText(t, h)) {
 			for path := range want {
-				if strings.HasPrefix(line, "nft 1 mooring set sources4 element access1 10.64.") && strings.HasSuffix(line, ": mark "+p.tunnels[path.Tunnel].devices[path].name+"\n") {
+				if strings.HasPrefix(line, "nft 1 mooring set from4-32 element access1 10.64.") && strings.HasSuffix(line, ": mark "+p.tunnels[path.Tunnel].devices[path].name+"\n") {
 					got[path]++
 				}
 			}
