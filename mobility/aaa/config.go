@@ -12,7 +12,7 @@ type Config struct {
 	Lanes   []Lane   // where records go; none: no records are made
 	// DeadTime is how long a server that did not answer is passed over; 0: not at all.
 	DeadTime time.Duration
-	// Queue is how many records may wait for servers (see Admits).
+	// Queue is how many records may wait for servers; Stops may beyond that (see Admits).
 	Queue         int
 	Disconnect    Disconnect
 	Authorization Authorization

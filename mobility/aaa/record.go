@@ -95,10 +95,14 @@ const (
 	Ample    Room = iota
 	Scarce        // half full: interim records are left out
 	Critical      // three quarters full: Starts are left out too; their Stops will tell all that they would have
-	Full          // everything is lost
+	Full          // only Stops, and what announces an anchor, still go in, beyond the limit
+	// Unwritable is a queue whose disk takes nothing at the moment. What comes is kept in memory, and sessions stay open on disk.
+	Unwritable
 )
 
-func (r Room) String() string { return [...]string{"ample", "scarce", "critical", "full"}[r] }
+func (r Room) String() string {
+	return [...]string{"ample", "scarce", "critical", "full", "unwritable"}[r]
+}
 
 // RoomOf returns the state of a queue that holds so many of the records that it may.
 func RoomOf(queued, limit int) Room {
@@ -113,7 +117,8 @@ func RoomOf(queued, limit int) Room {
 	return Ample
 }
 
-// Admits reports whether a record may still be queued. Stops come last: what is known of a session is in its Stop.
+// Admits reports whether a record may still be queued. Stops always are: what is known of a session is in its Stop, which takes the place
+// of the session on disk.
 func (r Room) Admits(status rfc2866.AcctStatusType) bool {
 	switch status {
 	case rfc2866.AcctStatusType_Value_InterimUpdate:
@@ -121,5 +126,5 @@ func (r Room) Admits(status rfc2866.AcctStatusType) bool {
 	case rfc2866.AcctStatusType_Value_Start:
 		return r < Critical
 	}
-	return r < Full
+	return true
 }

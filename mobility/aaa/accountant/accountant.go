@@ -68,10 +68,12 @@ type Accountant struct {
 	ledger  *aaa.Ledger
 	config  *aaa.Config
 	changes aaa.Changes // not on disk yet
-	failing bool        // the last attempt to write failed
-	room    aaa.Room
-	dropped uint64 // events, when bindings were last compared
-	round   uint64 // of checkpoints
+	again   time.Time   // when what the disk has refused is tried again; zero: it has refused nothing
+	// misplaced says that records go where an earlier configuration said.
+	misplaced bool
+	room      aaa.Room
+	dropped   uint64 // events, when bindings were last compared
+	round     uint64 // of checkpoints
 }
 
 // New returns an accountant that accounts nothing. Nothing is on disk before it is configured to.
@@ -148,18 +150,25 @@ func (a *Accountant) Configure(cfg *aaa.Config) {
 	}
 	fresh := a.ledger.Configure(now, anchors, &a.changes)
 	a.commit() // where records went so far
-	if err := a.spool.Configure(names(cfg.Lanes), cfg.Queue); err != nil {
-		a.Log.Error("accounting records stay where they are", "error", err)
-	}
+	a.config = cfg
+	a.place()
 	for _, name := range fresh {
 		a.ledger.Compare(now, name, a.Bindings(name), gone, &a.changes)
 	}
-	a.config = cfg
 	a.commit()
 	sender := a.client
 	a.mu.Unlock()
 	sender.Configure(cfg.Lanes, cfg.DeadTime) // which may wait for what it tells us
 	a.look()
+}
+
+// place has records go where the configuration says; mu is held. What the disk refuses is tried again.
+func (a *Accountant) place() {
+	err := a.spool.Configure(names(a.config.Lanes), a.config.Queue)
+	if err != nil && !a.misplaced {
+		a.Log.Error("accounting records stay where they are, will try again", "error", err)
+	}
+	a.misplaced = err != nil
 }
 
 func names(lanes []aaa.Lane) (list []string) {
@@ -169,7 +178,7 @@ func names(lanes []aaa.Lane) (list []string) {
 	return list
 }
 
-// Happened takes in what happened to bindings, and returns when the records of it are on disk.
+// Happened takes in what happened to bindings, and returns when the records of it are on disk, or the disk has refused them.
 func (a *Accountant) Happened(events []Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -195,26 +204,36 @@ func (a *Accountant) compare() {
 	}
 }
 
-// commit writes what is not on disk yet; mu is held. What cannot be written is kept and tried again.
+// commit writes what is not on disk yet; mu is held. What cannot be written is kept and tried again, not more often than once in a beat.
 func (a *Accountant) commit() {
-	if a.changes.Empty() {
+	if a.changes.Empty() || a.failing() && time.Now().Before(a.again) {
 		return
 	}
 	room, err := a.spool.Commit(&a.changes)
 	if err != nil {
-		if !a.failing {
-			a.Log.Error("accounting is not on disk, will try again", "error", err, "records", len(a.changes.Records))
-		}
-		a.failing = true
+		a.refused(err)
 		return
 	}
-	a.failing = false
+	a.again = time.Time{}
 	if len(a.changes.Records) > 0 {
 		a.client.Wake()
 		a.look()
 	}
 	a.changes.Reset()
 	a.noteRoom(room)
+}
+
+func (a *Accountant) failing() bool { return !a.again.IsZero() }
+
+// refused notes that the disk has not taken the changes; mu is held. Of the records, those stay for which there is room; sessions are on
+// disk as they were, so that whoever comes after this process ends those that should be closed by now.
+func (a *Accountant) refused(err error) {
+	a.changes.Records = a.spool.Thin(a.changes.Records)
+	if !a.failing() {
+		a.Log.Error("accounting is not on disk, will try again", "error", err, "records", len(a.changes.Records))
+	}
+	a.again = time.Now().Add(beat)
+	a.noteRoom(aaa.Unwritable)
 }
 
 // noteRoom tells when the queue got fuller or emptier; mu is held.
@@ -224,8 +243,11 @@ func (a *Accountant) noteRoom(room aaa.Room) {
 	}
 	queued := a.spool.Queued()
 	level, text := slog.LevelInfo, "accounting records have more room again"
-	if room > a.room {
-		level, text = slog.LevelError, "accounting records are left out for lack of room, first interim ones, then starts; see to the servers"
+	switch {
+	case room == aaa.Unwritable:
+		level, text = slog.LevelError, "accounting records wait for the disk, too; see to its room"
+	case room > a.room:
+		level, text = slog.LevelError, "accounting records are left out for lack of room, first interim ones, then starts, stops never; see to the servers"
 	}
 	a.room = room
 	a.Log.Log(context.Background(), level, text, "room", room, "queued", queued)
@@ -242,7 +264,7 @@ func (a *Accountant) taken(entries []spool.Entry) {
 			s.Acknowledged = now
 		}
 	}
-	if a.room != aaa.Ample {
+	if a.room != aaa.Ample && !a.failing() {
 		a.noteRoom(a.spool.Room())
 	}
 }
@@ -301,6 +323,10 @@ func (a *Accountant) advance(beat bool) {
 		a.compare()
 		a.ledger.Checkpoint(a.round, checkpoints, &a.changes)
 		a.round = (a.round + 1) % checkpoints
+		if a.misplaced {
+			a.place()
+			a.client.Wake()
+		}
 	}
 	a.commit()
 }
@@ -317,7 +343,8 @@ func (a *Accountant) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ledger.Checkpoint(0, 1, &a.changes)
+	a.again = time.Time{} // there is no later
 	a.commit()
 	a.spool = nil
-	return s.Close(!a.failing)
+	return s.Close(!a.failing())
 }

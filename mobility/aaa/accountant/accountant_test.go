@@ -26,6 +26,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/aaa"
+	"mooring/mobility/aaa/spool"
 )
 
 // sink is a RADIUS server that takes everything, unless it is down.
@@ -151,6 +152,7 @@ type element struct {
 	table anchorTable
 	sink  sink
 	lost  atomic.Uint64
+	said  aaa.Room // by RoomChanged; guarded by the accountant's mutex, which is held then
 
 	*Accountant
 	stop func()
@@ -170,7 +172,7 @@ func (e *element) begin(cfg *aaa.Config) {
 	e.t.Helper()
 	e.Accountant = New(Options{
 		Root: e.root, Name: "accounting/records", Bindings: e.table.all, Dial: e.sink.dial,
-		Dropped: e.lost.Load,
+		Dropped: e.lost.Load, RoomChanged: func(room aaa.Room, _ int) { e.said = room },
 	})
 	if err := e.Prepare(cfg); err != nil {
 		e.t.Fatal(err)
@@ -258,7 +260,7 @@ func TestAAA03ListRemoved(t *testing.T) {
 		without.Lanes = nil
 		e.Configure(without)
 		e.Happened([]Event{e.table.bind(2)})
-		if room, queued, left := e.Queue(); queued != 6 || room != aaa.Ample || left.Stops != 0 { // On, two Starts, two Stops, Off
+		if room, queued, left := e.Queue(); queued != 6 || room != aaa.Ample || left != (spool.Left{}) { // On, two Starts, two Stops, Off
 			t.Errorf("%d records wait, of %+v", queued, e.Sessions("lma"))
 		}
 		e.sink.set(false)

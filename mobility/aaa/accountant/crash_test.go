@@ -13,6 +13,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/aaa"
+	"mooring/mobility/aaa/spool"
 )
 
 // moment is what is left of a process that is killed: the file as it is then, the bindings that have been stored, and what the server has got.
@@ -120,7 +121,7 @@ func revive(t *testing.T, m *moment) {
 			stopped[id] = true
 		}
 	}
-	if _, queued, left := e.Queue(); queued > 0 || left.Stops > 0 {
+	if _, queued, left := e.Queue(); queued > 0 || left != (spool.Left{}) {
 		t.Errorf("%s: %d records are left, %+v were let go", m.what, queued, left)
 	}
 	if !maps.Equal(started, stopped) || len(started) < 2*min(1, len(m.rows)) {

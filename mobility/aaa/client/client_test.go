@@ -25,6 +25,7 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	entries []spool.Entry
+	full    bool // nothing can be taken out
 }
 
 func (m *memory) Next(_ string, after uint64, n int, list []spool.Entry) ([]spool.Entry, error) {
@@ -42,6 +43,9 @@ func (m *memory) Next(_ string, after uint64, n int, list []spool.Entry) ([]spoo
 func (m *memory) Remove(_ string, gone []spool.Entry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.full {
+		return errors.New("no space left on device")
+	}
 	for _, g := range gone {
 		m.entries = slices.DeleteFunc(m.entries, func(e spool.Entry) bool { return e.Number == g.Number })
 	}
@@ -193,6 +197,34 @@ func TestAAA02RecordsArrive(t *testing.T) {
 		synctest.Wait()
 		if got := f.packets(); len(got) != 1 || sessionOf(got[0]) != "0" {
 			t.Errorf("%d packets came after a wake-up", len(got))
+		}
+	})
+}
+
+// What a server has, and cannot be taken out of the queue because the disk is full, is not sent again, and taken out later. Meanwhile, not more
+// is read than memory is meant for.
+func TestFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, f := &memory{full: true}, &fake{secret: "cisco", up: true}
+		const all = 3 * inWindow
+		for n := range uint64(all) {
+			q.add(entry(n+1, start, fmt.Sprint(n), "l"))
+		}
+		c := startClient(t, q, servers{"one": f}, nil)
+		c.Configure(lanes("one"), time.Minute)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		got := len(f.packets())
+		if n := q.len(); n != all || got == 0 || got > inWindow {
+			t.Errorf("%d of %d records are there, and %d were sent", n, all, got)
+		}
+		q.mu.Lock()
+		q.full = false
+		q.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got += len(f.packets()); q.len() != 0 || got != all {
+			t.Errorf("in the end %d records are there, and %d of %d were sent", q.len(), got, all)
 		}
 	})
 }

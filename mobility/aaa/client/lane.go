@@ -29,7 +29,11 @@ type lane struct {
 	travel  int
 	resume  time.Time // nothing is sent before
 	careful bool      // the last that was heard is that no server takes a record: one at a time finds out
-	running sync.WaitGroup
+	// answered are records that servers have and that could not be taken out of the spool, as on a full disk; again is when that is tried
+	// once more.
+	answered []spool.Entry
+	again    time.Time
+	running  sync.WaitGroup
 }
 
 // result is what became of a record.
@@ -57,21 +61,27 @@ func (l *lane) run(ctx context.Context) {
 		case r := <-l.results:
 			l.conclude(r)
 		case <-timer.C:
+			l.remove()
 		}
 	}
+	l.remove()
 }
 
 // sleep is how long there is nothing to do if nothing happens.
 func (l *lane) sleep() time.Duration {
+	sleep := time.Hour
 	if wait := time.Until(l.resume); wait > 0 {
-		return wait
+		sleep = wait
 	}
-	return time.Hour
+	if len(l.answered) > 0 {
+		sleep = min(sleep, max(0, time.Until(l.again)))
+	}
+	return sleep
 }
 
 // fill reads on in the spool.
 func (l *lane) fill() {
-	if room := inWindow - len(l.window.slots); l.more && room >= inWindow/2 {
+	if room := inWindow - len(l.window.slots) - len(l.answered); l.more && room >= inWindow/2 {
 		entries, err := l.client.Queue.Next(l.cfg.Name, l.window.last, room, nil)
 		if err != nil {
 			l.client.Log.Error("accounting records cannot be read, will try again", "lane", l.cfg.Name, "error", err)
@@ -133,11 +143,25 @@ func (l *lane) conclude(r result) {
 		return
 	}
 	l.resume, l.careful = time.Time{}, false // a server answers
-	if err := l.client.Queue.Remove(l.cfg.Name, taken); err != nil {
-		l.client.Log.Error("accounting records that were sent will be sent again after a restart", "error", err)
-	}
 	l.window.done(taken)
+	l.answered = append(l.answered, taken...)
+	l.remove()
 	l.client.taken(taken)
+}
+
+// remove takes what servers have out of the spool. What it cannot is sent again by the next process.
+func (l *lane) remove() {
+	if len(l.answered) == 0 {
+		return
+	}
+	if err := l.client.Queue.Remove(l.cfg.Name, l.answered); err != nil {
+		if l.again.IsZero() {
+			l.client.Log.Error("accounting records that servers have stay on disk, will try again", "lane", l.cfg.Name, "error", err)
+		}
+		l.again = time.Now().Add(diskRetry)
+		return
+	}
+	l.answered, l.again = nil, time.Time{}
 }
 
 // deliver offers a record to one server after another.

@@ -16,7 +16,7 @@ type Entry struct {
 	aaa.Record
 }
 
-// Configure sets the lanes that records go into, and how many each may hold; no names leave the lanes as they are. What waits in a lane that
+// Configure sets the lanes that records go into, and how many each may hold, Stops beside; no names leave the lanes as they are. What waits in a lane that
 // is no more goes into the first one.
 func (s *Spool) Configure(names []string, limit int) error {
 	s.mu.Lock()
@@ -157,13 +157,34 @@ func (s *Spool) Left() Left {
 	return s.tally.left
 }
 
+// Thin leaves out those of records that there will be no room for once the disk takes them, counts them, and returns the others, in the same
+// memory. It keeps what waits for the disk as small as what waits for a server.
+func (s *Spool) Thin(records []aaa.Record) []aaa.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least := 0
+	for i, lane := range s.lanes {
+		if total := s.tally.total[lane]; i == 0 || total < least {
+			least = total
+		}
+	}
+	kept := records[:0]
+	for i := range records {
+		if r := &records[i]; s.admits(least+len(kept), r) {
+			kept = append(kept, *r)
+		} else {
+			s.tally.left.count(r)
+		}
+	}
+	clear(records[len(kept):])
+	return kept
+}
+
 func (l *Left) count(r *aaa.Record) {
 	switch r.Status() {
 	case rfc2866.AcctStatusType_Value_InterimUpdate:
 		l.Interims++
 	case rfc2866.AcctStatusType_Value_Start:
 		l.Starts++
-	default:
-		l.Stops++
 	}
 }

@@ -47,7 +47,7 @@ type tally struct {
 }
 
 // Left counts records that were not queued for lack of room.
-type Left struct{ Interims, Starts, Stops uint64 }
+type Left struct{ Interims, Starts uint64 }
 
 var (
 	metaBucket, sessionsBucket, lanesBucket = []byte("meta"), []byte("sessions"), []byte("lanes")
@@ -173,7 +173,6 @@ func (t *tally) include(other *tally) {
 	}
 	t.left.Interims += other.left.Interims
 	t.left.Starts += other.left.Starts
-	t.left.Stops += other.left.Stops
 }
 
 // Commit makes changes durable. Records for which there is no room are left out (see aaa.Room.Admits) and counted; room tells how much there is
@@ -228,7 +227,7 @@ func (s *Spool) append(b *bbolt.Bucket, lane string, records []aaa.Record, added
 	b.FillPercent = 1 // numbers only grow
 	for i := range records {
 		r := &records[i]
-		if room := aaa.RoomOf(s.tally.total[lane]+added.total[lane], s.limit); s.limit > 0 && !room.Admits(r.Status()) {
+		if !s.admits(s.tally.total[lane]+added.total[lane], r) {
 			added.left.count(r)
 			continue
 		}
@@ -246,6 +245,11 @@ func (s *Spool) append(b *bbolt.Bucket, lane string, records []aaa.Record, added
 		added.add(lane, r, +1)
 	}
 	return nil
+}
+
+// admits reports whether a lane that holds so many records takes another; mu is held.
+func (s *Spool) admits(queued int, r *aaa.Record) bool {
+	return s.limit == 0 || aaa.RoomOf(queued, s.limit).Admits(r.Status())
 }
 
 // room is that of the fullest lane; mu is held.

@@ -125,7 +125,7 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// A queue that fills lets go what matters least, and says so.
+// A queue that fills lets go what matters least, and says so; Stops it takes beyond its limit.
 func TestBounded(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close(false)
@@ -142,13 +142,17 @@ func TestBounded(t *testing.T) {
 	if got := strings.Join(rooms, " "); got != "ample scarce critical full" {
 		t.Errorf("the room was %s", got)
 	}
-	if got := text(t, s, "default"); got != "Interim-Update 0, Start 0, Stop 0, Interim-Update 1, Start 1, Stop 1, Stop 2, Stop 3" {
+	if got := text(t, s, "default"); got != "Interim-Update 0, Start 0, Stop 0, Interim-Update 1, Start 1, Stop 1, Stop 2, Stop 3, Stop 4, Stop 5, Stop 6, Stop 7, Stop 8, Stop 9" {
 		t.Errorf("what waits is %s", got)
 	}
-	if left := s.Left(); left != (Left{Interims: 8, Starts: 8, Stops: 6}) {
+	if left := s.Left(); left != (Left{Interims: 8, Starts: 8}) {
 		t.Errorf("left out were %+v", left)
 	}
-	entries, err := s.Next("default", 0, 8, nil)
+	waiting := []aaa.Record{record(interim, "a", "l"), record(stop, "b", "l"), record(start, "c", "l"), record(stop, "d", "l")}
+	if kept := s.Thin(waiting); len(kept) != 2 || kept[0].Session() != "b" || kept[1].Session() != "d" || s.Left() != (Left{Interims: 9, Starts: 9}) {
+		t.Errorf("of what cannot be written %v are kept, and %+v left out", kept, s.Left())
+	}
+	entries, err := s.Next("default", 0, 100, nil)
 	must(t, err, s.Remove("default", entries))
 	if room := s.Room(); room != aaa.Ample {
 		t.Errorf("the room of an empty queue is %v", room)
