@@ -84,11 +84,11 @@ func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string)
 		return err
 	}
 	defer reading.Close()
-	clock := []string{"-accel", "tcg,thread=multi", "-smp", "2"}
-	if m.Counted {
-		clock = []string{"-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=3,sleep=off"}
+	machine := []string{"-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max"}
+	if m.Counted { // without what has memory filled and copied by the octet, each of which would count as an instruction
+		machine = []string{"-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=3,sleep=off", "-cpu", "max,erms=off,fsrm=off"}
 	}
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(clock, "-cpu", "max", "-m", "1024",
+	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(machine, "-m", "1024",
 		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS2 quiet panic=-1 net.ifnames=0 mitigations=off no_timer_check "+guest.Mark+"=1",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-serial", "file:"+status, "-serial", "file:/dev/fd/3")...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = m.Out, m.Err, []*os.File{writing}
