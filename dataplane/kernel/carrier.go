@@ -133,7 +133,7 @@ func (c *Carrier) Lost(name string) bool {
 	for _, t := range c.tunnels {
 		for _, d := range t.devices {
 			if d.name == name {
-				return !c.places[d.vrf].host.IsUp(name)
+				return !c.places[d.vrf].host.IsUp(name) || !d.adopted && !c.hosts[d.vrf].Holds(name)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ type Carrier interface {
 
 	// Owns reports whether a device of this name is the carrier's, or was.
 	Owns(device string) bool
-	// Lost reports whether the carrier misses a device that is not up: one of its own, or one that it has adopted.
+	// Lost reports whether the carrier misses a device that is not up, or not in its VRF: one of its own, or one that it has adopted.
 	Lost(device string) bool
 
 	// Tunnels is as in dataplane.Plane.

@@ -135,8 +135,14 @@ func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 	}
 }
 
-// send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, much is lost with it.
+// send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, or leaves its VRF, much is lost with it.
 func (w *watcher) send(e event) {
+	if member, ok := e.Key.(dataplane.MemberKey); ok && w.plane.owned(string(member)) { // we may have put it there ourselves
+		if !w.plane.lost(string(member)) {
+			return
+		}
+		e.Event = dataplane.Event{Kind: dataplane.Overrun}
+	}
 	if e.Link != "" {
 		switch {
 		case e.Kind == dataplane.LinkDown && w.plane.lost(e.Link):

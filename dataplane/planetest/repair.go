@@ -32,6 +32,7 @@ type wreck struct {
 var wrecks = []wreck{
 	{"tunnel interface deleted", onDevice("mt-", (*netns.Host).Delete), []string{"tunnel "}},
 	{"tunnel interface down", onDevice("mt-", (*netns.Host).Down), []string{"tunnel "}},
+	{"tunnel interface out of its VRF", releaseTunnel, []string{"tunnel "}},
 	{"TUN interface deleted", onDevice("mooring", (*netns.Host).Delete), []string{"route ", "link access1"}},
 	{"TUN interface down", onDevice("mooring", (*netns.Host).Down), []string{"route ", "link access1"}},
 	{"vrf interface deleted", onDevice("red", (*netns.Host).Delete), []string{"vrf red"}},
@@ -49,7 +50,8 @@ var wrecks = []wreck{
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
 var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down"}
-	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "vrf interface deleted", "vrf interface down",
+	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF",
+		"vrf interface deleted", "vrf interface down",
 		"rule of a mark deleted", "route of a mark deleted", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted"}
 )
 
@@ -190,6 +192,17 @@ func onDevice(begins string, do func(*netns.Host, string) error) func(*netns.Hos
 		}
 		return "", err
 	}
+}
+
+// releaseTunnel takes the first tunnel interface that is in a VRF out of it.
+func releaseTunnel(h *netns.Host) (string, error) {
+	links, err := netlink.Dump(h.Net.LinkList)
+	for _, l := range links {
+		if name := l.Attrs().Name; err == nil && strings.HasPrefix(name, "mt-") && l.Attrs().MasterIndex != 0 {
+			return name, h.Net.LinkSetNoMaster(l)
+		}
+	}
+	return "", err
 }
 
 // onRule deletes the first rule of ours of a kind.
