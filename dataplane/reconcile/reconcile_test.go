@@ -168,7 +168,7 @@ func TestBlockedSessionBecomesBlackholes(t *testing.T) {
 }
 
 // LMA-28: what no binding has is discarded, and a binding's own route stands above the pool's.
-func TestPoolsAreBlackholes_LMA28(t *testing.T) {
+func TestLMA28_PoolsAreBlackholes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := func(s string) dataplane.Blackhole {
 			return dataplane.Blackhole{VRFPrefix: dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(s)}}

@@ -39,7 +39,7 @@ func expect(t *testing.T, what string, got radius.Attributes, want string) {
 }
 
 // RAD-04, RAD-06, RAD-07, RAD-09: what records say of a node, octet by octet.
-func TestRAD04NodeAttributes(t *testing.T) {
+func TestRAD04_RAD06_RAD09_NodeAttributes(t *testing.T) {
 	node := NodeIdentity{
 		Node: mobility.NAI("n@x.y"), Link: "\x02\x00\x5e\x10\xab\x01", Home: netip.MustParsePrefix("10.0.0.5/24"),
 		Prefixes:       []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")},

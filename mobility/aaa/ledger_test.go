@@ -2,7 +2,6 @@ package aaa
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"iter"
 	"maps"
@@ -26,10 +25,9 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/scenario"
 	"mooring/mobility/wire"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected effects of scenarios")
 
 // Scenarios are testdata/*.txt: lines that say what happens, each followed by the records that it gives, behind "> ".
 //
@@ -55,15 +53,7 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want := string(text); got != want && !*update {
-				t.Errorf("got:\n%s\nwant:\n%s", got, want)
-			}
+			scenario.Compare(t, file, string(text), play(t, string(text)))
 		})
 	}
 }

@@ -10,7 +10,8 @@
 //	send 2001:db8:1::1 PBA seq 1 status 0(accepted) lifetime 3600s P ...
 //	event binding-created mn1@example.com at 2001:db8:1::1
 //
-// go test -update writes down what the machines say; the difference then wants reading.
+// A line "# LMA-05, LMA-07: TEXT" begins a part that proves these rows of the feature list: each is a test of its own, below that of
+// the file. go test -update writes down what the machines say; the difference then wants reading.
 package scenario
 
 import (
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,18 +66,71 @@ func Run(t *testing.T, newPlayer func() Player) {
 			if err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			if got == string(text) {
-				return
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			t.Errorf("%s: %s", file, firstDifference(string(text), got))
+			Compare(t, file, string(text), got)
 		})
 	}
+}
+
+// Compare reports where a scenario as it was played differs from its file, in the test of the row that the difference is a part of; with
+// -update, it writes the file.
+func Compare(t *testing.T, file, want, got string) {
+	t.Helper()
+	if *update && got != want {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want = got
+	}
+	line := 0
+	wanted, is := parts(want), parts(got)
+	for i, p := range wanted {
+		if i >= len(is) {
+			is = append(is, part{})
+		}
+		difference := func(t *testing.T) {
+			if p.text != is[i].text {
+				t.Errorf("%s: %s", file, firstDifference(line, p.text, is[i].text))
+			}
+		}
+		for _, row := range p.rows {
+			t.Run(row, difference)
+		}
+		if len(p.rows) == 0 {
+			difference(t)
+		}
+		line += strings.Count(p.text, "\n")
+	}
+	if len(is) > len(wanted) {
+		t.Errorf("%s: want %d parts, got %d", file, len(wanted), len(is))
+	}
+}
+
+// part is what is between two headings of a scenario.
+type part struct {
+	rows []string
+	text string
+}
+
+var heading = regexp.MustCompile(`^# ([A-Z]+-[0-9]{2}(?:, [A-Z]+-[0-9]{2})*)\b[^:]*: `)
+
+// parts splits a scenario.
+func parts(text string) []part {
+	all := []part{{}}
+	for line := range strings.Lines(text) {
+		if rows := Rows(line); rows != nil {
+			all = append(all, part{rows: rows})
+		}
+		all[len(all)-1].text += line
+	}
+	return all
+}
+
+// Rows returns the rows of the feature list that the part of a scenario below this line proves, nil where it is no heading.
+func Rows(line string) []string {
+	if m := heading.FindStringSubmatch(line); m != nil {
+		return strings.Split(m[1], ", ")
+	}
+	return nil
 }
 
 // Play plays a scenario and returns it with the effects that the player asked for.
@@ -153,12 +208,12 @@ func since(at time.Time) string {
 	return "+" + at.Sub(Start).Round(time.Millisecond).String()
 }
 
-func firstDifference(want, got string) string {
+func firstDifference(before int, want, got string) string {
 	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
 	for i := range min(len(w), len(g)) {
 		if w[i] != g[i] {
 			context := g[max(0, i-4):i]
-			return fmt.Sprintf("line %d, after\n\t%s\nwant\n\t%s\ngot\n\t%s", i+1, strings.Join(slices.Clone(context), "\n\t"), w[i], g[i])
+			return fmt.Sprintf("line %d, after\n\t%s\nwant\n\t%s\ngot\n\t%s", before+i+1, strings.Join(slices.Clone(context), "\n\t"), w[i], g[i])
 		}
 	}
 	return fmt.Sprintf("want %d lines, got %d", len(w), len(g))

@@ -67,7 +67,7 @@ func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
 
 // There is no place for a customer outside the service, nor for pools outside networks that are authorised (MLL-12): the schema refuses them
 // where they stand.
-func TestMLL01_NoPlaceElsewhere(t *testing.T) {
+func TestMLL01_MLL12_NoPlaceElsewhere(t *testing.T) {
 	const (
 		domain   = `"domain": [{"name": "D1"}], `
 		lma      = "/mooring-pmipv6:pmipv6/lma[name='LMA']"

@@ -11,7 +11,7 @@ import (
 )
 
 // A binding tells its mobile networks, of both IP versions, and the customer how many there are beside its limits, as long as there are any (OPS-03, OPS-16).
-func TestOPS03_MobileNetworks(t *testing.T) {
+func TestOPS03_OPS16_MobileNetworks(t *testing.T) {
 	d := newDomain(t)
 	const lma = "/mooring-pmipv6:pmipv6/lma[name='lma1']"
 	shows := func(networks, ipv4, ipv6, all string) {

@@ -8,7 +8,7 @@ import (
 )
 
 // An operator ends a binding: the indication and its acknowledgement are counted at both ends, OPS-08 and OPS-09.
-func TestOPS08_RevocationsAreCounted(t *testing.T) {
+func TestOPS08_OPS09_RevocationsAreCounted(t *testing.T) {
 	d := newDomain(t)
 	d.attach(d.mag, 1)
 	var told, answers, left mobility.Effects
@@ -45,7 +45,7 @@ func TestOPS08_RevocationsAreCounted(t *testing.T) {
 }
 
 // Heartbeats of both ends show on the path, and a MAG that is configured is shown before it says anything: PEER-01.
-func TestOPS04_HeartbeatsShowOnThePath(t *testing.T) {
+func TestOPS04_PEER01_HeartbeatsShowOnThePath(t *testing.T) {
 	d := newDomain(t)
 	peer := "/mooring-pmipv6:pmipv6/lma[name='lma1']/peers/peer[id='mag1']"
 	if said := strings.Join(d.get(peer), ""); !strings.Contains(said, `"origin":"configured","oper-status":"unknown"`) || strings.Contains(said, "heartbeat") {

@@ -1,7 +1,8 @@
-// Command conformance writes docs/conformance.md: every row of the feature list, and which tests prove it. Rows and what is known to be missing stand in
-// rows.txt; the tests are found in the sources by their names and comments. It writes docs/bad-input.md as well: what bad-input.txt has of bad input.
+// Command conformance writes docs/conformance.md: every row of the feature list, which tests prove it, and how they ended. Rows and what is known to be
+// missing stand in rows.txt; the tests are found in the sources. It writes docs/bad-input.md as well: what bad-input.txt has of bad input.
 //
-//	go generate ./tests/conformance
+//	go generate ./tests/conformance           # the pages of the sources, when every test passes
+//	go run ./tests/conformance . RESULTS...   # of how tests ended, from what go test -json says; fails when the page was another one
 package main
 
 //go:generate go run . ../..
@@ -10,14 +11,11 @@ import (
 	"bufio"
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"log"
 	"os"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,26 +25,56 @@ import (
 var list string
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: conformance FOLDER, that of the repository")
+	log.SetFlags(0)
+	if len(os.Args) < 2 {
+		log.Fatal("usage: conformance FOLDER [RESULTS...]: the folder of the repository, and files with what go test -json has said")
 	}
-	root, err := os.OpenRoot(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
+	if err := write(os.Args[1], os.Args[2:]); err != nil {
+		log.Fatal("conformance: ", err)
 	}
-	page, err := render(root.FS())
+}
+
+// write writes the pages into the repository in a folder. It fails when there are results and they make another page than there was.
+func write(folder string, results []string) error {
+	root, err := os.OpenRoot(folder)
 	if err != nil {
-		log.Fatal(err)
+		return err
+	}
+	ended, err := readResults(results)
+	if err != nil {
+		return err
+	}
+	page, err := render(root.FS(), ended)
+	if err != nil {
+		return err
 	}
 	bad, err := renderBadInput()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	for name, text := range map[string][]byte{"docs/conformance.md": page, "docs/bad-input.md": bad} {
-		if err := root.WriteFile(name, text, 0o644); err != nil {
-			log.Fatal(err)
+	before, err := root.ReadFile("docs/conformance.md")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(root.WriteFile("docs/conformance.md", page, 0o644), root.WriteFile("docs/bad-input.md", bad, 0o644)); err != nil {
+		return err
+	}
+	if ended != nil && !bytes.Equal(before, page) {
+		return fmt.Errorf("docs/conformance.md did not say what has come of the tests; it does now:\n%s", added(before, page))
+	}
+	return nil
+}
+
+// added are the lines of a page that were not in it before.
+func added(before, page []byte) string {
+	var lines strings.Builder
+	known := slices.Collect(bytes.Lines(before))
+	for line := range bytes.Lines(page) {
+		if !slices.ContainsFunc(known, func(l []byte) bool { return bytes.Equal(l, line) }) {
+			lines.Write(line)
 		}
 	}
+	return lines.String()
 }
 
 // row is a line of the feature list.
@@ -85,112 +113,32 @@ func sections() (all []section, err error) {
 	return all, nil
 }
 
-var (
-	rowID    = regexp.MustCompile(`\b[A-Z]+-[0-9]{2}\b`)
-	testName = regexp.MustCompile(`^Test([A-Z]+)([0-9]{2})(?:[_A-Z]|$)`)
-	fileName = regexp.MustCompile(`^([A-Z]+)-?([0-9]{2})\b`)
-)
+var rowID = regexp.MustCompile(`\b[A-Z]+-[0-9]{2}\b`)
 
-// proofs are tests by the row that they are about.
-type proofs struct {
-	works    map[string][]string
-	imported map[string][]string // that show only how the text of a vendor is read
-}
-
-// find looks through the tests below a folder: at names such as TestLMA05_X and at rows in the comments of tests, and at scenarios named
-// LMA-05-x.txt, or with rows in their comments.
-func find(files fs.FS) (p proofs, err error) {
-	p = proofs{map[string][]string{}, map[string][]string{}}
-	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."), name == "tests/conformance":
-			return fs.SkipDir
-		case strings.HasSuffix(name, "_test.go"):
-			return p.inTests(files, name)
-		case strings.HasPrefix(name, "mobility/") && path.Base(path.Dir(name)) == "testdata" && strings.HasSuffix(name, ".txt"):
-			return p.inScenario(files, name)
+// state says how far a row is proven, and how the tests ended that prove it.
+func (p proofs) state(r row, ended results) (state, result string) {
+	tests := p.all(r.id)
+	if !p.shown(r.id) {
+		why := r.missing
+		if why == "" {
+			why = r.otherwise
 		}
-		return nil
-	})
-	return p, err
-}
-
-func (p *proofs) add(id, proof string) {
-	into := p.works
-	if strings.Contains(proof, "_Import") {
-		into = p.imported
-	}
-	if !slices.Contains(into[id], proof) {
-		into[id] = append(into[id], proof)
-	}
-}
-
-func (p *proofs) inTests(files fs.FS, name string) error {
-	text, err := fs.ReadFile(files, name)
-	if err != nil {
-		return err
-	}
-	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
-	if err != nil {
-		return err
-	}
-	for _, d := range file.Decls {
-		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") {
-			continue
+		if len(tests) > 0 {
+			return "open, but imported: " + why, ended.worst(tests)
 		}
-		proof := path.Dir(name) + " " + f.Name.Name
-		if m := testName.FindStringSubmatch(f.Name.Name); m != nil {
-			p.add(m[1]+"-"+m[2], proof)
-		}
-		for _, id := range rowID.FindAllString(f.Doc.Text(), -1) {
-			p.add(id, proof)
-		}
+		return "open: " + why, ""
 	}
-	return nil
+	switch result = ended.worst(tests); {
+	case result != passed:
+		return "not shown", result
+	case r.missing != "":
+		return "partly: " + r.missing, result
+	}
+	return "tested", result
 }
 
-func (p *proofs) inScenario(files fs.FS, name string) error {
-	text, err := fs.ReadFile(files, name)
-	if err != nil {
-		return err
-	}
-	proof := path.Dir(path.Dir(name)) + " " + strings.TrimSuffix(path.Base(name), ".txt")
-	if m := fileName.FindStringSubmatch(path.Base(name)); m != nil {
-		p.add(m[1]+"-"+m[2], proof)
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "#") {
-			for _, id := range rowID.FindAllString(line, -1) {
-				p.add(id, proof)
-			}
-		}
-	}
-	return nil
-}
-
-// status says how far a row is proven.
-func (p proofs) status(r row) string {
-	switch {
-	case len(p.works[r.id]) > 0 && r.missing != "":
-		return "partly: " + r.missing
-	case len(p.works[r.id]) > 0:
-		return "tested"
-	}
-	why := r.missing
-	if why == "" {
-		why = r.otherwise
-	}
-	if len(p.imported[r.id]) > 0 {
-		return "open, but imported: " + why
-	}
-	return "open: " + why
-}
-
-// render writes the page.
-func render(files fs.FS) ([]byte, error) {
+// render writes the page. Without results, it is that of tests that have all passed.
+func render(files fs.FS, ended results) ([]byte, error) {
 	all, err := sections()
 	if err != nil {
 		return nil, err
@@ -199,24 +147,25 @@ func render(files fs.FS) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]int{}
+	counts, total := map[string]int{}, 0
 	var body bytes.Buffer
 	for _, s := range all {
-		fmt.Fprintf(&body, "\n## %s\n\n| row | what | state | tests |\n|---|---|---|---|\n", s.title)
+		fmt.Fprintf(&body, "\n## %s\n\n| row | what | state | tests | result |\n|---|---|---|---|---|\n", s.title)
 		for _, r := range s.rows {
-			status := found.status(r)
-			word, _, _ := strings.Cut(status, ":")
+			state, result := found.state(r, ended)
+			word, _, _ := strings.Cut(state, ":")
 			counts[strings.TrimSuffix(word, ", but imported")]++
-			tests := append(slices.Sorted(slices.Values(found.works[r.id])), slices.Sorted(slices.Values(found.imported[r.id]))...)
-			fmt.Fprintf(&body, "| %s | %s | %s | %s |\n", r.id, r.title, status, strings.Join(tests, "<br>"))
+			total++
+			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", r.id, r.title, state, strings.Join(ended.list(found.all(r.id)), "<br>"), result)
 		}
 	}
 	var page bytes.Buffer
-	fmt.Fprintf(&page, "# Conformance\n\n<!-- written by go generate ./tests/conformance: do not edit -->\n\n"+
-		"The rows of the feature list, and the tests that name them: functions by package and name, scenarios by package and file. "+
-		"A row is *tested* when a test names it and nothing is known to be missing; that the tests pass is what `make check` says. "+
+	fmt.Fprintf(&page, "# Conformance\n\n<!-- written by go run ./tests/conformance: do not edit -->\n\n"+
+		"The rows of the feature list, the tests that are named after them, then those that say that they show something of them, and how these tests ended: "+
+		"functions by package and name, scenarios by package and file. `make check` fails when one of them does; "+
+		"`go run ./tests/conformance . FILE` writes this page from what `go test -json` has said. A row is *tested* when its tests have passed and nothing is known to be missing. "+
 		"*Imported* means that the vendor's text is read, which is not that it works.\n\n"+
-		"%d rows: %d tested, %d partly, %d open.\n", counts["tested"]+counts["partly"]+counts["open"], counts["tested"], counts["partly"], counts["open"])
+		"%d rows: %d tested, %d partly, %d open, %d not shown.\n", total, counts["tested"], counts["partly"], counts["open"], counts["not shown"])
 	page.Write(body.Bytes())
 	return page.Bytes(), nil
 }

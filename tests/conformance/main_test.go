@@ -2,16 +2,20 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-// The page is that of the sources.
+// The page has every row and test of the sources. How the tests end is not known before they have.
 func TestPageIsUpToDate(t *testing.T) {
 	root := os.DirFS("../..")
-	want, err := render(root)
+	want, err := render(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,54 +25,157 @@ func TestPageIsUpToDate(t *testing.T) {
 	}
 }
 
-// Every row is listed once, none is left out, and none that tests name is unknown.
+// listed is how many rows each family of the feature list has.
+var listed = map[string]int{
+	"DOM": 9, "LMA": 28, "PEER": 6, "LIC": 3, "MLL": 25, "DSCP": 7, "AAA": 4, "MP": 8, "ROAM": 7, "MMAP": 15, "ACL": 5, "TUN": 4, "NETP": 6, "HB": 5,
+	"LMN": 4, "MAG": 7, "HYB": 10, "DOC": 8, "EXT": 41, "OPS": 20, "RAD": 11, "INC": 37,
+}
+
+// Every row is listed, once, and none besides; tests name no other.
 func TestRows(t *testing.T) {
 	all, err := sections()
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, families := map[string]bool{}, map[string]bool{}
-	for _, s := range all {
-		for _, r := range s.rows {
-			if known[r.id] {
-				t.Errorf("%s is listed twice", r.id)
-			}
-			known[r.id], families[r.id[:len(r.id)-3]] = true, true
+	want := map[string]bool{}
+	for family, n := range listed {
+		for i := range n {
+			want[fmt.Sprintf("%s-%02d", family, i+1)] = true
 		}
 	}
-	if len(known) != 270 {
-		t.Errorf("%d rows are listed, the feature list has 270", len(known))
+	known := map[string]bool{}
+	for _, s := range all {
+		for _, r := range s.rows {
+			if known[r.id] || !want[r.id] {
+				t.Errorf("%s is listed twice, or is none of the feature list", r.id)
+			}
+			known[r.id] = true
+		}
+	}
+	for id := range want {
+		if !known[id] {
+			t.Errorf("%s is not listed", id)
+		}
 	}
 	found, err := find(os.DirFS("../.."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, tests := range found.works {
-		if families[id[:len(id)-3]] && !known[id] {
-			t.Errorf("%v is about %s, which is no row", tests, id)
+	for _, tests := range []map[string][]test{found.works, found.mentions, found.imported} {
+		for id, tests := range tests {
+			if _, is := listed[id[:len(id)-3]]; is && !known[id] {
+				t.Errorf("%v is about %s, which is no row", tests, id)
+			}
 		}
 	}
 }
 
-// A row is tested by the name or the comment of a test, or by a scenario, and by nothing else.
+// Rows of the anchor, of its state and of accounting have tests that are named after them: a word in a comment is not enough.
+func TestRowsHaveTestsOfTheirName(t *testing.T) {
+	all, err := sections()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := find(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	families := []string{"DOM", "LMA", "PEER", "LIC", "MLL", "DSCP", "AAA", "OPS", "RAD"}
+	needed := []string{"EXT-02", "EXT-06", "EXT-08", "EXT-27"} // of those that only vendor models have
+	for _, s := range all {
+		for _, r := range s.rows {
+			state, _ := found.state(r, nil)
+			if strings.HasPrefix(state, "open") || !slices.Contains(families, r.id[:len(r.id)-3]) && !slices.Contains(needed, r.id) {
+				continue
+			}
+			if len(found.works[r.id]) == 0 {
+				t.Errorf("%s (%s) has no test of its name", r.id, r.title)
+			}
+		}
+	}
+}
+
+// A row is proven by the name of a test or of a scenario, by a heading in one, or by a comment, and by nothing else.
 func TestFind(t *testing.T) {
 	found, err := find(fstest.MapFS{
-		"a/x_test.go": {Data: []byte("package a\n\n// TestLMA05_X is about LMA-06.\nfunc TestLMA05_X() {}\n\nfunc TestLMA07_Import() {}\n\n" +
+		"a/x_test.go": {Data: []byte("package a\n\n// TestLMA05_X is about LMA-06.\nfunc TestLMA05_LMA12_X() {}\n\nfunc TestLMA07_Import() {}\n\n" +
 			"// LMA-08 is not about a test.\nfunc helper() {}\n")},
-		"mobility/lma/testdata/LMA-09-x.txt": {Data: []byte("# DOM-08: a comment\n> recv id=LMA-10\n")},
+		"mobility/lma/testdata/LMA-09-x.txt": {Data: []byte("# DOM-08, DOM-07 (RFC 1): a part\n> recv id=LMA-10\n# text (LMA-13)\n")},
 		"yang/testdata/features.txt":         {Data: []byte("# LMA-11\n")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]string{"LMA-05": "tested", "LMA-06": "tested", "LMA-07": "open, but imported: later", "LMA-08": "open: later",
-		"LMA-09": "tested", "DOM-08": "tested", "LMA-10": "open: later", "LMA-11": "open: later"} {
-		if is := found.status(row{id: id, otherwise: "later"}); is != want {
+		"LMA-09": "tested", "DOM-08": "tested", "DOM-07": "tested", "LMA-10": "open: later", "LMA-11": "open: later", "LMA-12": "tested", "LMA-13": "tested"} {
+		if is, _ := found.state(row{id: id, otherwise: "later"}, nil); is != want {
+			t.Errorf("%s is %q, want %q", id, is, want)
+		}
+		if named := len(found.works[id]) > 0; named != (want == "tested" && id != "LMA-06" && id != "LMA-13") {
+			t.Errorf("a test is named after %s: %t", id, named)
+		}
+	}
+	if is, _ := found.state(row{id: "LMA-05", missing: "half of it"}, nil); is != "partly: half of it" {
+		t.Errorf("a row of which something is missing is %q", is)
+	}
+}
+
+// A row whose test failed, was skipped or did not run is not shown, and the page says which test that was.
+func TestResults(t *testing.T) {
+	found, err := find(fstest.MapFS{
+		"a/x_test.go":                      {Data: []byte("package a\n\nfunc TestLMA01_X() {}\nfunc TestLMA02_X() {}\nfunc TestLMA03_X() {}\nfunc TestLMA04_X() {}\n")},
+		"mobility/lma/testdata/limits.txt": {Data: []byte("# LMA-05: a part\n# LMA-06: another\n# LMA-07: in two\n# LMA-07: parts\n")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := results{}
+	if err := ended.read(strings.NewReader(`
+		{"Action":"start","Package":"mooring/a"}
+		{"Action":"pass","Package":"mooring/a","Test":"TestLMA01_X"}
+		{"Action":"skip","Package":"mooring/a","Test":"TestLMA01_X"}
+		{"Action":"skip","Package":"mooring/a","Test":"TestLMA02_X"}
+		{"Action":"pass","Package":"mooring/a","Test":"TestLMA03_X"}
+		{"Action":"fail","Package":"mooring/a","Test":"TestLMA03_X"}
+		{"Action":"pass","Package":"mooring/a","Test":"TestLMA03_X"}
+		{"Action":"pass","Package":"mooring/b","Test":"TestLMA04_X"}
+		{"Action":"pass","Package":"mooring/mobility/lma","Test":"TestScenarios/limits/LMA-05"}
+		{"Action":"fail","Package":"mooring/mobility/lma","Test":"TestScenarios/limits/LMA-06"}
+		{"Action":"pass","Package":"mooring/mobility/lma","Test":"TestScenarios/limits/LMA-07"}
+		{"Action":"fail","Package":"mooring/mobility/lma","Test":"TestScenarios/limits/LMA-07#01"}
+		{"Action":"fail","Package":"mooring/a"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"LMA-01": "tested passed a TestLMA01_X", "LMA-02": "not shown skipped a TestLMA02_X (skipped)",
+		"LMA-03": "not shown failed a TestLMA03_X (failed)", "LMA-04": "not shown not run a TestLMA04_X (not run)",
+		"LMA-05": "tested passed mobility/lma limits", "LMA-06": "not shown failed mobility/lma limits (failed)",
+		"LMA-07": "not shown failed mobility/lma limits (failed)"} {
+		state, result := found.state(row{id: id}, ended)
+		if is := strings.Join(append([]string{state, result}, ended.list(found.all(id))...), " "); is != want {
 			t.Errorf("%s is %q, want %q", id, is, want)
 		}
 	}
-	if is := found.status(row{id: "LMA-05", missing: "half of it"}); is != "partly: half of it" {
-		t.Errorf("a row of which something is missing is %q", is)
+}
+
+// Results that are not those of the page are written, and said.
+func TestWriteComparesResults(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{"docs/conformance.md": "", "docs/bad-input.md": "", "a/x_test.go": "package a\n\nfunc TestLMA01_X() {}\n",
+		"passes": `{"Action":"pass","Package":"mooring/a","Test":"TestLMA01_X"}`, "fails": `{"Action":"fail","Package":"mooring/a","Test":"TestLMA01_X"}`} {
+		name = filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	passes, fails := filepath.Join(folder, "passes"), filepath.Join(folder, "fails")
+	for _, step := range []struct {
+		results []string
+		want    string // part of the error
+	}{{nil, ""}, {[]string{passes}, ""}, {[]string{passes, fails}, "| a TestLMA01_X (failed) | failed |"}, {[]string{passes, fails}, ""}, {[]string{passes}, "| a TestLMA01_X | passed |"}} {
+		err := write(folder, step.results)
+		if (err == nil) != (step.want == "") || err != nil && !strings.Contains(err.Error(), step.want) {
+			t.Errorf("of %q: %v, want %q", step.results, err, step.want)
+		}
 	}
 }
 
@@ -119,7 +226,8 @@ func TestBadInputIsTested(t *testing.T) {
 	for _, s := range rows {
 		for _, r := range s.rows {
 			delete(unknown, r.id)
-			if open := strings.HasPrefix(found.status(r), "open"); !open && said[r.id] == 0 && !silent[r.id[:len(r.id)-3]] {
+			state, _ := found.state(r, nil)
+			if !strings.HasPrefix(state, "open") && said[r.id] == 0 && !silent[r.id[:len(r.id)-3]] {
 				t.Errorf("%s works, and nothing is said of bad input", r.id)
 			}
 		}

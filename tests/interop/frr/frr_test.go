@@ -102,7 +102,7 @@ var (
 
 // EXT-06, MLL-22: a neighbour that speaks BGP hears of the pools, of what nodes have as long as they have it, or of nothing; and never of what
 // others have made.
-func TestEXT06_NeighbourHearsWhatItMay(t *testing.T) {
+func TestEXT06_MLL22_NeighbourHearsWhatItMay(t *testing.T) {
 	for name, vrf := range map[string]string{"default VRF": "", "VRF of a customer": "CUST1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
