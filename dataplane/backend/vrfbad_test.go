@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -24,6 +25,13 @@ func TestVRFsOfOthers(t *testing.T) {
 	add(&netlib.Vrf{Table: 70}, "theirs")
 	add(&netlib.Dummy{}, "noVRF")
 	must(t, h.Up("theirs"))
+	noVRF, err := h.Net.LinkByName("noVRF")
+	must(t, err, h.Up("noVRF"), h.Net.RouteAdd(&netlib.Route{LinkIndex: noVRF.Attrs().Index, Dst: &net.IPNet{IP: net.IPv4(10, 9, 0, 0), Mask: net.CIDRMask(16, 32)}, Table: 72}))
+	for family, table := range map[int]int{netlib.FAMILY_V4: 73, netlib.FAMILY_V6: 74} {
+		rule := netlib.NewRule()
+		rule.Family, rule.Table, rule.Priority = family, table, 100
+		must(t, h.Net.RuleAdd(rule))
+	}
 	p, err := openIn(h.Namespace)
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
@@ -33,6 +41,9 @@ func TestVRFsOfOthers(t *testing.T) {
 	for o, want := range map[dataplane.VRF]string{
 		{Name: "red", Table: 70}:    "is that of the vrf interface theirs",
 		{Name: "red", Table: 254}:   "is the host's own",
+		{Name: "red", Table: 72}:    "has routes of others",
+		{Name: "red", Table: 73}:    "has policy rules of others",
+		{Name: "red", Table: 74}:    "has policy rules of others",
 		{Name: "theirs", Table: 71}: "with table 70 and not 71",
 		{Name: "noVRF"}:             "is no vrf interface",
 	} {

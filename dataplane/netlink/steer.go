@@ -98,10 +98,7 @@ func isAccess(table int) bool { return table > TableAccess && table <= tableLast
 
 // rules lists our rules of a family.
 func (h *Host) rules(family int) ([]netlib.Rule, error) {
-	all, err := Dump(func() ([]netlib.Rule, error) { return h.handle.RuleList(family) })
-	if err != nil {
-		return nil, fmt.Errorf("list policy rules: %w", err)
-	}
+	all, err := h.allRules(family)
 	var ours []netlib.Rule
 	for _, rule := range all {
 		if rule.Protocol == Protocol {
@@ -109,7 +106,16 @@ func (h *Host) rules(family int) ([]netlib.Rule, error) {
 			ours = append(ours, rule)
 		}
 	}
-	return ours, nil
+	return ours, err
+}
+
+// allRules lists the rules of a family, whoever made them.
+func (h *Host) allRules(family int) ([]netlib.Rule, error) {
+	all, err := Dump(func() ([]netlib.Rule, error) { return h.handle.RuleList(family) })
+	if err != nil {
+		return nil, fmt.Errorf("list policy rules: %w", err)
+	}
+	return all, nil
 }
 
 func accessRule(family int, link string, table int) *netlib.Rule {

@@ -87,7 +87,7 @@ func (h *Host) FreeTable() (int, error) {
 		return 0, err
 	}
 	for table := TableVRF + 1; table <= vrfLast; table++ {
-		if !used[table] {
+		if used[table] == "" {
 			return table, nil
 		}
 	}
@@ -112,21 +112,32 @@ func (h *Host) CheckTable(table int) error {
 		}
 	}
 	used, err := h.tablesInUse()
-	if err == nil && used[table] {
-		err = fmt.Errorf("table %d has routes of others; choose another, or none", table)
+	if err == nil && used[table] != "" {
+		err = fmt.Errorf("table %d has %s of others; choose another, or none", table, used[table])
 	}
 	return err
 }
 
-// tablesInUse are those of vrf interfaces, and those with routes of others.
-func (h *Host) tablesInUse() (map[int]bool, error) {
-	used := map[int]bool{}
+// tablesInUse are those of vrf interfaces, and those that others have routes in or policy rules for, with what it is that they have.
+func (h *Host) tablesInUse() (map[int]string, error) {
+	used := map[int]string{}
 	all, err := h.VRFs()
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range all {
-		used[v.Table] = true
+		used[v.Table] = "a vrf interface"
+	}
+	for _, family := range families {
+		rules, err := h.allRules(family)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rules {
+			if r.Protocol != Protocol {
+				used[r.Table] = "policy rules"
+			}
+		}
 	}
 	routes, err := Dump(func() ([]netlib.Route, error) {
 		return h.handle.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Table: unix.RT_TABLE_UNSPEC}, netlib.RT_FILTER_TABLE)
@@ -136,7 +147,7 @@ func (h *Host) tablesInUse() (map[int]bool, error) {
 	}
 	for _, r := range routes {
 		if r.Protocol != Protocol {
-			used[r.Table] = true
+			used[r.Table] = "routes"
 		}
 	}
 	return used, nil
