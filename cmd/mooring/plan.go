@@ -25,7 +25,8 @@ func planCommand() *cobra.Command {
 		Short: "Say what a configuration would do to the host, and do nothing",
 		Long: `Plan asks a running element what the dataplane would do to the host if a configuration were committed: which VRFs, interfaces in them,
 access links, tunnels and routes would be made, changed and removed, in the order in which that is done. The configuration is the whole
-one in FILE (RFC 7951 JSON, or XML) or, without FILE, the candidate that NETCONF clients edit. Bindings are taken as they are.
+one in FILE (RFC 7951 JSON, or XML) or, without FILE, the candidate that NETCONF clients edit. The bindings that there are now obey it in
+the mind: what ends, what changes, and what another backend makes anew is in the plan.
 
 Where no element runs in the state folder, FILE is planned as what an element does at once that starts with it. What an earlier process has
 left on the host is not looked at then: an element keeps of it what is wanted, and removes the rest.

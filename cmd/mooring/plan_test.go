@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -51,5 +52,37 @@ func TestPlan(t *testing.T) {
 	p.command("plan", "a", "b").expect(t, 2, "at most 1 arg")
 	if shown := p.show("objects"); !strings.Contains(shown, "installed") && !strings.Contains(shown, "no objects") || strings.Contains(shown, "red") {
 		t.Errorf("planning has changed what is wanted: %s", shown)
+	}
+}
+
+// What a configuration makes of the bindings that there are is planned, too: tunnels of another MTU, and everything that goes with an anchor. (The
+// tunnels of another backend: dataplane/backend TestMoves.)
+func TestPlanOfBindings(t *testing.T) {
+	d := newDomain(t)
+	text, err := os.ReadFile(d.lmaFile)
+	must(t, err)
+	planned := func(name, old, now string) string {
+		t.Helper()
+		wanted := strings.Replace(string(text), old, now, 1)
+		if wanted == string(text) {
+			t.Fatalf("%s has no %s", d.lmaFile, old)
+		}
+		o := d.anchor.command("plan", write(t, name, wanted))
+		o.expect(t, 0)
+		return o.out
+	}
+	narrow := planned("narrow.json", `"name": "lma",`, `"name": "lma", "tunnel": {"mtu": 1400},`)
+	if !strings.HasPrefix(narrow, "change  tunnel ") || !strings.Contains(narrow, "1400") || !strings.HasSuffix(narrow, "\n0 to make, 1 to change, 0 to remove\n") {
+		t.Errorf("of a narrower tunnel: %s", narrow)
+	}
+	before := fmt.Sprint(d.anchor.values("objects"))
+	gone := planned("gone.json", `"name": "lma",`, `"name": "lma", "enabled": false,`)
+	for _, want := range []string{"remove  route 198.18.0.2/32", "remove  route 2001:db8:100:", "remove  tunnel ", "0 to make, 0 to change, "} {
+		if !strings.Contains(gone, want) {
+			t.Errorf("of an anchor that goes: no %q in %s", want, gone)
+		}
+	}
+	if after := fmt.Sprint(d.anchor.values("objects")); after != before {
+		t.Errorf("planning has made %s of %s", after, before)
 	}
 }

@@ -141,6 +141,14 @@ func (p *Plane) Use(w Wish) error {
 	return err
 }
 
+// Moves says which tunnels Use(w) would hand to another carrier, and so make anew.
+func (p *Plane) Moves(w Wish) func(dataplane.TunnelID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from, to := p.choice(p.wish).Of, p.choice(w).Of
+	return func(id dataplane.TunnelID) bool { return from(id) != to(id) }
+}
+
 // Wish is that of the last call of Use.
 func (p *Plane) Wish() Wish {
 	p.mu.Lock()

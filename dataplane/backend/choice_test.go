@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane"
 	"mooring/dataplane/netns"
 )
 
@@ -56,5 +58,25 @@ func TestChoiceIsTold(t *testing.T) {
 		if must(t, p.Use(c.wish)); strings.Contains(log.String(), "dataplane backend") {
 			t.Errorf("asked for %s again, the log says so again: %s", c.wish, log.String())
 		}
+	}
+}
+
+// Another backend moves the tunnels that another carrier is to have, and no backend its own.
+func TestMoves(t *testing.T) {
+	h, err := netns.NewHost("host")
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	p, err := Open(Options{Namespace: h.Namespace})
+	must(t, err)
+	t.Cleanup(func() { p.Close() })
+	id := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: dataplane.EncapGRE}
+	must(t, p.Use(Userspace))
+	if p.Moves(Userspace)(id) || !p.Moves(Kernel)(id) {
+		t.Errorf("from userspace: to itself %v, to kernel %v", p.Moves(Userspace)(id), p.Moves(Kernel)(id))
+	}
+	auto := p.Moves(Auto)(id)
+	must(t, p.Use(Auto))
+	if inUse, _ := p.State(); auto != (inUse == Kernel) {
+		t.Errorf("to auto, which is %s: %v", inUse, auto)
 	}
 }

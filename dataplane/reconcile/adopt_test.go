@@ -40,7 +40,7 @@ func TestPEER05_Adoption(t *testing.T) {
 
 		with := dataplane.Config{Adoptions: []dataplane.Adoption{adoption}}
 		var planned []string
-		for _, s := range r.Preview(with) {
+		for _, s := range r.Preview(with, nil, nil) {
 			planned = append(planned, s.Kind()+" "+describe(s.Op))
 		}
 		if want := []string{"make adopt tunnel-ip97 as " + made, "change tunnel " + made, "change " + route}; !slices.Equal(planned, want) {

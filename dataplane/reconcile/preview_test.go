@@ -45,6 +45,14 @@ var someEnds = []*dataplane.Ends{
 	{Local: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Peer: []netip.Addr{netip.MustParseAddr("192.0.2.3")}},
 }
 
+// someSession is one of many ways in which a session may be wanted.
+func someSession(r *rand.Rand, id dataplane.SessionID) dataplane.Change {
+	s := &dataplane.Session{ID: id, Side: dataplane.Anchor, MTU: 1400 + r.IntN(2), Standing: dataplane.Standing{Told: r.IntN(2) == 0},
+		Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(4))}), 32)},
+		Path:     dataplane.Path{Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + id%2)}), Encap: dataplane.EncapGRE}}}
+	return dataplane.Change{ID: id, Session: s}
+}
+
 // What is planned is what is done, in the same order, whatever the configurations before and after, and whatever sessions there are.
 func TestPreviewIsWhatIsDone(t *testing.T) {
 	for seed := range uint64(200) {
@@ -55,28 +63,37 @@ func TestPreviewIsWhatIsDone(t *testing.T) {
 			before, after := someConfig(random), someConfig(random)
 			after.Meter = before.Meter // has every session expanded anew, in no order
 			for id := range dataplane.SessionID(5) {
-				s := &dataplane.Session{ID: id + 1, Side: dataplane.Anchor, Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(random.IntN(4))}), 32)},
-					Path: dataplane.Path{Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.AddrFrom4([4]byte{192, 0, 2, byte(2 + id%2)}), Encap: dataplane.EncapGRE}}}
-				r.Want([]dataplane.Change{{ID: s.ID, Session: s}})
+				r.Want([]dataplane.Change{someSession(random, id+1)})
 			}
+			var changes []dataplane.Change // of some of them, one goes
+			for _, id := range []dataplane.SessionID{1, 4, 6} {
+				changes = append(changes, someSession(random, id))
+			}
+			changes = append(changes, dataplane.Change{ID: 2})
 			r.Configure(before)
 			go r.Run(t.Context())
 			synctest.Wait()
-			host.Applied()
-			planned := r.Preview(after)
-			if done := host.Applied(); len(done) != 0 {
-				t.Fatalf("planning has done %v", done)
-			}
-			r.Configure(after)
-			synctest.Wait()
-			done := host.Applied()
-			if !sameOps(planned, done) {
-				t.Fatalf("seed %d: planned\n%v\ndone\n%v", seed, planned, done)
-			}
-			if again := r.Preview(after); len(again) != 0 {
+			foretold(t, seed, r, host, func() []Step { return r.Preview(before, changes, nil) }, func() { r.Want(slices.Clone(changes)) })
+			foretold(t, seed, r, host, func() []Step { return r.Preview(after, nil, nil) }, func() { r.Configure(after) })
+			if again := r.Preview(after, nil, nil); len(again) != 0 {
 				t.Fatalf("seed %d: all is there, planned is %v", seed, again)
 			}
 		})
+	}
+}
+
+// foretold does what is planned, and compares.
+func foretold(t *testing.T, seed uint64, r *Reconciler, host *fake.Plane, plan func() []Step, do func()) {
+	t.Helper()
+	host.Applied()
+	planned := plan()
+	if done := host.Applied(); len(done) != 0 {
+		t.Fatalf("planning has done %v", done)
+	}
+	do()
+	synctest.Wait()
+	if done := host.Applied(); !sameOps(planned, done) {
+		t.Fatalf("seed %d: planned\n%v\ndone\n%v", seed, planned, done)
 	}
 }
 
@@ -116,7 +133,7 @@ func TestPreviewKinds(t *testing.T) {
 		go r.Run(t.Context())
 		synctest.Wait()
 		var got []string
-		for _, s := range r.Preview(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red", Table: 8}}, Links: []dataplane.Link{{Name: "eth0"}}}) {
+		for _, s := range r.Preview(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red", Table: 8}}, Links: []dataplane.Link{{Name: "eth0"}}}, nil, nil) {
 			got = append(got, s.Kind()+" "+describe(dataplane.Op{Object: s.Object}))
 		}
 		if want := []string{"change vrf red table 8", "make link eth0", "remove vrf blue"}; !slices.Equal(got, want) {

@@ -28,13 +28,7 @@ func (e *Engine) perform(now time.Time, t *turn) {
 			e.sawEffects(t.at, p.unit, p.out)
 		}
 		if changes := p.out.Sessions; len(changes) > 0 {
-			for i := range changes {
-				changes[i].ID = p.session(changes[i].ID)
-				if s := changes[i].Session; s != nil {
-					s.ID = changes[i].ID
-				}
-			}
-			e.Dataplane.Want(changes)
+			e.Dataplane.Want(p.inDataplane(changes))
 		}
 	}
 	for _, p := range t.parts {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -84,7 +85,31 @@ func (s *station) commit(config *mobility.Config) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if len(s.LMAs())+len(s.MAGs()) == 0 { // what is stored is not foretold
+		c.Apply()
+		return
+	}
+	planned := s.planned(config)
 	c.Apply()
+	if done := s.plane.wanted(); !reflect.DeepEqual(planned, done) {
+		s.t.Errorf("planned was\n%+v\nand wanted is\n%+v", planned, done)
+	}
+}
+
+// planned is what the dataplane is to have when config is obeyed, as it is foretold.
+func (s *station) planned(config *mobility.Config) map[dataplane.SessionID]*dataplane.Session {
+	s.t.Helper()
+	changes, err := s.Preview(s.t.Context(), config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sessions := s.plane.wanted()
+	for _, c := range changes {
+		if sessions[c.ID] = c.Session; c.Session == nil {
+			delete(sessions, c.ID)
+		}
+	}
+	return sessions
 }
 
 func (s *station) grant(list []mobility.Grant) {

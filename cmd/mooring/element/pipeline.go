@@ -60,18 +60,24 @@ func (e *Element) signal(ctx context.Context, config *apply.Config) (datastore.P
 
 // choose comes before whatever makes tunnels. A change that may not be refused is obeyed as far as the host can.
 func (e *Element) choose(_ context.Context, config *apply.Config) (datastore.Prepared, error) {
-	wish := wishes[config.Manage.Backend]
-	if err := e.plane.Check(wish); err != nil && !e.forced && wish != e.plane.Wish() {
-		return nil, backendLacking(err)
-	}
-	if err := e.refuseAdoptions(e.running.Load(), config); err != nil && !e.forced {
+	if err := e.refuseBackend(config); err != nil && !e.forced {
 		return nil, err
 	}
 	return applied(func() {
+		wish := wishes[config.Manage.Backend]
 		if err := e.plane.Use(wish); err != nil {
 			e.Log.Warn("not everything has moved to the dataplane backend yet", "backend", wish, "error", err)
 		}
 	}), nil
+}
+
+// refuseBackend refuses a change to a backend that the host cannot have, or to tunnels that its own cannot have.
+func (e *Element) refuseBackend(config *apply.Config) error {
+	wish := wishes[config.Manage.Backend]
+	if err := e.plane.Check(wish); err != nil && wish != e.plane.Wish() {
+		return backendLacking(err)
+	}
+	return e.refuseAdoptions(e.running.Load(), config)
 }
 
 func backendLacking(why error) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // plan says what a commit of a configuration would do to the host.
-func (e *Element) plan(_ context.Context, c *action.Call, out *tree.Builder) error {
+func (e *Element) plan(ctx context.Context, c *action.Call, out *tree.Builder) error {
 	candidate := c.Session.Candidate()
 	if text, given := c.Given("configuration"); given {
 		root, err := decode(bufio.NewReader(strings.NewReader(text)), e.store.Schema())
@@ -34,11 +34,16 @@ func (e *Element) plan(_ context.Context, c *action.Call, out *tree.Builder) err
 	if err != nil {
 		return err
 	}
-	if err := e.refuseAdoptions(e.running.Load(), wanted); err != nil {
+	if err := e.refuseBackend(wanted); err != nil {
 		return tree.Errors(err)[0]
 	}
+	sessions, err := e.engine.Preview(ctx, wanted.Mobility)
+	if err != nil {
+		return err
+	}
+	moves := e.plane.Moves(wishes[wanted.Manage.Backend])
 	operation := c.Def.Output.ChildNamed("operation")
-	for i, step := range e.reconciler.Preview(*wanted.Dataplane) {
+	for i, step := range e.reconciler.Preview(*wanted.Dataplane, sessions, moves) {
 		out.Open(operation)
 		out.Uint(operation.ChildNamed("number"), uint64(i+1))
 		out.Leaf(operation.ChildNamed("kind"), step.Kind())
@@ -77,5 +82,5 @@ func PlanStart(ctx context.Context, file string) ([]reconcile.Step, error) {
 		return nil, (&Element{Options: Options{Startup: file}, startupUsed: true}).asConfigError(err)
 	}
 	defer store.Close()
-	return reconcile.New(nil, reconcile.Options{}).Preview(*wanted.Dataplane), nil
+	return reconcile.New(nil, reconcile.Options{}).Preview(*wanted.Dataplane, nil, nil), nil
 }
