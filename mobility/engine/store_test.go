@@ -343,7 +343,12 @@ func TestRestartWithAnotherConfiguration(t *testing.T) {
 			t.Fatal(lma.rows())
 		}
 		lma.stop()
-		lma, _ = storedOn(t, net, newDisk(t, dir), config(1, 3))
+		lma, _ = storedOn(t, net, newDisk(t, dir), config(1, 3)) // a node without a profile keeps what it has until it asks again
+		same(t, "without two profiles", details(lma.LMA("lma1").Table), before)
+		lma.stop()
+		narrow := config(1, 2, 3, 4)
+		narrow.LMAs["lma1"].Networks["net1"].Pools[0].Bits = 63 // two prefixes
+		lma, _ = storedOn(t, net, newDisk(t, dir), narrow)
 		after := details(lma.LMA("lma1").Table)
 		if len(after) != 2 || !slices.Contains(before, after[0]) || !slices.Contains(before, after[1]) || len(lma.plane.wanted()) != 2 {
 			t.Errorf("%q\nof\n%q", after, before)
@@ -415,6 +420,36 @@ func TestDamagedStoreIsWrittenAnew(t *testing.T) {
 		}
 		if _, err := os.Stat(dir + "/bindings/damaged.log.00000001"); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A gateway keeps a registration in store before anybody is told: neither the node nor the dataplane.
+func TestGatewayWaitsForTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		on(t, net, justLMA(anchorConfig("lma1", lma6)))
+		d := newDisk(t, dir)
+		mag, _ := storedOn(t, net, d, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
+		settleDisk(t)
+		told := func() [2]int {
+			mag.mu.Lock()
+			defer mag.mu.Unlock()
+			return [2]int{len(mag.grants), len(mag.plane.wanted())}
+		}
+		d.mu.Lock()
+		d.resume = make(chan struct{})
+		d.mu.Unlock()
+		mag.attach("access0", node2)
+		pass(500 * time.Millisecond)
+		if got := told(); len(mag.rows()) != 1 || got != [2]int{} {
+			t.Errorf("while the disk waits: %q, grants and sessions %v", mag.rows(), got)
+		}
+		close(d.resume)
+		settleDisk(t)
+		if got := told(); got != [2]int{1, 1} {
+			t.Errorf("afterwards: grants and sessions %v", got)
 		}
 	})
 }

@@ -40,13 +40,12 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 
 // unfit says why a restored binding ends; 0: it does not, and has its addresses from the pools.
 func (m *Machine) unfit(now time.Time, b *mobility.Binding) mobility.DeleteReason {
-	profile, _ := m.profileOf(b.Node.MNID())
 	switch {
 	case !b.Expires.Time().After(now) && b.State == mobility.StateDeletePending:
 		return mobility.Deregistered
 	case !b.Expires.Time().After(now):
 		return mobility.Expired
-	case !m.stands(b), !m.entitled(b), profile == nil, profile.Anchor != "" && profile.Anchor != m.cfg.Name:
+	case !m.stands(b), !m.entitled(b): // as if the configuration had changed under it
 		return mobility.Unconfigured
 	case !m.claim(b):
 		return mobility.Unconfigured
