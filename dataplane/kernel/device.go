@@ -130,7 +130,7 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 	}
 	t.configured = o.MTU
 	if o.ID.Encap == dataplane.EncapUDP {
-		if err := c.hosts[o.ID.VRF].ReceiveUDP(o.ID.Peer.Is6()); err != nil {
+		if err := c.hosts[o.ID.VRF].ReceiveUDP(o.ID.Local); err != nil {
 			return err
 		}
 	}
@@ -196,17 +196,17 @@ func (c *Carrier) dropTunnel(t *tunnel) error {
 	return c.stopUDP(t.id)
 }
 
-// stopUDP gives the port back after the last tunnel over UDP of a family.
+// stopUDP gives the port back after the last tunnel over UDP from an address.
 func (c *Carrier) stopUDP(last dataplane.TunnelID) error {
 	if last.Encap != dataplane.EncapUDP {
 		return nil
 	}
 	for id := range c.tunnels {
-		if id.VRF == last.VRF && id.Encap == dataplane.EncapUDP && id.Peer.Is6() == last.Peer.Is6() {
+		if id.VRF == last.VRF && id.Encap == dataplane.EncapUDP && id.Local == last.Local {
 			return nil
 		}
 	}
-	return c.hosts[last.VRF].IgnoreUDP(last.Peer.Is6())
+	return c.hosts[last.VRF].IgnoreUDP(last.Local)
 }
 
 // device returns the interface of a path through a tunnel that there is, in a VRF. It makes that of a path with keys when it is first

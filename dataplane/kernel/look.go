@@ -71,11 +71,24 @@ func (c *Carrier) Tidy() error {
 			}
 		}
 	}
+	if c.receivesInParts() {
+		errs = append(errs, c.places[""].host.IgnoreUDPOfGone())
+	}
 	c.recount() // what the host has refused
 	for _, p := range c.allPlaces() {
 		p.counted = true
 	}
 	return errors.Join(errs...)
+}
+
+// receivesInParts reports whether there are tunnels over UDP in vrf interfaces.
+func (c *Carrier) receivesInParts() bool {
+	for id := range c.tunnels {
+		if id.Encap == dataplane.EncapUDP && c.hosts[id.VRF].IsPart() {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAtTunnels returns the paths of our interfaces by their names.

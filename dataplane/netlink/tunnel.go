@@ -86,8 +86,6 @@ func (h *Host) tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, er
 		return "", nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
 	case keyed:
 		return "", nil, errors.New("the kernel's tunnels over UDP have no keys")
-	case id.Encap == dataplane.EncapUDP && h.IsPart():
-		return "", nil, errors.New("the kernel's tunnels over UDP cannot be told which vrf interface they belong to")
 	case id.Encap == dataplane.EncapUDP && id.Port == 0:
 		return "", nil, errors.New("the kernel's tunnels over UDP do not learn the peer's port")
 	case id.Encap == dataplane.EncapUDP || id.Encap == dataplane.EncapIP:

@@ -42,10 +42,11 @@ func VRFHost(t testing.TB, p inVRF, vrf string) *netns.Host {
 //
 //	node1 ── mag1 ── OP1 ─┐     ┌─ CUST1 ── cn1
 //	node3 ── mag3 ── OP2 ─┤ lma ┤
-//	node2 ── mag2 ── OP2 ─┘     └─ CUST2 ── cn2
+//	node2 ── mag2 ── OP2 ─┤     └─ CUST2 ── cn2
+//	node4 ── mag4 ────────┘
 //
 // Node1 and node3 are of CUST1; mag1 and mag3 have the same address, and reach the anchor at the same one. Node1 and node2 have the same
-// home address, and cn1 and cn2 the same address.
+// home address, and cn1 and cn2 the same address. Mag4 reaches the anchor in the default VRF.
 type customers struct {
 	lma   *netns.Host
 	plane Plane
@@ -67,6 +68,7 @@ type site struct {
 const (
 	sharedHome4, sharedHome6 = "10.0.0.1", "2001:db8:1::1"
 	ownHome4, ownHome6       = "10.0.0.3", "2001:db8:3::1"
+	fourth4, fourth6         = "10.0.0.4", "2001:db8:4::1"
 )
 
 // VRFs tests customers and operators with routing tables of their own. anchor opens the plane of the anchor, access that of a gateway.
@@ -97,6 +99,7 @@ func newCustomers(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, 
 	c.site(t, access, 1, "OP1", "op1", "198.51.100.1", "198.51.100.11", sharedHome4, sharedHome6, encap)
 	c.site(t, access, 2, "OP2", "op2", "198.51.101.1", "198.51.101.11", sharedHome4, sharedHome6, encap)
 	c.site(t, access, 3, "OP2", "op3", "198.51.100.1", "198.51.100.11", ownHome4, ownHome6, encap)
+	c.site(t, access, 4, "", "op4", "198.51.102.1", "198.51.102.11", fourth4, fourth6, encap)
 	p, err := anchor(c.lma.Namespace)
 	must(t, err)
 	t.Cleanup(func() { p.Close() })
@@ -129,10 +132,13 @@ func newCustomers(t *testing.T, anchor, access func(*netlink.Namespace) (Plane, 
 	return c
 }
 
+// lasting is how many objects the anchor has of what is there all the time: VRFs, members, blackholes, and of four sites the tunnels and routes.
+const lasting = 4 + 5 + 2 + 4 + 8
+
 // installed reports whether the anchor has all that is wanted.
 func (c *customers) installed() bool {
 	status := c.Status()
-	return status.Pending+status.Failed == 0 && status.Objects >= 4+5+2+3+6
+	return status.Pending+status.Failed == 0 && status.Objects >= lasting
 }
 
 // site connects a gateway with its node to the anchor.
@@ -158,7 +164,7 @@ func (c *customers) site(t *testing.T, open func(*netlink.Namespace) (Plane, err
 		Path:     dataplane.Path{Tunnel: dataplane.TunnelID{VRF: operator, Local: addr(local), Peer: addr(care), Port: port, Encap: encap}},
 		Prefixes: []netip.Prefix{prefix(home4 + "/32"), netip.PrefixFrom(addr(home6), 64).Masked()},
 	}
-	if id == 2 {
+	if id%2 == 0 {
 		s.anchor.VRF = "CUST2"
 	}
 	apply(t, p, put(dataplane.Link{Name: "access", MAC: MAGMAC, LinkLocal: addr("fe80::1")}, dataplane.Tunnel{ID: s.path.Tunnel}))
@@ -184,7 +190,7 @@ func (s *site) bind(t *testing.T, home netip.Prefix) {
 }
 
 func (c *customers) carries(t *testing.T) {
-	for name, cn := range map[string]*netns.Host{"1": c.cn1, "2": c.cn2, "3": c.cn1} {
+	for name, cn := range map[string]*netns.Host{"1": c.cn1, "2": c.cn2, "3": c.cn1, "4": c.cn2} {
 		s := c.sites[name]
 		Transfer(t, s.node, cn, CNAddr4)
 		Transfer(t, s.node, cn, CNAddr6)
@@ -308,7 +314,7 @@ func (c *customers) rulesAreConstant(t *testing.T) {
 		s.ID, s.Prefixes = dataplane.SessionID(100+i), []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 32)}
 		c.Want([]dataplane.Change{{ID: s.ID, Session: &s}})
 	}
-	eventually(t, "the bindings are installed", func() bool { return c.installed() && c.Status().Objects >= 20+50 })
+	eventually(t, "the bindings are installed", func() bool { return c.installed() && c.Status().Objects >= lasting+50 })
 	for i := range 50 {
 		defer c.Want([]dataplane.Change{{ID: dataplane.SessionID(100 + i)}})
 	}
@@ -318,7 +324,7 @@ func (c *customers) rulesAreConstant(t *testing.T) {
 }
 
 func (c *customers) strangers(t *testing.T) {
-	eventually(t, "all is quiet", func() bool { return c.installed() && c.Status().Objects == 20 })
+	eventually(t, "all is quiet", func() bool { return c.installed() && c.Status().Objects == lasting })
 	before, err := dataplane.Picture(t.Context(), c.plane)
 	must(t, err)
 	for _, vrf := range []string{"CUST1", "CUST2"} {
@@ -365,7 +371,7 @@ func (c *customers) ends(t *testing.T) {
 		left, err := dataplane.Picture(t.Context(), c.plane)
 		return err == nil && left == ""
 	})
-	for _, name := range []string{"c1", "c2", "op1", "op2", "op3"} {
+	for _, name := range []string{"c1", "c2", "op1", "op2", "op3", "op4"} {
 		link, err := c.lma.Net.LinkByName(name)
 		must(t, err)
 		addresses, err := c.lma.Net.AddrList(link, netlib.FAMILY_V4)

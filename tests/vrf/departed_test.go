@@ -35,8 +35,8 @@ func TestMLL04_RemovedWhileTheAnchorIsDown(t *testing.T) {
 			lma, cn := host(t, "lma"), host(t, "cn2")
 			must(t, netns.Connect(lma, "c1", host(t, "cn1"), "eth0"), netns.Connect(lma, "c2", cn, "eth0"),
 				lma.Address("c2", "203.0.113.1/24"), cn.Address("eth0", planetest.CNAddr4+"/24"), cn.Route("0.0.0.0/0", "203.0.113.1"))
-			site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", "15.15.15.2")
-			site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", "16.16.16.2")
+			site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", "15.15.15.2", usual)
+			site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", "16.16.16.2", usual)
 			folder := t.TempDir()
 			anchor := startElement(t, lma, folder, anchorYANG(t, map[string]string{"CUST1": c.by, "CUST2": "default"}))
 			for _, s := range []*site{site1, site2} {

@@ -204,8 +204,8 @@ func TestMLL19_FromYANGToPackets(t *testing.T) {
 			lma.Address(link, "203.0.113.1/24"), cn.Address("eth0", planetest.CNAddr4+"/24"), cn.Route("0.0.0.0/0", "203.0.113.1"),
 			lma.Address(link, "2001:db8:c::1/64"), cn.Address("eth0", planetest.CNAddr6+"/64"), cn.Route("::/0", "2001:db8:c::1"))
 	}
-	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", "15.15.15.2")
-	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", "16.16.16.2")
+	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", "15.15.15.2", usual)
+	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", "16.16.16.2", usual)
 	taken := takeNames(t, lma, "VRF1", "OP1")
 	anchor := startElement(t, lma, t.TempDir(), anchorYANG(t, map[string]string{"CUST1": "OP1", "CUST2": "OP2"}))
 	taken.free(t, anchor)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/nftables/expr"
 
 	"mooring/dataplane"
+	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/planetest"
 	"mooring/mobility"
@@ -40,7 +41,7 @@ func TestMLL25_BehindATranslator(t *testing.T) {
 	must(t, nat.Forward(), netns.Connect(lma, "op1", nat, "out"), lma.Address("op1", "15.15.15.2/24"), lma.Address("op1", "15.15.15.3/24"),
 		nat.Address("out", "15.15.15.77/24"))
 	translate(t, nat, "out")
-	anchor := start(t, lma)
+	anchor := start(t, lma, backend.Auto)
 	forward := dataplane.Config{VRFs: []dataplane.VRF{{Name: "OP1"}}, Members: []dataplane.Member{{Link: "op1", VRF: "OP1"}}}
 	customers := map[string]*mobility.Customer{}
 	branches := []struct {
@@ -63,7 +64,7 @@ func TestMLL25_BehindATranslator(t *testing.T) {
 	key := &mobility.Key{SPI: 0x100, Secret: []byte("xyz123")}
 	customers["CUST1"].Key = key
 	anchor.commit(t, &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": {
-		Name: "lma1", Domain: translated(), MaxPrefixes: 3, MaxBindings: 1000, Lifetime: time.Hour, DeleteWait: 10 * time.Millisecond,
+		Name: "lma1", Domain: domain(dataplane.EncapUDP), MaxPrefixes: 3, MaxBindings: 1000, Lifetime: time.Hour, DeleteWait: 10 * time.Millisecond,
 		CreateWait: 1500 * time.Millisecond, TimestampWindow: time.Minute, LearnPeers: true, AcceptForcedUDP: true, Customers: customers,
 	}}}, forward)
 	for i := range branches {
@@ -71,8 +72,8 @@ func TestMLL25_BehindATranslator(t *testing.T) {
 		b.site = &site{host: host(t, "mag-"+b.name), node: host(t, "node-"+b.name)}
 		must(t, netns.Connect(b.site.node, "eth0", b.site.host, "access"), netns.Connect(b.site.host, "eth0", nat, b.name),
 			b.site.host.Address("eth0", b.own+"/24"), nat.Address(b.name, b.router+"/24"), b.site.host.Route("0.0.0.0/0", b.router))
-		b.site.forwarder = start(t, b.site.host)
-		d := translated()
+		b.site.forwarder = start(t, b.site.host, backend.Auto)
+		d := domain(dataplane.EncapUDP)
 		if b.name == "CUST1" {
 			d.Key = key
 		}
@@ -103,11 +104,4 @@ func TestMLL25_BehindATranslator(t *testing.T) {
 	if len(ports) != 2 || ports[0] == ports[1] {
 		t.Errorf("the ports are %v", ports)
 	}
-}
-
-// translated is the domain over UDP, which translators let pass.
-func translated() *mobility.Domain {
-	d := domain()
-	d.Encap = dataplane.EncapUDP
-	return d
 }

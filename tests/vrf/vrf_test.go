@@ -4,6 +4,7 @@ package vrf
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -39,12 +40,21 @@ type forwarder struct {
 	grants     chan mobility.Grant
 }
 
-func start(t *testing.T, h *netns.Host) *forwarder {
+// carriage is what carries traffic, and in which tunnels.
+type carriage struct {
+	backend backend.Wish
+	encap   dataplane.Encap
+}
+
+// usual is what both ends do unless they are told otherwise.
+var usual = carriage{backend.Auto, dataplane.EncapGRE}
+
+func start(t *testing.T, h *netns.Host, by backend.Wish) *forwarder {
 	t.Helper()
 	e := &forwarder{grants: make(chan mobility.Grant, 100)}
 	var err error
 	e.plane, err = backend.Open(backend.Options{Namespace: h.Namespace})
-	must(t, err, e.plane.Use(backend.Auto))
+	must(t, err, e.plane.Use(by))
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{Results: func(r []dataplane.Result) { e.engine.Installed(r) }})
 	sockets := transport.NewSockets(transport.Options{Enter: e.plane.InVRF})
 	e.engine = engine.New(engine.Options{Transport: sockets, Dataplane: e.reconciler, Grants: func(list []mobility.Grant) {
@@ -86,8 +96,8 @@ func host(t *testing.T, name string) *netns.Host {
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-func domain() *mobility.Domain {
-	return &mobility.Domain{Name: "d1", Encap: dataplane.EncapGRE, Profiles: scenario.Profiles{
+func domain(encap dataplane.Encap) *mobility.Domain {
+	return &mobility.Domain{Name: "d1", Encap: encap, Profiles: scenario.Profiles{
 		"@example.com": {Name: "@example.com", Service: mobility.ServiceDual},
 	}}
 }
@@ -107,15 +117,16 @@ type site struct {
 	*forwarder
 	host, node *netns.Host
 	home       string
+	by         carriage
 }
 
 // newSite connects a gateway to a link of the anchor.
-func newSite(t *testing.T, name string, lma *netns.Host, link, care, anchor string) *site {
+func newSite(t *testing.T, name string, lma *netns.Host, link, care, anchor string, by carriage) *site {
 	t.Helper()
-	s := &site{host: host(t, name), node: host(t, "node-"+name)}
+	s := &site{host: host(t, name), node: host(t, "node-"+name), by: by}
 	must(t, netns.Connect(s.node, "eth0", s.host, "access"), netns.Connect(s.host, "eth0", lma, link),
 		s.host.Address("eth0", care+"/24"), lma.Address(link, anchor+"/24"))
-	s.forwarder = start(t, s.host)
+	s.forwarder = start(t, s.host, by.backend)
 	s.configure(t, name, care, anchor)
 	return s
 }
@@ -123,7 +134,7 @@ func newSite(t *testing.T, name string, lma *netns.Host, link, care, anchor stri
 func (s *site) configure(t *testing.T, name, care, anchor string) {
 	t.Helper()
 	s.commit(t, &mobility.Config{MAGs: map[string]*mobility.MAG{name: {
-		Name: name, Domain: domain(), Addresses: []netip.Addr{addr(care)},
+		Name: name, Domain: domain(s.by.encap), Addresses: []netip.Addr{addr(care)}, ForceUDP: s.by.encap == dataplane.EncapUDP,
 		Anchors:     []mobility.Peer{{Name: "lma1", Addresses: []netip.Addr{addr(anchor)}}},
 		MaxBindings: 10, Lifetime: time.Hour, Refresh: 5 * time.Minute, InitialRetransmit: 200 * time.Millisecond, MaxRetransmit: time.Second,
 		Links: []mobility.AccessLink{{Name: "access", Access: wire.Access80211, Realm: "example.com"}},
@@ -153,7 +164,9 @@ func (s *site) granted(t *testing.T) {
 
 // Two customers have the same pools and the same hosts. The first is reached by two operators, in VRFs of their own, at the same address of
 // the anchor, by gateways with the same address; the second in the default VRF (MLL-02, MLL-13, MLL-14, MLL-15, MLL-19, MLL-23).
-func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) {
+func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) { fromSignallingToPackets(t, usual) }
+
+func fromSignallingToPackets(t *testing.T, by carriage) {
 	lma, cn1, cn2 := host(t, "lma"), host(t, "cn1"), host(t, "cn2")
 	for link, cn := range map[string]*netns.Host{"c1": cn1, "c2": cn2} {
 		must(t, netns.Connect(lma, link, cn, "eth0"),
@@ -161,10 +174,10 @@ func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) {
 			lma.Address(link, "2001:db8:c::1/64"), cn.Address("eth0", planetest.CNAddr6+"/64"), cn.Route("::/0", "2001:db8:c::1"))
 	}
 	const first, second = "15.15.15.2", "16.16.16.2" // addresses of the anchor
-	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", first)
-	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", second)
-	site3 := newSite(t, "mag3", lma, "op3", "15.15.15.11", first)
-	anchor := start(t, lma)
+	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", first, by)
+	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", second, by)
+	site3 := newSite(t, "mag3", lma, "op3", "15.15.15.11", first, by)
+	anchor := start(t, lma, by.backend)
 	customers := map[string]*mobility.Customer{
 		"CUST1": customer("CUST1", "VRF1", "net1", mobility.VRFAddr{VRF: "OP1", Addr: addr(first)}, mobility.VRFAddr{VRF: "OP2", Addr: addr(first)}),
 		"CUST2": customer("CUST2", "VRF2", "net2", mobility.VRFAddr{Addr: addr(second)}),
@@ -176,7 +189,7 @@ func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) {
 	}
 	signal := func() *mobility.Config {
 		return &mobility.Config{LMAs: map[string]*mobility.LMA{"lma1": {
-			Name: "lma1", Domain: domain(), MaxPrefixes: 3, MaxBindings: 1000, Lifetime: time.Hour, DeleteWait: 10 * time.Millisecond,
+			Name: "lma1", Domain: domain(by.encap), MaxPrefixes: 3, MaxBindings: 1000, Lifetime: time.Hour, DeleteWait: 10 * time.Millisecond,
 			CreateWait: 1500 * time.Millisecond, TimestampWindow: time.Minute, LearnPeers: true, Customers: customers,
 		}}}
 	}
@@ -236,9 +249,12 @@ func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) {
 				break
 			}
 		}
-		const path = "gre 16.16.16.2 > 16.16.16.12"
-		for _, want := range []string{"member c2 vrf VRF2\n", "route 10.10.10.2/32 vrf VRF2: " + path, "route 2001:db8:1::/64 vrf VRF2: " + path,
-			"tunnel " + path, "vrf VRF2\n"} {
+		path := dataplane.TunnelID{Local: addr(second), Peer: addr("16.16.16.12"), Encap: by.encap}
+		if by.encap == dataplane.EncapUDP {
+			path.Port = mobility.DataPort
+		}
+		for _, want := range []string{"member c2 vrf VRF2\n", fmt.Sprint("route 10.10.10.2/32 vrf VRF2: ", path), fmt.Sprint("route 2001:db8:1::/64 vrf VRF2: ", path),
+			fmt.Sprint("tunnel ", path), "vrf VRF2\n"} {
 			if !strings.Contains(left, want) || strings.Count(left, "\n") != 5 {
 				t.Fatalf("left is\n%swant %s and four lines more", left, want)
 			}
