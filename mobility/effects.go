@@ -226,14 +226,15 @@ type Event struct {
 	Node    NodeID
 	Peer    netip.AddrPort
 	Status  wire.Status
-	Reason  DeleteReason        // of BindingDeleted
-	Binding *Binding            // may be nil; of BindingRefreshed, an LMA has it only when it does more than renew (Binding.Renews)
-	Before  unique.Handle[Ends] // of BindingHandover: where the binding was
-	Skew    time.Duration       // of RegistrationRefused with status 156 or 157: our clock minus the timestamp
-	Path    *PathEvent          // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased
-	Usage   *UsageEvent         // of EntitlementExceeded and EntitlementCleared
-	Failure *AuthFailure        // of Unauthentic
-	Pool    *PoolEvent          // of PoolHigh and PoolExhausted
+	Reason  DeleteReason           // of BindingDeleted
+	Trigger wire.RevocationTrigger // LMA: of BindingDeleted because Revoked
+	Binding *Binding               // may be nil; of BindingRefreshed, an LMA has it only when it does more than renew (Binding.Renews)
+	Before  unique.Handle[Ends]    // of BindingHandover: where the binding was
+	Skew    time.Duration          // of RegistrationRefused with status 156 or 157: our clock minus the timestamp
+	Path    *PathEvent             // of PathUp, PathDown, PeerRestarted, TunnelEstablished and TunnelReleased
+	Usage   *UsageEvent            // of EntitlementExceeded and EntitlementCleared
+	Failure *AuthFailure           // of Unauthentic
+	Pool    *PoolEvent             // of PoolHigh and PoolExhausted
 }
 
 // PathEvent is what an event of a path tells beside the address of the peer.

@@ -2,6 +2,7 @@ package aaa
 
 import (
 	"mooring/mobility"
+	"mooring/mobility/wire"
 
 	"layeh.com/radius/rfc2866"
 )
@@ -26,16 +27,33 @@ func (c *Changes) Reset() {
 func (c *Changes) Empty() bool { return len(c.Open)+len(c.Closed)+len(c.Records) == 0 }
 
 // Cause is the Acct-Terminate-Cause of a binding that ended (RFC 2866 section 5.10).
-func Cause(why mobility.DeleteReason) rfc2866.AcctTerminateCause {
-	switch why {
+func Cause(ev *mobility.Event) rfc2866.AcctTerminateCause {
+	switch ev.Reason {
 	case mobility.Deregistered:
 		return rfc2866.AcctTerminateCause_Value_UserRequest
+	case mobility.PeerLost:
+		return rfc2866.AcctTerminateCause_Value_LostCarrier
 	case mobility.Expired:
 		return rfc2866.AcctTerminateCause_Value_SessionTimeout
 	case mobility.Cleared, mobility.Unconfigured:
 		return rfc2866.AcctTerminateCause_Value_AdminReset
 	case mobility.Replaced:
 		return rfc2866.AcctTerminateCause_Value_NASRequest
+	case mobility.Revoked:
+		return causeOf(ev.Trigger)
+	}
+	return rfc2866.AcctTerminateCause_Value_NASError
+}
+
+// causeOf is the cause that a MAG gives for a revocation (RFC 5846 section 5.1).
+func causeOf(trigger wire.RevocationTrigger) rfc2866.AcctTerminateCause {
+	switch trigger {
+	case wire.TriggerUserInitiated:
+		return rfc2866.AcctTerminateCause_Value_UserRequest
+	case wire.TriggerAccessNetwork:
+		return rfc2866.AcctTerminateCause_Value_LostCarrier
+	case wire.TriggerAdministrative, wire.TriggerPerPeerPolicy:
+		return rfc2866.AcctTerminateCause_Value_AdminReset
 	}
 	return rfc2866.AcctTerminateCause_Value_NASError
 }

@@ -175,7 +175,7 @@ func (l *Ledger) Event(at time.Time, name string, ev *mobility.Event, out *Chang
 		}
 	case mobility.BindingDeleted:
 		if s := a.of(ev.Binding); s != nil {
-			l.stop(ended(at, ev.Binding), a, s, Cause(ev.Reason), out)
+			l.stop(ended(at, ev.Binding), a, s, Cause(ev), out)
 		}
 	}
 }

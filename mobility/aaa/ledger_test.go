@@ -37,7 +37,7 @@ import (
 //	bind NAME ID NODE CAREOF [home A] [hnp P] [net P] [customer C VRF]
 //	                                             a binding is made, prolonged or moved; with "silently" at the end no event tells of it.
 //	                                             CAREOF may be CAREOF%VRF, in the VRF of a transport
-//	deregister NAME ID / delete NAME ID REASON [silently]
+//	deregister NAME ID / delete NAME ID REASON [trigger NUMBER] [silently]
 //	count NAME ID RX TX / count CAREOF RX TX     what the counters of a node or tunnel show: octets, and a packet for each 100
 //	advance / checkpoint
 //	restart                                      the process is killed and begins anew, with what is on disk; counters begin at 0
@@ -139,7 +139,9 @@ func (w *world) do(words []string, c *Changes) (said []string) {
 			said = append(said, "fresh "+name)
 		}
 	case "compare":
-		cause := map[string]rfc2866.AcctTerminateCause{"NAS-Reboot": rfc2866.AcctTerminateCause_Value_NASReboot, "NAS-Error": rfc2866.AcctTerminateCause_Value_NASError}[words[2]]
+		cause := map[string]rfc2866.AcctTerminateCause{
+			"NAS-Reboot": rfc2866.AcctTerminateCause_Value_NASReboot, "Admin-Reboot": rfc2866.AcctTerminateCause_Value_AdminReboot,
+			"NAS-Error": rfc2866.AcctTerminateCause_Value_NASError}[words[2]]
 		w.ledger.Compare(w.now, words[1], w.rows(words[1]), cause, c)
 	case "bind":
 		w.bind(words, silently, c)
@@ -152,7 +154,11 @@ func (w *world) do(words []string, c *Changes) (said []string) {
 		b := w.bindings[words[1]][dataplane.SessionID(w.number(words[2]))]
 		delete(w.bindings[words[1]], b.ID)
 		if !silently {
-			w.ledger.Event(w.now, words[1], &mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Binding: b, Reason: reason(words[3])}, c)
+			ev := &mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Binding: b, Reason: reason(words[3])}
+			if len(words) > 5 {
+				ev.Trigger = wire.RevocationTrigger(w.number(words[5]))
+			}
+			w.ledger.Event(w.now, words[1], ev, c)
 		}
 	case "count":
 		w.count(words[1:])

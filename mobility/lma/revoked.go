@@ -46,7 +46,7 @@ func (m *Machine) obey(now time.Time, p *peer, msg *wire.Revocation, out *mobili
 	case global && (!msg.MNID.Set || p.cfg == nil || !p.cfg.RevokeAll || !p.speaksFor(careOf)):
 		return wire.RevocationGlobalNotAuthorized
 	case global:
-		m.endWhere(now, func(b *mobility.Binding) bool { return p.registered(m, b, careOf) }, out)
+		m.endWhere(now, func(b *mobility.Binding) bool { return p.registered(m, b, careOf) }, msg.Trigger, out)
 		return wire.RevocationSuccess
 	case !msg.MNID.Set:
 		return wire.RevocationIdentityRequired
@@ -79,7 +79,7 @@ func (m *Machine) endNamed(now time.Time, by *peer, careOf netip.Addr, msg *wire
 	case msg.Flags&wire.RevocationV != 0:
 		return m.endHome(now, there, msg, out)
 	case len(msg.HNPs) == 0:
-		m.endAll(now, there, out)
+		m.endAll(now, there, msg.Trigger, out)
 		return wire.RevocationSuccess
 	}
 	var named []*mobility.Binding
@@ -96,7 +96,7 @@ func (m *Machine) endNamed(now time.Time, by *peer, careOf netip.Addr, msg *wire
 	if len(named) == 0 {
 		return wire.RevocationNoBinding
 	}
-	m.endAll(now, named, out)
+	m.endAll(now, named, msg.Trigger, out)
 	return status
 }
 
@@ -112,7 +112,7 @@ func (m *Machine) endHome(now time.Time, there []*mobility.Binding, msg *wire.Re
 	}
 	old := there[i]
 	if len(old.Prefixes) == 0 {
-		m.endAll(now, there[i:i+1], out)
+		m.endAll(now, there[i:i+1], msg.Trigger, out)
 		return wire.RevocationSuccess
 	}
 	row := *old
@@ -127,20 +127,20 @@ func (m *Machine) endHome(now time.Time, there []*mobility.Binding, msg *wire.Re
 	return wire.RevocationSuccess
 }
 
-func (m *Machine) endAll(now time.Time, list []*mobility.Binding, out *mobility.Effects) {
+func (m *Machine) endAll(now time.Time, list []*mobility.Binding, why wire.RevocationTrigger, out *mobility.Effects) {
 	slices.SortFunc(list, func(a, b *mobility.Binding) int { return int(a.ID) - int(b.ID) })
 	for _, b := range list {
-		m.end(now, b, mobility.Revoked, out)
+		m.finish(now, b, mobility.Event{Reason: mobility.Revoked, Trigger: why}, out)
 		m.resume(now, b, out)
 	}
 }
 
-func (m *Machine) endWhere(now time.Time, match func(*mobility.Binding) bool, out *mobility.Effects) {
+func (m *Machine) endWhere(now time.Time, match func(*mobility.Binding) bool, why wire.RevocationTrigger, out *mobility.Effects) {
 	var list []*mobility.Binding
 	for b := range m.table.All() {
 		if match(b) {
 			list = append(list, b)
 		}
 	}
-	m.endAll(now, list, out)
+	m.endAll(now, list, why, out)
 }

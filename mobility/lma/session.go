@@ -337,6 +337,11 @@ func tellChange(old, b *mobility.Binding, out *mobility.Effects) {
 
 // end forgets a binding.
 func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+	m.finish(now, b, mobility.Event{Reason: why}, out)
+}
+
+// finish forgets a binding; ev says why.
+func (m *Machine) finish(now time.Time, b *mobility.Binding, ev mobility.Event, out *mobility.Effects) {
 	m.release(b)
 	m.table.Delete(b.ID)
 	m.count(now, b.Ends.Value(), -1, out)
@@ -347,7 +352,8 @@ func (m *Machine) end(now time.Time, b *mobility.Binding, why mobility.DeleteRea
 	}
 	out.Store = append(out.Store, mobility.Change{Old: b})
 	out.Sessions = append(out.Sessions, dataplane.Change{ID: b.ID})
-	out.Events = append(out.Events, mobility.Event{Kind: mobility.BindingDeleted, Node: b.Node, Peer: b.Ends.Value().Remote, Reason: why, Binding: b})
+	ev.Kind, ev.Node, ev.Peer, ev.Binding = mobility.BindingDeleted, b.Node, b.Ends.Value().Remote, b
+	out.Events = append(out.Events, ev)
 	m.reportUse(out)
 }
 

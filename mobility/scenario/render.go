@@ -168,6 +168,9 @@ func eventText(e mobility.Event) string {
 	if e.Reason != 0 {
 		fmt.Fprintf(&b, " because %s", e.Reason)
 	}
+	if e.Trigger != 0 {
+		fmt.Fprintf(&b, " with trigger %d", e.Trigger)
+	}
 	return strings.ReplaceAll(b.String(), "  ", " ")
 }
 

@@ -35,6 +35,7 @@ type sink struct {
 	down      bool
 	got       []string
 	customers map[string]uint64 // records by their kind and customer
+	causes    map[rfc2866.AcctTerminateCause]int
 }
 
 func (s *sink) dial(context.Context, *aaa.Target) (net.Conn, error) {
@@ -63,10 +64,13 @@ func (s *sink) take(octets []byte) []byte {
 	}
 	s.got = append(s.got, fmt.Sprint(rfc2866.AcctStatusType_Get(p), " ", rfc2866.AcctSessionID_GetString(p)))
 	if s.customers == nil {
-		s.customers = map[string]uint64{}
+		s.customers, s.causes = map[string]uint64{}, map[rfc2866.AcctTerminateCause]int{}
 	}
 	_, customer, _ := strings.Cut(string(p.Get(rfc2865.VendorSpecific_Type)), "customer=")
 	s.customers[fmt.Sprint(rfc2866.AcctStatusType_Get(p), " ", customer)]++
+	if cause, err := rfc2866.AcctTerminateCause_Lookup(p); err == nil {
+		s.causes[cause]++
+	}
 	answer, _ := p.Response(radius.CodeAccountingResponse).Encode()
 	return answer
 }
