@@ -162,7 +162,7 @@ func (c *Carrier) adopt(a dataplane.Adoption, o dataplane.Tunnel) error {
 		d.routes, d.sources, d.steered = old.routes, old.sources, old.steered
 	}
 	t.configured = o.MTU
-	c.keep(t, path, d)
+	d = c.keep(t, path, d)
 	c.tunnels[o.ID] = t
 	if d.sources > 0 {
 		return c.steer(d)
@@ -171,7 +171,7 @@ func (c *Carrier) adopt(a dataplane.Adoption, o dataplane.Tunnel) error {
 }
 
 func adoptedDevice(f netlink.TunnelDevice, entry adoptee) *device {
-	return &device{name: f.Name, index: f.Index, mtu: entry.mtu, down: !f.Up, adopted: true, before: entry.before}
+	return &device{path: dataplane.Path{Tunnel: f.Path.Tunnel}, name: f.Name, index: f.Index, mtu: entry.mtu, down: !f.Up, adopted: true, before: entry.before}
 }
 
 // adoptedMTU is what segments are to fit. The MTU of the interface itself is its owner's.

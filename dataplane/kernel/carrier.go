@@ -30,9 +30,9 @@ type Carrier struct {
 	hosts   map[string]*netlink.Host // by VRF
 	places  map[string]*place        // by VRF
 	tunnels map[dataplane.TunnelID]*tunnel
-	routes  map[dataplane.VRFPrefix]dataplane.Path // those into paths
+	routes  map[dataplane.VRFPrefix]*device // that they lead into
 	sources map[dataplane.SourceRouteKey]steering
-	names   map[string]dataplane.Path // of interfaces, from Look to the next
+	devices map[string]*device // of all tunnels, by name
 
 	policies  map[dataplane.PolicyKey]*policy
 	counted   map[dataplane.MatchKey]dataplane.Matches // by chains that were replaced
@@ -47,7 +47,7 @@ func New(log *slog.Logger) *Carrier {
 	}
 	return &Carrier{
 		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
-		routes: map[dataplane.VRFPrefix]dataplane.Path{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
+		routes: map[dataplane.VRFPrefix]*device{}, devices: map[string]*device{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
 		adoptions: map[string]dataplane.Adoption{}, meter: newMeter(),
 	}
 }
@@ -84,12 +84,12 @@ func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 	}
 	d.led = false
 	old := c.routes[at]
-	if old == path {
+	if old == d {
 		return nil
 	}
-	c.routes[at] = path
+	c.routes[at] = d
 	d.routes++
-	return c.lose(old, func(d *device) { d.routes-- })
+	return c.loseRoute(old)
 }
 
 // Leave implements plane.Carrier.
@@ -99,7 +99,7 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 	c.account(at, 0)
 	old := c.routes[at]
 	delete(c.routes, at)
-	return c.lose(old, func(d *device) { d.routes-- })
+	return c.loseRoute(old)
 }
 
 // withTable does something with our table of nftables, and once more when somebody had taken the table away.
@@ -130,12 +130,8 @@ func (c *Carrier) Owns(device string) bool { return strings.HasPrefix(device, na
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, t := range c.tunnels {
-		for _, d := range t.devices {
-			if d.name == name {
-				return !c.places[d.vrf].host.IsUp(name) || !d.adopted && !c.hosts[d.vrf].Holds(name)
-			}
-		}
+	if d := c.devices[name]; d != nil {
+		return !c.places[d.vrf].host.IsUp(name) || !d.adopted && !c.hosts[d.vrf].Holds(name)
 	}
 	if _, adopted := c.adoptions[name]; adopted {
 		return !c.hosts[""].IsUp(name)

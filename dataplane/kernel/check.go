@@ -88,8 +88,10 @@ func probeKind(host *netlink.Host, k Kind) error {
 		id.Local, id.Peer = netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
 	}
 	path := dataplane.Path{Tunnel: id}
-	if err := host.AddTunnel(nameOf(path), path); err != nil {
+	if _, err := host.AddTunnel(nameOf(path), path, netlink.Settings{MTU: probeMTU, Queue: deviceQueue}); err != nil {
 		return err
 	}
 	return host.DeleteTunnel(nameOf(path))
 }
+
+const probeMTU = 1280 // octets, which any kind has (RFC 8200 section 5)

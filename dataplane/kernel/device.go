@@ -22,6 +22,7 @@ type tunnel struct {
 
 // device is the interface of a path.
 type device struct {
+	path            dataplane.Path
 	name            string
 	index           int
 	mtu             int
@@ -146,8 +147,7 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 		if old != nil {
 			d.routes, d.sources, d.steered = old.routes, old.sources, old.steered && old.index == d.index
 		}
-		c.keep(t, path, d)
-		if d.sources > 0 {
+		if d = c.keep(t, path, d); d.sources > 0 {
 			if err := c.steer(d); err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func (c *Carrier) dropTunnel(t *tunnel) error {
 		}
 	}
 	if t.inUse() {
-		maps.DeleteFunc(c.routes, func(_ dataplane.VRFPrefix, path dataplane.Path) bool { return path.Tunnel == t.id })
+		maps.DeleteFunc(c.routes, func(_ dataplane.VRFPrefix, d *device) bool { return d.path.Tunnel == t.id })
 		for key, to := range c.sources {
 			if to.path.Tunnel == t.id {
 				c.sources[key] = steering{mark: to.mark}
@@ -231,13 +231,22 @@ func (c *Carrier) device(path dataplane.Path, vrf string) (*device, error) {
 	return t.devices[path], nil
 }
 
-// lose counts a route less into the path, which may be none.
-func (c *Carrier) lose(path dataplane.Path, count func(*device)) error {
+// loseRoute counts a route less into an interface, which may be none.
+func (c *Carrier) loseRoute(d *device) error {
+	if d == nil {
+		return nil
+	}
+	d.routes--
+	return c.release(d.path)
+}
+
+// loseSource counts a source less that leads into a path, which may be none.
+func (c *Carrier) loseSource(path dataplane.Path) error {
 	t := c.tunnels[path.Tunnel]
 	if t == nil || t.devices[path] == nil {
 		return nil
 	}
-	count(t.devices[path])
+	t.devices[path].sources--
 	return c.release(path)
 }
 
@@ -280,21 +289,18 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 	if err := c.ensureTable(in); err != nil {
 		return nil, err
 	}
-	name := nameOf(path)
-	if err := c.place(name, path, vrf); err != nil {
-		return nil, err
-	}
-	index, err := in.host.LinkIndex(name)
+	settings := netlink.Settings{Alias: aliasOf(path, configured, c.goneOf(path)), MTU: mtu, Queue: deviceQueue}
+	d, err := c.place(path, vrf, settings)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.guardDevice(c.places[vrf], path, index, mtu); err != nil {
+	if err := c.guardDevice(c.places[vrf], path, d.Index, mtu); err != nil {
 		return nil, err
 	}
-	if err := c.hosts[vrf].SetDevice(name, aliasOf(path, configured, c.goneOf(path)), mtu, deviceQueue); err != nil {
+	if err := c.hosts[vrf].SetDevice(d, settings); err != nil {
 		return nil, err
 	}
-	return &device{name: name, index: index, mtu: mtu, vrf: vrf}, nil
+	return &device{path: path, name: d.Name, index: d.Index, mtu: mtu, vrf: vrf}, nil
 }
 
 const deviceQueue = 1000 // packets; the kernel's usual

@@ -15,10 +15,10 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	if c.places[""].lacks != nil {
 		return nil, nil
 	}
-	if c.names, err = c.lookAtTunnels(); err != nil {
+	if err := c.lookAtTunnels(); err != nil {
 		return nil, err
 	}
-	c.routes = map[dataplane.VRFPrefix]dataplane.Path{}
+	c.routes = make(map[dataplane.VRFPrefix]*device, len(c.routes))
 	objects = append(objects, c.leftAdoptions()...)
 	for _, p := range c.allPlaces() {
 		left, err := c.lookAtPolicies(p)
@@ -34,7 +34,7 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 			objects = append(objects, dataplane.Tunnel{ID: id, MTU: t.configured})
 		}
 	}
-	sources, err := c.lookAtSources(c.names)
+	sources, err := c.lookAtSources()
 	return append(objects, sources...), err
 }
 
@@ -42,14 +42,14 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	path, ok := c.names[device]
-	if !ok || c.tunnels[path.Tunnel].devices[path].vrf != at.VRF {
-		return path, false
+	d := c.devices[device]
+	if d == nil || d.vrf != at.VRF {
+		return dataplane.Path{}, false
 	}
-	c.routes[at] = path
-	c.tunnels[path.Tunnel].devices[path].routes++
+	c.routes[at] = d
+	d.routes++
 	c.foundCount(at)
-	return path, true
+	return d.path, true
 }
 
 // Tidy implements plane.Carrier. It does what no object stands for: the table of nftables is as it should be, interfaces of paths that
@@ -91,21 +91,20 @@ func (c *Carrier) receivesInParts() bool {
 	return false
 }
 
-// lookAtTunnels returns the paths of our interfaces by their names.
-func (c *Carrier) lookAtTunnels() (map[string]dataplane.Path, error) {
+// lookAtTunnels finds our interfaces.
+func (c *Carrier) lookAtTunnels() error {
 	known := c.tunnels
-	c.tunnels = map[dataplane.TunnelID]*tunnel{}
-	paths := map[string]dataplane.Path{}
+	c.tunnels, c.devices = map[dataplane.TunnelID]*tunnel{}, map[string]*device{}
 	for _, p := range c.allPlaces() {
 		p.devices = 0
-		if err := c.lookAtPlace(p, known, paths); err != nil {
-			return nil, err
+		if err := c.lookAtPlace(p, known); err != nil {
+			return err
 		}
 	}
-	return paths, nil
+	return nil
 }
 
-func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, paths map[string]dataplane.Path) error {
+func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) error {
 	found, err := p.host.Tunnels()
 	if err != nil {
 		return err
@@ -134,7 +133,6 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 	}
 	for _, f := range found {
 		if c.lookAtAdopted(p, f, known, intact) {
-			paths[f.Name] = dataplane.Path{Tunnel: f.Path.Tunnel}
 			delete(marks, f.Index)
 			continue
 		}
@@ -148,7 +146,7 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 			t = &tunnel{id: id, devices: map[dataplane.Path]*device{}}
 			c.tunnels[id] = t
 		}
-		d := &device{name: f.Name, index: f.Index, mtu: f.MTU, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
+		d := &device{path: path, name: f.Name, index: f.Index, mtu: f.MTU, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
 		d.down = !f.Up || !c.inVRF(d, f, path)
 		c.keep(t, path, d)
 		delete(marks, f.Index)
@@ -161,7 +159,6 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel, pa
 		} else if t.configured == 0 {
 			t.configured = n
 		}
-		paths[f.Name] = path
 	}
 	for index := range marks { // of devices that are gone
 		err = errors.Join(err, p.host.UnsteerMark(index))
@@ -183,21 +180,24 @@ func (c *Carrier) inVRF(d *device, f netlink.TunnelDevice, path dataplane.Path) 
 	return f.Master == 0
 }
 
-func (c *Carrier) lookAtSources(devices map[string]dataplane.Path) (objects []dataplane.Object, err error) {
+func (c *Carrier) lookAtSources() (objects []dataplane.Object, err error) {
 	sources, err := c.places[""].filter.sources()
 	if err != nil && len(c.tunnels) > 0 { // a host without nftables has none
 		return nil, err
 	}
-	byMark := map[uint32]dataplane.Path{}
-	for _, path := range devices {
-		byMark[netlink.MarkOf(c.tunnels[path.Tunnel].devices[path].index)] = path
+	byMark := map[uint32]*device{}
+	for _, d := range c.devices {
+		byMark[netlink.MarkOf(d.index)] = d
 	}
 	c.sources = map[dataplane.SourceRouteKey]steering{}
 	for _, s := range sources {
-		path, ok := byMark[s.mark]
-		c.sources[s.SourceRouteKey] = steering{path, s.mark} // no path differs from what anybody wants
-		if ok {
-			d := c.tunnels[path.Tunnel].devices[path]
+		var path dataplane.Path // none differs from what anybody wants
+		d := byMark[s.mark]
+		if d != nil {
+			path = d.path
+		}
+		c.sources[s.SourceRouteKey] = steering{path, s.mark}
+		if d != nil {
 			if d.sources++; !d.steered && !d.down { // what is marked goes astray until Tidy
 				path = dataplane.Path{}
 			}

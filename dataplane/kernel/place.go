@@ -90,16 +90,23 @@ func (c *Carrier) Detach(vrf string) error {
 // home is the VRF that an interface is in as long as nothing leads into it: it is enslaved to none, and was not moved.
 func (c *Carrier) home(id dataplane.TunnelID) string { return c.places[id.VRF].vrf }
 
-// keep notes the interface of a path, and forget that it is gone.
-func (c *Carrier) keep(t *tunnel, path dataplane.Path, d *device) {
-	c.uncount(t.devices[path])
-	t.devices[path] = d
+// keep notes what the interface of a path is by now, and returns where, which routes hold on to. forget notes that it is gone.
+func (c *Carrier) keep(t *tunnel, path dataplane.Path, d *device) *device {
+	if have := t.devices[path]; have != nil {
+		c.uncount(have)
+		*have = *d
+		d = have
+	}
+	t.devices[path], c.devices[d.name] = d, d
 	c.places[d.vrf].devices++
+	return d
 }
 
 func (c *Carrier) forget(t *tunnel, path dataplane.Path) {
-	c.uncount(t.devices[path])
+	d := t.devices[path]
+	c.uncount(d)
 	delete(t.devices, path)
+	delete(c.devices, d.name)
 }
 
 func (c *Carrier) uncount(d *device) {
@@ -108,57 +115,54 @@ func (c *Carrier) uncount(d *device) {
 	}
 }
 
-// at returns the place where an interface is; nil if it is nowhere.
-func (c *Carrier) at(name string) *place {
+// at returns the place where an interface is, and what it is; no place if it is nowhere.
+func (c *Carrier) at(name string) (*place, netlink.Device) {
 	for _, p := range c.allPlaces() {
-		if _, err := p.host.LinkIndex(name); err == nil {
-			return p
+		if d, err := p.host.Look(name); err == nil {
+			return p, d
 		}
 	}
-	return nil
+	return nil, netlink.Device{}
 }
 
 // place makes the interface of a path exist in a VRF. It may be down.
-func (c *Carrier) place(name string, path dataplane.Path, vrf string) error {
-	outer, found := c.hosts[path.Tunnel.VRF], c.at(name)
+func (c *Carrier) place(path dataplane.Path, vrf string, want netlink.Settings) (d netlink.Device, err error) {
+	name, outer := nameOf(path), c.hosts[path.Tunnel.VRF]
+	found, d := c.at(name)
 	if found != nil {
 		again, err := c.checkDevice(found, name, path)
 		if err != nil {
-			return err
+			return d, err
 		}
 		if again {
 			if err := found.host.DeleteTunnel(name); err != nil {
-				return err
+				return d, err
 			}
 			found = nil
 		}
 	}
 	if found == nil {
-		if err := outer.AddTunnel(name, path); err != nil {
-			return c.explain(path, err)
+		if d, err = outer.AddTunnel(name, path, want); err != nil {
+			return d, c.explain(path, err)
 		}
 		found = c.places[path.Tunnel.VRF]
 	}
-	return c.hosts[vrf].Place(name, found.host)
+	return c.hosts[vrf].Place(d, found.host)
 }
 
 // checkDevice finds out whether an interface is the path's. One that was, until the VRF of its outer packets became another one, has to
 // be made again.
 func (c *Carrier) checkDevice(at *place, name string, path dataplane.Path) (again bool, err error) {
-	found, err := at.host.Tunnels()
-	if err != nil {
+	switch f, isTunnel, err := at.host.Tunnel(name); {
+	case err != nil:
 		return false, err
-	}
-	for _, f := range found {
-		if f.Name != name {
-			continue
-		}
-		if f.Path != bare(path) {
-			return false, fmt.Errorf("interface %s has become a tunnel %s: delete it", name, f.Path)
-		}
+	case !isTunnel:
+		return false, fmt.Errorf("interface %s is no tunnel: delete it", name)
+	case f.Path != bare(path):
+		return false, fmt.Errorf("interface %s has become a tunnel %s: delete it", name, f.Path)
+	default:
 		return f.Outer != c.hosts[path.Tunnel.VRF].DeviceIndex(), nil
 	}
-	return false, fmt.Errorf("interface %s is no tunnel: delete it", name)
 }
 
 // bare is the path as an interface shows it.

@@ -108,7 +108,7 @@ func (c *Carrier) changeSources(changes []sourceChange) error {
 	var errs []error
 	for _, change := range changes {
 		if change.now.path != change.old.path || change.now.mark == 0 {
-			errs = append(errs, c.lose(change.old.path, func(d *device) { d.sources-- }))
+			errs = append(errs, c.loseSource(change.old.path))
 		}
 	}
 	return errors.Join(errs...)

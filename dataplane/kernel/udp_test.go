@@ -97,7 +97,9 @@ func (d *overUDP) gateway(t *testing.T, vrf, node string, ends [2]string) gatewa
 	must(t, err)
 	t.Cleanup(func() { at.Close() })
 	back := dataplane.TunnelID{Local: id.Peer, Peer: id.Local, Encap: id.Encap, Port: id.Port}
-	must(t, at.ReceiveUDP(back.Local), at.AddTunnel("tunnel", dataplane.Path{Tunnel: back}), g.Up("tunnel"), g.Address("tunnel", node+"/32"))
+	must(t, at.ReceiveUDP(back.Local))
+	_, err = at.AddTunnel("tunnel", dataplane.Path{Tunnel: back}, netlink.Settings{MTU: probeMTU, Queue: deviceQueue})
+	must(t, err, g.Up("tunnel"), g.Address("tunnel", node+"/32"))
 	device, err := g.Net.LinkByName("tunnel")
 	must(t, err, g.Net.RouteAdd(&netlib.Route{LinkIndex: device.Attrs().Index, Dst: netns.IPNet(netip.MustParsePrefix("203.0.113.0/24"))}))
 	return g

@@ -12,32 +12,98 @@ import (
 	"mooring/dataplane"
 )
 
-// noAddress is the addr_gen_mode that gives an interface no link-local address of the host's making, and so no router solicitations.
-const noAddress = "1"
+// noAddress is the addr_gen_mode that gives an interface no link-local address of the host's making, and so no router solicitations
+// (IN6_ADDR_GEN_MODE_NONE of linux/if_link.h).
+const noAddress = 1
 
-// SetDevice prepares a tunnel device of ours and brings it up: the host sends nothing of its own accord on it, and takes
-// packets of any source from it. alias is what people see in "ip link". The group says which VRF it is in, to rules of nftables (Group).
-func (h *Host) SetDevice(name, alias string, mtu, queue int) error {
-	link, err := h.link(name)
-	if err != nil {
-		return err
+// Settings are what a tunnel device of ours is given.
+type Settings struct {
+	Alias string // what people see in "ip link"
+	MTU   int    // octets
+	Queue int    // packets
+}
+
+// SetDevice prepares a tunnel device of ours, as it was described, and brings it up: the host sends nothing of its own accord on it, and takes
+// packets of any source from it. Its group says which VRF it is in, to rules of nftables (Group). What is so already is left alone.
+func (h *Host) SetDevice(d Device, want Settings) error {
+	mode, err := h.sourceFilter()
+	if err == nil {
+		err = h.devices.exchange(func(s *socket) { s.setDevice(d, want, h.Group(), mode) }, nil)
 	}
-	err = errors.Join(
-		h.setSysctl("ipv6/conf/"+name+"/addr_gen_mode", noAddress),
-		h.setSysctl("ipv6/conf/"+name+"/accept_ra", "0"),
-		h.setSysctl("ipv6/conf/"+name+"/forwarding", "1"),
-		h.setSysctl("ipv4/conf/"+name+"/forwarding", "1"),
-		h.trustSources(name),
-		Explain(h.handle.LinkSetAlias(link, alias)),
-		Explain(h.handle.LinkSetGroup(link, h.Group())),
-		Explain(h.handle.LinkSetTxQLen(link, queue)),
-		Explain(h.handle.LinkSetMTU(link, mtu)),
-		Explain(h.handle.LinkSetUp(link)),
-	)
+	if err == nil && d.six.known {
+		err = h.tuneRouter(d)
+	}
 	if err != nil {
-		return fmt.Errorf("device %s: %w", name, err)
+		return fmt.Errorf("device %s: %w", d.Name, Explain(err))
 	}
 	return nil
+}
+
+// tuneRouter has the interface forward IPv6, for which there are no messages. Who forwards takes advertisements of routers only where it is
+// told so with 2 (Documentation/networking/ip-sysctl.rst of Linux).
+func (h *Host) tuneRouter(d Device) error {
+	const evenForwarding = 2
+	var errs []error
+	if d.six.acceptRA == evenForwarding {
+		errs = append(errs, h.setSysctl("ipv6/conf/"+d.Name+"/accept_ra", "0"))
+	}
+	if d.six.forwarding != 1 {
+		errs = append(errs, h.setSysctl("ipv6/conf/"+d.Name+"/forwarding", "1"))
+	}
+	return errors.Join(errs...)
+}
+
+// setDevice adds the messages that change what differs: all but the state first, for the host would give an interface that comes up an address.
+func (s *socket) setDevice(d Device, want Settings, group int, sourceFilter uint32) {
+	if changes := d.changes(want, group, sourceFilter); len(changes) > 0 {
+		start := s.begin(unix.RTM_SETLINK, 0)
+		s.out = append(appendInterface(s.out, d.Index, 0), changes...)
+		s.end(start)
+	}
+	if !d.isUp() {
+		start := s.begin(unix.RTM_SETLINK, 0)
+		s.out = appendInterface(s.out, d.Index, unix.IFF_UP)
+		s.end(start)
+	}
+}
+
+// changes are the attributes that differ.
+func (d Device) changes(want Settings, group int, sourceFilter uint32) (b []byte) {
+	if d.Alias != want.Alias {
+		b = appendAttribute(b, unix.IFLA_IFALIAS, append([]byte(want.Alias), 0))
+	}
+	for _, each := range []struct {
+		kind      uint16
+		have, now int
+	}{{unix.IFLA_MTU, d.MTU, want.MTU}, {unix.IFLA_GROUP, d.group, group}, {unix.IFLA_TXQLEN, d.queue, want.Queue}} {
+		if each.have != each.now {
+			b = appendUint32(b, each.kind, uint32(each.now))
+		}
+	}
+	if families := appendFamilies(nil, d, sourceFilter); len(families) > 0 {
+		b = appendNested(b, unix.IFLA_AF_SPEC, func(b []byte) []byte { return append(b, families...) })
+	}
+	return b
+}
+
+// appendFamilies appends what is to change of each family.
+func appendFamilies(b []byte, d Device, sourceFilter uint32) []byte {
+	conf := func(b []byte) []byte { // by IPV4_DEVCONF_*
+		if d.four.forwarding != 1 {
+			b = appendUint32(b, forwarding4+1, 1)
+		}
+		if d.four.rpFilter != sourceFilter {
+			b = appendUint32(b, rpFilter4+1, sourceFilter)
+		}
+		return b
+	}
+	if d.four.known && len(conf(nil)) > 0 {
+		b = appendNested(b, unix.AF_INET, func(b []byte) []byte { return appendNested(b, inetConf, conf) })
+	}
+	if d.six.known && d.six.generation != noAddress {
+		b = appendNested(b, unix.AF_INET6, func(b []byte) []byte { return appendAttribute(b, inet6Generation, []byte{noAddress}) })
+	}
+	return b
 }
 
 // Group is that of our tunnel interfaces in the VRF: the index of the vrf interface, or 0.
@@ -120,8 +186,8 @@ func tooBig(message []byte) (n uint64) {
 
 // IsUp reports whether there is an interface of this name that is up and has carrier.
 func (h *Host) IsUp(name string) bool {
-	link, err := h.link(name)
-	return err == nil && isUp(link.Attrs())
+	d, err := h.Look(name)
+	return err == nil && d.isReady()
 }
 
 // Devices returns the interfaces that are up, by name.
@@ -132,7 +198,7 @@ func (h *Host) Devices() (map[string]netlib.Link, error) {
 	}
 	up := map[string]netlib.Link{}
 	for _, link := range links {
-		if isUp(link.Attrs()) {
+		if isReady(link.Attrs().RawFlags) {
 			up[link.Attrs().Name] = link
 		}
 	}

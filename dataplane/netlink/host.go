@@ -17,14 +17,15 @@ import (
 
 // Host is a network namespace, or one VRF of it (Part). Its methods may be called concurrently, from any thread.
 type Host struct {
-	ns     *Namespace
-	own    *Namespace // of the process, where ns is nil
-	handle *netlib.Handle
-	raw    map[int]*nl.SocketHandle // for what the library cannot say
-	batch  *socket                  // for many routes at once
-	lists  *socket                  // for the list of them
-	parts  *parts
-	part   part
+	ns      *Namespace
+	own     *Namespace // of the process, where ns is nil
+	handle  *netlib.Handle
+	raw     map[int]*nl.SocketHandle // for what the library cannot say
+	batch   *socket                  // for many routes at once
+	lists   *socket                  // for the list of them
+	devices *socket                  // for one interface
+	parts   *parts
+	part    part
 }
 
 // Open connects to a namespace, and makes it forward both families. The namespace must stay open as long as the Host.
@@ -50,7 +51,7 @@ func Open(ns *Namespace) (*Host, error) {
 			return nil, err
 		}
 	}
-	for _, s := range []**socket{&h.batch, &h.lists} {
+	for _, s := range []**socket{&h.batch, &h.lists, &h.devices} {
 		if *s, err = openSocket(ns, unix.NETLINK_ROUTE); err != nil {
 			h.Close()
 			return nil, err
@@ -76,6 +77,7 @@ func (h *Host) Close() {
 	h.handle.Close()
 	h.batch.close()
 	h.lists.close()
+	h.devices.close()
 	for _, socket := range h.raw {
 		socket.Close()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	netlib "github.com/vishvananda/netlink"
@@ -38,7 +39,7 @@ func (h *Host) SetLink(l dataplane.Link, uplink string) error {
 		return fmt.Errorf("interface %s: address %s: %w", l.Name, l.MAC, Explain(err))
 	}
 	if l.LinkLocal.IsValid() {
-		if err := h.setSysctl("ipv6/conf/"+l.Name+"/addr_gen_mode", noAddress); err != nil {
+		if err := h.setSysctl("ipv6/conf/"+l.Name+"/addr_gen_mode", strconv.Itoa(noAddress)); err != nil {
 			return fmt.Errorf("interface %s: %w", l.Name, err)
 		}
 	}

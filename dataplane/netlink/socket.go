@@ -1,6 +1,7 @@
 package netlink
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type socket struct {
 	port     uint32 // by which the host tells who caused what it notifies of
 	sequence uint32
 	out, in  []byte
+	last     int // where the last message of out begins
 }
 
 // The host writes lists in pieces of at most this, if whoever reads has room for it (NLMSG_GOODSIZE times two in Linux 6).
@@ -114,6 +116,7 @@ func (s *socket) begin(kind uint16, flags uint16) (start int) {
 }
 
 func (s *socket) end(start int) {
+	s.last = start
 	binary.NativeEndian.PutUint32(s.out[start:], uint32(len(s.out)-start))
 }
 
@@ -150,6 +153,39 @@ func (s *socket) list(kind uint16, build func(b []byte) []byte, body func([]byte
 		}
 	}
 	return errors.Join(failed, interrupted)
+}
+
+// exchange sends the messages that build adds, and waits until the host has carried out all of them, or failed to. It hands on what the host
+// answers but errors, of which it returns the first.
+func (s *socket) exchange(build func(*socket), answer func(kind uint16, body []byte)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = s.out[:0]
+	before := s.sequence
+	if build(s); len(s.out) == 0 {
+		return nil
+	}
+	acknowledge(s.out[s.last:])
+	if err := s.send(); err != nil {
+		return err
+	}
+	var refused error
+	for done := false; !done; {
+		err := s.receive(func(h unix.NlMsghdr, body []byte) {
+			switch {
+			case h.Seq-before-1 >= s.sequence-before: // of what was given up
+			case h.Type != unix.NLMSG_ERROR:
+				answer(h.Type, body)
+			default:
+				done = h.Seq == s.sequence
+				refused = cmp.Or(refused, codeOf(body))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return refused
 }
 
 // codeOf reads the error at the beginning of an answer; nil where it says that all went well.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -29,30 +30,40 @@ func (h *Host) setSysctl(name, value string) error {
 	})
 }
 
-func (h *Host) sysctl(name string) (value string, err error) {
-	err = h.Do(func() error {
-		b, err := os.ReadFile("/proc/sys/net/" + name)
-		value = strings.TrimSpace(string(b))
-		return err
-	})
-	return value, err
-}
-
 // forward makes the namespace a router.
 func (h *Host) forward() error {
 	return errors.Join(h.setSysctl("ipv4/ip_forward", "1"), h.setSysctl("ipv6/conf/all/forwarding", "1"))
 }
 
-// trustSources turns the reverse path filter of an interface off, as far as that is possible: the greater of its setting
-// and the one for all interfaces counts, and of the values only "loose" is greater than "strict".
+// trustSources turns the reverse path filter of an interface off, as far as that is possible.
 func (h *Host) trustSources(device string) error {
-	all, err := h.sysctl("ipv4/conf/all/rp_filter")
+	mode, err := h.sourceFilter()
 	if err != nil {
 		return err
 	}
-	mode := "0"
-	if all != "0" {
-		mode = "2"
+	return h.setSysctl("ipv4/conf/"+device+"/rp_filter", strconv.Itoa(int(mode)))
+}
+
+// sourceFilter is the rp_filter that lets an interface take packets of any source: the greater of its setting and the one for all interfaces
+// counts, and of the values only "loose" is greater than "strict".
+func (h *Host) sourceFilter() (mode uint32, err error) {
+	const newConf, index, rpFilter = unix.RTM_GETNETCONF - 2, 1, 3 // RTM_NEWNETCONF, NETCONFA_* of linux/netconf.h
+	const all, off, loose = 1<<32 - 1, 0, 2                        // NETCONFA_IFINDEX_ALL is -1
+	err = h.devices.exchange(func(s *socket) {
+		start := s.begin(unix.RTM_GETNETCONF, 0)
+		s.out = appendUint32(append(s.out, unix.AF_INET, 0, 0, 0), index, all)
+		s.end(start)
+	}, func(kind uint16, body []byte) {
+		if kind == newConf && len(body) >= 4 {
+			eachAttribute(body[4:], func(kind uint16, value []byte) {
+				if kind == rpFilter && word(value, 0) != off {
+					mode = loose
+				}
+			})
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("rp_filter of all interfaces: %w", err)
 	}
-	return h.setSysctl("ipv4/conf/"+device+"/rp_filter", mode)
+	return mode, nil
 }

@@ -42,27 +42,32 @@ const (
 // modules are what the kinds of interfaces need.
 var modules = map[string]string{"gre": "ip_gre", "ip6gre": "ip6_gre", "sit": "sit", "ip6tnl": "ip6_tunnel"}
 
-// AddTunnel makes a tunnel interface, which is down, and whose outer packets are in this VRF. The error wraps unix.EEXIST when there is one of the name, or one for this path.
-func (h *Host) AddTunnel(name string, path dataplane.Path) error {
+// AddTunnel makes a tunnel interface with these settings but for the alias, which is down, and whose outer packets are in this VRF. The error
+// wraps unix.EEXIST when there is one of the name, or one for this path.
+func (h *Host) AddTunnel(name string, path dataplane.Path, want Settings) (Device, error) {
 	kind, data, err := h.tunnelData(path)
 	if err != nil {
-		return err
+		return Device{}, err
 	}
-	request := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	request.Sockets = h.raw
-	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	request.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
 	info.AddChild(data)
-	request.AddData(info)
-	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		if errors.Is(err, unix.EOPNOTSUPP) {
-			err = fmt.Errorf("%w; the kernel has no module for it: modprobe %s", err, modules[kind])
-		}
-		return fmt.Errorf("make %s interface %s: %w", kind, name, Explain(err))
+	d, err := h.ask(func(s *socket) {
+		start := s.begin(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+		s.out = appendAttribute(appendInterface(s.out, 0, 0), unix.IFLA_IFNAME, append([]byte(name), 0))
+		s.out = appendUint32(s.out, unix.IFLA_MTU, uint32(want.MTU))
+		s.out = appendUint32(s.out, unix.IFLA_TXQLEN, uint32(want.Queue))
+		s.out = append(s.out, info.Serialize()...)
+		s.end(start)
+		s.askDevice(0, name)
+	})
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		err = fmt.Errorf("%w; the kernel has no module for it: modprobe %s", err, modules[kind])
 	}
-	return nil
+	if err != nil {
+		return Device{}, fmt.Errorf("make %s interface %s: %w", kind, name, Explain(err))
+	}
+	return d, nil
 }
 
 // tunnelData returns the kind of interface for a path, and its attributes.
@@ -169,16 +174,29 @@ func (h *Host) Tunnels() ([]TunnelDevice, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list interfaces: %w", err)
 		}
-		path, ok := pathOf(link)
-		if !ok {
-			continue
+		if d, ok := tunnelOf(link); ok {
+			d.Counters = countersOf(link.Attrs(), m)
+			all = append(all, d)
 		}
-		a := link.Attrs()
-		d := TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex, Up: a.RawFlags&unix.IFF_UP != 0,
-			Group: int(a.Group), Narrow: isNarrow(link), Counters: countersOf(a, m)}
-		all = append(all, d)
 	}
 	return all, nil
+}
+
+// Tunnel returns the interface of a name, without its counters, and whether it is one that Tunnels lists.
+func (h *Host) Tunnel(name string) (d TunnelDevice, ok bool, err error) {
+	link, err := h.link(name)
+	if err != nil {
+		return d, false, err
+	}
+	d, ok = tunnelOf(link)
+	return d, ok, nil
+}
+
+func tunnelOf(link netlib.Link) (d TunnelDevice, ok bool) {
+	path, ok := pathOf(link)
+	a := link.Attrs()
+	return TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex,
+		Up: a.RawFlags&unix.IFF_UP != 0, Group: int(a.Group), Narrow: isNarrow(link)}, ok
 }
 
 // pathOf reads the path off an interface, and whether it is of a kind that has one.
@@ -235,9 +253,5 @@ func (h *Host) PathMTU(local, peer netip.Addr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	link, err := h.handle.LinkByIndex(way.Index)
-	if err != nil {
-		return 0, fmt.Errorf("interface towards %s: %w", peer, Explain(err))
-	}
-	return link.Attrs().MTU, nil
+	return way.MTU, nil
 }

@@ -174,7 +174,7 @@ func (h *Host) Part(vrf string, device VRF) *Host {
 	h.parts.mu.Lock()
 	defer h.parts.mu.Unlock()
 	h.parts.byTable[device.Table], h.parts.byIndex[device.Index] = p, p
-	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, parts: h.parts, part: p}
+	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, devices: h.devices, parts: h.parts, part: p}
 }
 
 // Device is the vrf interface that sockets of the VRF are bound to. It is empty of a VRF that is a namespace, and of the default one.
@@ -321,29 +321,27 @@ func (h *Host) enslave(link netlib.Link) error {
 	return nil
 }
 
-// Place puts a device of ours, which is in the namespace of from, into the VRF.
-func (h *Host) Place(name string, from *Host) error {
-	link, err := from.link(name)
-	if err != nil {
-		return err
-	}
+// Place puts a device of ours, which is in the namespace of from, into the VRF, and returns what it is there.
+func (h *Host) Place(d Device, from *Host) (Device, error) {
 	if from.ns != h.ns {
-		if err := from.handle.LinkSetNsFd(link, h.fd()); err != nil {
-			return fmt.Errorf("interface %s: move to another network namespace: %w", name, Explain(err))
+		if err := from.handle.LinkSetNsFd(d.link(), h.fd()); err != nil {
+			return d, fmt.Errorf("interface %s: move to another network namespace: %w", d.Name, Explain(err))
 		}
-		if link, err = h.link(name); err != nil {
-			return err
-		}
-	}
-	switch {
-	case h.IsPart():
-		return h.enslave(link)
-	case link.Attrs().MasterIndex != 0:
-		if err := h.handle.LinkSetNoMaster(link); err != nil {
-			return fmt.Errorf("interface %s: take out of its VRF: %w", name, Explain(err))
+		var err error
+		if d, err = h.Look(d.Name); err != nil {
+			return d, err
 		}
 	}
-	return nil
+	if h.part.Index == d.Master {
+		return d, nil
+	}
+	if h.IsPart() {
+		return d, h.enslave(d.link())
+	}
+	if err := h.handle.LinkSetNoMaster(d.link()); err != nil {
+		return d, fmt.Errorf("interface %s: take out of its VRF: %w", d.Name, Explain(err))
+	}
+	return d, nil
 }
 
 func (h *Host) noMember(name string) error {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"syscall"
 
-	netlib "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
@@ -71,17 +70,17 @@ func (w *watcher) follow(ctx context.Context, h *Host, overrun bool) error {
 // begin reports every interface there is, and those that have gone since the last begin. It asks by the socket that the notifications come by, so that what was notified before the
 // answer is told from what comes after it: the former is history, and would look like links that come and go.
 func (w *watcher) begin(socket *nl.NetlinkSocket) error {
-	links, later := map[int]*netlib.LinkAttrs{}, []syscall.NetlinkMessage{}
+	links, later := map[int]Device{}, []syscall.NetlinkMessage{}
 	for complete := false; !complete; {
 		clear(links)
 		var err error
 		if complete, err = list(socket, func(m syscall.NetlinkMessage) {
-			link, err := netlib.LinkDeserialize(&unix.NlMsghdr{Type: m.Header.Type}, m.Data)
+			d, ok := parseDevice(m.Data)
 			switch {
-			case m.Header.Type == unix.RTM_NEWLINK && err == nil:
-				links[link.Attrs().Index] = link.Attrs()
-			case m.Header.Type == unix.RTM_DELLINK && err == nil:
-				delete(links, link.Attrs().Index)
+			case m.Header.Type == unix.RTM_NEWLINK && ok:
+				links[d.Index] = d
+			case m.Header.Type == unix.RTM_DELLINK && ok:
+				delete(links, d.Index)
 			default:
 				later = append(later, m)
 			}
@@ -90,8 +89,8 @@ func (w *watcher) begin(socket *nl.NetlinkSocket) error {
 		}
 	}
 	for _, index := range slices.Sorted(maps.Keys(w.names)) {
-		if links[index] == nil {
-			w.link(&netlib.LinkAttrs{Index: index, Name: w.names[index]}, true)
+		if _, there := links[index]; !there {
+			w.link(Device{Index: index, Name: w.names[index]}, true)
 		}
 	}
 	for _, index := range slices.Sorted(maps.Keys(links)) {
@@ -171,8 +170,8 @@ func (w *watcher) lost(key any) { w.send(dataplane.Event{Kind: dataplane.ObjectL
 func (w *watcher) message(kind uint16, b []byte) {
 	switch kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		if link, err := netlib.LinkDeserialize(&unix.NlMsghdr{Type: kind}, b); err == nil {
-			w.link(link.Attrs(), kind == unix.RTM_DELLINK)
+		if d, ok := parseDevice(b); ok {
+			w.link(d, kind == unix.RTM_DELLINK)
 		}
 	case unix.RTM_DELROUTE:
 		w.route(b)
@@ -195,14 +194,14 @@ func (w *watcher) message(kind uint16, b []byte) {
 }
 
 // link reports an interface whose state has changed.
-func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
+func (w *watcher) link(a Device, gone bool) bool {
 	if old := w.names[a.Index]; old != "" && old != a.Name { // renamed
 		delete(w.up, old)
 		w.send(dataplane.Event{Kind: dataplane.LinkDown, Link: old})
 	}
 	w.names[a.Index] = a.Name
 	w.master(a, gone)
-	up := !gone && isUp(a)
+	up := !gone && a.isReady()
 	if was, known := w.up[a.Name]; known && was == up && !gone {
 		return !w.done
 	}
@@ -210,7 +209,7 @@ func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
 	e := dataplane.Event{Kind: dataplane.LinkDown, Link: a.Name}
 	if up {
 		e.Kind = dataplane.LinkUp
-		copy(e.MAC[:], a.HardwareAddr)
+		e.MAC = a.MAC
 	}
 	if gone {
 		delete(w.names, a.Index)
@@ -220,25 +219,19 @@ func (w *watcher) link(a *netlib.LinkAttrs, gone bool) bool {
 }
 
 // master reports an interface that has left a VRF, and a VRF that is down or gone.
-func (w *watcher) master(a *netlib.LinkAttrs, gone bool) {
-	if old := w.masters[a.Index]; old != a.MasterIndex {
-		w.masters[a.Index] = a.MasterIndex
+func (w *watcher) master(a Device, gone bool) {
+	if old := w.masters[a.Index]; old != a.Master {
+		w.masters[a.Index] = a.Master
 		if _, ours := w.parts.ofIndex(old); ours && !gone {
 			w.lost(dataplane.MemberKey(a.Name))
 		}
 	}
-	if vrf, ours := w.parts.ofIndex(a.Index); ours && (gone || !isUp(a)) {
+	if vrf, ours := w.parts.ofIndex(a.Index); ours && (gone || !a.isReady()) {
 		w.lost(dataplane.VRFKey(vrf))
 	}
 	if gone {
 		delete(w.masters, a.Index)
 	}
-}
-
-// isUp reports whether an interface is up and has carrier.
-func isUp(a *netlib.LinkAttrs) bool {
-	const want = unix.IFF_UP | unix.IFF_LOWER_UP
-	return a.RawFlags&want == want
 }
 
 // route reports a route of ours that was removed: one of the main table, or the way out of an access link's.

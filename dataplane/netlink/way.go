@@ -5,11 +5,13 @@ import (
 	"net/netip"
 
 	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Way is the interface by which the host reaches an address.
 type Way struct {
 	Index    int
+	MTU      int // octets
 	Ethernet bool
 }
 
@@ -22,9 +24,9 @@ func (h *Host) Way(local, remote netip.Addr) (Way, error) {
 	if len(routes) == 0 {
 		return Way{}, fmt.Errorf("no way to %s", remote)
 	}
-	link, err := h.handle.LinkByIndex(routes[0].LinkIndex)
+	d, err := h.lookAt(routes[0].LinkIndex)
 	if err != nil {
 		return Way{}, fmt.Errorf("interface towards %s: %w", remote, Explain(err))
 	}
-	return Way{link.Attrs().Index, link.Attrs().EncapType == "ether"}, nil
+	return Way{d.Index, d.MTU, d.kind == unix.ARPHRD_ETHER}, nil
 }

@@ -51,9 +51,6 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 	if err == nil {
 		err = d.up()
 	}
-	if err == nil {
-		d.index, err = host.LinkIndex(d.name)
-	}
 	if err != nil {
 		d.close()
 		return nil, err
@@ -67,10 +64,15 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 }
 
 func (d *device) up() error {
-	if err := d.host.Place(d.name, d.host); err != nil {
-		return err
+	is, err := d.host.Look(d.name)
+	if err == nil {
+		is, err = d.host.Place(is, d.host)
 	}
-	return d.host.SetDevice(d.name, d.alias, deviceMTU, deviceQueue)
+	if err == nil {
+		err = d.host.SetDevice(is, netlink.Settings{Alias: d.alias, MTU: deviceMTU, Queue: deviceQueue})
+	}
+	d.index = is.Index
+	return err
 }
 
 func (d *device) close() {
