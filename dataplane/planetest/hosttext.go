@@ -58,14 +58,16 @@ func (s *survey) say(format string, values ...any) {
 }
 
 // dump asks the host for all objects of a kind.
-func (s *survey) dump(request, answer uint16, header []byte) (messages [][]byte, err error) {
-	err = s.host.Do(func() error {
-		r := nl.NewNetlinkRequest(int(request), unix.NLM_F_DUMP)
-		r.AddRawData(header)
-		messages, err = r.Execute(unix.NETLINK_ROUTE, answer)
-		return err
+func (s *survey) dump(request, answer uint16, header []byte) ([][]byte, error) {
+	return netlink.Dump(func() (messages [][]byte, err error) {
+		err = s.host.Do(func() error {
+			r := nl.NewNetlinkRequest(int(request), unix.NLM_F_DUMP)
+			r.AddRawData(header)
+			messages, err = r.Execute(unix.NETLINK_ROUTE, answer)
+			return err
+		})
+		return messages, err
 	})
-	return messages, err
 }
 
 // attributes are those of a kind of interface that have names here (linux/if_tunnel.h, linux/if_link.h).
