@@ -161,9 +161,9 @@ func render(files fs.FS, ended results) ([]byte, error) {
 	}
 	var page bytes.Buffer
 	fmt.Fprintf(&page, "# Conformance\n\n<!-- written by go run ./tests/conformance: do not edit -->\n\n"+
-		"The rows of the feature list, the tests that are named after them, then those that say that they show something of them, and how these tests ended: "+
-		"functions by package and name, scenarios by package and file. `make check` fails when one of them does; "+
-		"`go run ./tests/conformance . FILE` writes this page from what `go test -json` has said. A row is *tested* when its tests have passed and nothing is known to be missing. "+
+		"The rows of the feature list, the tests that are named after them, then those that say that they show something of them, and their result: "+
+		"functions by package and name, scenarios by package and file. The page in the repository has the results that `make check` asks for, which fails when a test does; "+
+		"`go run ./tests/conformance . FILE` writes it from what `go test -json` has said. A row is *tested* when its tests have passed and nothing is known to be missing. "+
 		"*Imported* means that the vendor's text is read, which is not that it works.\n\n"+
 		"%d rows: %d tested, %d partly, %d open, %d not shown.\n", total, counts["tested"], counts["partly"], counts["open"], counts["not shown"])
 	page.Write(body.Bytes())
