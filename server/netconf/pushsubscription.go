@@ -55,7 +55,7 @@ func (r *request) establishPush() (answer, error) {
 
 // modifyBy implements subscription.
 func (s *pushSubscription) modifyBy(r *request) error {
-	before, _ := s.now()
+	before := s.now()
 	name, _ := r.given("datastore")
 	if unqualified(name) != before.datastore {
 		return protocolError(tree.InvalidValue, "datastore", "the subscription is to datastore "+before.datastore+" and stays so")
@@ -77,7 +77,7 @@ func (s *pushSubscription) modifyBy(r *request) error {
 
 // refilter implements subscription.
 func (s *pushSubscription) refilter(config *tree.Node) {
-	t, _ := s.now()
+	t := s.now()
 	if t.name == "" {
 		return
 	}
@@ -102,7 +102,7 @@ func (s *pushSubscription) refilter(config *tree.Node) {
 
 // describe implements subscription.
 func (s *pushSubscription) describe(d describer, def *schema.Node) {
-	t, _ := s.now()
+	t := s.now()
 	t.describe(d, def)
 }
 
@@ -114,7 +114,7 @@ func (r *request) resyncSubscription() (answer, error) {
 		return nil, pushError(tree.InvalidValue, "no-such-subscription-resync", "the session has no such subscription to a datastore")
 	}
 	changes, tells := s.updates.(*changeUpdates)
-	if t, _ := s.now(); !tells || !t.sync {
+	if !tells || !s.now().sync {
 		return nil, pushError(tree.NotSupported, "on-change-sync-unsupported", "only a subscription on change that did not renounce push-update (sync-on-start) can be resynchronized")
 	}
 	return func(w *replyWriter) error {
@@ -134,8 +134,8 @@ func (s *pushSubscription) run() {
 // send sends updates until the subscription ends. An error says that the session has.
 func (s *pushSubscription) send() error {
 	for {
-		t, changed := s.now()
-		if s.announced() {
+		t, tell, changed := s.take()
+		if tell {
 			if err := s.notice("subscription-modified", func(n *notice) { s.describe(described{n}, n.def) }); err != nil {
 				return err
 			}

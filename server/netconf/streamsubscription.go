@@ -60,13 +60,13 @@ func (s *streamSubscription) run() {
 // send sends events until the subscription ends. An error says that the session has.
 func (s *streamSubscription) send() error {
 	for {
-		t, changed := s.now()
-		if s.announced() {
+		e, lost, woken := s.events.Next()
+		t, tell, changed := s.take() // after the event: one that follows a modification passes by the terms of that
+		if tell {
 			if err := s.notice("subscription-modified", func(n *notice) { s.describe(described{n}, n.def) }); err != nil {
 				return err
 			}
 		}
-		e, lost, woken := s.events.Next()
 		if err := s.session.notifyLoss(s.ctx, lost); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (s *streamSubscription) replayed() error {
 
 // modifyBy changes what a request says; the rest stays.
 func (s *streamSubscription) modifyBy(r *request) error {
-	before, _ := s.now()
+	before := s.now()
 	after, err := r.streamTerms(before)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s *streamSubscription) modifyBy(r *request) error {
 
 // refilter goes on by the filter of the configuration that the subscription names.
 func (s *streamSubscription) refilter(root *tree.Node) {
-	t, _ := s.now()
+	t := s.now()
 	if t.name == "" {
 		return
 	}
@@ -160,7 +160,7 @@ func (s *streamSubscription) refilter(root *tree.Node) {
 
 // describe says what the subscription is of.
 func (s *streamSubscription) describe(d describer, def *schema.Node) {
-	t, _ := s.now()
+	t := s.now()
 	if t.name != "" {
 		d.Text(def.ChildNamed("stream-filter-name"), t.name)
 	} else {

@@ -85,11 +85,20 @@ func newAgreed[T any](terms T) *agreed[T] {
 	return &agreed[T]{terms: terms, changed: make(chan struct{})}
 }
 
-// now returns the terms, and what is closed when there are others.
-func (a *agreed[T]) now() (T, <-chan struct{}) {
+// now returns the terms.
+func (a *agreed[T]) now() T {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.terms, a.changed
+	return a.terms
+}
+
+// take returns the terms for whoever keeps them: whether the client is to be told of them, which is said once, and what is closed
+// when there are others. All at once, or the client might be told of terms that the next record is not sent by.
+func (a *agreed[T]) take() (terms T, tell bool, changed <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	tell, a.announce = a.announce, false
+	return a.terms, tell, a.changed
 }
 
 // modify changes the terms. announce: the client does not know.
@@ -99,14 +108,6 @@ func (a *agreed[T]) modify(terms T, announce bool) {
 	a.terms, a.announce = terms, a.announce || announce
 	close(a.changed)
 	a.changed = make(chan struct{})
-}
-
-// announced reports whether the client is to be told of the terms, once.
-func (a *agreed[T]) announced() (tell bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	tell, a.announce = a.announce, false
-	return tell
 }
 
 // describer takes what is said of a subscription.
