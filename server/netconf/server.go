@@ -145,7 +145,8 @@ func New(o Options) (*Server, error) {
 	s.ssh = s.sshConfig(o.HostKey)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if s.events != nil {
-		s.tasks.Go(s.followFilters)
+		commits, now := s.store.Follow() // here: a commit might be made before the goroutine runs
+		s.tasks.Go(func() { s.followFilters(commits, now.Root) })
 	}
 	s.SSH = listen.New("netconf", s.log, func(l net.Listener) { s.accept(l, s.loginSSH) })
 	s.TLS = listen.New("netconf-tls", s.log, func(l net.Listener) { s.accept(l, s.loginTLS) })

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"mooring/server/datastore"
 	"mooring/server/netconf/filter"
 	"mooring/server/state"
 	"mooring/server/tree"
@@ -95,15 +96,15 @@ func (f filterText) xpath() string {
 	return f.text
 }
 
-// followFilters tells subscriptions that refer to a filter of the configuration what becomes of it.
-func (s *Server) followFilters() {
-	follower, now := s.store.Follow()
+// followFilters tells subscriptions that refer to a filter of the configuration what becomes of it. before is what the first of the
+// commits changes.
+func (s *Server) followFilters(commits *datastore.Follower, before *tree.Node) {
 	def := s.schema.Root.Child(subscribed, "filters")
 	if def == nil {
 		return
 	}
-	for before := now.Root; ; {
-		c, err := follower.Next(s.ctx)
+	for {
+		c, err := commits.Next(s.ctx)
 		if err != nil {
 			return
 		}
