@@ -3,7 +3,7 @@
 # What the tests speak to: YANG and protocol tools of others, a dissector, what people explore a lab with, a virtual machine, and the
 # compiler of the fast path.
 DEBIAN_PACKAGES = libyang2-tools openssl python3-ncclient yangcli tshark iproute2 iputils-ping openssh-client \
-	qemu-system-x86 kmod freeradius frr clang-14 llvm-14 libbpf-dev
+	qemu-system-x86 kmod freeradius freeradius-utils frr clang-14 llvm-14 libbpf-dev
 
 # All fuzz targets share this time in "make check", and have it each in "make fuzz".
 FUZZ_TOTAL ?= 120

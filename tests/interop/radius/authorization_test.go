@@ -102,9 +102,7 @@ func TestRAD08_FreeRADIUSAnswers(t *testing.T) {
 	lma := hostOf(t, "lma")
 	s := newProfileServer(t, lma, "127.0.0.1:1812", "127.0.0.1", users)
 	s.start()
-	asker := client.NewAsker(client.AskerOptions{Dial: client.Dialer{Enter: func(_ string, open func(string) error) error {
-		return lma.Do(func() error { return open("") })
-	}}.Dial})
+	asker := client.NewAsker(client.AskerOptions{Dial: dialerIn(lma).Dial})
 	defer asker.Close()
 	asker.Configure(aaa.Authorization{
 		DeadTime: time.Minute, Dictionary: map[string]aaa.Meaning{"mn-network": aaa.MeansNetwork, "mn-service": aaa.MeansService},
@@ -146,6 +144,13 @@ func TestRAD08_FreeRADIUSAnswers(t *testing.T) {
 	if status := asker.Servers()[0]; status.Accepts != 2 || status.Rejects != 1 || status.BadResponses != 0 {
 		t.Errorf("the counters are %+v", status)
 	}
+}
+
+// dialerIn opens sockets in a host, whatever VRF a server is said to be in.
+func dialerIn(h *netns.Host) client.Dialer {
+	return client.Dialer{Enter: func(_ string, open func(device string) error) error {
+		return h.Do(func() error { return open("") })
+	}}
 }
 
 // asking is the configuration of an LMA that knows no node, and two servers to ask, of which the first is at port 1812.
