@@ -57,6 +57,9 @@ func (e *Engine) perform(now time.Time, t *turn) {
 		e.element.reuse(p.out)
 		*p = part{}
 	}
+	for _, done := range t.over {
+		close(done)
+	}
 }
 
 // muchMemory is more than an ordinary step needs, in effects of one kind. What a commit or a mass expiry took is not kept.

@@ -67,6 +67,7 @@ type Engine struct {
 	news       <-chan struct{} // of the store
 	held       []turn          // oldest first: they wait for the disk
 	parts      []part          // memory of the present turn
+	awaited    []chan struct{} // closed when the present turn is carried out
 	unstorable bool            // nothing can be stored
 }
 

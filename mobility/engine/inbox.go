@@ -123,3 +123,19 @@ func (q query) handle(*Engine, time.Time) {
 	q.f()
 	close(q.done)
 }
+
+// await waits until what the steps so far have asked for is carried out, and survives the process.
+func (e *Engine) await(ctx context.Context) error {
+	done := make(chan struct{})
+	if err := e.Do(ctx, func() { e.awaited = append(e.awaited, done) }); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-e.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

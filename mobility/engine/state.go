@@ -62,7 +62,7 @@ func (l *LMA) Customers(ctx context.Context) (customers []lma.CustomerState, err
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
 
-// Clear ends the bindings that match picks, and returns how many they were.
+// Clear ends the bindings that match picks, and returns how many they were. That they end survives the process from then on.
 func (l *LMA) Clear(ctx context.Context, match func(*mobility.Binding) bool) (ended int, err error) {
 	return l.engine.clear(ctx, &l.anchor.unit, l.anchor.lma, match)
 }
@@ -95,26 +95,37 @@ type clearer interface {
 	Clear(now time.Time, id dataplane.SessionID, out *mobility.Effects) bool
 }
 
-// clear ends the bindings of a machine that match picks.
+// clearedAtOnce is how many bindings a step clears, so that others wait for some milliseconds.
+const clearedAtOnce = 256
+
+// clear ends the bindings of a machine that match picks, and returns when nobody can make that undone.
 func (e *Engine) clear(ctx context.Context, u *unit, machine clearer, match func(*mobility.Binding) bool) (ended int, err error) {
-	err = e.Do(ctx, func() {
-		now := time.Now()
-		var ids []dataplane.SessionID
-		for b := range u.table.All() {
-			if match(b) {
-				ids = append(ids, b.ID)
-			}
+	var ids []dataplane.SessionID
+	for b := range u.table.All() {
+		if match(b) {
+			ids = append(ids, b.ID)
 		}
-		slices.Sort(ids)
-		for _, id := range ids {
-			if e.tracing {
-				e.trace(now, u.Name, fmt.Sprintf("clear %d", id))
+	}
+	slices.Sort(ids)
+	for some := range slices.Chunk(ids, clearedAtOnce) {
+		err = e.Do(ctx, func() {
+			now := time.Now()
+			for _, id := range some {
+				if b := u.table.Get(id); b == nil || !match(b) {
+					continue // it has ended or moved meanwhile
+				}
+				if e.tracing {
+					e.trace(now, u.Name, fmt.Sprintf("clear %d", id))
+				}
+				machine.Clear(now, id, e.element.mark(u))
+				ended++
 			}
-			machine.Clear(now, id, e.element.mark(u))
+		})
+		if err != nil {
+			return ended, err
 		}
-		ended = len(ids)
-	})
-	return ended, err
+	}
+	return ended, e.await(ctx)
 }
 
 // registry is the machines for readers. It is replaced, never changed.

@@ -17,6 +17,7 @@ type turn struct {
 	mark   journal.Mark // in the store
 	failed bool         // it could not be stored
 	parts  []part
+	over   []chan struct{} // closed when it is carried out
 }
 
 // part is what one machine asked for.
@@ -30,7 +31,8 @@ const mostHeld = 256
 
 // take makes a turn of what the machines ask for.
 func (e *Engine) take(now time.Time) turn {
-	t := turn{at: now, parts: e.parts[:0]}
+	t := turn{at: now, parts: e.parts[:0], over: e.awaited}
+	e.awaited = nil
 	for i, u := range e.element.busy {
 		t.parts = append(t.parts, part{u, u.out})
 		u.out, e.element.busy[i] = nil, nil

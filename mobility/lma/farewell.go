@@ -9,7 +9,7 @@ import (
 	"mooring/mobility/wire"
 )
 
-// farewell is an indication that waits until others have been answered: as many as there may be are on their way.
+// farewell is an indication that waits until others have been answered, because as many as there may be are on their way, or until those before it are sent.
 type farewell struct {
 	from mobility.VRFAddr // where it will come from
 	say  func(now time.Time, out *mobility.Effects)
@@ -27,8 +27,9 @@ const (
 	saidAtOnce    = 256     // by a step, so that others do not wait
 )
 
-func (f *farewells) empty() bool { return f.said == len(f.list) }
-func (f *farewells) full() bool  { return len(f.list)-f.said >= mostFarewells }
+func (f *farewells) len() int    { return len(f.list) - f.said }
+func (f *farewells) empty() bool { return f.len() == 0 }
+func (f *farewells) full() bool  { return f.len() >= mostFarewells }
 
 func (f *farewells) add(w farewell) {
 	if f.from == nil {
@@ -69,20 +70,20 @@ func (m *Machine) farewellDeadline() (at time.Time, ok bool) {
 }
 
 // indicateLater is indicate for one that has to wait. The MAG may register the node anew meanwhile, or its lifetime may end: then nothing is said.
-func (m *Machine) indicateLater(b *mobility.Binding, trigger wire.RevocationTrigger, ending bool, why mobility.DeleteReason) {
+func (m *Machine) indicateLater(b *mobility.Binding, trigger wire.RevocationTrigger, ending bool) {
 	row, ends := *b, b.Ends.Value()
 	if !m.stands(b) {
 		m.departFrom(&ends, m.departing(&ends))
 	}
 	say := func(now time.Time, out *mobility.Effects) {
 		if row.Expires.Time().After(now) && !m.deaf(&row) && !m.isBack(&row) {
-			m.indicate(now, &row, trigger, 0, 0, out)
+			m.indicate(now, &row, trigger, 0, out)
 		}
 	}
 	if ending {
 		say = func(now time.Time, out *mobility.Effects) {
 			if b := m.table.Get(row.ID); b != nil && b.State == mobility.StateRevoking && m.revocations.Of(b.ID) == nil {
-				m.askToEnd(now, b, why, out)
+				m.askToEnd(now, b, out)
 			}
 		}
 	}

@@ -216,6 +216,6 @@ func (m *Machine) Clear(now time.Time, id dataplane.SessionID, out *mobility.Eff
 	if b == nil {
 		return false
 	}
-	m.revoke(now, b, mobility.Cleared, out)
+	m.revoke(now, b, out)
 	return true
 }

@@ -10,10 +10,11 @@ import (
 )
 
 // Restore takes over the bindings of an earlier process: rows that are the machine's from now on, in the order in which they came to be, and
-// the highest identifier that any ever had. What has expired meanwhile, and what the configuration has no room for any more, ends. It is called
-// before anything else happens.
+// the highest identifier that any ever had. What has expired meanwhile, and what the configuration has no room for any more, ends. MAGs whom the earlier
+// process asked to end bindings are asked again, as often as it would have. It is called before anything else happens.
 func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplane.SessionID, out *mobility.Effects) {
 	m.lastID = max(m.lastID, last)
+	m.revocations.Begin(uint16(now.UnixMilli())) // a MAG takes a number that it has answered of late for a repetition
 	for _, b := range rows {
 		m.lastID = max(m.lastID, b.ID)
 		if why := m.unfit(now, b); why != 0 {
@@ -25,15 +26,15 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 			continue
 		}
 		b.Install = mobility.InstallPending
-		if b.State == mobility.StateRevoking {
-			b.State = mobility.StateActive // nobody waits for an answer any more
-		}
 		m.meetAgain(now, b)
 		m.table.Put(b)
 		m.table.SetAlarm(b.ID, b.Expires.Time())
 		m.count(now, b.Ends.Value(), +1, new(mobility.Effects)) // that its tunnel is there is no news
 		m.countTenant(b, +1)
 		out.Sessions = append(out.Sessions, m.session(b))
+		if b.State == mobility.StateRevoking {
+			m.indicateLater(b, wire.TriggerAdministrative, true)
+		}
 	}
 	m.measure() // whoever was beyond the entitlement before is beyond it still, and has been told
 }

@@ -11,31 +11,33 @@ import (
 	"mooring/mobility/wire"
 )
 
-// revoke tells the MAG of a binding that it ends, and ends it with the answer, or without one after the last repetition (RFC 5846 section 8.1).
-func (m *Machine) revoke(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
+// revoke tells the MAG of a binding that it ends because an operator wants it to, and ends it with the answer, or without one after the last
+// repetition (RFC 5846 section 8.1).
+func (m *Machine) revoke(now time.Time, b *mobility.Binding, out *mobility.Effects) {
 	switch {
 	case b.State == mobility.StateRevoking:
 		return
 	case b.State == mobility.StateDeletePending || m.deaf(b):
-		m.end(now, b, why, out)
+		m.end(now, b, mobility.Cleared, out)
 		m.resume(now, b, out)
 		return
 	}
 	row := *b
 	row.State = mobility.StateRevoking
+	out.Store = append(out.Store, mobility.Change{Old: b, New: &row}) // see Restore
 	m.table.Put(&row)
 	delete(m.unsent, b.ID) // the registration that it answers is overtaken
 	if m.mustWait() {
-		m.indicateLater(&row, wire.TriggerAdministrative, true, why)
+		m.indicateLater(&row, wire.TriggerAdministrative, true)
 		return
 	}
-	m.askToEnd(now, &row, why, out)
+	m.askToEnd(now, &row, out)
 }
 
 // askToEnd tells the MAG of a binding that it ends; where that cannot be, it ends at once.
-func (m *Machine) askToEnd(now time.Time, b *mobility.Binding, why mobility.DeleteReason, out *mobility.Effects) {
-	if m.revocations.Len() >= revocation.MaxPending || m.deaf(b) || !m.indicate(now, b, wire.TriggerAdministrative, b.ID, why, out) {
-		m.end(now, b, why, out)
+func (m *Machine) askToEnd(now time.Time, b *mobility.Binding, out *mobility.Effects) {
+	if m.revocations.Len() >= revocation.MaxPending || m.deaf(b) || !m.indicate(now, b, wire.TriggerAdministrative, b.ID, out) {
+		m.end(now, b, mobility.Cleared, out)
 		m.resume(now, b, out)
 	}
 }
@@ -45,9 +47,9 @@ func (m *Machine) takeLeave(now time.Time, b *mobility.Binding, trigger wire.Rev
 	switch {
 	case m.deaf(b):
 	case trigger != wire.TriggerHandoverUnknown && m.mustWait(): // that is asked now, or never
-		m.indicateLater(b, trigger, false, 0)
+		m.indicateLater(b, trigger, false)
 	default:
-		m.indicate(now, b, trigger, 0, 0, out)
+		m.indicate(now, b, trigger, 0, out)
 	}
 }
 
@@ -59,7 +61,7 @@ func (m *Machine) deaf(b *mobility.Binding) bool {
 }
 
 // indicate sends the indication that the MAG of b loses it, and reports whether it could.
-func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, why mobility.DeleteReason, out *mobility.Effects) bool {
+func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.RevocationTrigger, ending dataplane.SessionID, out *mobility.Effects) bool {
 	ends := b.Ends.Value()
 	via := m.wayTo(now, &ends)
 	p := via.peerAt(ends.Remote.Addr(), ends.CareOf)
@@ -86,7 +88,7 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 		if !m.stands(b) {
 			m.departFrom(&ends, via)
 		}
-		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: why, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
+		m.revocations.Sent(now, &revocation.Pending{Trigger: trigger, Node: b.Node, Binding: ending, Reason: mobility.Cleared, Sign: sign, Hash: hash, Count: count, Datagram: *sent}, m.cfg.Revocation)
 	}
 	return true
 }

@@ -23,7 +23,8 @@ func TestScenarios(t *testing.T) {
 // player lets scenarios speak to a Machine.
 type player struct {
 	*Machine
-	addr netip.Addr // that it is spoken to at, where nothing else is said
+	addr  netip.Addr // that it is spoken to at, where nothing else is said
+	store scenario.Store
 }
 
 func (p *player) Deadline() (time.Time, bool) {
@@ -33,7 +34,14 @@ func (p *player) Deadline() (time.Time, bool) {
 	return p.Machine.Deadline()
 }
 
+// Advance keeps what has to survive.
+func (p *player) Advance(now time.Time, out *mobility.Effects) {
+	p.Machine.Advance(now, out)
+	p.store.Keep(out)
+}
+
 func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
+	defer p.store.Keep(out)
 	switch step.Verb {
 	case "config":
 		cfg, err := parseConfig(step.Body)
@@ -76,6 +84,11 @@ func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 		return "", err
 	case "close":
 		p.Close(step.Now, out)
+	case "killed": // and it begins again
+		last := p.lastID
+		p.Machine = New(step.Now, p.cfg, binding.New(), 7)
+		p.Restore(step.Now, p.store.Rows(), last, out)
+		return fmt.Sprintf("restored %d\n", p.table.Len()), nil
 	case "lower-marks":
 		p.LowerMarks(step.Now)
 	case "restarted":

@@ -26,7 +26,7 @@ func TestScenarios(t *testing.T) {
 // player lets scenarios speak to a Machine.
 type player struct {
 	*Machine
-	stored map[dataplane.SessionID]*mobility.Binding
+	store  scenario.Store
 	stamps map[string]wire.Timestamp // of the last request, by node
 }
 
@@ -40,7 +40,7 @@ func (p *player) Deadline() (time.Time, bool) {
 // Do lets the step happen, after which the paths and the table have to agree, and timestamps to have risen.
 func (p *player) Do(step scenario.Step, out *mobility.Effects) (string, error) {
 	said, err := p.do(step, out)
-	p.store(out)
+	p.store.Keep(out)
 	return said, cmp.Or(err, p.checkPaths(), p.checkStamps(out))
 }
 

@@ -49,6 +49,9 @@ type Queue struct {
 // Len returns how many indications are on their way.
 func (q *Queue) Len() int { return len(q.pending) }
 
+// Begin has the indications numbered from the one after seq on.
+func (q *Queue) Begin(seq uint16) { q.seq = seq }
+
 // Next returns the sequence number of the next indication; there has to be room for one.
 func (q *Queue) Next() uint16 {
 	for q.seq++; q.bySeq[q.seq] != nil; q.seq++ {
