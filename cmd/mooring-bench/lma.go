@@ -18,6 +18,8 @@ type lmaOptions struct {
 	length   time.Duration // of the refreshes
 	stateDir string
 	backend  string // of the dataplane; empty or noBackend: none
+	// accounting has a RADIUS server told of every node.
+	accounting bool
 }
 
 func lmaCommand() *cobra.Command {
@@ -38,9 +40,15 @@ func lmaCommand() *cobra.Command {
 
 The ratio of register and refresh is to echo, in messages a second or in messages a second of processor time, whichever is less.
 The anchor is a process of its own with the engine, the sockets, the store and the reconciler of the product; unless
---backend says which, its forwarding plane takes everything and holds nothing. The processor time is that of the anchor, or of the echo server: each has a processor of the machine to itself until
+--backend says which, its forwarding plane takes everything and holds nothing. With --accounting nodes are accounted all the time, by records and open sessions on the disk, to
+a RADIUS server that answers, and there is one line more:
+
+  account   as register, until the server has taken the Start of every node; after the restart it may have been told of no session that ended, or began anew
+
+The processor time is that of the anchor, or of the echo server: each has a processor of the machine to itself until
 it is restarted, and their gateway, which prepares its requests beforehand, another one.`,
 		Example: `  mooring-bench lma
+  mooring-bench lma --accounting
   mooring-bench lma --backend userspace
   mooring-bench lma --bindings 1000000 --json`,
 		Args: cobra.NoArgs,
@@ -68,6 +76,7 @@ it is restarted, and their gateway, which prepares its requests beforehand, anot
 	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long bindings are refreshed")
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`FOLDER` of the store; a temporary one where it is not given")
 	cmd.Flags().StringVar(&o.backend, "backend", noBackend, "`BACKEND` of the dataplane: auto, kernel, userspace, or none, which takes everything and holds nothing")
+	cmd.Flags().BoolVar(&o.accounting, "accounting", false, "account every node with a RADIUS server that answers, in the process of the gateway; adds the line account")
 	cmd.Flags().StringVar(&serve, "serve", "", "be the anchor, or the echo server")
 	cmd.Flags().MarkHidden("serve")
 	return cmd
@@ -81,7 +90,8 @@ type lmaRun struct {
 	echo     *lmaProcess
 	gateway  *askingMAG
 	intruder *askingMAG // has another key
-	empty    float64    // MiB that the anchor took with one binding that was refreshed often
+	radius   *radiusServer
+	empty    float64 // MiB that the anchor took with one binding that was refreshed often
 }
 
 func (o lmaOptions) run() (results []Result, err error) {
@@ -123,7 +133,10 @@ func (r *lmaRun) open() (err error) {
 	if r.gateway, err = newAskingMAG(r.host, magAddress, lmaSecret); err != nil {
 		return err
 	}
-	r.intruder, err = newAskingMAG(r.host, intruderAddress, "another key")
+	if r.intruder, err = newAskingMAG(r.host, intruderAddress, "another key"); err != nil || !r.accounting {
+		return err
+	}
+	r.radius, err = newRadiusServer(r.host)
 	return err
 }
 
@@ -137,6 +150,9 @@ func (r *lmaRun) close() {
 		if m != nil {
 			m.conn.Close()
 		}
+	}
+	if r.radius != nil {
+		r.radius.conn.Close()
 	}
 	if r.host != nil {
 		r.host.Close()
@@ -203,6 +219,9 @@ func (r *lmaRun) restart() (row Result, err error) {
 		return row, err
 	}
 	row = Result{Name: "restart", N: int64(r.bindings), Unit: "binding", Wall: answered.Sub(r.anchor.started).Seconds()}
+	if _, err := r.anchor.count(); err != nil { // it says so when it accounts, too
+		return row, err
+	}
 	cpu, err := processorTime(r.anchor.pid())
 	if err != nil {
 		return row, err
@@ -219,6 +238,8 @@ func (r *lmaRun) restart() (row Result, err error) {
 	case counted.Initial != 0 || counted.Bindings != r.bindings || r.gateway.different > 0:
 		return row, fmt.Errorf("of %d bindings that were acknowledged %d are there after the restart, %d had to be made anew, %d with other prefixes",
 			r.bindings, counted.Bindings, counted.Initial, r.gateway.different)
+	case r.accounting:
+		return row, r.accounted()
 	}
 	return row, nil
 }

@@ -25,6 +25,7 @@ import (
 	"mooring/dataplane/netns"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
+	"mooring/mobility/aaa/accountant"
 	"mooring/mobility/engine"
 	"mooring/mobility/journal"
 	"mooring/mobility/scenario"
@@ -55,11 +56,13 @@ type lmaCounts struct {
 	Refreshes uint64
 	Forged    uint64 // requests that were refused, or dropped, as not authentic
 	Pending   int    // objects that the dataplane does not have yet
+	Records   int    // of accounting, that no server has taken yet
 }
 
 // startLMA starts an anchor, or an echo server, on some of the processors.
 func startLMA(h *netns.Host, serve string, o lmaOptions, on unix.CPUSet) (*lmaProcess, error) {
-	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings), "--backend", cmp.Or(o.backend, noBackend))}
+	p := &lmaProcess{cmd: exec.Command("/proc/self/exe", "lma", "--serve", serve, "--state-dir", o.stateDir, "--bindings", strconv.Itoa(o.bindings), "--backend", cmp.Or(o.backend, noBackend),
+		"--accounting="+strconv.FormatBool(o.accounting))}
 	p.cmd.Stderr = os.Stderr
 	orders, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -122,16 +125,26 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 	}
 	var e *engine.Engine
 	reconciler := reconcile.New(plane, reconcile.Options{Results: func(r []dataplane.Result) { e.Installed(r) }})
-	e = engine.New(engine.Options{Transport: transport.NewSockets(transport.Options{}), Dataplane: reconciler, Store: store, Events: func([]engine.Event) {}})
+	charges := accountant.New(accountant.Options{
+		Root: root, Name: "accounting/records.db", Bindings: func(lma string) iter.Seq[*mobility.Binding] { return e.LMA(lma).Table.All() },
+		Dropped: func() uint64 { return e.Status().EventsDropped },
+	})
+	e = engine.New(engine.Options{
+		Transport: transport.NewSockets(transport.Options{}), Dataplane: reconciler, Store: store,
+		Events: func(events []engine.Event) { charges.Happened(accountant.EventsOf(events)) },
+	})
 	ctx, stop := context.WithCancel(cmd.Context())
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return e.Run(ctx) })
 	parts.Go(func() error { return reconciler.Run(ctx) })
+	parts.Go(func() error { return charges.Run(ctx) })
 	parts.Go(func() error { element.TendHeap(ctx); return nil })
-	if err := commit(ctx, e, config); err != nil {
+	accounting := o.accountingConfig()
+	if err := errors.Join(charges.Prepare(accounting), commit(ctx, e, config)); err != nil {
 		stop()
 		return err
 	}
+	charges.Configure(accounting)
 	reconciler.Configure(dataplane.Config{})
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		if orders.Text() == "remove" {
@@ -139,16 +152,17 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 			continue
 		}
 		l := e.LMA("lma")
+		_, records, _ := charges.Queue()
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
 			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
 			Forged:  l.Statistics.PBASent.Load(wire.StatusAuthFail) + l.Statistics.Dropped[mobility.DropUnauthenticated].Load(),
-			Pending: missing(reconciler.Status(), l.Table.Len()),
+			Pending: missing(reconciler.Status(), l.Table.Len()), Records: records,
 		}); err != nil {
 			break
 		}
 	}
 	stop()
-	return errors.Join(parts.Wait(), store.Close())
+	return errors.Join(parts.Wait(), charges.Close(), store.Close())
 }
 
 func commit(ctx context.Context, e *engine.Engine, config *mobility.Config) error {

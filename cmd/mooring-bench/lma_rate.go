@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -11,9 +12,9 @@ import (
 const atOnce = 10_000
 
 // rates returns how many messages the anchor answers in a second beside what an echo server does with the very same datagrams, by turns: the
-// rows echo, register, refresh and flood. Afterwards the anchor has every node.
+// rows echo, register, account where that is wanted, refresh and flood. Afterwards the anchor has every node.
 func (r *lmaRun) rates() ([]Result, error) {
-	register, echoed, err := r.register()
+	registered, echoed, err := r.register()
 	if err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
@@ -26,7 +27,7 @@ func (r *lmaRun) rates() ([]Result, error) {
 	}
 	refresh.Ratio, flood.Ratio = beside(refresh, echo), beside(flood, refresh)
 	add(&echo)(echoed, nil)
-	return []Result{echo, register, refresh, flood}, nil
+	return slices.Concat([]Result{echo}, registered, []Result{refresh, flood}), nil
 }
 
 // add returns a function that adds a turn to a row.
@@ -45,24 +46,34 @@ func beside(row, baseline Result) float64 {
 	return min(byTime, byCPU)
 }
 
-// register has every node registered. That is over when the dataplane has them, too.
-func (r *lmaRun) register() (register, echo Result, err error) {
+// register has every node registered. That is over when the dataplane has them, too; accounting them, when the server does.
+func (r *lmaRun) register() (rows []Result, echo Result, err error) {
 	r.gateway.node = 0
 	requests := r.gateway.prepare(r.bindings, r.bindings)
 	if echo, err = r.echoOf(requests); err != nil {
-		return register, echo, err
+		return nil, echo, err
 	}
-	register, err = costOf("register", "binding", r.anchor, len(requests), func() error {
-		if err := r.gateway.exchange(requests, lmaAddress); err != nil {
-			return err
+	var register Result
+	account, err := costOf("account", "binding", r.anchor, len(requests), func() (err error) {
+		register, err = costOf("register", "binding", r.anchor, len(requests), func() error {
+			if err := r.gateway.exchange(requests, lmaAddress); err != nil {
+				return err
+			}
+			return r.anchor.settle()
+		})
+		if err == nil && r.accounting {
+			err = r.accounted()
 		}
-		return r.anchor.settle()
+		return err
 	})
-	register.Ratio = beside(register, echo)
+	register.Ratio, account.Ratio = beside(register, echo), beside(account, echo)
 	if counted, errCount := r.anchor.count(); err == nil && errCount == nil && counted.Bindings != r.bindings {
 		err = fmt.Errorf("%d nodes asked, %d were registered", r.bindings, counted.Bindings)
 	}
-	return register, echo, err
+	if r.accounting {
+		return []Result{register, account}, echo, err
+	}
+	return []Result{register}, echo, err
 }
 
 // refresh has bindings refreshed.

@@ -12,11 +12,17 @@ import (
 
 // An anchor with few bindings is killed under load and has them all when it begins again; each line has what every benchmark's line has.
 func TestLMA(t *testing.T) {
+	for _, each := range [][]string{{"echo register refresh flood hold restart"}, {"echo register account refresh flood hold restart", "--accounting"}} {
+		t.Run(each[0], func(t *testing.T) { testLMA(t, each[0], each[1:]...) })
+	}
+}
+
+func testLMA(t *testing.T, lines string, flags ...string) {
 	cmd := command()
 	out := new(bytes.Buffer)
 	cmd.SetOut(out)
 	cmd.SetErr(t.Output())
-	cmd.SetArgs([]string{"lma", "--json", "--bindings", "2000", "--time", "500ms", "--state-dir", t.TempDir()})
+	cmd.SetArgs(append([]string{"lma", "--json", "--bindings", "2000", "--time", "500ms", "--state-dir", t.TempDir()}, flags...))
 	if err := cmd.Execute(); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +37,7 @@ func TestLMA(t *testing.T) {
 		}
 		names = append(names, r.Name)
 	}
-	if got := strings.Join(names, " "); got != "echo register refresh flood hold restart" {
+	if got := strings.Join(names, " "); got != lines {
 		t.Errorf("lines %s", got)
 	}
 }

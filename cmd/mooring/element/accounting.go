@@ -46,13 +46,7 @@ func (e *Element) bindingsOf(anchor string) iter.Seq[*mobility.Binding] {
 
 // account writes down what happened to the nodes of anchors, and returns when it is on disk.
 func (e *Element) account(events []engine.Event) {
-	list := make([]accountant.Event, 0, len(events))
-	for i := range events {
-		if ev := &events[i]; ev.Machine.Role == engine.RoleLMA && ev.Binding != nil {
-			list = append(list, accountant.Event{At: ev.At, Anchor: ev.Machine.Name, Event: &ev.Event})
-		}
-	}
-	e.accounting.Happened(list)
+	e.accounting.Happened(accountant.EventsOf(events))
 }
 
 // charge is a consumer: what is accounted, where records and questions about nodes go, and who may end sessions. It comes after the machines.

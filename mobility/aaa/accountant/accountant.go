@@ -50,13 +50,6 @@ type Options struct {
 	RoomChanged func(room aaa.Room, queued int)
 }
 
-// Event is what happened to a binding of an anchor.
-type Event struct {
-	At     time.Time
-	Anchor string
-	*mobility.Event
-}
-
 // Accountant does the accounting of an element. Its methods may be called concurrently.
 type Accountant struct {
 	Options
