@@ -14,9 +14,13 @@ GO ?= go
 # What has tests for the virtual machine.
 VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart
 
-.PHONY: check deps format vet staticcheck generate test rootless vm-test fuzz-smoke bench-smoke fuzz bench build
+# What go test -json says of each run, from which docs/conformance.md has its results, while people see what go test says without it.
+RESULTS = build/results
+RECORD  = $(GO) run ./tests/record $(RESULTS)
 
-check: deps format vet staticcheck test rootless vm-test fuzz-smoke bench-smoke
+.PHONY: check deps format vet staticcheck generate test rootless vm-test conformance fuzz-smoke bench-smoke fuzz bench build
+
+check: deps format vet staticcheck conformance fuzz-smoke bench-smoke
 
 # Debian's installer needs root; without it, what is there already has to do. To build gnmic, a module of its own, takes minutes at first
 # (docs/adr/0160-gnmic-in-tests.md), which tests would count.
@@ -48,18 +52,22 @@ generate:
 
 # Tests of several packages at once, since many wait: for hosts to come up, for timers, for programs of others.
 test:
-	$(GO) test -race -vet=off -p 4 -timeout 20m ./...
+	$(RECORD)/test.json $(GO) test -json -race -vet=off -p 4 -timeout 20m ./...
 
 # The tests as another user, who has no network either.
 rootless:
-	GO=$(GO) tests/rootless.sh
+	GO=$(GO) $(RECORD)/rootless.json tests/rootless.sh -json
 
 # The tests that need a kernel with tunnels, in a virtual machine with that of Debian.
 vm-test:
 	$(GO) vet -tags vm $(VM_PACKAGES)
 	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
-	$(GO) run ./tests/vm $(VM_PACKAGES)
+	$(RECORD)/vm.json $(GO) run ./tests/vm -json $(VM_PACKAGES)
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
+
+# Every row of the feature list has the result on docs/conformance.md that its tests have here.
+conformance: test rootless vm-test
+	$(GO) run ./tests/conformance -all . $(RESULTS)/test.json $(RESULTS)/rootless.json $(RESULTS)/vm.json
 
 fuzz-smoke:
 	tests/fuzz.sh total $(FUZZ_TOTAL)

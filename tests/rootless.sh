@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests as a user without any rights, on a machine without a network: "make rootless". Root makes up such a user for the
-# time of the tests; whoever else runs this is one.
+# time of the tests; whoever else runs this is one. Arguments are for go test, such as -json.
 set -eu
 cd "$(dirname "$0")/.."
 GO=${GO:-go}
@@ -71,5 +71,5 @@ ROOTLESS_FOLDER=$(mktemp -d)
 export ROOTLESS_FOLDER
 trap 'rmdir "$ROOTLESS_FOLDER"' EXIT
 trap 'exit 1' HUP INT TERM
-by_nobody down $GO test -count=1 -vet=off -p 4 -timeout 20m $alone
-by_nobody up $GO test -count=1 -vet=off -p 4 -timeout 20m $($GO list ./... | grep -vxF "$alone" | grep -vxF "$indifferent")
+by_nobody down $GO test "$@" -count=1 -vet=off -p 4 -timeout 20m $alone
+by_nobody up $GO test "$@" -count=1 -vet=off -p 4 -timeout 20m $($GO list ./... | grep -vxF "$alone" | grep -vxF "$indifferent")

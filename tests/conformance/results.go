@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,32 +20,47 @@ const (
 	failed  = "failed"
 )
 
-// results is how each test ended, by package and name. Nil are those of tests that have all passed.
+// results is how each test ended, by package and name.
 type results map[test]string
 
 // subtestNumber is what go test puts behind the names of subtests that are alike.
 var subtestNumber = regexp.MustCompile(`#[0-9]+`)
 
-// readResults reads what go test -json has said. A test that was run several times has failed when it has once, and passed when it was not always
-// skipped.
-func readResults(names []string) (results, error) {
-	if len(names) == 0 {
-		return nil, nil
+// remembered are the results that a page has of tests that are still there.
+func remembered(page []byte, found proofs) results {
+	r := results{}
+	for line := range bytes.Lines(page) {
+		id, names, _, is := cells(line)
+		if !is {
+			continue
+		}
+		for _, t := range found.all(id) {
+			for _, how := range []string{passed, skipped, failed} {
+				if slices.Contains(names, t.as(how)) {
+					r[t] = how
+				}
+			}
+		}
 	}
-	ended := results{}
+	return r
+}
+
+// readResults reads files with what go test -json has said.
+func readResults(names []string) (results, error) {
+	r := results{}
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
-		err = errors.Join(ended.read(f), f.Close())
-		if err != nil {
+		if err := errors.Join(r.read(f), f.Close()); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return ended, nil
+	return r, nil
 }
 
+// read reads what go test -json says. A test that was run several times has failed when it has once, and passed when it was not always skipped.
 func (r results) read(from io.Reader) error {
 	for events := json.NewDecoder(from); ; {
 		var event struct{ Action, Package, Test string }
@@ -66,14 +82,10 @@ func (r results) read(from io.Reader) error {
 }
 
 func (r results) of(t test) string {
-	switch how, ran := r[t]; {
-	case r == nil:
-		return passed
-	case !ran:
-		return notRun
-	default:
+	if how, ran := r[t]; ran {
 		return how
 	}
+	return notRun
 }
 
 // worst says how the one of some tests ended that ended worst.
@@ -86,13 +98,18 @@ func (r results) worst(tests []test) string {
 	return order[worst]
 }
 
+// as names a test, and how it ended where it has not passed.
+func (t test) as(how string) string {
+	if how == passed {
+		return t.String()
+	}
+	return t.String() + " (" + how + ")"
+}
+
 // list names tests, and how they ended where they have not passed.
 func (r results) list(tests []test) (names []string) {
 	for _, t := range tests {
-		name := t.String()
-		if how := r.of(t); how != passed {
-			name += " (" + how + ")"
-		}
+		name := t.as(r.of(t))
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}

@@ -1,6 +1,6 @@
 // Vm runs tests in a virtual machine with a distribution's kernel, which has the tunnel drivers that the kernel here may lack:
 //
-//	go run ./tests/vm [-run REGEXP] [-v] [-timeout 15m] PACKAGE...
+//	go run ./tests/vm [-run REGEXP] [-v] [-json] [-timeout 15m] PACKAGE...
 //
 // It compiles the tests of each package as one static binary, and ends with their status (package vm). A machine that does not start, or
 // does not say how the tests ended, is a failure.
@@ -25,6 +25,7 @@ import (
 func main() {
 	run := flag.String("run", "", "only tests that match this regular expression")
 	verbose := flag.Bool("v", false, "say what each test does")
+	asEvents := flag.Bool("json", false, "say it as go test -json does")
 	timeout := flag.Duration("timeout", 15*time.Minute, "after which the machine is switched off, and the tests have failed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -36,14 +37,17 @@ func main() {
 	if *verbose {
 		args = append(args, "-test.v")
 	}
-	if err := test(ctx, flag.Args(), args, *timeout); err != nil {
+	if *asEvents {
+		args = append(args, "-test.v=test2json")
+	}
+	if err := test(ctx, flag.Args(), args, *asEvents, *timeout); err != nil {
 		fmt.Fprintln(os.Stderr, "vm:", err)
 		os.Exit(1)
 	}
 }
 
-// test runs the tests of the packages with these arguments.
-func test(ctx context.Context, packages, args []string, timeout time.Duration) error {
+// test runs the tests of the packages with these arguments, which may be such that they say what can become events.
+func test(ctx context.Context, packages, args []string, asEvents bool, timeout time.Duration) error {
 	if len(packages) == 0 {
 		return errors.New("name the packages whose tests are to be run")
 	}
@@ -53,6 +57,10 @@ func test(ctx context.Context, packages, args []string, timeout time.Duration) e
 	}
 	defer os.RemoveAll(folder)
 	machine := vm.Machine{Init: filepath.Join(folder, "init"), Files: map[string]string{}, Out: os.Stdout, Err: os.Stderr}
+	said := events{to: os.Stdout, packages: map[string]string{}}
+	if asEvents {
+		machine.Out = &said
+	}
 	if err := compile(ctx, "build", machine.Init, "mooring/tests/vm/guest"); err != nil {
 		return err
 	}
@@ -62,12 +70,25 @@ func test(ctx context.Context, packages, args []string, timeout time.Duration) e
 		if err := compile(ctx, "test", binary, p); err != nil {
 			return err
 		}
+		command := guest.Command{Title: name, Args: append([]string{"/tests/" + name}, args...)}
+		if said.packages[command.Heading()], err = importPath(ctx, p); err != nil {
+			return err
+		}
 		machine.Files["tests/"+name] = binary
-		machine.Commands = append(machine.Commands, guest.Command{Title: name, Args: append([]string{"/tests/" + name}, args...)})
+		machine.Commands = append(machine.Commands, command)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no end after %v", timeout))
 	defer cancel()
-	return machine.Run(ctx)
+	return errors.Join(machine.Run(ctx), said.end())
+}
+
+// importPath is how go test calls a package.
+func importPath(ctx context.Context, path string) (string, error) {
+	said, err := exec.CommandContext(ctx, "go", "list", "-tags", "vm", path).Output()
+	if err != nil {
+		return "", fmt.Errorf("list %s: %w", path, err)
+	}
+	return strings.TrimSpace(string(said)), nil
 }
 
 // compile makes a static binary: a command's, or a package's tests with those for the machine only.

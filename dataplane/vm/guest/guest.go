@@ -105,9 +105,12 @@ func load(name string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
+// Heading is the line before what a command with a title says.
+func (c Command) Heading() string { return "=== " + c.Title }
+
 func (c Command) run(out, errout *os.File) error {
 	if c.Title != "" {
-		fmt.Fprintf(out, "=== %s\n", c.Title)
+		fmt.Fprintln(out, c.Heading())
 	}
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = "/tmp", []string{"PATH=/bin", "HOME=/tmp", Mark + "=1"}

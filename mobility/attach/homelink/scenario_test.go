@@ -1,7 +1,6 @@
 package homelink
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,9 +14,8 @@ import (
 
 	"mooring/dataplane"
 	"mooring/mobility"
+	"mooring/mobility/scenario"
 )
-
-var update = flag.Bool("update", false, "write what the machine asks for into the scenarios")
 
 // TestScenarios plays testdata/*.txt. A scenario is a file of steps: a line that starts with "> ", the indented lines that belong
 // to it, and what the machine is expected to ask for, up to an empty line. Lines that start with "#" say what is going on.
@@ -33,29 +31,12 @@ func TestScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := play(string(text))
-			switch {
-			case err != nil:
-				t.Fatal(err)
-			case got == string(text):
-			case *update:
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			default:
-				t.Errorf("line %s", firstDifference(string(text), got))
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
 			}
+			scenario.Compare(t, file, string(text), got)
 		})
 	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range min(len(w), len(g)) {
-		if w[i] != g[i] {
-			return fmt.Sprintf("%d, after\n\t%s\nwant\n\t%s\ngot\n\t%s", i+1, strings.Join(g[max(0, i-3):i], "\n\t"), w[i], g[i])
-		}
-	}
-	return fmt.Sprintf("%d: the other ends here", min(len(w), len(g)))
 }
 
 var start = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
