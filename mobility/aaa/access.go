@@ -12,7 +12,6 @@ import (
 	"layeh.com/radius/rfc2869"
 	"layeh.com/radius/rfc3162"
 	"layeh.com/radius/rfc4818"
-	"layeh.com/radius/rfc5447"
 	"layeh.com/radius/rfc6572"
 
 	"mooring/mobility"
@@ -46,7 +45,10 @@ func (c *Authorization) Request(anchor string, q *mobility.Question, id byte, au
 		a.integer(rfc2865.ServiceType_Type, authorizeOnly)
 	}
 	a.node(q)
-	p.Attributes = a.list
+	var err error
+	if p.Attributes, err = radius.ParseAttributes(a); err != nil {
+		return nil, fmt.Errorf("access request for %s: %w", q.Node, err)
+	}
 	octets, err := p.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("access request for %s: %w", q.Node, err)
@@ -70,7 +72,7 @@ func (a *attributes) node(q *mobility.Question) {
 	if q.Home.IsValid() {
 		a.prefix(homeIPv4HoA, netip.PrefixFrom(q.Home, anyHomeAddressBits))
 	}
-	a.octets(rfc5447.MIP6FeatureVector_Type, radius.NewInteger64(features(&NodeIdentity{Service: q.Service, Address: q.Address})))
+	a.features(&NodeIdentity{Service: q.Service, Address: q.Address})
 	a.text(rfc6572.ServiceSelection_Type, q.APN)
 	a.customer(mobility.Tenancy{Customer: q.Customer, VRF: q.VRF})
 }

@@ -83,7 +83,11 @@ func accept(t testing.TB, list ...string) *radius.Packet {
 			var a attributes
 			name, value, _ := strings.Cut(text, "=")
 			a.avPair(name, value)
-			p.Attributes = append(p.Attributes, a.list...)
+			pair, err := radius.ParseAttributes(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Attributes = append(p.Attributes, pair...)
 			continue
 		}
 		if n, err := fmt.Sscanf(text, "%d %x", &kind, &value); n < 1 {

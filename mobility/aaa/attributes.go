@@ -1,6 +1,7 @@
 package aaa
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -38,34 +39,58 @@ type NodeIdentity struct {
 	Customer, VRF  string     // of the Mobile Local Loop
 }
 
-// attributes is a list in the making.
-type attributes struct{ list radius.Attributes }
+// attributes is a list in the making, as in a packet (RFC 2865 section 5). Values are cut to what an attribute has room for.
+type attributes []byte
 
-func (a *attributes) octets(t radius.Type, value []byte) {
+// add adds an attribute; one without a value is left out.
+func add[T string | []byte](a *attributes, t radius.Type, value T) {
 	if len(value) > 0 {
-		a.list.Add(t, value[:min(len(value), maxValue)])
+		value = value[:min(len(value), maxValue)]
+		*a = append(append(*a, byte(t), byte(headOctets+len(value))), value...)
 	}
 }
 
-func (a *attributes) text(t radius.Type, value string) { a.octets(t, []byte(value)) }
+// The octets of an attribute before its value, and of the longest value (RFC 2865 section 5).
+const (
+	headOctets = 2
+	maxValue   = 253
+)
 
-func (a *attributes) integer(t radius.Type, value uint32) { a.list.Add(t, radius.NewInteger(value)) }
+func (a *attributes) octets(t radius.Type, value []byte) { add(a, t, value) }
+
+func (a *attributes) text(t radius.Type, value string) { add(a, t, value) }
+
+func (a *attributes) integer(t radius.Type, value uint32) {
+	*a = binary.BigEndian.AppendUint32(append(*a, byte(t), headOctets+4), value)
+}
 
 // address adds an address under the type of its family.
 func (a *attributes) address(v4, v6 radius.Type, addr netip.Addr) {
 	switch {
 	case !addr.IsValid():
 	case addr.Is4():
-		a.octets(v4, addr.AsSlice())
+		octets := addr.As4()
+		a.octets(v4, octets[:])
 	default:
-		a.octets(v6, addr.AsSlice())
+		octets := addr.As16()
+		a.octets(v6, octets[:])
 	}
 }
 
 // prefix adds a prefix in the form that IPv6 and IPv4 prefixes share: a reserved octet, the length, and the address (RFC 3162 section 2.3,
 // RFC 6572 section 4.12).
 func (a *attributes) prefix(t radius.Type, p netip.Prefix) {
-	a.octets(t, append([]byte{0, byte(p.Bits())}, p.Addr().AsSlice()...))
+	var room [2 + 16]byte
+	room[1] = byte(p.Bits())
+	octets := room[:]
+	if p.Addr().Is4() {
+		v4 := p.Addr().As4()
+		octets = append(room[:2], v4[:]...)
+	} else {
+		v6 := p.Addr().As16()
+		copy(room[2:], v6[:])
+	}
+	a.octets(t, octets)
 }
 
 // ciscoAVPair is the vendor and the vendor's type of a text "name=value" (RFC 2865 section 5.26).
@@ -99,11 +124,10 @@ func (a *attributes) avPair(name, value string) {
 	if value == "" {
 		return
 	}
-	text := []byte(name + "=" + value)
+	text := name + "=" + value
 	text = text[:min(len(text), maxValue-6)]
-	if pair, err := radius.NewVendorSpecific(ciscoVendor, append([]byte{ciscoAVPair, byte(2 + len(text))}, text...)); err == nil {
-		a.octets(rfc2865.VendorSpecific_Type, pair)
-	}
+	pair := binary.BigEndian.AppendUint32(nil, ciscoVendor)
+	a.octets(rfc2865.VendorSpecific_Type, append(append(pair, ciscoAVPair, byte(2+len(text))), text...))
 }
 
 // nas adds which anchor speaks (RFC 2865 section 5.4 and 5.32, RFC 3162 section 2.1).
@@ -112,9 +136,8 @@ func (a *attributes) nas(name string, addr netip.Addr) {
 	a.address(rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, addr)
 }
 
-// Attributes returns what every record of the node's session has.
-func (n *NodeIdentity) Attributes() radius.Attributes {
-	var a attributes
+// describe adds what every record of the node's session has.
+func (a *attributes) describe(n *NodeIdentity) {
 	a.text(rfc2865.UserName_Type, n.Node.String())
 	a.nas(n.Anchor, n.Address)
 	a.octets(rfc6572.MobileNodeIdentifier_Type, n.Node.MNID().ID)
@@ -122,18 +145,18 @@ func (n *NodeIdentity) Attributes() radius.Attributes {
 	a.integer(rfc2865.NASPortType_Type, portType(n.Access))
 	a.address(rfc6572.PMIP6HomeLMAIPv4Address_Type, rfc6572.PMIP6HomeLMAIPv6Address_Type, n.Address)
 	if n.Home.IsValid() {
-		a.octets(rfc2865.FramedIPAddress_Type, n.Home.Addr().AsSlice())
+		home := n.Home.Addr().As4()
+		a.octets(rfc2865.FramedIPAddress_Type, home[:])
 		a.prefix(homeIPv4HoA, n.Home)
 	}
 	for _, p := range n.Prefixes {
 		a.prefix(rfc6572.PMIP6HomeHNPrefix_Type, p)
 		a.prefix(rfc3162.FramedIPv6Prefix_Type, p)
 	}
-	a.octets(rfc5447.MIP6FeatureVector_Type, radius.NewInteger64(features(n)))
+	a.features(n)
 	a.text(rfc6572.ServiceSelection_Type, n.APN)
 	a.customer(mobility.Tenancy{Customer: n.Customer, VRF: n.VRF})
 	a.networks(n.MobileNetworks)
-	return a.list
 }
 
 // homeIPv4HoA is PMIP6-Home-IPv4-HoA (RFC 6572 section 4.12).
@@ -146,19 +169,11 @@ const roomForNetworks = 3700
 // networks adds mobile networks, as many as a packet has room for.
 func (a *attributes) networks(list []netip.Prefix) {
 	for _, p := range list {
-		if octets(a.list) > roomForNetworks {
+		if len(*a) > roomForNetworks {
 			return
 		}
 		a.network(p)
 	}
-}
-
-// octets is how long attributes are in a packet.
-func octets(list radius.Attributes) (n int) {
-	for _, each := range list {
-		n += 2 + len(each.Attribute)
-	}
-	return n
 }
 
 // network adds a mobile network. The gateway 0.0.0.0 or :: stands for the node itself (RFC 2865 section 5.22).
@@ -178,6 +193,12 @@ const (
 	featureIPv4Transport = 0x0000800000000000
 	featureIPv4HomeOnly  = 0x0001000000000000
 )
+
+func (a *attributes) features(n *NodeIdentity) {
+	var octets [8]byte
+	binary.BigEndian.PutUint64(octets[:], features(n))
+	a.octets(rfc5447.MIP6FeatureVector_Type, octets[:])
+}
 
 func features(n *NodeIdentity) uint64 {
 	v := uint64(featurePMIP6)
@@ -232,8 +253,7 @@ func portType(a wire.AccessType) uint32 {
 
 // tunnelAttributes is what every record of a tunnel's session has (RFC 2867, RFC 2868). A tunnel has one customer, because its end at the anchor
 // has (feature MLL-16).
-func tunnelAttributes(anchor string, id dataplane.TunnelID, tenant mobility.Tenancy) radius.Attributes {
-	var a attributes
+func tunnelAttributes(anchor string, id dataplane.TunnelID, tenant mobility.Tenancy) (a attributes) {
 	a.nas(anchor, id.Local)
 	a.integer(rfc2868.TunnelType_Type, tunnelType(id.Encap))
 	medium := uint32(rfc2868.TunnelMediumType_Value_IPv4)
@@ -245,7 +265,7 @@ func tunnelAttributes(anchor string, id dataplane.TunnelID, tenant mobility.Tena
 	a.text(rfc2868.TunnelServerEndpoint_Type, id.Local.String())
 	a.text(rfc2867.AcctTunnelConnection_Type, tunnelName(id))
 	a.customer(tenant)
-	return a.list
+	return a
 }
 
 // tunnelName identifies a tunnel among all of its anchor (RFC 2867 section 4.1).

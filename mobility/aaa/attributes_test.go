@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
 
 	"mooring/dataplane"
@@ -16,15 +17,15 @@ import (
 )
 
 // octetsOf writes attributes as type and value in hexadecimal digits, one a line.
-func octetsOf(list radius.Attributes) string {
+func octetsOf(octets []byte) string {
 	var lines []string
-	for _, a := range list {
-		lines = append(lines, strings.TrimSpace(hex.EncodeToString([]byte{byte(a.Type)})+" "+hex.EncodeToString(a.Attribute)))
+	for t, value := range (&Record{Attributes: octets}).each {
+		lines = append(lines, strings.TrimSpace(hex.EncodeToString([]byte{byte(t)})+" "+hex.EncodeToString(value)))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func expect(t *testing.T, what string, got radius.Attributes, want string) {
+func expect(t *testing.T, what string, got []byte, want string) {
 	t.Helper()
 	var lines []string
 	for line := range strings.Lines(want) {
@@ -38,6 +39,11 @@ func expect(t *testing.T, what string, got radius.Attributes, want string) {
 	}
 }
 
+func described(n *NodeIdentity) (a attributes) {
+	a.describe(n)
+	return a
+}
+
 // RAD-04, RAD-06, RAD-07, RAD-09: what records say of a node, octet by octet.
 func TestRAD04_RAD06_RAD09_NodeAttributes(t *testing.T) {
 	node := NodeIdentity{
@@ -47,7 +53,7 @@ func TestRAD04_RAD06_RAD09_NodeAttributes(t *testing.T) {
 		Access:         wire.Access80211, Service: mobility.ServiceDual, APN: "internet", Anchor: "lma", Address: netip.MustParseAddr("192.0.2.1"),
 		Customer: "CUST1", VRF: "RED",
 	}
-	expect(t, "a node", node.Attributes(), `
+	expect(t, "a node", described(&node), `
 		01 6e40782e79                           # User-Name
 		20 6c6d61                               # NAS-Identifier
 		04 c0000201                             # NAS-IP-Address
@@ -70,7 +76,7 @@ func TestRAD04_RAD06_RAD09_NodeAttributes(t *testing.T) {
 		Node: mobility.NodeID("\x01\x00\xff"), Link: "\x01\x02\x03", Prefixes: node.Prefixes, Access: wire.AccessEUTRAN,
 		Service: mobility.ServiceIPv6, Anchor: "lma", Address: netip.MustParseAddr("2001:db8::1"),
 	}
-	expect(t, "a node without a name, over IPv6", plain.Attributes(), `
+	expect(t, "a node without a name, over IPv6", described(&plain), `
 		01 303130306666                         # User-Name, the identifier in hexadecimal digits
 		20 6c6d61
 		5f 20010db8000000000000000000000001     # NAS-IPv6-Address, 95
@@ -86,18 +92,15 @@ func TestRAD04_RAD06_RAD09_NodeAttributes(t *testing.T) {
 	}
 }
 
-// What does not fit into an attribute is cut, and what cannot be is refused.
+// What does not fit into an attribute is cut.
 func TestLongValues(t *testing.T) {
 	node := NodeIdentity{Node: mobility.NAI(strings.Repeat("x", 254)), Anchor: strings.Repeat("l", 300), Customer: strings.Repeat("c", 300)}
-	b, err := appendAttributes(nil, node.Attributes())
+	list, err := radius.ParseAttributes(described(&node))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := radius.ParseAttributes(b); err != nil {
-		t.Error(err)
-	}
-	if _, err := appendAttributes(nil, radius.Attributes{{Type: 1, Attribute: make([]byte, 254)}}); err == nil {
-		t.Error("254 octets were put into an attribute")
+	if name := list.Get(rfc2865.UserName_Type); len(name) != maxValue {
+		t.Errorf("the name has %d octets", len(name))
 	}
 }
 
@@ -108,12 +111,16 @@ func TestManyMobileNetworks(t *testing.T) {
 	for i := range 200 {
 		node.MobileNetworks = append(node.MobileNetworks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, 15: byte(i)}), 128))
 	}
-	list := node.Attributes()
+	list := described(&node)
 	r := Record{Attributes: list}
 	var event attributes
 	event.usage(Usage{})
 	event.event(rfc2866.AcctStatusType_Value_Stop, time.Unix(1_800_000_000, 0))
-	p := radius.Packet{Code: radius.CodeAccountingRequest, Secret: []byte("cisco"), Attributes: append(event.list, list...)}
+	all, err := radius.ParseAttributes(append(event, list...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := radius.Packet{Code: radius.CodeAccountingRequest, Secret: []byte("cisco"), Attributes: all}
 	if b, err := p.Encode(); err != nil || len(b) < 3700 {
 		t.Errorf("%d octets: %v", len(b), err)
 	}
@@ -150,7 +157,7 @@ func TestRAD05TunnelAttributes(t *testing.T) {
 func TestRAD03Gigawords(t *testing.T) {
 	var a attributes
 	a.usage(Usage{RxPackets: 3, RxOctets: 5<<32 + 7, TxPackets: 4, TxOctets: 1<<32 - 1})
-	expect(t, "counters", a.list, `
+	expect(t, "counters", a, `
 		2a 00000007
 		2b ffffffff
 		2f 00000003
@@ -166,7 +173,7 @@ func TestRecordOnDisk(t *testing.T) {
 	a.event(rfc2866.AcctStatusType_Value_Stop, at)
 	a.text(rfc2866.AcctSessionID_Type, "one")
 	a.nas("lma", netip.MustParseAddr("192.0.2.1"))
-	r := Record{at, a.list}
+	r := Record{at, a}
 	octets, err := r.AppendBinary(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
 	"layeh.com/radius/rfc3162"
@@ -253,12 +252,9 @@ func identity(anchor string, b *mobility.Binding) []byte {
 		Node: b.Node, Link: b.LinkID, Home: b.Home, Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
 		Anchor: anchor, Address: b.Ends.Value().Local, MobileNetworks: b.Networks, Customer: b.Tenant().Customer, VRF: b.Tenant().VRF,
 	}
-	return encoded(node.Attributes())
-}
-
-func encoded(list radius.Attributes) []byte {
-	b, _ := appendAttributes(nil, list) // no value is too long, they are made here
-	return b
+	var a attributes
+	a.describe(&node)
+	return a
 }
 
 // start opens a session. What was counted so far is its own, unless accounting is late: it began later than what it accounts.
@@ -282,7 +278,7 @@ func (l *Ledger) start(now time.Time, a *anchor, s *Session, late bool, out *Cha
 func (l *Ledger) join(now time.Time, a *anchor, s *Session, late bool, out *Changes) {
 	t := a.tunnels[s.Tunnel]
 	if t == nil {
-		t = &Session{Kind: Tunnel, Tunnel: s.Tunnel, Identity: encoded(tunnelAttributes(a.Name, s.Tunnel, s.row.Tenant()))}
+		t = &Session{Kind: Tunnel, Tunnel: s.Tunnel, Identity: tunnelAttributes(a.Name, s.Tunnel, s.row.Tenant())}
 		l.start(now, a, t, late, out)
 		l.record(now, a, t, rfc2866.AcctStatusType_Value_Start, nil, out)
 		a.appoint(t, now)
@@ -338,8 +334,7 @@ func (l *Ledger) record(now time.Time, a *anchor, s *Session, status rfc2866.Acc
 	if why != nil {
 		list.integer(rfc2866.AcctTerminateCause_Type, uint32(*why))
 	}
-	rest, _ := radius.ParseAttributes(s.Identity)
-	out.Records = append(out.Records, Record{At: now, Attributes: append(list.list, rest...)})
+	out.Records = append(out.Records, Record{At: now, Attributes: append(list, s.Identity...)})
 }
 
 // announce makes an Accounting-On or -Off.
@@ -353,7 +348,7 @@ func (l *Ledger) announce(now time.Time, a *anchor, status rfc2866.AcctStatusTyp
 	for _, addr := range a.Addresses {
 		list.address(rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, addr)
 	}
-	out.Records = append(out.Records, Record{At: now, Attributes: list.list})
+	out.Records = append(out.Records, Record{At: now, Attributes: list})
 }
 
 func compareTunnels(a, b dataplane.TunnelID) int { return cmp.Compare(tunnelName(a), tunnelName(b)) }

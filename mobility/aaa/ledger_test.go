@@ -278,7 +278,11 @@ func short(id string) string { return strings.TrimLeft(id[strings.IndexByte(id, 
 
 // text writes the part of a record that changes from one to the next.
 func (w *world) text(r *Record) string {
-	p := &radius.Packet{Attributes: r.Attributes}
+	attributes, err := radius.ParseAttributes(r.Attributes)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &radius.Packet{Attributes: attributes}
 	said := []string{r.Status().String(), short(r.Session())}
 	add := func(name string, value any) { said = append(said, fmt.Sprint(name, "=", value)) }
 	if announces := r.Status() > 3; announces {
@@ -297,7 +301,7 @@ func (w *world) text(r *Record) string {
 	if home := rfc2865.FramedIPAddress_Get(p); home != nil {
 		add("home", home)
 	}
-	for _, a := range r.Attributes {
+	for _, a := range attributes {
 		if a.Type == rfc2865.FramedRoute_Type || a.Type == rfc3162.FramedIPv6Route_Type {
 			add("network", strings.Fields(string(a.Attribute))[0])
 		}

@@ -1,9 +1,9 @@
 package aaa
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"layeh.com/radius"
@@ -14,29 +14,48 @@ import (
 // Record is an accounting record: what a server is to be told, except for how late it is told.
 type Record struct {
 	At         time.Time // of what it tells
-	Attributes radius.Attributes
+	Attributes []byte    // as in a packet
+}
+
+// each yields the attributes of a record; their values belong to it.
+func (r *Record) each(yield func(radius.Type, radius.Attribute) bool) {
+	for rest := r.Attributes; len(rest) > 0; rest = rest[rest[1]:] {
+		if !yield(radius.Type(rest[0]), radius.Attribute(rest[headOctets:rest[1]])) {
+			return
+		}
+	}
+}
+
+// value is that of the first attribute of a type, nil where there is none.
+func (r *Record) value(t radius.Type) radius.Attribute {
+	for each, value := range r.each {
+		if each == t {
+			return value
+		}
+	}
+	return nil
 }
 
 // Status is the Acct-Status-Type.
 func (r *Record) Status() rfc2866.AcctStatusType {
-	n, _ := radius.Integer(r.Attributes.Get(rfc2866.AcctStatusType_Type))
+	n, _ := radius.Integer(r.value(rfc2866.AcctStatusType_Type))
 	return rfc2866.AcctStatusType(n)
 }
 
 // Session is the Acct-Session-Id.
-func (r *Record) Session() string { return string(r.Attributes.Get(rfc2866.AcctSessionID_Type)) }
+func (r *Record) Session() string { return string(r.value(rfc2866.AcctSessionID_Type)) }
 
 // Anchor is the LMA whose record it is: its NAS-Identifier.
-func (r *Record) Anchor() string { return string(r.Attributes.Get(rfc2865.NASIdentifier_Type)) }
+func (r *Record) Anchor() string { return string(r.value(rfc2865.NASIdentifier_Type)) }
 
 // Customer is the customer of the anchor whose record it is; empty: nobody's.
 func (r *Record) Customer() string {
-	for _, a := range r.Attributes {
-		if a.Type != rfc2865.VendorSpecific_Type {
+	for t, value := range r.each {
+		if t != rfc2865.VendorSpecific_Type {
 			continue
 		}
-		if name, value := AVPair(a.Attribute); name == CustomerPair {
-			return value
+		if name, customer := AVPair(value); name == CustomerPair {
+			return customer
 		}
 	}
 	return ""
@@ -58,33 +77,24 @@ func (r *Record) Owners(yield func(Owner) bool) {
 
 // AppendBinary appends the record as it is kept on disk: the time in nanoseconds since 1970-01-01 UTC, and then the attributes as in a packet.
 func (r *Record) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixNano()))
-	return appendAttributes(b, r.Attributes)
+	return append(binary.BigEndian.AppendUint64(b, uint64(r.At.UnixNano())), r.Attributes...), nil
 }
+
+// timeOctets is what the time of a record takes on disk.
+const timeOctets = 8
 
 // UnmarshalBinary is the inverse of AppendBinary. It keeps no reference to b.
-func (r *Record) UnmarshalBinary(b []byte) (err error) {
-	if len(b) < 8 {
+func (r *Record) UnmarshalBinary(b []byte) error {
+	if len(b) < timeOctets {
 		return errors.New("an accounting record is cut short")
 	}
-	r.At = time.Unix(0, int64(binary.BigEndian.Uint64(b)))
-	if r.Attributes, err = radius.ParseAttributes(b[8:]); err != nil {
-		return fmt.Errorf("an accounting record cannot be read: %w", err)
-	}
-	return nil
-}
-
-// maxValue is the longest value of an attribute (RFC 2865 section 5).
-const maxValue = 253
-
-func appendAttributes(b []byte, list radius.Attributes) ([]byte, error) {
-	for _, a := range list {
-		if len(a.Attribute) > maxValue {
-			return b, fmt.Errorf("attribute %d has %d octets, more than %d", a.Type, len(a.Attribute), maxValue)
+	for rest := b[timeOctets:]; len(rest) > 0; rest = rest[rest[1]:] {
+		if len(rest) < headOctets || rest[1] < headOctets || int(rest[1]) > len(rest) {
+			return errors.New("an accounting record cannot be read: an attribute is cut short")
 		}
-		b = append(append(b, byte(a.Type), byte(2+len(a.Attribute))), a.Attribute...)
 	}
-	return b, nil
+	r.At, r.Attributes = time.Unix(0, int64(binary.BigEndian.Uint64(b))), bytes.Clone(b[timeOctets:])
+	return nil
 }
 
 // Room says how full a queue of records is.

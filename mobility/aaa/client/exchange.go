@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -91,17 +93,21 @@ func accounted(answer, request, secret []byte) bool {
 	return radius.Code(answer[0]) == radius.CodeAccountingResponse && radius.IsAuthenticResponse(answer, request, secret)
 }
 
-// request makes an Accounting-Request (RFC 2866 section 4.1).
+// request makes an Accounting-Request (RFC 2866 section 3). Its authenticator is the MD5 of itself, with 0 in its place, and the secret.
 func request(id byte, now time.Time, r *aaa.Record, secret []byte) ([]byte, error) {
-	p := radius.Packet{Code: radius.CodeAccountingRequest, Identifier: id, Secret: secret}
-	p.Attributes = make(radius.Attributes, 0, len(r.Attributes)+1)
-	p.Attributes = append(p.Attributes, r.Attributes...)
-	p.Add(rfc2866.AcctDelayTime_Type, radius.NewInteger(uint32(max(0, now.Sub(r.At)/time.Second))))
-	octets, err := p.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("accounting record %s: %w", r.Session(), err)
+	const headOctets, authenticatorAt, delayOctets = 20, 4, 6
+	length := headOctets + delayOctets + len(r.Attributes)
+	if length > radius.MaxPacketLength {
+		return nil, fmt.Errorf("accounting record %s takes %d octets, more than %d", r.Session(), length, radius.MaxPacketLength)
 	}
-	return octets, nil
+	b := make([]byte, headOctets, length+len(secret))
+	b[0], b[1] = byte(radius.CodeAccountingRequest), id
+	binary.BigEndian.PutUint16(b[2:], uint16(length))
+	b = append(append(b, r.Attributes...), byte(rfc2866.AcctDelayTime_Type), delayOctets)
+	b = binary.BigEndian.AppendUint32(b, uint32(max(0, now.Sub(r.At)/time.Second)))
+	sum := md5.Sum(append(b, secret...))
+	copy(b[authenticatorAt:], sum[:])
+	return b, nil
 }
 
 func (x *exchange) expect(id byte, p *pending) {

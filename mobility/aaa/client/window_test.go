@@ -22,11 +22,18 @@ const (
 )
 
 func entry(number uint64, status rfc2866.AcctStatusType, session, anchor string) spool.Entry {
-	return spool.Entry{Number: number, Record: aaa.Record{At: time.Unix(1_800_000_000, 0), Attributes: radius.Attributes{
+	return spool.Entry{Number: number, Record: aaa.Record{At: time.Unix(1_800_000_000, 0), Attributes: octetsOf(radius.Attributes{
 		{Type: rfc2866.AcctStatusType_Type, Attribute: radius.NewInteger(uint32(status))},
 		{Type: rfc2866.AcctSessionID_Type, Attribute: radius.Attribute(session)},
 		{Type: rfc2865.NASIdentifier_Type, Attribute: radius.Attribute(anchor)},
-	}}}
+	})}}
+}
+
+func octetsOf(list radius.Attributes) (b []byte) {
+	for _, a := range list {
+		b = append(append(b, byte(a.Type), byte(2+len(a.Attribute))), a.Attribute...)
+	}
+	return b
 }
 
 // takeAll takes as much as may travel at once.

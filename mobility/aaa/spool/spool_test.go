@@ -40,11 +40,18 @@ func open(t *testing.T, dir string) *Spool {
 }
 
 func record(status rfc2866.AcctStatusType, session, anchor string) aaa.Record {
-	return aaa.Record{At: time.Unix(1_800_000_000, 0), Attributes: radius.Attributes{
+	return aaa.Record{At: time.Unix(1_800_000_000, 0), Attributes: octetsOf(radius.Attributes{
 		{Type: rfc2866.AcctStatusType_Type, Attribute: radius.NewInteger(uint32(status))},
 		{Type: rfc2866.AcctSessionID_Type, Attribute: radius.Attribute(session)},
 		{Type: rfc2865.NASIdentifier_Type, Attribute: radius.Attribute(anchor)},
-	}}
+	})}
+}
+
+func octetsOf(list radius.Attributes) (b []byte) {
+	for _, a := range list {
+		b = append(append(b, byte(a.Type), byte(2+len(a.Attribute))), a.Attribute...)
+	}
+	return b
 }
 
 const (
