@@ -25,7 +25,7 @@ type device struct {
 	path            dataplane.Path
 	name            string
 	index           int
-	mtu             int
+	mtu             int    // that the segments of TCP are to fit, in octets
 	vrf             string // that it is in, or the one of its namespace
 	routes, sources int    // that lead into it
 	steered         bool
@@ -69,24 +69,6 @@ func parseAlias(alias string) (configured int, gone dataplane.Counters) {
 		return -1, gone
 	}
 	return configured, gone
-}
-
-// overhead is how much larger a packet is outside of the tunnel than in it.
-func overhead(p dataplane.Path) int {
-	n := 20 // RFC 791 section 3.1
-	if p.Tunnel.Peer.Is6() {
-		n = 40 // RFC 8200 section 3
-	}
-	switch p.Tunnel.Encap {
-	case dataplane.EncapUDP:
-		n += 8 // RFC 768
-	case dataplane.EncapGRE:
-		n += 4 // RFC 2784 section 2.1
-		if p.Tx.Set {
-			n += 4 // RFC 2890 section 2
-		}
-	}
-	return n
 }
 
 // paths are those that there are interfaces of, and the one without keys, whose interface somebody may have deleted.
@@ -135,12 +117,21 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 			return err
 		}
 	}
+	if err := c.setDevices(t); err != nil {
+		return errors.Join(err, c.stopUDP(o.ID)) // of a tunnel that is not there
+	}
+	c.tunnels[o.ID] = t
+	return nil
+}
+
+// setDevices has the interfaces of a tunnel be as they should be.
+func (c *Carrier) setDevices(t *tunnel) error {
 	for _, path := range t.paths() {
-		old, vrf := t.devices[path], c.home(o.ID)
+		old, vrf := t.devices[path], c.home(t.id)
 		if old != nil {
 			vrf = old.vrf
 		}
-		d, err := c.setDevice(path, vrf, o.MTU)
+		d, err := c.setDevice(path, vrf, t.configured)
 		if err != nil {
 			return err
 		}
@@ -153,7 +144,6 @@ func (c *Carrier) putTunnel(o dataplane.Tunnel) error {
 			}
 		}
 	}
-	c.tunnels[o.ID] = t
 	return nil
 }
 
@@ -278,32 +268,48 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 	if outer == nil || in == nil {
 		return nil, fmt.Errorf("path %s: there is no VRF %s or %s", path, path.Tunnel.VRF, vrf)
 	}
-	mtu := configured
-	if mtu == 0 {
-		link, err := outer.PathMTU(path.Tunnel.Local, path.Tunnel.Peer)
-		if err != nil {
-			return nil, err
-		}
-		mtu = link - overhead(path)
+	settings := netlink.Settings{Alias: aliasOf(path, configured, c.goneOf(path)), Queue: deviceQueue}
+	var err error
+	if settings.MTU, settings.Fragments, err = sizeOf(outer, path, configured); err != nil {
+		return nil, err
 	}
 	if err := c.ensureTable(in); err != nil {
 		return nil, err
 	}
-	settings := netlink.Settings{Alias: aliasOf(path, configured, c.goneOf(path)), MTU: mtu, Queue: deviceQueue}
-	d, err := c.place(path, vrf, settings)
+	mtu := segmentsOf(configured, settings.MTU)
+	d, made, err := c.place(path, vrf, settings)
+	if err == nil {
+		err = c.guardDevice(in, path, d.Index, mtu)
+	}
+	if err == nil {
+		err = c.hosts[vrf].SetFragments(d, path, outer, settings.Fragments)
+	}
+	if err == nil {
+		err = c.hosts[vrf].SetDevice(d, settings)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := c.guardDevice(c.places[vrf], path, d.Index, mtu); err != nil {
-		return nil, err
-	}
-	if err := c.hosts[vrf].SetDevice(d, settings); err != nil {
+		if made {
+			err = errors.Join(err, c.unmake(d, in))
+		}
 		return nil, err
 	}
 	return &device{path: path, name: d.Name, index: d.Index, mtu: mtu, vrf: vrf}, nil
 }
 
 const deviceQueue = 1000 // packets; the kernel's usual
+
+// unmake deletes an interface that was made, and could not be made use of, with the table if that is for nothing else.
+func (c *Carrier) unmake(d netlink.Device, in *place) error {
+	var err error
+	if at, _ := c.at(d.Name); at != nil {
+		err = at.host.DeleteTunnel(d.Name)
+	}
+	err = errors.Join(err, c.unguard(in, d.Index))
+	if in.devices == 0 {
+		err = errors.Join(err, c.dropTable(in))
+	}
+	return err
+}
 
 func (c *Carrier) deleteDevice(of dataplane.TunnelID, d *device) error {
 	if d.steered {

@@ -146,15 +146,15 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 			t = &tunnel{id: id, devices: map[dataplane.Path]*device{}}
 			c.tunnels[id] = t
 		}
-		d := &device{path: path, name: f.Name, index: f.Index, mtu: f.MTU, steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
+		n, gone := parseAlias(f.Alias)
+		d := &device{path: path, name: f.Name, index: f.Index, mtu: segmentsOf(n, f.MTU), steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
 		d.down = !f.Up || !c.inVRF(d, f, path)
 		c.keep(t, path, d)
 		delete(marks, f.Index)
-		n, gone := parseAlias(f.Alias)
 		if path == (dataplane.Path{Tunnel: id}) {
 			c.meter.found(id, gone)
 		}
-		if !intact || d.down || n < 0 || n > 0 && n != f.MTU || f.Group != c.hosts[d.vrf].Group() {
+		if !intact || d.down || n < 0 || isResized(n, f) || f.Group != c.hosts[d.vrf].Group() {
 			t.configured = -1 // which nobody wants: it is put right
 		} else if t.configured == 0 {
 			t.configured = n

@@ -125,29 +125,30 @@ func (c *Carrier) at(name string) (*place, netlink.Device) {
 	return nil, netlink.Device{}
 }
 
-// place makes the interface of a path exist in a VRF. It may be down.
-func (c *Carrier) place(path dataplane.Path, vrf string, want netlink.Settings) (d netlink.Device, err error) {
+// place makes the interface of a path exist in a VRF, and says whether it was made. It may be down.
+func (c *Carrier) place(path dataplane.Path, vrf string, want netlink.Settings) (d netlink.Device, made bool, err error) {
 	name, outer := nameOf(path), c.hosts[path.Tunnel.VRF]
 	found, d := c.at(name)
 	if found != nil {
 		again, err := c.checkDevice(found, name, path)
 		if err != nil {
-			return d, err
+			return d, false, err
 		}
 		if again {
 			if err := found.host.DeleteTunnel(name); err != nil {
-				return d, err
+				return d, false, err
 			}
 			found = nil
 		}
 	}
 	if found == nil {
 		if d, err = outer.AddTunnel(name, path, want); err != nil {
-			return d, c.explain(path, err)
+			return d, false, c.explain(path, err)
 		}
-		found = c.places[path.Tunnel.VRF]
+		found, made = c.places[path.Tunnel.VRF], true
 	}
-	return c.hosts[vrf].Place(d, found.host)
+	d, err = c.hosts[vrf].Place(d, found.host)
+	return d, made, err
 }
 
 // checkDevice finds out whether an interface is the path's. One that was, until the VRF of its outer packets became another one, has to

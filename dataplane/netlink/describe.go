@@ -17,6 +17,7 @@ type Device struct {
 	Index, Master int // of the interface that it is enslaved to; 0: none
 	MTU           int // octets
 	MAC           dataplane.MAC
+	Fragments     bool   // its outer packets, of IPv4, may be fragmented on their way
 	kind          uint16 // ARPHRD_ETHER …
 	flags         uint32 // IFF_UP …
 	queue, group  int
@@ -124,6 +125,8 @@ func parseDevice(b []byte) (d Device, ok bool) {
 			d.queue = int(word(value, 0))
 		case unix.IFLA_GROUP:
 			d.group = int(word(value, 0))
+		case unix.IFLA_LINKINFO:
+			d.Fragments = fragments(value)
 		case unix.IFLA_AF_SPEC:
 			eachAttribute(value, d.family)
 		}

@@ -21,12 +21,18 @@ type Settings struct {
 	Alias string // what people see in "ip link"
 	MTU   int    // octets
 	Queue int    // packets
+
+	Fragments bool // outer packets of IPv4 may be fragmented on their way; SetDevice leaves that to SetFragments
 }
 
 // SetDevice prepares a tunnel device of ours, as it was described, and brings it up: the host sends nothing of its own accord on it, and takes
 // packets of any source from it. Its group says which VRF it is in, to rules of nftables (Group). What is so already is left alone.
 func (h *Host) SetDevice(d Device, want Settings) error {
-	mode, err := h.sourceFilter()
+	d, err := h.widen(d, want.MTU)
+	var mode uint32
+	if err == nil {
+		mode, err = h.sourceFilter()
+	}
 	if err == nil {
 		err = h.devices.exchange(func(s *socket) { s.setDevice(d, want, h.Group(), mode) }, nil)
 	}
@@ -38,6 +44,23 @@ func (h *Host) SetDevice(d Device, want Settings) error {
 	}
 	return nil
 }
+
+// widen has an interface that was too small for IPv6 be one that is not, and so have settings of IPv6. It is down then: what has another MTU while
+// it is up would get an address.
+func (h *Host) widen(d Device, mtu int) (Device, error) {
+	if d.six.known || d.MTU >= leastMTU || mtu < leastMTU {
+		return d, nil
+	}
+	if err := h.handle.LinkSetDown(d.link()); err != nil {
+		return d, err
+	}
+	if err := h.handle.LinkSetMTU(d.link(), mtu); err != nil {
+		return d, err
+	}
+	return h.lookAt(d.Index)
+}
+
+const leastMTU = 1280 // octets, of an interface that has IPv6 (RFC 8200 section 5)
 
 // tuneRouter has the interface forward IPv6, for which there are no messages. Who forwards takes advertisements of routers only where it is
 // told so with 2 (Documentation/networking/ip-sysctl.rst of Linux).

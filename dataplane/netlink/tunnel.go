@@ -23,16 +23,16 @@ type TunnelDevice struct {
 	Group       int // says which VRF it is in (Host.Group)
 	Up          bool
 	Narrow      bool // only one IP version passes
+	Fragments   bool // as of Device
 	Counters    dataplane.Counters
 }
 
 // How the kernel's tunnels are to treat outer headers. Traffic class and ECN are those of the inner packet (RFC 2983, RFC 6040), inner
-// packets are never hidden from path MTU discovery, and no encapsulation limit is added (RFC 2473 section 4.1.1): not every peer takes
-// an extension header there.
+// packets are hidden from path MTU discovery only where they are as small as IPv6 allows (Settings.Fragments), and no encapsulation limit is
+// added (RFC 2473 section 4.1.1): not every peer takes an extension header there.
 const (
 	hopLimit             = 64
 	tosInherit           = 1 // what the kernel takes for "copy"
-	pathMTUOn            = 1
 	flags6               = uint32(netlib.IP6_TNL_F_IGN_ENCAP_LIMIT | netlib.IP6_TNL_F_USE_ORIG_TCLASS)
 	encapFOU             = 1 // TUNNEL_ENCAP_FOU (linux/if_tunnel.h)
 	encapChecksum6       = 2 // TUNNEL_ENCAP_FLAG_CSUM6: over IPv6, UDP has a checksum (RFC 8200 section 8.1)
@@ -45,19 +45,16 @@ var modules = map[string]string{"gre": "ip_gre", "ip6gre": "ip6_gre", "sit": "si
 // AddTunnel makes a tunnel interface with these settings but for the alias, which is down, and whose outer packets are in this VRF. The error
 // wraps unix.EEXIST when there is one of the name, or one for this path.
 func (h *Host) AddTunnel(name string, path dataplane.Path, want Settings) (Device, error) {
-	kind, data, err := h.tunnelData(path)
+	kind, info, err := h.tunnelInfo(path, want.Fragments)
 	if err != nil {
 		return Device{}, err
 	}
-	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
-	info.AddChild(data)
 	d, err := h.ask(func(s *socket) {
 		start := s.begin(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
 		s.out = appendAttribute(appendInterface(s.out, 0, 0), unix.IFLA_IFNAME, append([]byte(name), 0))
 		s.out = appendUint32(s.out, unix.IFLA_MTU, uint32(want.MTU))
 		s.out = appendUint32(s.out, unix.IFLA_TXQLEN, uint32(want.Queue))
-		s.out = append(s.out, info.Serialize()...)
+		s.out = append(s.out, info...)
 		s.end(start)
 		s.askDevice(0, name)
 	})
@@ -70,8 +67,37 @@ func (h *Host) AddTunnel(name string, path dataplane.Path, want Settings) (Devic
 	return d, nil
 }
 
+// SetFragments has the outer packets of an interface of ours, which is that of the path, be fragmented on their way in the VRF outer, or not.
+func (h *Host) SetFragments(d Device, path dataplane.Path, outer *Host, fragments bool) error {
+	_, info, err := outer.tunnelInfo(path, fragments)
+	if err != nil || d.Fragments == fragments {
+		return err
+	}
+	err = h.devices.exchange(func(s *socket) {
+		start := s.begin(unix.RTM_NEWLINK, 0)
+		s.out = append(appendInterface(s.out, d.Index, 0), info...)
+		s.end(start)
+	}, nil)
+	if err != nil {
+		return fmt.Errorf("interface %s: fragments of outer packets: %w", d.Name, Explain(err))
+	}
+	return nil
+}
+
+// tunnelInfo returns the kind of interface for a path, and the attribute that says it to the host.
+func (h *Host) tunnelInfo(path dataplane.Path, fragments bool) (kind string, attribute []byte, err error) {
+	kind, data, err := h.tunnelData(path, fragments)
+	if err != nil {
+		return "", nil, err
+	}
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+	info.AddChild(data)
+	return kind, info.Serialize(), nil
+}
+
 // tunnelData returns the kind of interface for a path, and its attributes.
-func (h *Host) tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, err error) {
+func (h *Host) tunnelData(path dataplane.Path, fragments bool) (kind string, data *nl.RtAttr, err error) {
 	id := path.Tunnel
 	data = nl.NewRtAttr(nl.IFLA_INFO_DATA, nil)
 	if h.IsPart() {
@@ -85,7 +111,7 @@ func (h *Host) tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, er
 	case id.Local.Is4() != id.Peer.Is4():
 		return "", nil, fmt.Errorf("addresses %s and %s are not of one family", id.Local, id.Peer)
 	case id.Encap == dataplane.EncapGRE:
-		greData(data, path)
+		greData(data, path, fragments)
 		return byFamily(id, "gre", "ip6gre"), data, nil
 	case keyed && id.Encap == dataplane.EncapIP:
 		return "", nil, errors.New("IP in IP has no keys (RFC 5845 section 3)")
@@ -94,7 +120,7 @@ func (h *Host) tunnelData(path dataplane.Path) (kind string, data *nl.RtAttr, er
 	case id.Encap == dataplane.EncapUDP && id.Port == 0:
 		return "", nil, errors.New("the kernel's tunnels over UDP do not learn the peer's port")
 	case id.Encap == dataplane.EncapUDP || id.Encap == dataplane.EncapIP:
-		ipData(data, id)
+		ipData(data, id, fragments)
 		return byFamily(id, "sit", "ip6tnl"), data, nil // of mode any: either family inside
 	}
 	return "", nil, errors.New("the tunnel has no encapsulation")
@@ -107,7 +133,7 @@ func byFamily(id dataplane.TunnelID, four, six string) string {
 	return six
 }
 
-func greData(data *nl.RtAttr, path dataplane.Path) {
+func greData(data *nl.RtAttr, path dataplane.Path, fragments bool) {
 	flags := func(k dataplane.Key) []byte {
 		if k.Set {
 			return binary.BigEndian.AppendUint16(nil, nl.GRE_KEY)
@@ -123,13 +149,35 @@ func greData(data *nl.RtAttr, path dataplane.Path) {
 	data.AddRtAttr(nl.IFLA_GRE_TTL, nl.Uint8Attr(hopLimit))
 	if path.Tunnel.Peer.Is4() {
 		data.AddRtAttr(nl.IFLA_GRE_TOS, nl.Uint8Attr(tosInherit))
-		data.AddRtAttr(nl.IFLA_GRE_PMTUDISC, nl.Uint8Attr(pathMTUOn))
+		data.AddRtAttr(nl.IFLA_GRE_PMTUDISC, nl.Uint8Attr(discovery(fragments)))
 		return
 	}
 	data.AddRtAttr(nl.IFLA_GRE_FLAGS, nl.Uint32Attr(flags6))
 }
 
-func ipData(data *nl.RtAttr, id dataplane.TunnelID) {
+// discovery is the path MTU discovery of an interface over IPv4: off, it leaves DF (RFC 791 section 3.1) as the inner packet has it.
+func discovery(fragments bool) uint8 {
+	if fragments {
+		return 0
+	}
+	return 1
+}
+
+// fragments reads IFLA_LINKINFO. Both kinds of interfaces over IPv4 have their discovery in an attribute of this number, and those over IPv6 none.
+func fragments(info []byte) (yes bool) {
+	const pathMTUDiscovery = nl.IFLA_IPTUN_PMTUDISC
+	eachAttribute(info, func(kind uint16, data []byte) {
+		if kind != nl.IFLA_INFO_DATA {
+			return
+		}
+		eachAttribute(data, func(kind uint16, value []byte) {
+			yes = yes || kind == pathMTUDiscovery && len(value) > 0 && value[0] == discovery(true)
+		})
+	})
+	return yes
+}
+
+func ipData(data *nl.RtAttr, id dataplane.TunnelID, fragments bool) {
 	data.AddRtAttr(nl.IFLA_IPTUN_LOCAL, id.Local.AsSlice())
 	data.AddRtAttr(nl.IFLA_IPTUN_REMOTE, id.Peer.AsSlice())
 	data.AddRtAttr(nl.IFLA_IPTUN_TTL, nl.Uint8Attr(hopLimit))
@@ -137,7 +185,7 @@ func ipData(data *nl.RtAttr, id dataplane.TunnelID) {
 	flags := uint16(0)
 	if id.Peer.Is4() {
 		data.AddRtAttr(nl.IFLA_IPTUN_TOS, nl.Uint8Attr(tosInherit))
-		data.AddRtAttr(nl.IFLA_IPTUN_PMTUDISC, nl.Uint8Attr(pathMTUOn))
+		data.AddRtAttr(nl.IFLA_IPTUN_PMTUDISC, nl.Uint8Attr(discovery(fragments)))
 	} else {
 		data.AddRtAttr(nl.IFLA_IPTUN_FLAGS, nl.Uint32Attr(flags6))
 		flags = encapChecksum6
@@ -196,7 +244,18 @@ func tunnelOf(link netlib.Link) (d TunnelDevice, ok bool) {
 	path, ok := pathOf(link)
 	a := link.Attrs()
 	return TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex,
-		Up: a.RawFlags&unix.IFF_UP != 0, Group: int(a.Group), Narrow: isNarrow(link)}, ok
+		Up: a.RawFlags&unix.IFF_UP != 0, Group: int(a.Group), Narrow: isNarrow(link), Fragments: isFragmenting(link)}, ok
+}
+
+// isFragmenting is fragments of what the library has read.
+func isFragmenting(link netlib.Link) bool {
+	switch l := link.(type) {
+	case *netlib.Gretun:
+		return l.Remote.To4() != nil && l.PMtuDisc == discovery(true)
+	case *netlib.Sittun:
+		return l.PMtuDisc == discovery(true)
+	}
+	return false
 }
 
 // pathOf reads the path off an interface, and whether it is of a kind that has one.

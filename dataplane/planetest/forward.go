@@ -65,6 +65,13 @@ func bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Binding,
 	t.Helper()
 	d := &BoundDomain{Domain: NewDomain(t), Binding: b}
 	prepare(d.LMA)
+	d.bind(t, open, more...)
+	return d
+}
+
+// bind opens the planes, and has them hold what the binding wants, the anchor's after more.
+func (d *BoundDomain) bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), more ...dataplane.Object) {
+	t.Helper()
 	for _, at := range []struct {
 		host  *netns.Host
 		plane *Plane
@@ -74,10 +81,9 @@ func bind(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Binding,
 		t.Cleanup(func() { p.Close() })
 		*at.plane = p
 	}
-	anchor, access := b.Objects(t, d.Node, prefix(NodeAddr4+"/32"), prefix("2001:db8:1::/64"))
+	anchor, access := d.Objects(t, d.Node, prefix(NodeAddr4+"/32"), prefix("2001:db8:1::/64"))
 	apply(t, d.Anchor, put(append(more, anchor...)...))
 	apply(t, d.Access, put(access...))
-	return d
 }
 
 // otherAddr is an address that the node has and the binding does not.
