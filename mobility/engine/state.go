@@ -10,6 +10,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/lma"
 	"mooring/mobility/mag"
 	"mooring/mobility/pool"
@@ -62,6 +63,9 @@ func (l *LMA) Customers(ctx context.Context) (customers []lma.CustomerState, err
 // Session returns the identifier that the session of a binding has in the dataplane.
 func (l *LMA) Session(id dataplane.SessionID) dataplane.SessionID { return l.anchor.session(id) }
 
+// Health says whether the MAG of a binding answers heartbeats.
+func (l *LMA) Health(b *mobility.Binding) heartbeat.Health { return l.anchor.lma.Health(b) }
+
 // Clear ends the bindings that match picks, and returns how many they were. That they end survives the process from then on.
 func (l *LMA) Clear(ctx context.Context, match func(*mobility.Binding) bool) (ended int, err error) {
 	return l.engine.clear(ctx, &l.anchor.unit, l.anchor.lma, match)
@@ -81,6 +85,9 @@ type MAG struct {
 func (m *MAG) Clear(ctx context.Context, match func(*mobility.Binding) bool) (ended int, err error) {
 	return m.engine.clear(ctx, &m.gateway.unit, m.gateway.mag, match)
 }
+
+// Health says whether the LMA of a binding answers heartbeats.
+func (m *MAG) Health(b *mobility.Binding) heartbeat.Health { return m.gateway.mag.Health(b) }
 
 // Anchors returns the LMAs of the gateway.
 func (m *MAG) Anchors(ctx context.Context) (anchors []mag.AnchorState, err error) {

@@ -26,6 +26,7 @@ const (
 type State struct {
 	Health         Health
 	Changed        time.Time // of Health; zero: never
+	Turned         time.Time // when it became Down, or ended to be; zero: never
 	Began          time.Time // when the numbers below began at 0; zero: nothing was counted yet
 	Sent           uint64    // requests
 	Responses      uint64    // that came in time
@@ -67,7 +68,11 @@ func (p *Path[T]) due() time.Time {
 }
 
 // Monitor sends requests over paths. One goroutine uses it; the zero value watches none.
-type Monitor[T any] struct{ paths paths[T] }
+type Monitor[T any] struct {
+	Changed func(*Path[T]) // is told when a path has another health; nil: nobody is
+
+	paths paths[T]
+}
 
 // Watch begins to send requests, the first at once, or goes on with other times.
 func (m *Monitor[T]) Watch(now time.Time, p *Path[T], timers mobility.Heartbeat) {
@@ -93,7 +98,7 @@ func (m *Monitor[T]) Ignore(now time.Time, p *Path[T]) {
 	}
 	heap.Remove(&m.paths, p.place-1)
 	p.waiting, p.asked, p.Missed = false, false, 0
-	p.become(now, Unknown)
+	m.become(now, p, Unknown)
 }
 
 // Deadline returns when Due has something to say.
@@ -114,7 +119,7 @@ func (m *Monitor[T]) Due(now time.Time) (p *Path[T], seq uint32, send, down bool
 	if p.waiting { // its time is over, or that of the next request has come (RFC 5847 section 3.1)
 		p.waiting = false
 		p.Missed++
-		down = p.Missed > p.timers.Retries && p.become(now, Down)
+		down = p.Missed > p.timers.Retries && m.become(now, p, Down)
 	}
 	if send = !p.next.After(now); send {
 		p.seq++
@@ -146,7 +151,7 @@ func (m *Monitor[T]) Response(now time.Time, p *Path[T], r *wire.Heartbeat) (out
 		p.asked, p.waiting, p.Missed = false, false, 0
 		p.RoundTrip, p.LastResponse = now.Sub(p.sentAt), now
 		was := p.Health
-		out.Up = p.become(now, Up) && was == Down
+		out.Up = m.become(now, p, Up) && was == Down
 		heap.Fix(&m.paths, p.place-1)
 	}
 	if r.RestartCounter.Set {
@@ -182,11 +187,17 @@ func (p *Path[T]) count(now time.Time, n *uint64) {
 }
 
 // become notes the health of a path, and reports whether it is another one.
-func (p *Path[T]) become(now time.Time, h Health) bool {
+func (m *Monitor[T]) become(now time.Time, p *Path[T], h Health) bool {
 	if p.Health == h {
 		return false
 	}
+	if h == Down || p.Health == Down {
+		p.Turned = now
+	}
 	p.Health, p.Changed = h, now
+	if m.Changed != nil {
+		m.Changed(p)
+	}
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/wire"
 )
 
@@ -111,6 +112,25 @@ func (m *Machine) watch(now time.Time, p *peer) {
 	} else {
 		m.beats.Ignore(now, &p.beat)
 	}
+}
+
+// pathKey names a path: to a MAG, by the transport of a customer, or of none, in a VRF.
+type pathKey struct {
+	customer, vrf string
+	mag           netip.Addr
+}
+
+func (p *peer) key() pathKey { return pathKey{p.via.customer.name(), p.via.vrf, p.addr} }
+
+// Health says whether the MAG of a binding answers heartbeats. Anybody may ask at any time.
+func (m *Machine) Health(b *mobility.Binding) heartbeat.Health {
+	ends := b.Ends.Value()
+	to := pathKey{b.Tenant().Customer, ends.Tunnel.VRF, ends.Remote.Addr()}
+	if h := m.healths.Health(to); h != heartbeat.Unknown || ends.CareOf == to.mag {
+		return h
+	}
+	to.mag = ends.CareOf // as in peerAt
+	return m.healths.Health(to)
 }
 
 // forget lets a MAG go.

@@ -23,6 +23,7 @@ type Machine struct {
 	transports map[mobility.VRFAddr]*transport // empty while there are no customers: then own is the only one
 	customers  map[string]*customer
 	beats      heartbeat.Monitor[*peer]
+	healths    heartbeat.Board[pathKey]
 	// announcement is of a restart that lost bindings.
 	announcement announcement
 	// revocations are the indications that MAGs have not acknowledged.
@@ -65,6 +66,7 @@ func New(now time.Time, cfg *mobility.LMA, table *binding.Table, restarts uint32
 		forged:      mobility.RateLimit{PerSecond: refusalsPerSecond, AtOnce: refusalsAtOnce},
 	}
 	m.own = newTransport("", nil, &m.stats)
+	m.beats.Changed = func(p *heartbeat.Path[*peer]) { m.healths.Put(p.Owner.key(), p.Health) }
 	m.configureNetworks()
 	m.configureCustomers(now)
 	m.configurePeers(now, &mobility.LMA{Domain: cfg.Domain})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/wire"
 )
 
@@ -114,6 +115,18 @@ func (m *Machine) watch(now time.Time, p *path) {
 	} else {
 		m.beats.Ignore(now, &p.beat)
 	}
+}
+
+// pathKey names a path: to an LMA, from an address of the gateway.
+type pathKey struct {
+	lma   string
+	local netip.Addr
+}
+
+// Health says whether the LMA of a binding answers heartbeats. Anybody may ask at any time.
+func (m *Machine) Health(b *mobility.Binding) heartbeat.Health {
+	ends := b.Ends.Value()
+	return m.healths.Health(pathKey{ends.Peer, ends.Local})
 }
 
 // timers are those that the LMA has stated, those that are configured for it, or those of the gateway.

@@ -23,6 +23,7 @@ type Machine struct {
 	sessions map[dataplane.SessionID]*session
 	keys     map[*mobility.Key]*wire.Authenticator
 	beats    heartbeat.Monitor[*path]
+	healths  heartbeat.Board[pathKey]
 	// revocations are the indications that LMAs have not acknowledged.
 	revocations revocation.Queue
 
@@ -49,6 +50,7 @@ func New(now time.Time, cfg *mobility.MAG, table *binding.Table, restarts uint32
 		tunnels:  map[dataplane.TunnelID]int{},
 		restarts: restarts,
 	}
+	m.beats.Changed = func(p *heartbeat.Path[*path]) { m.healths.Put(pathKey{p.Owner.anchor.Name, p.Owner.local}, p.Health) }
 	m.configureAnchors(now)
 	return m
 }

@@ -12,6 +12,7 @@ import (
 	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
+	"mooring/mobility/heartbeat"
 	"mooring/server/tree/schema"
 )
 
@@ -33,6 +34,7 @@ type machine struct {
 	name    string
 	table   *binding.Table
 	session func(dataplane.SessionID) dataplane.SessionID
+	health  func(*mobility.Binding) heartbeat.Health
 }
 
 // bindingNodes are the leaves of a binding.
@@ -70,6 +72,7 @@ type bindingNodes struct {
 	Network           *schema.Node `yang:"network,optional"` // of an LMA, like those below
 	Profile           *schema.Node `yang:"profile,optional"`
 	ProfileSource     *schema.Node `yang:"profile-source,optional"`
+	PathStatus        *schema.Node `yang:"path-status,optional"` // of both
 	tenantNodes
 	MobileNetwork  *schema.Node `yang:"mobile-network,optional"`
 	UplinkGREKey   *schema.Node `yang:"uplink-gre-key"`
@@ -202,12 +205,25 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	s.Text(n.Network, tenant.Network)
 	s.Text(n.Profile, textOf(b.Profile))
 	s.Text(n.ProfileSource, profileSources[b.Source])
+	if s.wants(n.PathStatus) {
+		s.Text(n.PathStatus, pathStatuses[o.healthOf(b)])
+	}
 	s.Text(n.Customer, tenant.Customer)
 	s.Text(n.VRF, tenant.VRF)
 	for _, p := range b.Networks {
 		s.Prefix(n.MobileNetwork, p)
 	}
 	o.renderKeys(s, b)
+}
+
+// pathStatuses are what heartbeats tell of the way to a care-of address; nothing where none are sent or none was answered yet.
+var pathStatuses = [...]string{heartbeat.Up: "up", heartbeat.Down: "down"}
+
+func (m *machine) healthOf(b *mobility.Binding) heartbeat.Health {
+	if m.health == nil {
+		return heartbeat.Unknown
+	}
+	return m.health(b)
 }
 
 // endsText is what a binding says of its two ends. All bindings of one MAG and one LMA say the same, so a Sink remembers it.

@@ -77,32 +77,14 @@ func (s *State) MountElement(src Sources) error {
 
 func (src *Sources) anchorMachines() (list []machine) {
 	for _, l := range src.lmas() {
-		list = append(list, machine{l.Name, l.Table, l.Session})
+		list = append(list, machine{l.Name, l.Table, l.Session, l.Health})
 	}
 	return list
 }
 
 func (src *Sources) gatewayMachines() (list []machine) {
 	for _, m := range src.mags() {
-		list = append(list, machine{m.Name, m.Table, m.Session})
-	}
-	return list
-}
-
-func (src *Sources) lmaOwners() (list []owner) {
-	for l, cfg := range src.runningLMAs(nil) {
-		o := owner{name: l.Name}
-		for at := range cfg.Listens() {
-			o.addresses = append(o.addresses, at.Addr)
-		}
-		list = append(list, o)
-	}
-	return list
-}
-
-func (src *Sources) magOwners() (list []owner) {
-	for m, cfg := range src.runningMAGs(nil) {
-		list = append(list, owner{m.Name, cfg.Addresses})
+		list = append(list, machine{m.Name, m.Table, m.Session, m.Health})
 	}
 	return list
 }

@@ -135,11 +135,12 @@ func (d *domain) sources() Sources {
 		},
 		Customers: func(context.Context) ([]lma.CustomerState, error) { return slices.Collect(d.lma.Customers), nil },
 		Session:   func(id dataplane.SessionID) dataplane.SessionID { return id | 1<<40 },
+		Health:    d.lma.Health,
 
 		Entitlement: func(context.Context) (lma.EntitlementState, error) { return d.lma.Entitlement(), nil }}
 	gateway := MAG{Name: "mag1", Table: d.tables.mag, Statistics: d.mag.Statistics(),
 		Anchors: func(context.Context) ([]mag.AnchorState, error) { return slices.Collect(d.mag.Anchors), nil },
-		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }}
+		Session: func(id dataplane.SessionID) dataplane.SessionID { return id | 2<<40 }, Health: d.mag.Health}
 	return Sources{
 		LMAs:       func() []LMA { return []LMA{anchor} },
 		MAGs:       func() []MAG { return []MAG{gateway} },

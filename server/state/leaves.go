@@ -83,11 +83,11 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 		differ(a.LinkLocal == b.LinkLocal, n.MAGLinkLocal)
 		differ(a.Created == b.Created, n.Created)
 		differ(a.Link == b.Link, n.Interface)
-		differ(a.Tenancy == b.Tenancy, n.Network, n.Customer, n.VRF)
+		differ(a.Tenancy == b.Tenancy, n.Network, n.Customer, n.VRF, n.PathStatus)
 	}
 	differ(a.Access == b.Access, n.AccessTechnology)
 	differ(a.Handoff == b.Handoff, n.HandoffIndicator)
-	differ(a.Ends == b.Ends, n.Peer, n.CareOfAddress, n.LMAAddress, n.Tunnel)
+	differ(a.Ends == b.Ends, n.Peer, n.CareOfAddress, n.LMAAddress, n.Tunnel, n.PathStatus)
 	differ(a.Tx == b.Tx && a.Rx == b.Rx, n.UplinkGREKey, n.DownlinkGREKey)
 	differ(a.Lifetime == b.Lifetime, n.Lifetime, n.NextRefresh)
 	differ(a.Expires == b.Expires, n.Lifetime, n.RemainingLifetime, n.Expires, n.NextRefresh)

@@ -166,12 +166,8 @@ type lead struct {
 	remote        netip.Addr
 }
 
-// waysFrom gives the tunnels of an anchor by where they lead to.
-func (src *Sources) waysFrom(cfg *mobility.LMA) map[lead][]dataplane.TunnelID {
-	ways := map[lead][]dataplane.TunnelID{}
-	if src.Dataplane == nil {
-		return ways
-	}
+// customersAt gives the addresses that an anchor has, each with the name of its customer, or of none.
+func customersAt(cfg *mobility.LMA) map[mobility.VRFAddr]string {
 	customers := map[mobility.VRFAddr]string{}
 	for at, c := range cfg.Listens() {
 		customers[at] = ""
@@ -179,6 +175,16 @@ func (src *Sources) waysFrom(cfg *mobility.LMA) map[lead][]dataplane.TunnelID {
 			customers[at] = c.Name
 		}
 	}
+	return customers
+}
+
+// waysFrom gives the tunnels of an anchor by where they lead to.
+func (src *Sources) waysFrom(cfg *mobility.LMA) map[lead][]dataplane.TunnelID {
+	ways := map[lead][]dataplane.TunnelID{}
+	if src.Dataplane == nil {
+		return ways
+	}
+	customers := customersAt(cfg)
 	tunnels, _ := src.Dataplane.Tunnels()
 	for _, t := range tunnels {
 		if customer, ok := customers[mobility.VRFAddr{VRF: t.ID.VRF, Addr: t.ID.Local}]; ok {

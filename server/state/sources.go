@@ -13,6 +13,7 @@ import (
 	"mooring/mobility/attach"
 	"mooring/mobility/binding"
 	"mooring/mobility/engine"
+	"mooring/mobility/heartbeat"
 	"mooring/mobility/journal"
 	"mooring/mobility/lma"
 	"mooring/mobility/mag"
@@ -75,6 +76,7 @@ type LMA struct {
 	Peers      func(context.Context) ([]lma.PeerState, error)
 	Networks   func(context.Context) (map[string][]pool.Usage, error)
 	Session    func(dataplane.SessionID) dataplane.SessionID      // of a binding, in the dataplane
+	Health     func(*mobility.Binding) heartbeat.Health           // of the path of a binding; nil: nobody knows
 	Customers  func(context.Context) ([]lma.CustomerState, error) // nil: there are none
 	// Entitlement is nil where nobody knows.
 	Entitlement func(context.Context) (lma.EntitlementState, error)
@@ -87,6 +89,7 @@ type MAG struct {
 	Statistics *mobility.Statistics
 	Anchors    func(context.Context) ([]mag.AnchorState, error)
 	Session    func(dataplane.SessionID) dataplane.SessionID
+	Health     func(*mobility.Binding) heartbeat.Health
 }
 
 // FromEngine fills in LMAs and MAGs.
@@ -94,13 +97,13 @@ func (s *Sources) FromEngine(e *engine.Engine) {
 	s.RestartCounter = e.RestartCounter
 	s.LMAs = func() (list []LMA) {
 		for _, l := range e.LMAs() {
-			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session, l.Customers, l.Entitlement})
+			list = append(list, LMA{l.Name, l.Table, l.Statistics, l.Peers, l.Networks, l.Session, l.Health, l.Customers, l.Entitlement})
 		}
 		return list
 	}
 	s.MAGs = func() (list []MAG) {
 		for _, m := range e.MAGs() {
-			list = append(list, MAG{m.Name, m.Table, m.Statistics, m.Anchors, m.Session})
+			list = append(list, MAG{m.Name, m.Table, m.Statistics, m.Anchors, m.Session, m.Health})
 		}
 		return list
 	}

@@ -8,6 +8,8 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/reconcile"
+	"mooring/mobility"
+	"mooring/mobility/heartbeat"
 	"mooring/server/tree/schema"
 )
 
@@ -55,24 +57,70 @@ type dropNodes struct {
 type owner struct {
 	name      string
 	addresses []netip.Addr
+	heard     func(dataplane.TunnelID) heartbeat.State // over the path of a tunnel
+}
+
+// lmaOwners are the LMAs. Where several MAGs are behind the far end of a tunnel, one that answers is enough.
+func (src *Sources) lmaOwners(ctx context.Context, want Keys) (list []owner, err error) {
+	for l, cfg := range src.runningLMAs(want) {
+		peers, err := l.Peers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		heard := map[lead]heartbeat.State{}
+		for _, p := range peers {
+			to := lead{p.Customer, p.VRF, p.Remote.Addr()}
+			if known := heard[to]; better(known.Health, p.Heartbeat.Health) != known.Health {
+				heard[to] = p.Heartbeat
+			}
+		}
+		customers := customersAt(cfg)
+		o := owner{name: l.Name, heard: func(id dataplane.TunnelID) heartbeat.State {
+			return heard[lead{customers[mobility.VRFAddr{VRF: id.VRF, Addr: id.Local}], id.VRF, id.Peer}]
+		}}
+		for at := range customers {
+			o.addresses = append(o.addresses, at.Addr)
+		}
+		list = append(list, o)
+	}
+	return list, nil
+}
+
+// magOwners are the MAGs.
+func (src *Sources) magOwners(ctx context.Context, want Keys) (list []owner, err error) {
+	for m, cfg := range src.runningMAGs(want) {
+		anchors, err := m.anchorsByName(ctx)
+		if err != nil {
+			return nil, err
+		}
+		heard := map[dataplane.TunnelID]heartbeat.State{}
+		for _, w := range ways(cfg, m.Table) {
+			for _, id := range w.tunnels {
+				heard[id] = anchors[w.anchor.Name].Heartbeats[w.local]
+			}
+		}
+		list = append(list, owner{m.Name, cfg.Addresses, func(id dataplane.TunnelID) heartbeat.State { return heard[id] }})
+	}
+	return list, nil
 }
 
 // tunnels is the tunnel list of all LMAs, or of all MAGs: every tunnel stands at those that have its own address.
-func tunnels(r *resolver, def *schema.Node, owners func() []owner, plane Dataplane) Table {
+func tunnels(r *resolver, def *schema.Node, owners func(context.Context, Keys) ([]owner, error), plane Dataplane) Table {
 	var n tunnelNodes
 	r.resolve(&n, def)
-	return Table{Node: def, Parts: def.Children, Read: func(_ context.Context, want Keys, out *Out) error {
+	return Table{Node: def, Parts: def.Children, Read: func(ctx context.Context, want Keys, out *Out) error {
 		if plane == nil {
 			return nil
 		}
 		all, _ := plane.Tunnels()
-		for _, o := range owners() {
-			if !want.Wants(0, o.name) {
-				continue
-			}
+		list, err := owners(ctx, want)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
 			for i := range all {
 				if slices.Contains(o.addresses, all[i].ID.Local) {
-					n.render(out.Row(o.name, TunnelID(all[i].ID)), &all[i])
+					n.render(out.Row(o.name, TunnelID(all[i].ID)), &all[i], o.heard(all[i].ID))
 				}
 			}
 		}
@@ -97,7 +145,7 @@ func appendTunnelID(text []byte, id dataplane.TunnelID) []byte {
 // TunnelID is how a tunnel is called in state.
 func TunnelID(id dataplane.TunnelID) string { return string(appendTunnelID(nil, id)) }
 
-func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
+func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus, heard heartbeat.State) {
 	s.Text(n.Encap, encapsulation(t.ID))
 	s.Addr(n.LocalAddress, t.ID.Local)
 	s.Addr(n.RemoteAddress, t.ID.Peer)
@@ -115,13 +163,26 @@ func (n *tunnelNodes) render(s *Sink, t *reconcile.TunnelStatus) {
 		}
 		s.Text(n.CarriedBy, carrier(t.Fast))
 	}
-	s.Text(n.OperStatus, tunnelStatuses[t.State])
-	if t.Err != nil {
-		s.Text(n.StatusReason, t.Err.Error())
-	}
-	s.Time(n.LastChange, t.Since)
+	n.renderStatus(s, t, heard)
 	s.Uint(n.Bindings, uint64(t.Sessions))
 	n.renderStatistics(s, t)
+}
+
+// renderStatus says whether the tunnel can be used: the dataplane has it, and its peer answers heartbeats where any are sent.
+func (n *tunnelNodes) renderStatus(s *Sink, t *reconcile.TunnelStatus, heard heartbeat.State) {
+	status, reason, since := tunnelStatuses[t.State], "", t.Since
+	if t.Err != nil {
+		reason = t.Err.Error()
+	}
+	if t.State == reconcile.Installed {
+		since = later(since, heard.Turned)
+		if heard.Health == heartbeat.Down {
+			status, reason = "down", "the peer does not answer heartbeats"
+		}
+	}
+	s.Text(n.OperStatus, status)
+	s.Text(n.StatusReason, reason)
+	s.Time(n.LastChange, since)
 }
 
 func carrier(fast bool) string {
