@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// DOC-03, INC-36: the page of standards has all that the features need, and nothing that the folder named for it does not know of.
-func TestDOC03_Standards(t *testing.T) {
+// The page of standards has all that the features need, and nothing that the folder named for it does not know of.
+func TestDOC03_INC36_Standards(t *testing.T) {
 	page, err := os.ReadFile("../docs/standards.md")
 	if err != nil {
 		t.Fatal(err)

@@ -47,12 +47,60 @@ func fragment6(b []byte) []byte {
 	return append(append(b[:header6:header6], header...), b[header6:]...)
 }
 
-// ACL-02, ACL-03, ACL-04: what a rule matches.
-func TestRules(t *testing.T) {
-	const mn, cn, mn6, cn6 = "10.2.2.2", "10.255.224.7", "2001:db8::1", "2001:db8:1::1"
-	from := func(p string) dataplane.AccessRule {
-		return dataplane.AccessRule{Version: 4, Permit: true, Source: netip.MustParsePrefix(p)}
+const (
+	mn, cn   = "10.2.2.2", "10.255.224.7"
+	mn6, cn6 = "2001:db8::1", "2001:db8:1::1"
+)
+
+// matching is a packet, and whether a rule matches it.
+type matching struct {
+	what string
+	rule dataplane.AccessRule
+	b    []byte
+	want bool
+}
+
+func checkMatching(t *testing.T, all []matching) {
+	t.Helper()
+	for _, c := range all {
+		p := Parse(c.b)
+		if got := c.rule.Version == p.version && (&rule{AccessRule: c.rule}).matches(&p); got != c.want {
+			t.Errorf("%s: %t, want %t", c.what, got, c.want)
+		}
 	}
+}
+
+func TestACL02_Protocols(t *testing.T) {
+	icmp := dataplane.AccessRule{Version: 4, Protocol: set(1)}
+	checkMatching(t, []matching{
+		{"any", dataplane.AccessRule{Version: 4}, packet(mn, cn, 17), true},
+		{"of the other version", dataplane.AccessRule{Version: 6}, packet(mn, cn, 17), false},
+		{"protocol", icmp, packet(mn, cn, 1), true},
+		{"another protocol", icmp, packet(mn, cn, 17), false},
+	})
+}
+
+func TestACL03_Destinations(t *testing.T) {
+	network := dataplane.AccessRule{Version: 4, Permit: true, Destination: netip.MustParsePrefix("10.255.224.0/24")}
+	checkMatching(t, []matching{
+		{"in the network", network, packet(mn, cn, 17), true},
+		{"its last address", network, packet(mn, "10.255.224.255", 17), true},
+		{"beside the network", network, packet(mn, "10.255.225.7", 17), false},
+		{"from the network", network, packet(cn, mn, 17), false},
+	})
+}
+
+func TestACL04_Sources(t *testing.T) {
+	host := dataplane.AccessRule{Version: 4, Source: netip.MustParsePrefix("10.2.2.2/32")}
+	checkMatching(t, []matching{
+		{"host", host, packet(mn, cn, 17), true},
+		{"another host", host, packet("10.2.2.3", cn, 17), false},
+		{"to the host", host, packet(cn, mn, 17), false},
+	})
+}
+
+// What else a rule may have.
+func TestRules(t *testing.T) {
 	web := dataplane.AccessRule{Version: 4, Permit: true, Protocol: set(protoTCP), DestinationPorts: only(80)}
 	deny := web
 	deny.Permit = false
@@ -62,20 +110,7 @@ func TestRules(t *testing.T) {
 	marked[1] = 46<<2 | 1
 	marked6 := packet(mn6, cn6, 17)
 	binary.BigEndian.PutUint16(marked6, 0x6000|46<<6)
-	for _, c := range []struct {
-		what string
-		rule dataplane.AccessRule
-		b    []byte
-		want bool
-	}{
-		{"any", dataplane.AccessRule{Version: 4}, packet(mn, cn, 17), true},
-		{"of the other version", dataplane.AccessRule{Version: 6}, packet(mn, cn, 17), false},
-		{"host", from("10.2.2.2/32"), packet(mn, cn, 17), true},
-		{"another host", from("10.2.2.3/32"), packet(mn, cn, 17), false},
-		{"in the network", dataplane.AccessRule{Version: 4, Destination: netip.MustParsePrefix("10.255.224.0/24")}, packet(mn, cn, 17), true},
-		{"beside the network", dataplane.AccessRule{Version: 4, Destination: netip.MustParsePrefix("10.255.225.0/24")}, packet(mn, cn, 17), false},
-		{"protocol", dataplane.AccessRule{Version: 4, Protocol: set(1)}, packet(mn, cn, 1), true},
-		{"another protocol", dataplane.AccessRule{Version: 4, Protocol: set(1)}, packet(mn, cn, 17), false},
+	checkMatching(t, []matching{
 		{"port", web, packet(mn, cn, protoTCP, ports(1, 80)...), true},
 		{"another port", web, packet(mn, cn, protoTCP, ports(80, 1)...), false},
 		{"port of another protocol", web, packet(mn, cn, 17, ports(1, 80)...), false},
@@ -93,12 +128,7 @@ func TestRules(t *testing.T) {
 		{"echo reply", dataplane.AccessRule{Version: 4, Protocol: set(1), ICMPType: set(8)}, packet(mn, cn, 1, 0, 0), false},
 		{"every other port", dataplane.AccessRule{Version: 4, Protocol: set(17), SourcePorts: dataplane.Ports{From: 53, To: 60, Set: true, Except: true}},
 			packet(mn, cn, 17, ports(55, 1)...), false},
-	} {
-		p := Parse(c.b)
-		if got := c.rule.Version == p.version && (&rule{AccessRule: c.rule}).matches(&p); got != c.want {
-			t.Errorf("%s: %t, want %t", c.what, got, c.want)
-		}
-	}
+	})
 }
 
 // A filter decides, and counts, as the words of its type say: the first rule that matches, whatever there is of others.

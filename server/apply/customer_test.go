@@ -32,7 +32,7 @@ func told(vrf, prefix string) dataplane.Blackhole {
 }
 
 // Customers as in the published example. Its LMA has no address but those of their transports, and needs none (INC-14).
-func TestMLL14_CustomersOfThePublishedExample(t *testing.T) {
+func TestMLL14_INC14_CustomersOfThePublishedExample(t *testing.T) {
 	c := shared().translate(t, nil, shared().parse(t, loopBase))
 	lma := c.Mobility.LMAs["LMA"]
 	one, two := lma.Customers["CUST1"], lma.Customers["CUST2"]

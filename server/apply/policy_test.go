@@ -70,6 +70,28 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// A list is known by its name, of up to 64 characters, also by that of a protocol; the others have no part in it. It is about the IP version of its type.
+func TestACL01_ListsWithNames(t *testing.T) {
+	e := shared()
+	names := []string{"tcp", "icmp", "udp", "LB010ACL", "acl1", strings.Repeat("x", 64)}
+	var lists []string
+	for i, name := range names {
+		lists = append(lists, fmt.Sprintf(`{"name": %q, `+ofIPv4+`, "aces": {"ace": [{"name": "10", "matches": {"ipv4": {"source-ipv4-network": "10.2.2.%d/32"}}, `+drop+`}]}}`, name, i))
+	}
+	lists = append(lists, `{"name": "six", "type": "ietf-access-control-list:ipv6-acl-type", "aces": {"ace": [{"name": "10", "matches": {"ipv6": {"source-ipv6-network": "2001:db8::/32"}}, `+drop+`}]}}`)
+	all := strings.Join(lists, ", ")
+	for i, name := range names {
+		want := fmt.Sprintf(`[policy access 192.0.2.9 list %q ipv4; "10" deny ipv4 from 10.2.2.%d/32 to any]`, name, i)
+		if got := fmt.Sprint(policiesOf(e.translate(t, nil, e.parse(t, withLists(all, ``, `"acl": "`+name+`"`))))); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	const want = `[policy access 192.0.2.9 list "six" ipv6; "10" deny ipv6 from 2001:db8::/32 to any]`
+	if got := fmt.Sprint(policiesOf(e.translate(t, nil, e.parse(t, withLists(all, ``, `"acl": "six"`))))); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TUN-03: nodes of a customer are kept from the pools of that customer.
 func TestTUN03_Customers(t *testing.T) {
 	e := shared()

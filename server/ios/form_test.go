@@ -12,8 +12,8 @@ import (
 	"mooring/server/tree"
 )
 
-// TestForms reads one configuration in the many forms in which people have it (DOC-07, INC-07, INC-23).
-func TestForms(t *testing.T) {
+// One configuration is read in the many forms in which people have it.
+func TestDOC07_Forms(t *testing.T) {
 	const want = `ipv6 mobile pmipv6-domain d
  encap gre-ipv4
  nai a@r
@@ -100,8 +100,8 @@ RP/0/RSP0/CPU0:router#exit
 	}
 }
 
-// TestFormsOfIOS reads one configuration in the forms of the other dialect, which has no commit.
-func TestFormsOfIOS(t *testing.T) {
+// It is in the forms of the other dialect, too, which has no commit.
+func TestDOC07_FormsOfIOS(t *testing.T) {
 	const want = "ipv6 mobile pmipv6-domain d\n encap udptunnel\n!\nipv6 mobile pmipv6-lma l domain d\n multipath\n network n\n !\n!\n"
 	for name, text := range map[string]string{
 		"as it is printed": want,

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The documents contradict themselves, and it is the import that has to decide. What is a matter of published blocks is in TestPublishedBlocks.
+// The documents contradict themselves, and it is the import that has to decide. What is a matter of published blocks is below.
 
 // Words in italics are keywords all the same, and a mode with a misprinted prompt is the mode.
 func TestINC06_KeywordsInItalics(t *testing.T) {
@@ -133,4 +133,125 @@ func TestDOC02_Import(t *testing.T) {
 	commands{dialect: IOS, under: inHybrid, good: []string{"profile-definition p -> hybrid-access/profile[name='p']"}}.run(t)
 	commands{dialect: IOS, under: inProfile, good: []string{"jitter 50 -> jitter/value = 50", "packet-loss 2 -> packet-loss/value = 2", "rtt 100 -> rtt/value = 100"}}.run(t)
 	commands{dialect: IOS, under: inMap, good: []string{"traffic-profile p -> traffic-profile = p ! W-REF"}}.run(t)
+}
+
+// The contradictions of published blocks.
+
+const publishedPeer = "lma[name='lma1']/mag[id='mag1'][domain='dn1']"
+
+// The task that is introduced as learning MAGs configures one, and learns none.
+func TestINC01_PeerMAGIsConfigured(t *testing.T) {
+	expect(t, importBlock(t, "xr-peer-mag", ciscoOnly), []string{publishedPeer}, []string{"dynamic-mag-learning"}, nil)
+}
+
+// A MAG may be of a domain that nobody has, which is said.
+func TestINC08_PeerOfAnotherDomain(t *testing.T) {
+	r := importBlock(t, "xr-peer-mag", ciscoOnly)
+	expect(t, r, []string{"lma[name='lma1']/domain = cisco.com", publishedPeer}, nil, []string{"W-REF there is no domain dn1"})
+	if n := r.Count(Refused); n > 0 {
+		t.Errorf("%d lines are refused", n)
+	}
+}
+
+// The address below a MAG is that of the MAG, whatever the text says around it.
+func TestINC09_AddressIsThatOfTheMAG(t *testing.T) {
+	expect(t, importBlock(t, "xr-peer-mag", ciscoOnly), []string{publishedPeer + "/ipv4-address = 192.168.0.4"}, []string{"lma[name='lma1']/address/ipv4"}, nil)
+}
+
+// An encapsulation for which one side has no address is taken whole, with a warning.
+func TestINC11_EncapsulationWithoutAnAddress(t *testing.T) {
+	r := importBlock(t, "xr-peer-mag", ciscoOnly)
+	expect(t, r, []string{publishedPeer + "/encap = gre-ipv6", publishedPeer + "/auth-option/spi = 2174", publishedPeer + "/tunnel-interface = tunnel-ip97"}, nil,
+		[]string{"W-MIX"})
+	if n := r.Count(Refused); n > 0 {
+		t.Errorf("%d lines are refused", n)
+	}
+}
+
+// A profile may name a network that nobody has, which is said.
+func TestINC12_NetworkThatNobodyHas(t *testing.T) {
+	r := importBlock(t, "xr-mobile-local-loop", "")
+	expect(t, r, []string{"nai[id='@CUST1']/network = CUST1"}, nil, []string{"W-REF there is no network CUST1"})
+	if n := r.Count(Refused); n > 0 {
+		t.Errorf("%d lines are refused", n)
+	}
+}
+
+// An LMA whose customers have transports needs no address and no limit of prefixes of its own.
+func TestINC14_AddressesInTransportsAlone(t *testing.T) {
+	r := importBlock(t, "xr-mobile-local-loop", "")
+	expect(t, r, []string{"transport[vrf='CUSTSP']/ipv4-address = 15.15.15.2", "transport[vrf='CUSTSP']/ipv6-address = 2002:16::2"},
+		[]string{"lma[name='LMA']/address", "lma[name='LMA']/hnp"}, nil)
+	if n := r.Count(Refused); n > 0 {
+		t.Errorf("%d lines are refused", n)
+	}
+}
+
+// Lines that cannot be meant are refused and not guessed; what the syntax says is taken.
+func TestINC15_LinesThatCannotBeMeant(t *testing.T) {
+	r := importBlock(t, "ios-pools-task", domainOnly)
+	expect(t, r, nil, []string{"2001:db8", "mobile-network/ipv6"}, []string{"E-PARSE", "E-MUST"})
+	if n := r.Count(Refused); n != 3 {
+		t.Errorf("%d lines are refused, want 3", n)
+	}
+	commands{dialect: IOS, under: inNetwork,
+		good: []string{"mobile-network v6pool 2001:db8:: pool-prefix 48 network-prefix 64 -> mobile-network/ipv6[start-address='2001:db8::']/network-prefix = 64"},
+		bad:  []string{"mobile-network v6pool 2001:db8:: pool-prefix 48 network-prefix 30 -> E-MUST"}}.run(t)
+}
+
+// A map below an LMA has no sequence number: one is left out, with a warning. The interface is the LMA's.
+func TestINC18_SequenceNumberTooMany(t *testing.T) {
+	expect(t, importBlock(t, "ios-mobile-map-lma", mapInDomain), []string{"lma[name='lmal']/mobile-map = mobilemap1", "lma[name='lmal']/interface = gigabitethernet0/0/0"},
+		[]string{"entry[sequence='10']"}, []string{"W-MIX the sequence number is ignored"})
+}
+
+// Misprints are refused with what was probably meant, but for one that no word could be taken for.
+func TestINC22_Misprints(t *testing.T) {
+	expect(t, importBlock(t, "ios-udp-encapsulation", ""), []string{"domain[name='D1']"}, []string{"encap"}, []string{"E-PARSE", "encap"})
+	expect(t, importBlock(t, "ios-roaming-interface", ""), nil, []string{"mag["}, []string{"E-PARSE", "pmipv6-mag"})
+	for _, file := range []string{"ios-udp-encapsulation", "ios-roaming-interface"} { // both begin with "configuration terminal"
+		if n := importBlock(t, file, "").Count(Refused); n != 1 {
+			t.Errorf("%s: %d lines are refused", file, n)
+		}
+	}
+}
+
+// An LMA below a MAG is one that the MAG registers with: no service is switched on.
+func TestINC24_AnchorOfAGateway(t *testing.T) {
+	expect(t, importBlock(t, "ios-multipath-management-mag", domainAndEncap), []string{"mag[name='MAG1']/lma[id='LMA1'][domain='D1']"}, []string{"/pmipv6/lma["}, nil)
+}
+
+// Names are as they are written.
+func TestINC29_CaseOfNames(t *testing.T) {
+	commands{under: inNetwork + inNAI, good: []string{"network n -> nai[id='@r']/network = n", "network N -> nai[id='@r']/network = N ! W-REF there is no network N"}}.run(t)
+	expect(t, importBlock(t, "ios-multipath-management-lma", domainAndEncap), []string{"default-profile = RegularMn"}, nil, []string{"W-REF there is no profile RegularMn"})
+}
+
+// A parameter index of the range that the standard reserves is taken, with a warning.
+func TestINC34_ReservedNumbers(t *testing.T) {
+	expect(t, importBlock(t, "xr-domain", ""), []string{"domain[name='cisco.com']/auth-option/spi = 103"}, nil, []string{"W-MIX SPI 103 (0x67)"})
+}
+
+// A global command is one wherever it is indented.
+func TestINC35_CommandAtTheWrongPlace(t *testing.T) {
+	r := importBlock(t, "xr-mobile-local-loop", "")
+	expect(t, r, []string{"/system/aaa/accounting/mobile[name='default']/group = radius", "server[name='10.10.10.2']/acct-port = 1646"}, nil, nil)
+}
+
+// Modes close by what follows, not by indentation, and an exclamation mark closes none whose commands follow.
+func TestINC07_IndentationWithoutMeaning(t *testing.T) {
+	r := importBlock(t, "xr-domain", "") // "!" is right after the domain, and nothing is indented
+	expect(t, r, []string{"domain[name='cisco.com']/auth-option/key = ***", "nai[id='example@ctc']/customer = CUST1"}, nil, nil)
+	if n := r.Count(Refused); n > 0 {
+		t.Errorf("%d lines are refused", n)
+	}
+	commands{under: strings.ReplaceAll(inNetwork, "\n ", "\n"),
+		good: []string{"pool mobile-node ipv4 start-address 10.0.0.2 pool-prefix 24; bce lifetime 300 -> lma[name='l']/bce/lifetime = 300"}}.run(t)
+}
+
+// Exit leaves one mode, whatever the texts say that it returns to; end leaves all.
+func TestINC23_ExitLeavesOneMode(t *testing.T) {
+	commands{under: inDomain + " nai @r\n exit\n encap udptunnel\nexit\n" + strings.TrimPrefix(inNetwork, inDomain+" encap udptunnel\n"),
+		good: []string{"exit; hnp maximum 2 -> lma[name='l']/hnp/maximum = 2", "exit; exit; ipv6 mobile pmipv6-domain e -> domain[name='e']"},
+		bad:  []string{"exit; exit; hnp maximum 2 -> E-PARSE", "end; hnp maximum 2 -> E-PARSE"}}.run(t)
 }

@@ -25,12 +25,9 @@ const (
 		"lma": [{"name": "lmal", "domain": "dn1", "multipath": true}]}}`
 )
 
-// TestPublishedBlocks imports the configurations that the two documents publish, letter by letter. What is said of them is all that is
-// said: line, kind, a part of the text, and the word under the caret (DOC-08). So it is with their contradictions: the peers of INC-01, INC-08, INC-09 and INC-11 are in
-// xr-peer-mag, the network, addresses and accounting of INC-12, INC-14 and INC-35 in xr-mobile-local-loop, the SPI of INC-34 in xr-domain, the pools of
-// INC-15 in ios-pools-task, the sequence number of INC-18 in ios-mobile-map-lma, the misprints of INC-22 in ios-udp-encapsulation and
-// ios-roaming-interface, and in the blocks of multipath management the LMA of INC-24, the name of INC-29 and the profile of INC-31.
-func TestPublishedBlocks(t *testing.T) {
+// The configurations that the two documents publish are imported letter by letter. What is said of them is all that is said: line, kind, a part of the
+// text, and the word under the caret. Their contradictions are in inconsistencies_test.go.
+func TestDOC08_PublishedBlocks(t *testing.T) {
 	for _, c := range []struct {
 		file, base string
 		want       []string
@@ -63,12 +60,7 @@ func TestPublishedBlocks(t *testing.T) {
 		{"ios-multipath-management-mag", "", []string{"5 W-REF access list voice ^voice", "16 W-NEED encap udptunnel ^multipath", "20 W-NEED an LMA needs an address ^LMA1"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			text := read(t, filepath.Join("testdata/published", c.file+".txt"))
-			dialect := IOS
-			if strings.HasPrefix(c.file, "xr-") {
-				dialect = XR
-			}
-			r := grammar().Import(text, Options{Dialect: dialect, Base: decode(t, c.base)})
+			r := importBlock(t, c.file, c.base)
 			compareItems(t, &r.Report, c.want)
 			var out bytes.Buffer
 			if err := tree.WriteJSON(&out, r.Tree, "  "); err != nil {
@@ -76,6 +68,36 @@ func TestPublishedBlocks(t *testing.T) {
 			}
 			compareFile(t, filepath.Join("testdata/published", c.file+".json"), out.String())
 		})
+	}
+}
+
+// importBlock imports a block that the documents publish, letter by letter.
+func importBlock(t *testing.T, file, base string) *Result {
+	t.Helper()
+	dialect := IOS
+	if strings.HasPrefix(file, "xr-") {
+		dialect = XR
+	}
+	return grammar().Import(read(t, filepath.Join("testdata/published", file+".txt")), Options{Dialect: dialect, Base: decode(t, base)})
+}
+
+// expect checks what a text sets, what it does not, and that this is said of it.
+func expect(t *testing.T, r *Result, set, unset, what []string) {
+	t.Helper()
+	for _, path := range set {
+		if !sets(r, path) {
+			t.Errorf("%s is not set, but %s", path, items(r))
+		}
+	}
+	for _, path := range unset {
+		if strings.Contains(modules.ReplaceAllString(items(r), "/"), path) {
+			t.Errorf("%s is set: %s", path, items(r))
+		}
+	}
+	for _, part := range what {
+		if got := said(r, &Result{}); !strings.Contains(got, part) {
+			t.Errorf("it says %q, want %q", got, part)
+		}
 	}
 }
 

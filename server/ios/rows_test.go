@@ -42,7 +42,7 @@ func (c commands) run(t *testing.T) {
 	o := Options{Dialect: c.dialect}
 	before := grammar().Import(c.under, o)
 	if n := before.Count(Refused); n > 0 {
-		t.Fatalf("the mode is refused: %+v", before.Items)
+		t.Fatalf("the mode is refused: %s", said(before, &Result{}))
 	}
 	indent := strings.Repeat(" ", 10)
 	for _, line := range c.good {

@@ -28,10 +28,9 @@ func (t test) String() string {
 	return t.folder + " " + name
 }
 
-// proofs are tests by the row that they are about.
+// proofs are tests by the row that they are named after.
 type proofs struct {
-	works    map[string][]test // named after the row
-	mentions map[string][]test // that have the row in their comments
+	works    map[string][]test
 	imported map[string][]test // that show only how the text of a vendor is read
 }
 
@@ -42,9 +41,9 @@ var (
 )
 
 // find looks through the tests below a folder: at functions such as TestLMA05_X or TestLMA05_LMA07_X, and at scenarios named LMA-05-x.txt, or
-// with headings of rows; and at the rows in the comments of both.
+// with headings of rows.
 func find(files fs.FS) (p proofs, err error) {
-	p = proofs{map[string][]test{}, map[string][]test{}, map[string][]test{}}
+	p = proofs{map[string][]test{}, map[string][]test{}}
 	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -61,16 +60,16 @@ func find(files fs.FS) (p proofs, err error) {
 	return p, err
 }
 
-// all returns the tests of a row: first those named after it.
+// all returns the tests of a row: first those that show that it works.
 func (p proofs) all(id string) (tests []test) {
-	for _, some := range []map[string][]test{p.works, p.mentions, p.imported} {
+	for _, some := range []map[string][]test{p.works, p.imported} {
 		tests = append(tests, slices.SortedFunc(slices.Values(some[id]), func(a, b test) int { return strings.Compare(a.String(), b.String()) })...)
 	}
 	return tests
 }
 
 // shown tells whether a test shows that a row works, and not only how it is read.
-func (p proofs) shown(id string) bool { return len(p.works[id])+len(p.mentions[id]) > 0 }
+func (p proofs) shown(id string) bool { return len(p.works[id]) > 0 }
 
 func add(into map[string][]test, id string, t test) {
 	if !slices.Contains(into[id], t) {
@@ -83,7 +82,7 @@ func (p *proofs) inTests(files fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
 	if err != nil {
 		return err
 	}
@@ -93,17 +92,12 @@ func (p *proofs) inTests(files fs.FS, name string) error {
 			continue
 		}
 		t := test{path.Dir(name), f.Name.Name}
-		named, mentioned := p.works, p.mentions
+		named := p.works
 		if strings.Contains(t.name, "_Import") {
-			named, mentioned = p.imported, p.imported
+			named = p.imported
 		}
 		for _, m := range functionRows.FindAllStringSubmatch(strings.TrimPrefix(functionName.FindString(t.name), "Test"), -1) {
 			add(named, m[1]+"-"+m[2], t)
-		}
-		for _, id := range rowID.FindAllString(f.Doc.Text(), -1) {
-			if !slices.Contains(named[id], t) {
-				add(mentioned, id, t)
-			}
 		}
 	}
 	return nil
@@ -119,16 +113,8 @@ func (p *proofs) inScenario(files fs.FS, name string) error {
 		add(p.works, m[1]+"-"+m[2], file)
 	}
 	for line := range strings.Lines(string(text)) {
-		rows := scenario.Rows(line)
-		for _, id := range rows {
+		for _, id := range scenario.Rows(line) {
 			add(p.works, id, test{file.folder, file.name + "/" + id})
-		}
-		if strings.HasPrefix(line, "#") {
-			for _, id := range rowID.FindAllString(line, -1) {
-				if !slices.Contains(rows, id) {
-					add(p.mentions, id, file)
-				}
-			}
 		}
 	}
 	return nil

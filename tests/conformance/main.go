@@ -121,6 +121,7 @@ func added(before, page []byte) string {
 type row struct {
 	id, title string
 	missing   string // what is known not to work; empty: nothing
+	differs   string // what is otherwise than the feature list has it, on purpose, and why
 	otherwise string // why there is no proof, where there is none
 }
 
@@ -129,28 +130,34 @@ type section struct {
 	rows  []row
 }
 
-// sections reads the list. "# TITLE: REASON" begins a section, whose rows without a test are open for that reason; "ID TITLE -- REASON" is a row of
-// which something is missing.
+// sections reads the list. "# TITLE" begins a section, or "# TITLE: REASON" one whose rows without a test are open for that reason;
+// "ID TITLE -- REASON" is a row of which something is missing, "ID TITLE != REASON" one that is otherwise on purpose.
 func sections() (all []section, err error) {
 	reason := ""
 	for lines := bufio.NewScanner(strings.NewReader(list)); lines.Scan(); {
 		if heading, ok := strings.CutPrefix(lines.Text(), "# "); ok {
-			title, why, ok := strings.Cut(heading, ": ")
-			if !ok {
-				return nil, fmt.Errorf("section %q gives no reason", heading)
-			}
+			title, why, _ := strings.Cut(heading, ": ")
 			all, reason = append(all, section{title: title}), why
 			continue
 		}
 		id, rest, _ := strings.Cut(lines.Text(), " ")
-		title, missing, _ := strings.Cut(rest, " -- ")
+		rest, missing, _ := strings.Cut(rest, " -- ")
+		title, differs, _ := strings.Cut(rest, " != ")
 		if len(all) == 0 || !rowID.MatchString(id) || title == "" {
 			return nil, fmt.Errorf("%q is no row", lines.Text())
 		}
 		s := &all[len(all)-1]
-		s.rows = append(s.rows, row{id, title, missing, reason})
+		s.rows = append(s.rows, row{id, title, missing, differs, reason})
 	}
 	return all, nil
+}
+
+// why says why a row has no test, "" where nothing does.
+func (r row) why() string {
+	if r.missing != "" {
+		return r.missing
+	}
+	return r.otherwise
 }
 
 var rowID = regexp.MustCompile(`\b[A-Z]+-[0-9]{2}\b`)
@@ -159,10 +166,7 @@ var rowID = regexp.MustCompile(`\b[A-Z]+-[0-9]{2}\b`)
 func (p proofs) state(r row, ended results) (state, result string) {
 	tests := p.all(r.id)
 	if !p.shown(r.id) {
-		why := r.missing
-		if why == "" {
-			why = r.otherwise
-		}
+		why := r.why()
 		if len(tests) > 0 {
 			return "open, but imported: " + why, ended.worst(tests)
 		}
@@ -173,6 +177,8 @@ func (p proofs) state(r row, ended results) (state, result string) {
 		return "not shown", result
 	case r.missing != "":
 		return "partly: " + r.missing, result
+	case r.differs != "":
+		return "tested: otherwise than listed, " + r.differs, result
 	}
 	return "tested", result
 }
@@ -197,9 +203,9 @@ func render(found proofs, ended results) ([]byte, error) {
 	}
 	var page bytes.Buffer
 	fmt.Fprintf(&page, "# Conformance\n\n<!-- written by go run ./tests/conformance: do not edit -->\n\n"+
-		"The rows of the feature list, the tests that are named after them, then those that say that they show something of them, and their result: "+
+		"The rows of the feature list, the tests that are named after them, and their result: "+
 		"functions by package and name, scenarios by package and file. Results are those of a run of the tests; `make check` runs them all, and fails when the page has others. "+
-		"A row is *tested* when its tests have passed and nothing is known to be missing. "+
+		"A row is *tested* when its tests have passed and nothing is known to be missing; what is otherwise than the list has it, on purpose, is said there. "+
 		"*Imported* means that the vendor's text is read, which is not that it works.\n\n"+
 		"%d rows: %d tested, %d partly, %d open, %d not shown.\n", total, counts["tested"], counts["partly"], counts["open"], counts["not shown"])
 	page.Write(body.Bytes())

@@ -36,7 +36,7 @@ func translate(t *testing.T, h *netns.Host, out string) {
 
 // The gateways of two customers are in one branch network, behind a translator of addresses and ports: the anchor sees one address, which is
 // not theirs. Both customers' nodes have the same address, and each reaches its own; the first customer's signalling is authenticated (MLL-25, MP-02).
-func TestMLL25_BehindATranslator(t *testing.T) {
+func TestMLL25_MP02_BehindATranslator(t *testing.T) {
 	lma, nat := host(t, "lma"), host(t, "nat")
 	must(t, nat.Forward(), netns.Connect(lma, "op1", nat, "out"), lma.Address("op1", "15.15.15.2/24"), lma.Address("op1", "15.15.15.3/24"),
 		nat.Address("out", "15.15.15.77/24"))
