@@ -211,8 +211,11 @@ func (m *Machine) check(r *request) wire.Status {
 	if status := checkService(r); status != wire.StatusAccepted {
 		return status
 	}
-	if len(u.IPv4HoARequests) > 1 {
+	switch {
+	case len(u.IPv4HoARequests) > 1:
 		return wire.StatusMultipleIPv4HoA
+	case u.MultipathBinding.Set && !r.endsItsOwn(): // a session has one path: the MAG may ask again without the option (RFC 8278 section 4.4)
+		return wire.StatusCannotSupportMultipath
 	}
 	return m.agreeOnTunnel(r)
 }

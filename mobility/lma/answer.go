@@ -159,6 +159,9 @@ func echo(u *wire.BindingUpdate, status wire.Status, ack *wire.BindingAck) {
 	}
 	ack.DMNPs, ack.MobileNetworks = append(ack.DMNPs, u.DMNPs...), append(ack.MobileNetworks, u.MobileNetworks...)
 	ack.LinkLocal = u.LinkLocal
+	if status == wire.StatusCannotSupportMultipath {
+		ack.MultipathBinding = u.MultipathBinding
+	}
 	if len(u.IPv4HoARequests) > 0 {
 		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: homeStatus(status), Prefix: u.IPv4HoARequests[0].Prefix})
 	}

@@ -222,6 +222,11 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		var c wire.HeartbeatControl
 		_, err = fmt.Sscanf(value, "%d,%d,%d", &c.Interval, &c.RetransmissionDelay, &c.MaxRetransmissions)
 		o.LCMP = wire.Some(wire.LCMP{Heartbeat: wire.Some(c)})
+	case "multipath": // BID
+		o.MultipathBinding.Set = true
+		err = setNumber(&o.MultipathBinding.Value.BID, value)
+	case "mag":
+		o.MAGID = wire.Some(wire.MAGID{Subtype: wire.IDNAI, ID: []byte(value)})
 	case "refresh":
 		o.RefreshAdvice.Set = true
 		err = setLifetime(&o.RefreshAdvice.Value, value)
