@@ -11,7 +11,7 @@ import (
 // there. The caller owns it, and resets and reuses it.
 type Changes struct {
 	Open    []*Session // new or changed; they belong to the ledger, which changes them in its next step
-	Closed  []string   // by Acct-Session-Id; also what is among Open, for it was closed later
+	Closed  []uint64   // by their numbers; also what is among Open, for it was closed later
 	Records []Record
 	Last    uint64 // number of the newest session
 }

@@ -10,9 +10,9 @@ import (
 
 // appoint gives the session of a tunnel a time for its next Interim-Update.
 func (a *anchor) appoint(s *Session, now time.Time) {
-	s.due = time.Time{}
+	s.tunnel.due = time.Time{}
 	if a.Interim > 0 {
-		s.due = now.Add(a.Interim)
+		s.tunnel.due = now.Add(a.Interim)
 		a.interim = append(a.interim, s)
 	}
 }
@@ -27,7 +27,7 @@ func (a *anchor) schedule(now time.Time) {
 
 // next returns the session whose update is due first, or nil.
 func (a *anchor) next() *Session {
-	for len(a.interim) > 0 && a.tunnels[a.interim[0].Tunnel] != a.interim[0] {
+	for len(a.interim) > 0 && a.tunnels[a.interim[0].tunnel.id] != a.interim[0] {
 		a.interim[0], a.interim = nil, a.interim[1:] // it ended
 	}
 	if len(a.interim) == 0 {
@@ -39,8 +39,8 @@ func (a *anchor) next() *Session {
 // Deadline returns when Advance has something to do, at the latest.
 func (l *Ledger) Deadline() (at time.Time, ok bool) {
 	for _, a := range l.anchors {
-		if s := a.next(); s != nil && (!ok || s.due.Before(at)) {
-			at, ok = s.due, true
+		if s := a.next(); s != nil && (!ok || s.tunnel.due.Before(at)) {
+			at, ok = s.tunnel.due, true
 		}
 	}
 	return at, ok
@@ -50,30 +50,28 @@ func (l *Ledger) Deadline() (at time.Time, ok bool) {
 func (l *Ledger) Advance(now time.Time, out *Changes) {
 	for _, name := range slices.Sorted(maps.Keys(l.anchors)) {
 		a := l.anchors[name]
-		for s := a.next(); s != nil && !s.due.After(now); s = a.next() {
+		for s := a.next(); s != nil && !s.tunnel.due.After(now); s = a.next() {
 			s.read(l.meter)
 			l.record(now, a, s, rfc2866.AcctStatusType_Value_InterimUpdate, nil, out)
 			out.Open = append(out.Open, s)
 			a.interim = a.interim[1:]
-			due := s.due.Add(a.Interim) // from when it was due, so that the interval is kept
+			due := s.tunnel.due.Add(a.Interim) // from when it was due, so that the interval is kept
 			if due.Before(now) {
 				due = now.Add(a.Interim)
 			}
-			s.due = due
+			s.tunnel.due = due
 			a.interim = append(a.interim, s)
 		}
 	}
 }
 
-// Checkpoint reads the counters of sessions, so that little is lost when this process is killed; of all of them, or of every n-th, starting
-// with the i-th by their numbers.
+// neighbours are sessions with successive numbers, of which some stand together on a page of the disk: to write one costs as much as to write all.
+const neighbours = 16
+
+// Checkpoint reads the counters of sessions, so that little is lost when this process is killed; of all of them, or of a share i of n.
 func (l *Ledger) Checkpoint(i, n uint64, out *Changes) {
 	for s := range l.Sessions {
-		number := uint64(s.Binding)
-		if s.Kind == Tunnel {
-			number = 0 // there are few
-		}
-		if (number%n == i || s.Kind == Tunnel && i == 0) && s.read(l.meter) {
+		if s.number/neighbours%n == i && s.read(l.meter) {
 			out.Open = append(out.Open, s)
 		}
 	}
@@ -88,7 +86,7 @@ func (l *Ledger) Sessions(yield func(*Session) bool) {
 				return
 			}
 		}
-		for _, s := range a.nodes {
+		for s := range a.nodes.All() {
 			if !yield(s) {
 				return
 			}
@@ -98,11 +96,17 @@ func (l *Ledger) Sessions(yield func(*Session) bool) {
 
 // MultiSession is the Acct-Multi-Session-Id of a session: what the sessions of nodes have in common with that of their tunnel.
 func (l *Ledger) MultiSession(s *Session) string {
-	if a := l.anchors[s.Anchor]; a != nil && a.tunnels[s.Tunnel] != nil {
-		return a.tunnels[s.Tunnel].ID
+	if t := s.anchor.tunnels[s.Tunnel()]; t != nil {
+		return t.ID()
 	}
-	return s.ID
+	return s.ID()
 }
 
 // Session returns the open session of an Acct-Session-Id, or nil.
-func (l *Ledger) Session(id string) *Session { return l.byID[id] }
+func (l *Ledger) Session(id string) *Session {
+	number, ok := SessionNumber(l.birth, id)
+	if !ok {
+		return nil
+	}
+	return l.numbers.Find(spread(number), func(s *Session) bool { return s.number == number })
+}

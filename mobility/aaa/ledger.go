@@ -1,8 +1,8 @@
 package aaa
 
 import (
+	"bytes"
 	"cmp"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -13,6 +13,7 @@ import (
 	"layeh.com/radius/rfc3162"
 
 	"mooring/dataplane"
+	"mooring/dataplane/index"
 	"mooring/mobility"
 )
 
@@ -23,16 +24,18 @@ type Ledger struct {
 	birth   time.Time
 	last    uint64 // number of the newest session
 	anchors map[string]*anchor
-	byID    map[string]*Session   // those of the anchors
-	orphans map[string][]*Session // by anchor: restored, and their anchor has not been seen yet
+	numbers index.Index[*Session] // those of the anchors, by their numbers
+	orphans map[string][]*Kept    // by anchor: of an earlier ledger, and their anchor has not been seen yet
+	scratch attributes
 }
 
 // anchor is an LMA that is accounted.
 type anchor struct {
 	Anchor
+	birth    time.Time // the ledger's
 	since    time.Time // when it was first configured
 	compared bool
-	nodes    map[dataplane.SessionID]*Session
+	nodes    index.Index[*Session] // by their bindings
 	tunnels  map[dataplane.TunnelID]*Session
 	shown    map[dataplane.TunnelID]Usage // what the counters of tunnels showed whose sessions ended
 	interim  []*Session                   // of tunnels, the one that is due first at the front; those that ended are left in it until their turn
@@ -40,19 +43,16 @@ type anchor struct {
 
 // NewLedger returns a ledger with the sessions that an earlier one left open. birth is when the first of its kind began, last the number of the
 // newest session since: together they make the names of sessions unique.
-func NewLedger(meter Meter, birth time.Time, last uint64, open []*Session) *Ledger {
-	l := &Ledger{
-		meter: meter, birth: birth, last: last, anchors: map[string]*anchor{}, byID: map[string]*Session{}, orphans: map[string][]*Session{},
-	}
-	for _, s := range open {
-		l.orphans[s.Anchor] = append(l.orphans[s.Anchor], s)
+func NewLedger(meter Meter, birth time.Time, last uint64, open []*Kept) *Ledger {
+	l := &Ledger{meter: meter, birth: birth, last: last, anchors: map[string]*anchor{}, orphans: map[string][]*Kept{}}
+	for _, k := range open {
+		l.orphans[k.Anchor] = append(l.orphans[k.Anchor], k)
 	}
 	return l
 }
 
-func newAnchor(cfg Anchor, since time.Time) *anchor {
-	return &anchor{Anchor: cfg, since: since, nodes: map[dataplane.SessionID]*Session{}, tunnels: map[dataplane.TunnelID]*Session{},
-		shown: map[dataplane.TunnelID]Usage{}}
+func (l *Ledger) newAnchor(cfg Anchor, since time.Time) *anchor {
+	return &anchor{Anchor: cfg, birth: l.birth, since: since, tunnels: map[dataplane.TunnelID]*Session{}, shown: map[dataplane.TunnelID]Usage{}}
 }
 
 // Configure takes over which anchors are accounted. Those that are not any more have their sessions stopped, and say goodbye; so do those that
@@ -63,7 +63,7 @@ func (l *Ledger) Configure(now time.Time, anchors []Anchor, out *Changes) (fresh
 		wanted[cfg.Name] = true
 		a := l.anchors[cfg.Name]
 		if a == nil {
-			a = newAnchor(cfg, now)
+			a = l.newAnchor(cfg, now)
 			l.anchors[cfg.Name] = a
 			fresh = append(fresh, cfg.Name)
 		}
@@ -81,7 +81,7 @@ func (l *Ledger) Configure(now time.Time, anchors []Anchor, out *Changes) (fresh
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.orphans)) {
 		if !wanted[name] {
-			a := newAnchor(Anchor{Name: name}, now)
+			a := l.newAnchor(Anchor{Name: name}, now)
 			l.adopt(now, a)
 			l.close(now, a, out)
 		}
@@ -91,8 +91,8 @@ func (l *Ledger) Configure(now time.Time, anchors []Anchor, out *Changes) (fresh
 
 // close ends everything of an anchor.
 func (l *Ledger) close(now time.Time, a *anchor, out *Changes) {
-	for _, id := range slices.Sorted(maps.Keys(a.nodes)) {
-		l.stop(now, a, a.nodes[id], rfc2866.AcctTerminateCause_Value_AdminReset, out)
+	for _, s := range a.sorted() {
+		l.stop(now, a, s, rfc2866.AcctTerminateCause_Value_AdminReset, out)
 	}
 	l.stopUnused(now, a, rfc2866.AcctTerminateCause_Value_AdminReset, out)
 	l.announce(now, a, rfc2866.AcctStatusType_Value_AccountingOff, out)
@@ -107,30 +107,30 @@ func (l *Ledger) Compare(now time.Time, name string, bindings iter.Seq[*mobility
 		return
 	}
 	l.adopt(now, a)
-	rows := map[dataplane.SessionID]*mobility.Binding{}
-	for b := range bindings {
-		rows[b.ID] = b
-	}
-	for _, id := range slices.Sorted(maps.Keys(a.nodes)) {
-		s := a.nodes[id]
-		if b := rows[id]; b == nil || b.Created != s.Created {
+	rows := slices.SortedFunc(bindings, func(x, y *mobility.Binding) int { return cmp.Compare(x.ID, y.ID) })
+	next := rows
+	for _, s := range a.sorted() {
+		for len(next) > 0 && next[0].ID < s.binding {
+			next = next[1:]
+		}
+		if len(next) == 0 || next[0].ID != s.binding || next[0].Created != s.Created() {
 			l.stop(now, a, s, gone, out)
 		}
 	}
 	l.stopUnused(now, a, gone, out)
-	if !a.compared && len(a.nodes) == 0 {
+	if !a.compared && a.nodes.Len() == 0 {
 		l.announce(now, a, rfc2866.AcctStatusType_Value_AccountingOn, out)
 	}
 	a.compared = true
-	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		l.follow(now, a, rows[id], out)
+	for _, b := range rows {
+		l.follow(now, a, b, out)
 	}
 }
 
 // stopUnused ends the sessions of tunnels that no node goes through.
 func (l *Ledger) stopUnused(now time.Time, a *anchor, why rfc2866.AcctTerminateCause, out *Changes) {
 	for _, id := range slices.SortedFunc(maps.Keys(a.tunnels), compareTunnels) {
-		if s := a.tunnels[id]; s.nodes <= 0 {
+		if s := a.tunnels[id]; s.tunnel.nodes <= 0 {
 			l.stop(now, a, s, why, out)
 		}
 	}
@@ -143,17 +143,18 @@ func (l *Ledger) adopt(now time.Time, a *anchor) {
 	if len(orphans) == 0 {
 		return
 	}
-	for _, s := range orphans {
-		l.byID[s.ID] = s
-		if s.Kind == Node {
-			a.nodes[s.Binding] = s
+	for _, k := range orphans {
+		s := restored(a, k)
+		l.numbers.Put(spread(s.number), s)
+		if s.kind == Node {
+			a.nodes.Put(spread(uint64(s.binding)), s)
 		} else {
-			a.tunnels[s.Tunnel] = s
+			a.tunnels[s.tunnel.id] = s
 		}
 	}
-	for _, s := range orphans {
-		if t := a.tunnels[s.Tunnel]; t != nil && s.Kind == Node {
-			t.nodes++
+	for s := range a.nodes.All() {
+		if t := a.tunnels[s.Tunnel()]; t != nil {
+			t.tunnel.nodes++
 		}
 	}
 	a.schedule(now)
@@ -181,7 +182,7 @@ func (l *Ledger) Event(at time.Time, name string, ev *mobility.Event, out *Chang
 
 // of returns the session of a binding.
 func (a *anchor) of(b *mobility.Binding) *Session {
-	if s := a.nodes[b.ID]; s != nil && s.Created == b.Created {
+	if s := a.node(b.ID); s != nil && s.Created() == b.Created {
 		return s
 	}
 	return nil
@@ -197,7 +198,7 @@ func ended(at time.Time, b *mobility.Binding) time.Time {
 
 // settle reads the counters of a session and of its tunnel.
 func (l *Ledger) settle(a *anchor, s *Session, out *Changes) {
-	for _, each := range []*Session{s, a.tunnels[s.Tunnel]} {
+	for _, each := range []*Session{s, a.tunnels[s.Tunnel()]} {
 		if each != nil && each.read(l.meter) {
 			out.Open = append(out.Open, each)
 		}
@@ -207,21 +208,22 @@ func (l *Ledger) settle(a *anchor, s *Session, out *Changes) {
 // follow starts the session of a binding that is new, and takes over what is different of one that is not.
 func (l *Ledger) follow(now time.Time, a *anchor, b *mobility.Binding, out *Changes) {
 	s := a.of(b)
-	if other := a.nodes[b.ID]; s == nil && other != nil { // of another time
-		if other.Created > b.Created {
+	if other := a.node(b.ID); s == nil && other != nil { // of another time
+		if other.Created() > b.Created {
 			return
 		}
 		l.stop(now, a, other, rfc2866.AcctTerminateCause_Value_NASError, out)
 	}
-	switch tunnel := b.Ends.Value().Tunnel; {
+	switch {
 	case s == nil:
-		s = &Session{Kind: Node, Binding: b.ID, Created: b.Created, Tunnel: tunnel, Identity: identity(a.Name, b), row: b}
+		s = &Session{kind: Node, binding: b.ID}
+		s.take(b)
 		late := b.Created.Time().Before(a.since)
 		l.start(now, a, s, late, out)
 		l.join(now, a, s, late, out)
 		l.record(now, a, s, rfc2866.AcctStatusType_Value_Start, nil, out)
-	case s.row == b || s.row != nil && sameIdentity(s.row, b):
-		s.row = b
+	case s.says(b) && a.tunnels[s.Tunnel()] != nil:
+		s.take(b)
 	default:
 		l.move(now, a, s, b, out)
 	}
@@ -229,61 +231,47 @@ func (l *Ledger) follow(now time.Time, a *anchor, b *mobility.Binding, out *Chan
 
 // move takes over another identity or another tunnel.
 func (l *Ledger) move(now time.Time, a *anchor, s *Session, b *mobility.Binding, out *Changes) {
-	was := s.Tunnel
+	was := s.Tunnel()
 	s.read(l.meter)
-	s.row, s.Tunnel, s.Identity = b, b.Ends.Value().Tunnel, identity(a.Name, b)
+	s.take(b)
 	out.Open = append(out.Open, s)
-	if was != s.Tunnel || a.tunnels[was] == nil {
+	is := s.Tunnel()
+	if was != is || a.tunnels[was] == nil {
 		l.join(now, a, s, false, out)
 	}
-	if was != s.Tunnel {
+	if was != is {
 		l.leave(now, a, was, rfc2866.AcctTerminateCause_Value_UserRequest, out)
 	}
-}
-
-// sameIdentity reports whether records of two versions of a binding say the same of it.
-func sameIdentity(a, b *mobility.Binding) bool {
-	return a.Ends == b.Ends && a.Access == b.Access && a.SameAddresses(b) && a.LinkID == b.LinkID
-}
-
-// identity is what records say of the node of a binding.
-func identity(anchor string, b *mobility.Binding) []byte {
-	node := NodeIdentity{
-		Node: b.Node, Link: b.LinkID, Home: b.Home, Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
-		Anchor: anchor, Address: b.Ends.Value().Local, MobileNetworks: b.Networks, Customer: b.Tenant().Customer, VRF: b.Tenant().VRF,
-	}
-	var a attributes
-	a.describe(&node)
-	return a
 }
 
 // start opens a session. What was counted so far is its own, unless accounting is late: it began later than what it accounts.
 func (l *Ledger) start(now time.Time, a *anchor, s *Session, late bool, out *Changes) {
 	l.last++
 	out.Last = l.last
-	s.ID, s.Anchor, s.Started = fmt.Sprintf("%08X-%08X", uint32(l.birth.Unix()), l.last), a.Name, now
-	l.byID[s.ID] = s
-	if s.Kind == Node {
-		a.nodes[s.Binding] = s
+	s.anchor, s.number, s.started = a, l.last, mobility.At(now)
+	l.numbers.Put(spread(s.number), s)
+	if s.kind == Node {
+		a.nodes.Put(spread(uint64(s.binding)), s)
 	} else {
-		a.tunnels[s.Tunnel], s.Seen = s, a.shown[s.Tunnel]
+		a.tunnels[s.tunnel.id], s.seen = s, a.shown[s.tunnel.id]
 	}
-	if s.read(l.meter); late {
-		s.Used = Usage{}
+	if s.read(l.meter); late && s.apart != nil {
+		s.used = Usage{}
 	}
 	out.Open = append(out.Open, s)
 }
 
 // join counts a node to its tunnel, whose session begins with the first one.
 func (l *Ledger) join(now time.Time, a *anchor, s *Session, late bool, out *Changes) {
-	t := a.tunnels[s.Tunnel]
+	id := s.Tunnel()
+	t := a.tunnels[id]
 	if t == nil {
-		t = &Session{Kind: Tunnel, Tunnel: s.Tunnel, Identity: tunnelAttributes(a.Name, s.Tunnel, s.row.Tenant())}
+		t = &Session{kind: Tunnel, apart: &apart{tunnel: &tunnel{id: id, identity: tunnelAttributes(a.Name, id, s.held.Tenant())}}}
 		l.start(now, a, t, late, out)
 		l.record(now, a, t, rfc2866.AcctStatusType_Value_Start, nil, out)
 		a.appoint(t, now)
 	}
-	t.nodes++
+	t.tunnel.nodes++
 }
 
 // leave is the inverse of join; a session of a tunnel ends with its last node.
@@ -292,7 +280,7 @@ func (l *Ledger) leave(now time.Time, a *anchor, id dataplane.TunnelID, why rfc2
 	if t == nil {
 		return
 	}
-	if t.nodes--; t.nodes <= 0 {
+	if t.tunnel.nodes--; t.tunnel.nodes <= 0 {
 		l.stop(now, a, t, why, out)
 	}
 }
@@ -300,41 +288,38 @@ func (l *Ledger) leave(now time.Time, a *anchor, id dataplane.TunnelID, why rfc2
 // stop ends a session.
 func (l *Ledger) stop(now time.Time, a *anchor, s *Session, why rfc2866.AcctTerminateCause, out *Changes) {
 	s.read(l.meter)
-	if now.Before(s.Started) {
-		now = s.Started
+	if began := s.Started(); now.Before(began) {
+		now = began
 	}
 	l.record(now, a, s, rfc2866.AcctStatusType_Value_Stop, &why, out)
-	out.Closed = append(out.Closed, s.ID)
-	delete(l.byID, s.ID)
-	if s.Kind == Tunnel {
-		delete(a.tunnels, s.Tunnel)
-		a.shown[s.Tunnel] = s.Seen
+	out.Closed = append(out.Closed, s.number)
+	l.numbers.Delete(spread(s.number), s)
+	if s.kind == Tunnel {
+		delete(a.tunnels, s.tunnel.id)
+		a.shown[s.tunnel.id] = s.seen
 		return
 	}
-	delete(a.nodes, s.Binding)
-	l.leave(now, a, s.Tunnel, why, out)
+	a.nodes.Delete(spread(uint64(s.binding)), s)
+	l.leave(now, a, s.Tunnel(), why, out)
 }
 
 // record makes a record of a session.
 func (l *Ledger) record(now time.Time, a *anchor, s *Session, status rfc2866.AcctStatusType, why *rfc2866.AcctTerminateCause, out *Changes) {
-	var list attributes
+	list := l.scratch[:0]
 	list.event(status, now)
-	list.text(rfc2866.AcctSessionID_Type, s.ID)
-	joined := s.ID
-	if t := a.tunnels[s.Tunnel]; t != nil {
-		joined = t.ID
-	}
-	list.text(rfc2866.AcctMultiSessionID_Type, joined)
+	list.text(rfc2866.AcctSessionID_Type, s.ID())
+	list.text(rfc2866.AcctMultiSessionID_Type, l.MultiSession(s))
 	if status != rfc2866.AcctStatusType_Value_Start {
-		list.integer(rfc2866.AcctSessionTime_Type, uint32(now.Sub(s.Started)/time.Second))
-		if s.Counted {
-			list.usage(s.Used)
+		list.integer(rfc2866.AcctSessionTime_Type, uint32(now.Sub(s.Started())/time.Second))
+		if s.apart != nil && s.counted {
+			list.usage(s.used)
 		}
 	}
 	if why != nil {
 		list.integer(rfc2866.AcctTerminateCause_Type, uint32(*why))
 	}
-	out.Records = append(out.Records, Record{At: now, Attributes: append(list, s.Identity...)})
+	l.scratch = s.identify(list)
+	out.Records = append(out.Records, Record{At: now, Attributes: bytes.Clone(l.scratch)})
 }
 
 // announce makes an Accounting-On or -Off.
@@ -343,7 +328,7 @@ func (l *Ledger) announce(now time.Time, a *anchor, status rfc2866.AcctStatusTyp
 	out.Last = l.last
 	var list attributes
 	list.event(status, now)
-	list.text(rfc2866.AcctSessionID_Type, fmt.Sprintf("%08X-%08X", uint32(l.birth.Unix()), l.last)) // wanted even here (RFC 2866 section 5.5)
+	list.text(rfc2866.AcctSessionID_Type, SessionName(l.birth, l.last)) // wanted even here (RFC 2866 section 5.5)
 	list.text(rfc2865.NASIdentifier_Type, a.Name)
 	for _, addr := range a.Addresses {
 		list.address(rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, addr)

@@ -1,7 +1,6 @@
 package aaa
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -67,7 +66,7 @@ type world struct {
 	bindings map[string]map[dataplane.SessionID]*mobility.Binding
 	nodes    map[string]Usage
 	tunnels  map[string]Usage
-	disk     map[string][]byte
+	disk     map[uint64][]byte
 	last     uint64
 }
 
@@ -85,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	start := time.Unix(1_800_000_000, 0)
 	w := &world{
 		t: t, start: start, now: start, bindings: map[string]map[dataplane.SessionID]*mobility.Binding{},
-		nodes: map[string]Usage{}, tunnels: map[string]Usage{}, disk: map[string][]byte{},
+		nodes: map[string]Usage{}, tunnels: map[string]Usage{}, disk: map[uint64][]byte{},
 	}
 	w.ledger = NewLedger(w, start, 0, nil)
 	return w
@@ -117,14 +116,15 @@ func play(t *testing.T, text string) string {
 // keep does what the disk does.
 func (w *world) keep(c *Changes) {
 	for _, s := range c.Open {
-		text, err := json.Marshal(s)
+		kept := s.Kept()
+		octets, err := kept.AppendBinary(nil)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.disk[s.ID] = text
+		w.disk[s.Number()] = octets
 	}
-	for _, id := range c.Closed {
-		delete(w.disk, id)
+	for _, number := range c.Closed {
+		delete(w.disk, number)
 	}
 	w.last = max(w.last, c.Last)
 }
@@ -170,7 +170,7 @@ func (w *world) do(words []string, c *Changes) (said []string) {
 		w.restart()
 	case "sessions":
 		for s := range w.ledger.Sessions {
-			said = append(said, fmt.Sprintf("%s %v of %s, joined %s", short(s.ID), s.Kind, s.Anchor, short(w.ledger.MultiSession(s))))
+			said = append(said, fmt.Sprintf("%s %v of %s, joined %s", short(s.ID()), s.Kind(), s.Anchor(), short(w.ledger.MultiSession(s))))
 		}
 		slices.Sort(said)
 	default:
@@ -252,13 +252,13 @@ func (w *world) count(words []string) {
 }
 
 func (w *world) restart() {
-	var open []*Session
-	for _, id := range slices.Sorted(maps.Keys(w.disk)) {
-		s := &Session{}
-		if err := json.Unmarshal(w.disk[id], s); err != nil {
+	var open []*Kept
+	for _, number := range slices.Sorted(maps.Keys(w.disk)) {
+		k := &Kept{Number: number}
+		if err := k.UnmarshalBinary(w.disk[number]); err != nil {
 			w.t.Fatal(err)
 		}
-		open = append(open, s)
+		open = append(open, k)
 	}
 	clear(w.nodes)
 	clear(w.tunnels)

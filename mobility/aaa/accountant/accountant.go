@@ -254,7 +254,7 @@ func (a *Accountant) taken(entries []spool.Entry) {
 	defer a.mu.Unlock()
 	for i := range entries {
 		if s := a.ledger.Session(entries[i].Session()); s != nil {
-			s.Acknowledged = now
+			s.Acknowledge(now)
 		}
 	}
 	if a.room != aaa.Ample && !a.failing() {

@@ -19,7 +19,7 @@ type Session struct {
 	Created          mobility.Instant    // of the binding
 	Tunnel           dataplane.TunnelID
 	Started          time.Time
-	LastRecord       time.Time // that a server took; zero: none in this process
+	LastRecord       time.Time // that a server took, in whole seconds after Started; zero: none in this process
 }
 
 // Sessions returns the open sessions of an anchor, in no order.
@@ -30,7 +30,7 @@ func (a *Accountant) Sessions(anchor string) (list []Session) {
 		return nil
 	}
 	for s := range a.ledger.Sessions {
-		if s.Anchor == anchor {
+		if s.Anchor() == anchor {
 			list = append(list, a.describe(s))
 		}
 	}
@@ -53,8 +53,8 @@ func (a *Accountant) Session(id string) (Session, bool) {
 
 func (a *Accountant) describe(s *aaa.Session) Session {
 	return Session{
-		ID: s.ID, MultiSession: a.ledger.MultiSession(s), Kind: s.Kind, Anchor: s.Anchor, Binding: s.Binding, Created: s.Created, Tunnel: s.Tunnel,
-		Started: s.Started, LastRecord: s.Acknowledged,
+		ID: s.ID(), MultiSession: a.ledger.MultiSession(s), Kind: s.Kind(), Anchor: s.Anchor(), Binding: s.Binding(), Created: s.Created(), Tunnel: s.Tunnel(),
+		Started: s.Started(), LastRecord: s.LastRecord(),
 	}
 }
 

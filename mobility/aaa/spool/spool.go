@@ -4,13 +4,12 @@
 // whole or not at all, whenever the process is killed (docs/adr/0211).
 //
 //	meta      birth, last (number of the newest session), closed (the last process ended in order)
-//	sessions  Acct-Session-Id -> session, as JSON
+//	sessions  Acct-Session-Id -> session (aaa.Kept)
 //	lanes     one bucket for each: number in the order of arrival -> record (aaa.Record.AppendBinary)
 package spool
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,10 +25,10 @@ import (
 
 // Spool is the file. Its methods may be called concurrently.
 type Spool struct {
-	Open   []*aaa.Session // that an earlier process left; the caller's
-	Birth  time.Time      // when the file was made
-	Last   uint64         // number of the newest session when it was opened
-	Closed bool           // the process before ended in order
+	Open   []*aaa.Kept // that an earlier process left; the caller's
+	Birth  time.Time   // when the file was made
+	Last   uint64      // number of the newest session when it was opened
+	Closed bool        // the process before ended in order
 
 	db *bbolt.DB
 
@@ -124,9 +123,13 @@ func (s *Spool) loadMeta(meta *bbolt.Bucket, now time.Time) error {
 }
 
 func (s *Spool) loadSessions(sessions *bbolt.Bucket) error {
-	return sessions.ForEach(func(id, text []byte) error {
-		open := &aaa.Session{}
-		if err := json.Unmarshal(text, open); err != nil {
+	return sessions.ForEach(func(id, octets []byte) error {
+		number, ok := aaa.SessionNumber(s.Birth, string(id))
+		if !ok {
+			return fmt.Errorf("accounting session %q is none of a file that was made at %v", id, s.Birth)
+		}
+		open := &aaa.Kept{Number: number}
+		if err := open.UnmarshalBinary(octets); err != nil {
 			return fmt.Errorf("accounting session %s: %w", id, err)
 		}
 		s.Open = append(s.Open, open)
@@ -188,7 +191,7 @@ func (s *Spool) Commit(c *aaa.Changes) (room aaa.Room, err error) {
 				return err
 			}
 		}
-		if err := commitSessions(tx.Bucket(sessionsBucket), c); err != nil {
+		if err := s.commitSessions(tx.Bucket(sessionsBucket), c); err != nil {
 			return err
 		}
 		for _, lane := range s.lanes {
@@ -205,23 +208,28 @@ func (s *Spool) Commit(c *aaa.Changes) (room aaa.Room, err error) {
 	return s.room(), nil
 }
 
-func commitSessions(sessions *bbolt.Bucket, c *aaa.Changes) error {
+func (s *Spool) commitSessions(sessions *bbolt.Bucket, c *aaa.Changes) error {
+	sessions.FillPercent = 1 // numbers only grow
 	for _, open := range c.Open {
-		text, err := json.Marshal(open)
+		kept := open.Kept()
+		octets, err := kept.AppendBinary(nil)
 		if err != nil {
 			return err
 		}
-		if err := sessions.Put([]byte(open.ID), text); err != nil {
+		if err := sessions.Put(s.key(kept.Number), octets); err != nil {
 			return err
 		}
 	}
-	for _, id := range c.Closed {
-		if err := sessions.Delete([]byte(id)); err != nil {
+	for _, number := range c.Closed {
+		if err := sessions.Delete(s.key(number)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// key is that of a session.
+func (s *Spool) key(number uint64) []byte { return []byte(aaa.SessionName(s.Birth, number)) }
 
 func (s *Spool) append(b *bbolt.Bucket, lane string, records []aaa.Record, added *tally) error {
 	b.FillPercent = 1 // numbers only grow

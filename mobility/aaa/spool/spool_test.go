@@ -4,19 +4,24 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
 
+	"mooring/dataplane"
+	"mooring/mobility"
 	"mooring/mobility/aaa"
 )
 
@@ -79,23 +84,54 @@ func text(t *testing.T, s *Spool, lane string) string {
 	return strings.Join(list, ", ")
 }
 
+// ledger returns one that goes on where a spool's earlier one ended, of the anchor l.
+func ledger(s *Spool) *aaa.Ledger {
+	l := aaa.NewLedger(uncounted{}, s.Birth, s.Last, s.Open)
+	l.Configure(s.Birth, []aaa.Anchor{{Name: "l"}}, &aaa.Changes{})
+	return l
+}
+
+// uncounted is a dataplane that counts nothing.
+type uncounted struct{}
+
+func (uncounted) Node(string, dataplane.SessionID) (u aaa.Usage, ok bool) { return u, false }
+func (uncounted) Tunnel(dataplane.TunnelID) (u aaa.Usage, ok bool)        { return u, false }
+
+// life returns the changes when a node comes, with the session of its tunnel, and when it goes.
+func life(l *aaa.Ledger, id dataplane.SessionID) (begin, end aaa.Changes) {
+	at := time.Unix(1_800_000_000, 0)
+	b := &mobility.Binding{
+		ID: id, Holding: &mobility.Holding{Node: mobility.NAI("n@x"), Created: mobility.At(at)},
+		Ends: unique.Make(mobility.Ends{Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: dataplane.EncapIP}}),
+	}
+	l.Event(at, "l", &mobility.Event{Kind: mobility.BindingCreated, Binding: b}, &begin)
+	l.Event(at, "l", &mobility.Event{Kind: mobility.BindingDeleted, Binding: b}, &end)
+	return begin, end
+}
+
 // What is committed is there after the file was opened again, and what was taken out is not.
 func TestKeepsWhatIsCommitted(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	must(t, s.Configure([]string{"default"}, 100))
-	a, b := &aaa.Session{ID: "a", Kind: aaa.Node, Used: aaa.Usage{RxOctets: 5}, Identity: []byte{1, 3, 'x'}}, &aaa.Session{ID: "b"}
-	commit(t, s, aaa.Changes{Open: []*aaa.Session{a, b}, Last: 7, Records: []aaa.Record{record(start, "a", "l"), record(start, "b", "l")}})
-	commit(t, s, aaa.Changes{Closed: []string{"b"}, Records: []aaa.Record{record(stop, "b", "m")}})
+	l := ledger(s)
+	first, _ := life(l, 1)
+	second, over := life(l, 2)
+	want := first.Open[0].Kept()
+	first.Records, second.Records, over.Records = []aaa.Record{record(start, "a", "l")}, []aaa.Record{record(start, "b", "l")}, []aaa.Record{record(stop, "b", "m")}
+	first.Closed = []uint64{first.Open[1].Number()} // that of the tunnel
+	commit(t, s, first)
+	commit(t, s, second)
+	commit(t, s, over)
 	entries, err := s.Next("default", 0, 1, nil)
 	must(t, err, s.Remove("default", entries), s.Close(true))
 
 	s = open(t, dir)
 	defer s.Close(false)
-	if len(s.Open) != 1 || s.Open[0].ID != "a" || s.Open[0].Used.RxOctets != 5 || string(s.Open[0].Identity) != "\x01\x03x" {
-		t.Errorf("the sessions are %+v", s.Open)
+	if len(s.Open) != 1 || !reflect.DeepEqual(*s.Open[0], want) {
+		t.Errorf("the sessions are %+v, want %+v", s.Open, want)
 	}
-	if s.Last != 7 || !s.Closed || s.Birth.Unix() != 1_800_000_000 {
+	if s.Last != 4 || !s.Closed || s.Birth.Unix() != 1_800_000_000 {
 		t.Errorf("last %d, closed %t, birth %v", s.Last, s.Closed, s.Birth)
 	}
 	if got := text(t, s, "default"); got != "Start b, Stop b" {
@@ -188,15 +224,16 @@ func writeForever(dir string) {
 	if err := s.Configure([]string{"default"}, 1<<20); err != nil {
 		panic(err)
 	}
-	for n := s.Last + 1; ; n++ {
-		id := strconv.FormatUint(n, 10)
-		begin := aaa.Changes{Open: []*aaa.Session{{ID: id}}, Last: n, Records: []aaa.Record{record(start, id, "l")}}
-		end := aaa.Changes{Closed: []string{id}, Records: []aaa.Record{record(stop, id, "l")}}
+	l := ledger(s)
+	for id := dataplane.SessionID(1); ; id++ {
+		begin, end := life(l, id)
 		for _, c := range []*aaa.Changes{&begin, &end} {
 			if _, err := s.Commit(c); err != nil {
 				panic(err)
 			}
-			fmt.Println(c.Records[0].Status(), id)
+			for _, r := range c.Records {
+				fmt.Println(r.Status(), r.Session())
+			}
 		}
 	}
 }
@@ -215,7 +252,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 			there[fmt.Sprint(e.Status(), " ", e.Session())] = true
 		}
 		for _, each := range s.Open {
-			opened[each.ID] = true
+			opened[aaa.SessionName(s.Birth, each.Number)] = true
 		}
 		for line := range said {
 			if !there[line] {
