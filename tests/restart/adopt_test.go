@@ -50,7 +50,7 @@ func TestPEER05_KilledAnchor(t *testing.T) {
 	}
 	must(t, d.lma.Delete(planetest.AdoptedDevice))
 	eventually(t, "the anchor has a tunnel of its own", func() bool { return hasTunnel(t, d.lma) })
-	await(t, d.node, d.lma)
+	await(t, d.node, d.lma, anchorAddress)
 }
 
 // leads reports whether packets for an address leave a host by an interface.

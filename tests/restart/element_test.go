@@ -62,16 +62,22 @@ type running struct {
 
 // newElement starts an element of the lab.
 func newElement(t *testing.T, h *netns.Host, example string, w way) *running {
-	r := &running{t: t, host: h, dir: t.TempDir()}
 	config, err := examples.FS.ReadFile(example)
 	must(t, err)
-	r.obey(config)
+	r := configured(t, h, config)
 	r.change(`"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "`+w.backend+`"}, `)
 	if w.encap != "" {
 		r.change(`"auth-option"`, `"encap": "`+w.encap+`", "auth-option"`)
 	}
 	r.start()
 	t.Cleanup(r.kill)
+	return r
+}
+
+// configured is an element that has not been started yet.
+func configured(t *testing.T, h *netns.Host, config []byte) *running {
+	r := &running{t: t, host: h, dir: t.TempDir()}
+	r.obey(config)
 	return r
 }
 
@@ -113,13 +119,22 @@ func (r *running) change(old, new string) {
 
 func (r *running) start() {
 	r.t.Helper()
+	r.launch()()
+}
+
+// launch starts the element, and returns what waits until it is ready.
+func (r *running) launch() (await func()) {
+	r.t.Helper()
 	r.log.reset()
 	r.cmd = exec.Command("/proc/self/exe")
 	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), asElement+"="+r.dir), &r.log
 	out, err := r.cmd.StdoutPipe()
 	must(r.t, err, r.host.Start(r.cmd))
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		r.t.Fatalf("%s does not start: %q, %v", r.host.Name, line, err)
+	return func() {
+		r.t.Helper()
+		if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+			r.t.Fatalf("%s does not start: %q, %v", r.host.Name, line, err)
+		}
 	}
 }
 
@@ -159,13 +174,13 @@ func newDomain(t *testing.T, w way) *domain {
 	d.anchor, d.gateway = newElement(t, d.lma, example+"lma.json", w), newElement(t, d.mag, example+"mag1.json", w)
 	link, err := d.node.Net.LinkByName("eth0")
 	must(t, err, d.node.Net.LinkSetHardwareAddr(link, net.HardwareAddr{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}), d.node.Up("eth0"))
-	d.home = homeOf(t, d.node)
-	await(t, d.node, d.lma)
+	d.home = homeOf(t, d.node, "2001:db8:100:")
+	await(t, d.node, d.lma, anchorAddress)
 	return d
 }
 
-// homeOf waits for the address that the node makes of its home network prefix.
-func homeOf(t *testing.T, node *netns.Host) string {
+// homeOf waits for the address that the node makes of its home network prefix, which begins so.
+func homeOf(t *testing.T, node *netns.Host, prefix string) string {
 	t.Helper()
 	link, err := node.Net.LinkByName("eth0")
 	must(t, err)
@@ -174,7 +189,7 @@ func homeOf(t *testing.T, node *netns.Host) string {
 		must(t, err)
 		for _, a := range addresses {
 			const tentative = 0x40
-			if strings.HasPrefix(a.IP.String(), "2001:db8:100:") && a.Flags&tentative == 0 {
+			if strings.HasPrefix(a.IP.String(), prefix) && a.Flags&tentative == 0 {
 				return a.IP.String()
 			}
 		}
@@ -183,17 +198,17 @@ func homeOf(t *testing.T, node *netns.Host) string {
 	return ""
 }
 
-// await waits until the node reaches the anchor.
-func await(t *testing.T, node, lma *netns.Host) {
+// await waits until what a host sends to an address of another one arrives.
+func await(t *testing.T, from, to *netns.Host, addr string) {
 	t.Helper()
 	var sink, source *net.UDPConn
-	must(t, lma.Do(func() (err error) {
-		sink, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.ParseIP(anchorAddress)})
+	must(t, to.Do(func() (err error) {
+		sink, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(addr)})
 		return err
 	}))
 	defer sink.Close()
-	must(t, node.Do(func() (err error) {
-		source, err = net.ListenUDP("udp6", nil)
+	must(t, from.Do(func() (err error) {
+		source, err = net.ListenUDP("udp", nil)
 		return err
 	}))
 	defer source.Close()
@@ -204,7 +219,7 @@ func await(t *testing.T, node, lma *netns.Host) {
 			return
 		}
 	}
-	t.Fatal("the node does not reach its anchor")
+	t.Fatalf("%s does not reach %s at %s", from.Name, to.Name, addr)
 }
 
 func newHost(t *testing.T, name string) *netns.Host {

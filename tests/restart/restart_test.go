@@ -21,7 +21,7 @@ func (r *running) again() {
 }
 
 // Elements are killed under traffic and started again, with the same configuration and with one that has changed elsewhere: of what goes on
-// between the node and its anchor, not one packet is lost, for it is the kernel that carries it, in every encapsulation.
+// between the node and its anchor, of either IP version, not one packet is lost, for it is the kernel that carries it, in every encapsulation.
 func TestKilledElementsLoseNothing(t *testing.T) {
 	for name, w := range map[string]carried{
 		"ip over IPv6":  {way{backend: "auto"}, "ip6tnl", " remote 2001:db8:"},
@@ -35,13 +35,23 @@ func TestKilledElementsLoseNothing(t *testing.T) {
 					t.Fatalf("the kernel does not carry the tunnel of %s:\n%s", h.Name, planetest.HostText(t, h))
 				}
 			}
-			up, down := planetest.StartFlow(t, d.node, d.lma, anchorAddress), planetest.StartFlow(t, d.lma, d.node, d.home)
+			must(t, remembers(d.node), d.node.Address("eth0", "198.18.0.2/16"), d.node.Route("0.0.0.0/0", "198.18.0.1"), d.lma.Address("lo", "203.0.113.9/32"))
+			await(t, d.lma, d.node, d.home)
+			await(t, d.node, d.lma, "203.0.113.9")
+			await(t, d.lma, d.node, "198.18.0.2")
+			each := func(from, to *netns.Host, addr string) *planetest.Flow {
+				return planetest.StartFlowOf(t, 2*time.Millisecond, from, to, addr)
+			}
+			flows := map[string]*planetest.Flow{
+				"up": each(d.node, d.lma, anchorAddress), "down": each(d.lma, d.node, d.home),
+				"IPv4 up": each(d.node, d.lma, "203.0.113.9"), "IPv4 down": each(d.lma, d.node, "198.18.0.2"),
+			}
 			d.anchor.again()
 			d.gateway.change(`"host-name": "mag1"`, `"host-name": "mag1-of-another-name"`)
 			d.gateway.again()
 			d.anchor.change(`"network": [`, `"network": [{"name": "another", "pool": {"mobile-node": {"ipv6": {"start-address": "2001:db8:4000::", "pool-prefix": 40}}}},`)
 			d.anchor.again()
-			for way, flow := range map[string]*planetest.Flow{"up": up, "down": down} {
+			for way, flow := range flows {
 				sent, got := flow.StopAfter(t, 500)
 				t.Logf("%s: %d packets arrived of %d", way, got, sent)
 				if got != sent {
@@ -50,6 +60,11 @@ func TestKilledElementsLoseNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// remembers has a node know its router's address for longer than a gateway is away, however busy the machine: only the process answers ARP.
+func remembers(node *netns.Host) error {
+	return node.Sysctl("ipv4/neigh/eth0/base_reachable_time_ms", "3600000")
 }
 
 // carried is a way by which the kernel carries a tunnel: its interface is of a kind, and has an attribute.
