@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -102,7 +103,7 @@ func (f *filter) forgetDevice(index int) error {
 	return err
 }
 
-// lookAtDevices reads which interfaces are those of gateways, and forgets what is gone.
+// lookAtDevices reads which interfaces are those of gateways, and which marks stand for one, and forgets what is gone.
 func (f *filter) lookAtDevices(there []netlink.TunnelDevice) error {
 	f.accesses = map[int]bool{}
 	seen := map[int]bool{}
@@ -119,6 +120,9 @@ func (f *filter) lookAtDevices(there []netlink.TunnelDevice) error {
 			}
 		}
 	}
+	if err := f.lookAtPaths(); err != nil {
+		return err
+	}
 	for _, d := range there {
 		delete(seen, d.Index)
 	}
@@ -128,6 +132,27 @@ func (f *filter) lookAtDevices(there []netlink.TunnelDevice) error {
 		}
 	}
 	return nil
+}
+
+// lookAtPaths reads which marks stand for an interface, and removes what never was ours.
+func (f *filter) lookAtPaths() error {
+	f.marked = map[int]bool{}
+	elements, err := f.conn.GetSetElements(f.paths)
+	if err != nil {
+		return fmt.Errorf("list %s of nftables: %w", f.paths.Name, netlink.Explain(err))
+	}
+	var strange []nftables.SetElement
+	for _, e := range elements {
+		if index := int(binary.NativeEndian.Uint32(e.Key[4:])); bytes.Equal(e.Key, pathElement(index)[0].Key) {
+			f.marked[index] = true
+		} else {
+			strange = append(strange, e)
+		}
+	}
+	if strange == nil {
+		return nil
+	}
+	return f.flush(f.conn.SetDeleteElements(f.paths, strange))
 }
 
 func indexElement(index int) []nftables.SetElement {

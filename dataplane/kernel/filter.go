@@ -1,16 +1,12 @@
 package kernel
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
-	"github.com/google/nftables/expr"
-	"github.com/google/nftables/userdata"
 	mdnetlink "github.com/mdlayher/netlink"
 
 	"mooring/dataplane"
@@ -44,10 +40,12 @@ type filter struct {
 	mss6     *nftables.Set
 	lanes    []lane // prefixes that are counted (lane.go)
 	tallies  *netlink.Tallies
+	port     uint32 // of conn
 
 	adopted  *nftables.Set
 	adoptees map[int]adoptee // elements of adopted, by interface index
 	accesses map[int]bool    // elements of access
+	marked   map[int]bool    // elements of paths, as Look has found them
 }
 
 // source is a SourceRoute as the table has it.
@@ -57,7 +55,8 @@ type source struct {
 }
 
 func openFilter(ns *netlink.Namespace) (*filter, error) {
-	options := []nftables.ConnOption{nftables.AsLasting(), nftables.WithSockOptions(largeTransactions)}
+	var port uint32
+	options := []nftables.ConnOption{nftables.AsLasting(), nftables.WithSockOptions(largeTransactions, portOf(&port))}
 	if ns != nil {
 		options = append(options, nftables.WithNetNSFd(ns.FD()))
 	}
@@ -69,7 +68,7 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.CloseLasting())
 	}
-	f := &filter{conn: conn, tallies: tallies, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
+	f := &filter{conn: conn, tallies: tallies, port: port, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
 	f.access = &nftables.Set{Table: f.table, Name: "access", KeyType: nftables.TypeIFIndex}
@@ -88,6 +87,20 @@ func largeTransactions(conn *mdnetlink.Conn) error {
 	const room = 64 << 20 // octets, which are taken when they are needed
 	return errors.Join(conn.SetWriteBuffer(room), conn.SetReadBuffer(room))
 }
+
+// portOf finds out by which port a connection is known to the kernel.
+func portOf(port *uint32) nftables.SockOption {
+	return func(conn *mdnetlink.Conn) error {
+		raw, err := conn.SyscallConn()
+		if err == nil {
+			*port, err = netlink.Port(raw)
+		}
+		return err
+	}
+}
+
+// ports are those of all that changes the table.
+func (f *filter) ports() []uint32 { return []uint32{f.port, f.tallies.Port()} }
 
 func (f *filter) close() {
 	f.conn.CloseLasting()
@@ -134,49 +147,23 @@ func (f *filter) drop() error {
 	return f.flush(nil)
 }
 
-// intact reports whether the rules of the table are those that rebuild makes.
-func (f *filter) intact() (bool, error) {
-	if there, err := f.exists(); !there || err != nil {
-		return false, err
-	}
-	for _, name := range chainNames {
-		rules, err := f.conn.GetRules(f.table, &nftables.Chain{Table: f.table, Name: name})
-		switch {
-		case err != nil:
-			return false, fmt.Errorf("list rules of nftables: %w", netlink.Explain(err))
-		case !f.same(rules, f.rules(name)):
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// same compares rules by the fingerprints that they were given. Nobody changes a rule; it is deleted, and another one made.
-func (f *filter) same(found []*nftables.Rule, want [][]expr.Any) bool {
-	return slices.EqualFunc(found, want, func(r *nftables.Rule, exprs []expr.Any) bool {
-		return slices.Equal(r.UserData, f.fingerprint(exprs))
-	})
-}
-
-// fingerprint is a comment on a rule that says what it is made of.
-func (f *filter) fingerprint(exprs []expr.Any) []byte {
-	sum := sha256.New()
-	for _, e := range exprs {
-		b, err := expr.Marshal(byte(f.table.Family), e)
-		if err != nil { // which then fails when it is sent, too
-			return nil
-		}
-		sum.Write(b)
-	}
-	return userdata.AppendString(nil, userdata.TypeComment, hex.EncodeToString(sum.Sum(nil)[:8]))
-}
-
 func (f *filter) exists() (bool, error) {
+	table, err := f.find()
+	return table != nil, err
+}
+
+// find returns the table as it is on the host; nil where there is none.
+func (f *filter) find() (*nftables.Table, error) {
 	tables, err := f.conn.ListTablesOfFamily(f.table.Family)
 	if err != nil {
-		return false, fmt.Errorf("list tables of nftables: %w", netlink.Explain(err))
+		return nil, fmt.Errorf("list tables of nftables: %w", netlink.Explain(err))
 	}
-	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }), nil
+	for _, t := range tables {
+		if t.Name == tableName {
+			return t, nil
+		}
+	}
+	return nil, nil
 }
 
 // addPath and removePath say that a mark stands for the device of this index.
@@ -195,6 +182,9 @@ func (f *filter) removePath(index int) error {
 	}
 	return err
 }
+
+// leads reports whether the mark of an interface stands for it, as Look has found.
+func (f *filter) leads(index int) bool { return f.marked[index] && f.accesses[index] }
 
 // flush sends what was collected as one transaction, unless there was an error before.
 func (f *filter) flush(before error) error {

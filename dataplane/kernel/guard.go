@@ -217,7 +217,7 @@ func lastAddr(p netip.Prefix) netip.Addr {
 // guards reads what the table has of policies.
 func (f *filter) guards() (*guards, error) {
 	g := newGuards()
-	found := map[int]guard{}
+	found, clamped6 := map[int]guard{}, map[int]bool{}
 	for i, m := range f.guardMaps() {
 		elements, err := f.conn.GetSetElements(m)
 		if err != nil {
@@ -235,34 +235,47 @@ func (f *filter) guards() (*guards, error) {
 			case 1:
 				have.access = e.Comment
 			case 2:
-				if len(e.Val) >= 2 {
-					have.mtu = int(binary.BigEndian.Uint16(e.Val)) + 20 + 20
+				have.mtu = sizeFor(e, 20+20)
+			case 3:
+				if clamped6[index] = true; have.mtu != sizeFor(e, 40+20) {
+					have.mtu = halfClamped
 				}
 			}
 			found[index] = have
 		}
 	}
 	for index, have := range found {
+		if have.mtu > 0 && !clamped6[index] {
+			have.mtu = halfClamped
+		}
 		g.set(index, have)
 	}
 	return g, f.lookAtChains(g)
 }
 
+// halfClamped is the MTU of a guard that is for one IP version only, or has two sizes: somebody has changed it.
+const halfClamped = -1
+
+// sizeFor reads an element of the maps of segment sizes: the size of packets with these headers.
+func sizeFor(e nftables.SetElement, headers int) int {
+	if len(e.Val) < 2 {
+		return halfClamped
+	}
+	return int(binary.BigEndian.Uint16(e.Val)) + headers
+}
+
 // lookAtChains adds the chains that no interface uses.
 func (f *filter) lookAtChains(g *guards) error {
-	chains, err := f.conn.ListChainsOfTableFamily(f.table.Family)
-	if err != nil {
-		return fmt.Errorf("list chains of nftables: %w", netlink.Explain(err))
-	}
+	chains, err := f.chains()
 	for _, c := range chains {
-		if c.Table.Name == tableName && strings.HasPrefix(c.Name, chainPrefix) {
+		if strings.HasPrefix(c.Name, chainPrefix) {
 			g.chains[c.Name] += 0
 		}
 	}
-	return nil
+	return err
 }
 
-// guarded reports whether a chain is what its content makes.
+// guarded reports whether a chain, with the sets that it asks, is what its content makes.
 func (f *filter) guarded(name string, content *dataplane.Filter) (bool, error) {
 	rules, err := f.conn.GetRules(f.table, &nftables.Chain{Name: name, Table: f.table})
 	if err != nil {
@@ -272,7 +285,18 @@ func (f *filter) guarded(name string, content *dataplane.Filter) (bool, error) {
 	for _, r := range f.rulesOf(name, content) {
 		want = append(want, r.exprs)
 	}
-	return f.same(rules, want), nil
+	if !f.same(rules, want) {
+		return false, nil
+	}
+	for i, bounds := range intervals(content.Blocked) {
+		if bounds == nil {
+			continue
+		}
+		if same, err := f.sameElements(f.blockedSet(name, i), bounds); !same || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // rulesOf are the rules of a filter's chain.

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -147,7 +148,8 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 			c.tunnels[id] = t
 		}
 		n, gone := parseAlias(f.Alias)
-		d := &device{path: path, name: f.Name, index: f.Index, mtu: segmentsOf(n, f.MTU), steered: marks[f.Index] == netlink.MarkComplete, vrf: p.vrf}
+		d := &device{path: path, name: f.Name, index: f.Index, mtu: segmentsOf(n, f.MTU), vrf: p.vrf}
+		d.steered = marks[f.Index] == netlink.MarkComplete && (!intact || p.filter.leads(f.Index))
 		d.down = !f.Up || !c.inVRF(d, f, path)
 		c.keep(t, path, d)
 		delete(marks, f.Index)
@@ -160,8 +162,25 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 			t.configured = n
 		}
 	}
+	if intact {
+		err = c.removeStrayMarks(p)
+	}
 	for index := range marks { // of devices that are gone
 		err = errors.Join(err, p.host.UnsteerMark(index))
+	}
+	return err
+}
+
+// removeStrayMarks has no mark stand for an interface that it does not lead to.
+func (c *Carrier) removeStrayMarks(p *place) (err error) {
+	stray := maps.Clone(p.filter.marked)
+	for _, d := range c.devices {
+		if d.steered || d.adopted {
+			delete(stray, d.index)
+		}
+	}
+	for index := range stray {
+		err = errors.Join(err, p.filter.removePath(index))
 	}
 	return err
 }

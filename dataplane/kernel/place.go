@@ -51,7 +51,9 @@ func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
 		return nil
 	}
 	p := &place{vrf: vrf, host: host, guards: newGuards()}
-	p.filter, p.lacks = openFilter(host.Namespace())
+	if p.filter, p.lacks = openFilter(host.Namespace()); p.lacks == nil {
+		host.OwnFilter(p.filter.ports()...)
+	}
 	c.places[vrf] = p
 	return nil
 }

@@ -123,17 +123,23 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	}
 }
 
+var hooks = map[string]*nftables.ChainHook{
+	"prerouting": nftables.ChainHookPrerouting, "input": nftables.ChainHookInput, "forward": nftables.ChainHookForward,
+}
+
+// chain is one of chainNames.
+func (f *filter) chain(name string) *nftables.Chain {
+	chain := &nftables.Chain{Name: name, Table: f.table}
+	if hook := hooks[name]; hook != nil {
+		chain.Type, chain.Hooknum, chain.Priority = nftables.ChainTypeFilter, hook, nftables.ChainPriorityMangle
+	}
+	return chain
+}
+
 // addRules collects the chains and their rules.
 func (f *filter) addRules() {
-	hooks := map[string]*nftables.ChainHook{
-		"prerouting": nftables.ChainHookPrerouting, "input": nftables.ChainHookInput, "forward": nftables.ChainHookForward,
-	}
 	for _, name := range chainNames { // all, before a rule jumps to one
-		chain := &nftables.Chain{Name: name, Table: f.table}
-		if hook := hooks[name]; hook != nil {
-			chain.Type, chain.Hooknum, chain.Priority = nftables.ChainTypeFilter, hook, nftables.ChainPriorityMangle
-		}
-		f.conn.AddChain(chain)
+		f.conn.AddChain(f.chain(name))
 	}
 	for _, name := range chainNames {
 		f.addRulesTo(name)

@@ -3,7 +3,8 @@ package netlink
 import (
 	"context"
 	"errors"
-	"strings"
+	"slices"
+	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -15,11 +16,17 @@ const FilterTable = "mooring"
 // nfnlgrpNFTables is the multicast group of changes of nftables (NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h).
 const nfnlgrpNFTables = 7
 
-// WatchFilter calls changed when FilterTable, or what its rules are made of, was removed, until ctx ends; we may have done it ourselves.
-// Elements of its sets come and go with bindings, and are not told of. A kernel without nftables has nothing to tell.
+// OwnFilter says by which sockets FilterTable is changed that WatchFilter is not to tell of, from its next call on.
+func (h *Host) OwnFilter(ports ...uint32) {
+	h.parts.mu.Lock()
+	defer h.parts.mu.Unlock()
+	h.parts.filterPorts = ports
+}
+
+// WatchFilter calls changed when somebody else has changed FilterTable or anything in it, until ctx ends. A kernel without nftables has nothing to tell.
 func (h *Host) WatchFilter(ctx context.Context, changed func()) {
 	for overrun := false; ; overrun = true {
-		socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables)
+		socket, err := h.subscribeFilter()
 		if err != nil {
 			return
 		}
@@ -32,6 +39,21 @@ func (h *Host) WatchFilter(ctx context.Context, changed func()) {
 	}
 }
 
+func (h *Host) subscribeFilter() (*nl.NetlinkSocket, error) {
+	socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables)
+	if err != nil {
+		return nil, err
+	}
+	h.parts.mu.Lock()
+	ports := h.parts.filterPorts
+	h.parts.mu.Unlock()
+	if err := ignoreOwn(socket.GetFd(), ports); err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return socket, nil
+}
+
 // watchFilter reports whether the socket has overrun; then it is of no use any more (watcher.follow).
 func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) (overrun bool) {
 	defer context.AfterFunc(ctx, socket.Close)()
@@ -41,34 +63,21 @@ func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) 
 		if ctx.Err() != nil || err != nil {
 			return ctx.Err() == nil && errors.Is(err, unix.ENOBUFS)
 		}
-		for _, m := range messages {
-			if removesFromFilter(m.Header.Type, m.Data) {
-				changed()
-			}
+		if slices.ContainsFunc(messages, func(m syscall.NetlinkMessage) bool { return concernsFilter(m.Header.Type, m.Data) }) {
+			changed()
 		}
 	}
 }
 
-// removesFromFilter reads a message of nftables: a header (struct nfgenmsg), then attributes, of which the first of all of these kinds is the
-// name of the table.
-func removesFromFilter(kind uint16, b []byte) bool {
+// concernsFilter reads a message of nftables: a header (struct nfgenmsg), then attributes, of which the first of all kinds that are about
+// something in a table is the name of that.
+func concernsFilter(kind uint16, b []byte) (ours bool) {
 	const nftTable, header = 1, 4
-	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(b) < header {
+	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(b) < header || b[0] != unix.NFPROTO_INET {
 		return false
 	}
-	switch kind & 0xff {
-	case unix.NFT_MSG_DELTABLE, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_DELRULE, unix.NFT_MSG_DELSET, unix.NFT_MSG_DELOBJ:
-	default:
-		return false
-	}
-	attributes, err := nl.ParseRouteAttr(b[header:])
-	if err != nil {
-		return false
-	}
-	for _, a := range attributes {
-		if a.Attr.Type == nftTable {
-			return strings.TrimRight(string(a.Value), "\x00") == FilterTable
-		}
-	}
-	return false
+	eachAttribute(b[header:], func(kind uint16, value []byte) {
+		ours = ours || kind == nftTable && unix.ByteSliceToString(value) == FilterTable
+	})
+	return ours
 }

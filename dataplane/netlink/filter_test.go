@@ -2,13 +2,14 @@ package netlink
 
 import (
 	"context"
-	"golang.org/x/sys/unix"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
+	mdnetlink "github.com/mdlayher/netlink"
 )
 
-// Who removes our table of nftables, or one of its chains, is noticed; who removes another's is not.
+// Who changes our table of nftables, or anything in it, is noticed; who changes another's is not, nor do we notice ourselves.
 func TestWatchFilter(t *testing.T) {
 	space, err := NewNamespace()
 	must(t, err)
@@ -16,32 +17,64 @@ func TestWatchFilter(t *testing.T) {
 	h, err := Open(space)
 	must(t, err)
 	defer h.Close()
-	conn, err := nftables.New(nftables.WithNetNSFd(space.FD()))
-	must(t, err)
-	add := func(name string) *nftables.Table {
-		table := conn.AddTable(&nftables.Table{Name: name, Family: nftables.TableFamilyINet})
-		conn.AddChain(&nftables.Chain{Table: table, Name: "c"})
-		must(t, conn.Flush())
-		return table
+	connect := func() *nftables.Conn {
+		t.Helper()
+		conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(space.FD()), nftables.WithSockOptions(func(c *mdnetlink.Conn) error {
+			raw, err := c.SyscallConn()
+			must(t, err)
+			port, err := Port(raw)
+			h.OwnFilter(port, port+1) // the last one who connects is us
+			return err
+		}))
+		must(t, err)
+		t.Cleanup(func() { conn.CloseLasting() })
+		return conn
 	}
-	ours, theirs := add(FilterTable), add("theirs")
+	stranger, we := connect(), connect()
+	add := func(name string) (*nftables.Table, *nftables.Set) {
+		table := we.AddTable(&nftables.Table{Name: name, Family: nftables.TableFamilyINet})
+		we.AddChain(&nftables.Chain{Table: table, Name: "c"})
+		set := &nftables.Set{Table: table, Name: "s", KeyType: nftables.TypeMark}
+		must(t, we.AddSet(set, []nftables.SetElement{{Key: []byte{0, 0, 0, 1}}}), we.Flush())
+		return table, set
+	}
+	ours, set := add(FilterTable)
+	theirs, theirSet := add("theirs")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	changed := make(chan bool)
-	socket, err := h.ns.subscribe(unix.NETLINK_NETFILTER, nfnlgrpNFTables)
+	socket, err := h.subscribeFilter()
 	must(t, err)
 	go watchFilter(ctx, socket, func() { changed <- true })
-	conn.DelTable(theirs)
-	must(t, conn.Flush())
-	conn.DelChain(&nftables.Chain{Table: ours, Name: "c"})
-	must(t, conn.Flush())
-	<-changed
+	element := []nftables.SetElement{{Key: []byte{0, 0, 0, 1}}}
+	for what, do := range map[string]func(*nftables.Conn, *nftables.Table, *nftables.Set) error{
+		"an element goes": func(c *nftables.Conn, _ *nftables.Table, s *nftables.Set) error {
+			return c.SetDeleteElements(s, element)
+		},
+		"an element comes": func(c *nftables.Conn, _ *nftables.Table, s *nftables.Set) error {
+			return c.SetAddElements(s, []nftables.SetElement{{Key: []byte{0, 0, 0, 2}}})
+		},
+		"a chain comes": func(c *nftables.Conn, table *nftables.Table, _ *nftables.Set) error {
+			c.AddChain(&nftables.Chain{Table: table, Name: "d"})
+			return nil
+		},
+		"a rule comes": func(c *nftables.Conn, table *nftables.Table, _ *nftables.Set) error {
+			c.AddRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Table: table, Name: "c"}})
+			return nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			must(t, do(stranger, theirs, theirSet), stranger.Flush(), do(stranger, ours, set), stranger.Flush())
+			<-changed
+			must(t, we.SetAddElements(set, []nftables.SetElement{{Key: []byte{0, 0, 0, 3}}}), we.Flush())
+		})
+	}
 	select {
 	case <-changed:
-		t.Error("the removal of a foreign table is told of, too")
-	default:
+		t.Error("what we do, or what is done to a foreign table, is told of, too")
+	case <-time.After(50 * time.Millisecond):
 	}
-	conn.DelTable(ours)
-	must(t, conn.Flush())
+	stranger.DelTable(ours)
+	must(t, stranger.Flush())
 	<-changed
 }

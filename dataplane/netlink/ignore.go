@@ -10,15 +10,31 @@ import (
 // ignore has the host keep to itself what nobody looks at among its notifications: routes and neighbours that come into being, and what
 // ApplyRoutes does. A hundred thousand of them would push out what matters.
 func (h *Host) ignore(fd int) error {
-	instructions, err := bpf.Assemble([]bpf.Instruction{ // of struct nlmsghdr
+	return attach(fd, []bpf.Instruction{ // of struct nlmsghdr
 		bpf.LoadAbsolute{Off: 4, Size: 2}, // type
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder16(unix.RTM_NEWROUTE), SkipTrue: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder16(unix.RTM_NEWNEIGH), SkipTrue: 3},
 		bpf.LoadAbsolute{Off: 12, Size: 4}, // port
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder32(h.batch.port), SkipTrue: 1},
-		bpf.RetConstant{Val: 1 << 18}, // octets: all
+		bpf.RetConstant{Val: wholeMessage},
 		bpf.RetConstant{Val: 0},
 	})
+}
+
+const wholeMessage = 1 << 18 // octets
+
+// ignoreOwn has the host keep to itself what these sockets do, by their ports.
+func ignoreOwn(fd int, ports []uint32) error {
+	instructions := []bpf.Instruction{bpf.LoadAbsolute{Off: 12, Size: 4}} // port, of struct nlmsghdr
+	for i, port := range ports {
+		instructions = append(instructions, bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder32(port), SkipTrue: uint8(len(ports) - i)})
+	}
+	return attach(fd, append(instructions, bpf.RetConstant{Val: wholeMessage}, bpf.RetConstant{Val: 0}))
+}
+
+// attach has a socket receive what a program lets pass.
+func attach(fd int, program []bpf.Instruction) error {
+	instructions, err := bpf.Assemble(program)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,12 @@ func openSocket(ns *Namespace, protocol int) (*socket, error) {
 	return s, nil
 }
 
+// Port returns the port of a netlink socket that is not ours.
+func Port(conn syscall.RawConn) (port uint32, err error) {
+	failed := conn.Control(func(fd uintptr) { port, err = portOf(int(fd)) })
+	return port, errors.Join(err, failed)
+}
+
 func portOf(fd int) (uint32, error) {
 	name, err := unix.Getsockname(fd)
 	if at, ok := name.(*unix.SockaddrNetlink); ok {

@@ -28,6 +28,9 @@ func OpenTallies(ns *Namespace) (*Tallies, error) {
 	return &Tallies{s}, nil
 }
 
+// Port is that of the socket (Host.OwnFilter).
+func (t *Tallies) Port() uint32 { return t.socket.port }
+
 // Close disconnects.
 func (t *Tallies) Close() { t.socket.close() }
 

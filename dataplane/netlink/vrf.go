@@ -166,6 +166,8 @@ type parts struct {
 	byIndex map[int]part
 
 	standings map[dataplane.Standing]bool // that routes of ours have, or had
+
+	filterPorts []uint32 // of the sockets by which we change FilterTable
 }
 
 // Part returns the Host that is a VRF of h's namespace. It is valid as long as h; Close it when it is not used any more.

@@ -337,7 +337,11 @@ func (s *survey) nftables() error {
 	}
 	for _, table := range tables {
 		name := fmt.Sprintf("nft %d %s", table.Family, table.Name)
-		s.say("%s", name)
+		flags := ""
+		if table.Flags != 0 {
+			flags = fmt.Sprintf(" flags %#x", table.Flags)
+		}
+		s.say("%s%s", name, flags)
 		for _, chain := range chains {
 			if chain.Table.Name != table.Name || chain.Table.Family != table.Family {
 				continue
@@ -363,6 +367,9 @@ func (s *survey) chain(conn *nftables.Conn, table string, chain *nftables.Chain)
 	hook := ""
 	if chain.Hooknum != nil && chain.Priority != nil {
 		hook = fmt.Sprintf(" hook %d priority %d", *chain.Hooknum, *chain.Priority)
+	}
+	if chain.Policy != nil && *chain.Policy == nftables.ChainPolicyDrop {
+		hook += " policy drop"
 	}
 	s.say("%s chain %s%s", table, chain.Name, hook)
 	rules, err := conn.GetRules(chain.Table, chain)

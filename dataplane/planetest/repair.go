@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/nftables"
+	mdnetlink "github.com/mdlayher/netlink"
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -45,6 +46,19 @@ var wrecks = []wreck{
 		c.FlushChain(&nftables.Chain{Table: t, Name: "prove"})
 	}), []string{"tunnel "}},
 	{"rule of a policy deleted", deletePolicyRule, []string{"tunnel "}},
+	{"table of nftables dormant", suspendTable, []string{"tunnel "}},
+	{"chain of nftables discards", onTable(func(c *nftables.Conn, t *nftables.Table) {
+		discard := nftables.ChainPolicyDrop
+		c.AddChain(&nftables.Chain{Table: t, Name: "forward", Policy: &discard, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityMangle})
+	}), []string{"tunnel "}},
+	{"chain of nftables added", onTable(func(c *nftables.Conn, t *nftables.Table) { c.AddChain(&nftables.Chain{Table: t, Name: "more"}) }), []string{"tunnel "}},
+	{"mark stands for nothing", onElements("paths"), []string{"source route "}},
+	{"source not marked", onElements("from"), []string{"source route "}},
+	{"no policy for an interface", onElements("anchors"), []string{"tunnel "}},
+	{"segments of IPv4 too large", onElements("mss4"), []string{"tunnel "}},
+	{"segments of IPv6 too large", onElements("mss6"), []string{"tunnel "}},
+	{"blocked IPv4 not blocked", onElements("to4-"), []string{"tunnel "}},
+	{"blocked IPv6 not blocked", onElements("to6-"), []string{"tunnel "}},
 }
 
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
@@ -52,7 +66,9 @@ var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down"}
 	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF",
 		"vrf interface deleted", "vrf interface down",
-		"rule of a mark deleted", "route of a mark deleted", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted"}
+		"rule of a mark deleted", "route of a mark deleted", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
+		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
+		"no policy for an interface", "segments of IPv4 too large", "segments of IPv6 too large", "blocked IPv4 not blocked", "blocked IPv6 not blocked"}
 )
 
 // Repairs finds that what a stranger takes away of a host is back, whole, because the host has told of it, and that an event says so. How
@@ -252,6 +268,59 @@ func onTable(do func(*nftables.Conn, *nftables.Table)) func(*netns.Host) (string
 			}
 		}
 		return "", err
+	}
+}
+
+// suspendTable has our table of nftables be without force, which the library cannot: it sends no flags.
+func suspendTable(h *netns.Host) (of string, err error) {
+	of, err = onTable(func(*nftables.Conn, *nftables.Table) {})(h)
+	if of == "" || err != nil {
+		return of, err
+	}
+	conn, err := mdnetlink.Dial(unix.NETLINK_NETFILTER, &mdnetlink.Config{NetNS: h.FD()})
+	if err != nil {
+		return of, err
+	}
+	defer conn.Close()
+	const newTable = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWTABLE
+	const name, flags, dormant = 1, 2, 1 // NFTA_TABLE_NAME, NFTA_TABLE_FLAGS, NFT_TABLE_F_DORMANT of linux/netfilter/nf_tables.h
+	attributes, err := mdnetlink.MarshalAttributes([]mdnetlink.Attribute{
+		{Type: name, Data: append([]byte(netlink.FilterTable), 0)}, {Type: flags, Data: []byte{0, 0, 0, dormant}},
+	})
+	edge := func(kind mdnetlink.HeaderType) mdnetlink.Message { // of a transaction
+		return mdnetlink.Message{Header: mdnetlink.Header{Type: kind, Flags: mdnetlink.Request}, Data: []byte{0, 0, 0, unix.NFNL_SUBSYS_NFTABLES}}
+	}
+	if err == nil {
+		_, err = conn.SendMessages([]mdnetlink.Message{
+			edge(unix.NFNL_MSG_BATCH_BEGIN),
+			{Header: mdnetlink.Header{Type: newTable, Flags: mdnetlink.Request | mdnetlink.Acknowledge}, Data: append([]byte{unix.NFPROTO_INET, 0, 0, 0}, attributes...)},
+			edge(unix.NFNL_MSG_BATCH_END),
+		})
+	}
+	if err == nil {
+		_, err = conn.Receive()
+	}
+	return of, err
+}
+
+// onElements deletes all elements of the first set of our table that has any, of those with a name that begins so.
+func onElements(begins string) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (of string, err error) {
+		_, failed := onTable(func(c *nftables.Conn, table *nftables.Table) {
+			sets, e := c.GetSets(table)
+			err = errors.Join(err, e)
+			for _, set := range sets {
+				if !strings.HasPrefix(set.Name, begins) || of != "" {
+					continue
+				}
+				elements, e := c.GetSetElements(set)
+				if err = errors.Join(err, e); len(elements) > 0 {
+					of = "set " + set.Name
+					err = errors.Join(err, c.SetDeleteElements(set, elements))
+				}
+			}
+		})(h)
+		return of, errors.Join(err, failed)
 	}
 }
 
