@@ -16,8 +16,15 @@ type Changes struct {
 	Last    uint64 // number of the newest session
 }
 
-// Reset empties c and keeps its memory.
+// mostKept is how many sessions or records Changes keep the memory of. That of a burst is given back.
+const mostKept = 1024
+
+// Reset empties c, whose memory is used again.
 func (c *Changes) Reset() {
+	if max(cap(c.Open), cap(c.Closed), cap(c.Records)) > mostKept {
+		*c = Changes{Last: c.Last}
+		return
+	}
 	clear(c.Open)
 	clear(c.Records)
 	c.Open, c.Closed, c.Records = c.Open[:0], c.Closed[:0], c.Records[:0]

@@ -70,6 +70,9 @@ func (q *queue[T]) signal() {
 	}
 }
 
+// mostSpare is how many values a queue keeps the memory of. That of a burst is given back.
+const mostSpare = 1024
+
 // deliver hands events to the sink until close, and then what is left.
 func (q *queue[T]) deliver(sink func([]T)) {
 	var spare []T
@@ -82,7 +85,9 @@ func (q *queue[T]) deliver(sink func([]T)) {
 			sink(list)
 		}
 		clear(list)
-		spare = list
+		if spare = list; cap(spare) > mostSpare {
+			spare = nil
+		}
 	}
 }
 

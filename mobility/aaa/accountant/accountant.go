@@ -322,6 +322,9 @@ func (a *Accountant) advance(beat bool) {
 		}
 	}
 	a.commit()
+	if beat {
+		a.spool.Release()
+	}
 }
 
 // Close reads the counters once more and stops. Sessions stay open: their bindings outlive the process, or else the next one ends them.

@@ -13,6 +13,10 @@ const (
 	travellers = 64   // records of a lane under way at once
 	inWindow   = 1024 // records of a lane in memory
 	diskRetry  = time.Second
+
+	// What a server has is taken out of the spool when there is so much of it, after so long, or when nothing is under way.
+	together = 256
+	gather   = 100 * time.Millisecond
 )
 
 // lane sends what waits in one lane.
@@ -29,10 +33,11 @@ type lane struct {
 	travel  int
 	resume  time.Time // nothing is sent before
 	careful bool      // the last that was heard is that no server takes a record: one at a time finds out
-	// answered are records that servers have and that could not be taken out of the spool, as on a full disk; again is when that is tried
-	// once more.
+	// answered are records that servers have and that are still in the spool: they wait for others, or could not be taken out, as on a full disk, which is
+	// then stuck. again is when they are to be taken out.
 	answered []spool.Entry
 	again    time.Time
+	stuck    bool
 	running  sync.WaitGroup
 }
 
@@ -122,7 +127,7 @@ func (l *lane) most() int {
 	return travellers
 }
 
-// conclude takes in a result, and whatever others there are: to take records out of the spool together costs as much as one.
+// conclude takes in a result, and whatever others there are: to take many records out of the spool costs little more than one.
 func (l *lane) conclude(r result) {
 	var taken []spool.Entry
 	for more := true; more; {
@@ -139,14 +144,20 @@ func (l *lane) conclude(r result) {
 			more = false
 		}
 	}
-	if len(taken) == 0 {
-		return
+	if len(taken) > 0 {
+		l.resume, l.careful = time.Time{}, false // a server answers
+		l.window.done(taken)
+		if len(l.answered) == 0 {
+			l.again = time.Now().Add(gather)
+		}
+		l.answered = append(l.answered, taken...)
 	}
-	l.resume, l.careful = time.Time{}, false // a server answers
-	l.window.done(taken)
-	l.answered = append(l.answered, taken...)
-	l.remove()
-	l.client.taken(taken)
+	if l.travel == 0 || len(l.answered) >= together {
+		l.remove()
+	}
+	if len(taken) > 0 {
+		l.client.taken(taken)
+	}
 }
 
 // remove takes what servers have out of the spool. What it cannot is sent again by the next process.
@@ -155,13 +166,13 @@ func (l *lane) remove() {
 		return
 	}
 	if err := l.client.Queue.Remove(l.cfg.Name, l.answered); err != nil {
-		if l.again.IsZero() {
+		if !l.stuck {
 			l.client.Log.Error("accounting records that servers have stay on disk, will try again", "lane", l.cfg.Name, "error", err)
 		}
-		l.again = time.Now().Add(diskRetry)
+		l.again, l.stuck = time.Now().Add(diskRetry), true
 		return
 	}
-	l.answered, l.again = nil, time.Time{}
+	l.answered, l.stuck = nil, false
 }
 
 // deliver offers a record to one server after another.

@@ -19,8 +19,10 @@ type window struct {
 
 type slot struct {
 	spool.Entry
-	travels bool
-	refused int // times that it was sent and no server took it
+	session, anchor string // of the record
+	announces       bool
+	travels         bool
+	refused         int // times that it was sent and no server took it
 }
 
 func newWindow() *window {
@@ -30,7 +32,7 @@ func newWindow() *window {
 // add takes in entries with numbers that only grow.
 func (w *window) add(entries []spool.Entry) {
 	for _, e := range entries {
-		w.slots = append(w.slots, slot{Entry: e})
+		w.slots = append(w.slots, slot{Entry: e, session: e.Session(), anchor: e.Anchor(), announces: announces(e.Status())})
 		w.last = e.Number
 	}
 }
@@ -52,16 +54,14 @@ func (w *window) choose() (best *slot) {
 	clear(w.barred)
 	for i := range w.slots {
 		s := &w.slots[i]
-		session, anchor := s.Session(), s.Anchor()
-		alone := announces(s.Status())
-		if !s.travels && !w.barred[anchor] && !w.sessions[session] && !(alone && w.anchors[anchor]) && (best == nil || s.refused < best.refused) {
+		if !s.travels && !w.barred[s.anchor] && !w.sessions[s.session] && !(s.announces && w.anchors[s.anchor]) && (best == nil || s.refused < best.refused) {
 			if best = s; s.refused == 0 {
 				break
 			}
 		}
-		w.sessions[session], w.anchors[anchor] = true, true
-		if alone {
-			w.barred[anchor] = true
+		w.sessions[s.session], w.anchors[s.anchor] = true, true
+		if s.announces {
+			w.barred[s.anchor] = true
 		}
 	}
 	return best

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"mooring/mobility/aaa"
 )
@@ -82,6 +83,15 @@ func (s *Spool) Close(closed bool) error {
 		err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(closedKey, []byte{1}) })
 	}
 	return errors.Join(err, s.db.Close())
+}
+
+// Release takes the pages of the file that were looked at out of the memory of the process, which they count to. The host has them as long as it has room, and whoever looks
+// at one gets it back. Where that fails they stay.
+func (s *Spool) Release() {
+	s.db.View(func(tx *bbolt.Tx) error { // so that the file stays where it is in memory
+		_, _, errno := unix.Syscall(unix.SYS_MADVISE, s.db.Info().Data, uintptr(tx.Size()), unix.MADV_DONTNEED)
+		return errno
+	})
 }
 
 func (s *Spool) load(now time.Time) error {
