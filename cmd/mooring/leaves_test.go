@@ -30,7 +30,7 @@ func keysIn(parent, name string) []string {
 	return listKeys[name]
 }
 
-// ofState is what of a machine is compared: a pool also has configuration, and the rest of a lifetime ticks.
+// ofState is what of a machine is compared: a pool also has configuration, and what is left of times ticks.
 var ofState = regexp.MustCompile(`^/pmipv6/(lma|mag)\[name=[^]]*\]/(bindings|peers|paths|statistics|network\[[^]]*\]/pool/mobile-node/ipv[46]/usage)/`)
 
 func (l leaves) only(keep func(path string) bool) leaves {
@@ -41,7 +41,7 @@ func (l leaves) only(keep func(path string) bool) leaves {
 
 func (l leaves) state() leaves {
 	return l.only(func(path string) bool {
-		return ofState.MatchString(path) && !strings.HasSuffix(path, "/remaining-lifetime")
+		return ofState.MatchString(path) && !strings.HasSuffix(path, "/remaining-lifetime") && !strings.HasSuffix(path, "/refresh-remaining")
 	})
 }
 

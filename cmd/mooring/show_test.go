@@ -29,6 +29,7 @@ var variable = []struct {
 	{regexp.MustCompile(`\b(\d+h)?\d+m\d+s *`), "TIME       "},
 	{regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`), `"WHEN"`},
 	{regexp.MustCompile(`"remaining-lifetime":\d+`), `"remaining-lifetime":N`},
+	{regexp.MustCompile(`"refresh-remaining":\d+`), `"refresh-remaining":N`},
 	{regexp.MustCompile(`("(in|out)-(packets|octets)"):"\d+"`), `$1:"N"`},
 	{regexp.MustCompile(`("(count|received|refresh|sent)"):"\d+"`), `$1:"N"`}, // a slow machine repeats requests
 	{regexp.MustCompile(`("(congestion|malformed|mtu|no-binding|spoofed-source|unsendable)"):"\d+"`), `$1:"N"`},

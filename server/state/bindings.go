@@ -58,6 +58,7 @@ type bindingNodes struct {
 	RemainingLifetime *schema.Node `yang:"remaining-lifetime"`
 	Expires           *schema.Node `yang:"expires"`
 	RefreshTime       *schema.Node `yang:"refresh-time"`
+	RefreshRemaining  *schema.Node `yang:"refresh-remaining"`
 	Created           *schema.Node `yang:"created"`
 	LastRegistration  *schema.Node `yang:"last-registration"`
 	Sequence          *schema.Node `yang:"sequence"`
@@ -195,8 +196,8 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	s.Text(n.Service, services[b.Service()])
 	s.Text(n.State, b.State.String())
 	s.Text(n.Interface, textOf(b.Link))
-	if b.Refresh > 0 && b.State == mobility.StateActive { // the lifetime counts from the same request
-		s.Time(n.NextRefresh, b.Expires.Time().Add(time.Duration(b.Refresh)*time.Second-b.Lifetime))
+	if next, ok := nextRefresh(b); ok {
+		s.Time(n.NextRefresh, next)
 	}
 	if b.Updated != 0 || b.Status != 0 { // else nothing was answered yet
 		s.Uint(n.LastStatus, uint64(b.Status))
@@ -278,8 +279,19 @@ func (o *bindingsOf) renderTimes(s *Sink, b *mobility.Binding) {
 	if b.Refresh > 0 {
 		s.Uint(n.RefreshTime, uint64(b.Refresh))
 	}
+	if next, ok := nextRefresh(b); ok && s.wants(n.RefreshRemaining) {
+		s.Seconds(n.RefreshRemaining, next.Sub(s.now))
+	}
 	s.Instant(n.Created, b.Created)
 	s.Instant(n.LastRegistration, b.Updated)
+}
+
+// nextRefresh returns when a binding is extended next, as far as its MAG does what it is told.
+func nextRefresh(b *mobility.Binding) (at time.Time, ok bool) {
+	if b.Refresh == 0 || b.State != mobility.StateActive {
+		return at, false
+	}
+	return b.Expires.Time().Add(time.Duration(b.Refresh)*time.Second - b.Lifetime), true // the lifetime counts from the same request
 }
 
 var services = [...]string{mobility.ServiceIPv4: "ipv4", mobility.ServiceIPv6: "ipv6", mobility.ServiceDual: "dual"}

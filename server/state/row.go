@@ -88,7 +88,7 @@ type Renderer struct {
 // NewRenderer returns a Renderer for one goroutine.
 func NewRenderer() *Renderer { return &Renderer{build: tree.NewScratch()} }
 
-// Render returns the row as a tree: a list entry with its keys, or a container. What counts down (remaining-lifetime) is as of now.
+// Render returns the row as a tree: a list entry with its keys, or a container. What counts down (remaining-lifetime, refresh-remaining) is as of now.
 // The nodes are valid until the next Render; the texts in them may be kept. It returns nil for a row that is gone.
 func (r *Renderer) Render(row Row, now time.Time) *tree.Node {
 	if row.gone {

@@ -35,7 +35,7 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 	expect(map[string]string{
 		"mn-id": "mn@example.net", "mn-id-type": "1", "link-layer-id": "02:00:00:00:00:aa", "access-technology": "ethernet", "handoff-indicator": "new-interface",
 		"peer": "mag1", "care-of-address": "2001:db8::11", "lma-address": "2001:db8::1", "hoa": "10.0.0.2", "hoa-prefix-length": "8", "default-router": "10.0.0.1",
-		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
+		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "refresh-remaining": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
 		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm", "customer": "", "vrf": "", "service": "dual",
 		"uplink-gre-key": "", "downlink-gre-key": "",
 	})
@@ -43,12 +43,14 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		t.Errorf("prefixes: %q", got)
 	}
 	d.advance(time.Minute)
-	expect(map[string]string{"remaining-lifetime": "340"})
+	expect(map[string]string{"remaining-lifetime": "340", "refresh-time": "300", "refresh-remaining": "240"})
+	d.advance(270 * time.Second)
+	expect(map[string]string{"remaining-lifetime": "70", "refresh-remaining": "0"}) // it is late
 	d.ask("2001:db8::12", "mn@example.net", func(u *wire.BindingUpdate) {
 		full(u)
 		u.Handoff, u.Lifetime = wire.Some(wire.HandoffBetweenMAGs), wire.LifetimeOf(200*time.Second)
 	})
-	expect(map[string]string{"peer": "2001:db8::12", "care-of-address": "2001:db8::12", "handoff-indicator": "between-mags", "lifetime": "200", "remaining-lifetime": "200",
+	expect(map[string]string{"peer": "2001:db8::12", "care-of-address": "2001:db8::12", "handoff-indicator": "between-mags", "lifetime": "200", "remaining-lifetime": "200", "refresh-time": "", "refresh-remaining": "",
 		"sequence": "2", "handoff-count": "1", "hoa": "10.0.0.2", "created": "2026-11-22T10:00:00.001Z"})
 	// With keys for a tunnel of GRE: the one down is the MAG's, the one up is ours (RFC 5845). Without the IPv4 home address it is served IPv6 alone.
 	d.ask("2001:db8::12", "mn@example.net", func(u *wire.BindingUpdate) {

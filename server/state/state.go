@@ -98,11 +98,11 @@ func (v View) Node() *schema.Node { return v.table.node() }
 // Parts are the children of Node that the rows hold, besides keys.
 func (v View) Parts() []*schema.Node { return v.table.parts() }
 
-// Passing are nodes of the rows that are of no use to who wants to be told of changes: what changes because time passes, which
+// Passing are nodes of the rows that are of no use to who wants to be told of changes: what changes while the row does not, which
 // followers are not told of; and in tables that are looked at again and again counters, and lists whose entries cannot be told apart.
 func (v View) Passing() (nodes []*schema.Node) {
 	if b, ok := v.table.(*bindings); ok {
-		return []*schema.Node{b.nodes.RemainingLifetime}
+		return present(b.nodes.RemainingLifetime, b.nodes.RefreshRemaining, b.nodes.PathStatus)
 	}
 	var walk func(def *schema.Node)
 	walk = func(def *schema.Node) {
