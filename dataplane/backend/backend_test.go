@@ -27,6 +27,11 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openAuto) }
 
+// What nobody has of the pools goes nowhere.
+func TestLMA28_UnassignedSpaceIsDiscarded(t *testing.T) {
+	planetest.Pools(t, openAuto)
+}
+
 // ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets, by whatever carries them.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openAuto) }
 

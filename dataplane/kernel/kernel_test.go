@@ -23,6 +23,9 @@ func TestPlane(t *testing.T) {
 
 func TestForward(t *testing.T) { planetest.Forward(t, openIn) }
 
+// What nobody has of the pools goes nowhere.
+func TestLMA28_UnassignedSpaceIsDiscarded(t *testing.T) { planetest.Pools(t, openIn) }
+
 // ACL-01, ACL-02, ACL-03, ACL-04, ACL-05, TUN-01, TUN-02 and TUN-03 with packets.
 func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
 

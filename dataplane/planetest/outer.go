@@ -102,15 +102,8 @@ func (d *BoundDomain) overhear(t *testing.T, device string, payload []byte, send
 	t.Helper()
 	link, err := d.Core.Net.LinkByName(device)
 	must(t, err)
-	fd := -1
-	must(t, d.Core.Do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		return err
-	}))
+	fd := tap(t, d.Core, link.Attrs().Index, time.Second)
 	defer unix.Close(fd)
-	everything := uint16(unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8) // in the order of the network
-	timeout := unix.NsecToTimeval(int64(time.Second))
-	must(t, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: link.Attrs().Index}), unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout))
 	send()
 	for b := make([]byte, 65536); ; {
 		n, from, err := unix.Recvfrom(fd, b, 0)
