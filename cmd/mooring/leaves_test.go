@@ -20,7 +20,8 @@ type leaves map[string]string
 // listKeys are the keys of the lists that are read, sorted, by the name of the list or, where there are two of them, also of what it is in.
 var listKeys = map[string][]string{
 	"lma": {"name"}, "mag": {"name"}, "binding": {"id"}, "peer": {"id"}, "path": {"address"}, "network": {"name"}, "by-status": {"status"},
-	"by-trigger": {"trigger"}, "drop": {"reason"}, "paths/path": {"link", "lma"},
+	"by-trigger": {"trigger"}, "drop": {"reason"}, "paths/path": {"link", "lma"}, "tunnel": {"id"}, "session": {"id"}, "customer": {"name"},
+	"transport": {"vrf"}, "transport/status": {"address"}, "authorized": {"name"},
 }
 
 func keysIn(parent, name string) []string {
@@ -30,8 +31,9 @@ func keysIn(parent, name string) []string {
 	return listKeys[name]
 }
 
-// ofState is what of a machine is compared: a pool also has configuration, and what is left of times ticks.
-var ofState = regexp.MustCompile(`^/pmipv6/(lma|mag)\[name=[^]]*\]/(bindings|peers|paths|statistics|network\[[^]]*\]/pool/mobile-node/ipv[46]/usage)/`)
+// ofState is what of a machine is compared: pools, customers and entitlements also have configuration, and what is left of times ticks.
+var ofState = regexp.MustCompile(`^/pmipv6/(lma|mag)\[name=[^]]*\]/((bindings|peers|paths|statistics|tunnels|network\[[^]]*\]/pool/mobile-node/ipv[46]/usage)/|` +
+	`entitlement/(in-|bce-|peak-)|aaa/accounting/session\[|mobile-local-loop/customer\[[^]]*\]/(statistics/|transport\[[^]]*\]/status\[|mnp/\w+/in-use))`)
 
 func (l leaves) only(keep func(path string) bool) leaves {
 	l = maps.Clone(l)

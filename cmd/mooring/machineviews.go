@@ -64,7 +64,7 @@ var customersView = view{
 	name: "customers", short: "Show the customers of each LMA",
 	long: `Show customers shows the customers of each LMA with their VRF and addresses, how many bindings and mobile networks they have,
 and the limit of mobile networks where a customer has one of its own (MOST). Their counters are shown by show statistics --customer.`,
-	rows: client.Parts("pmipv6/lma/mobile-local-loop/customer", "vrf", "transport/status", "mnp", "statistics"),
+	rows: client.Parts("pmipv6/lma/mobile-local-loop/customer", "vrf", "transport/vrf", "transport/status", "mnp", "statistics"),
 	columns: []column{
 		machine, ofCustomer, leaf("VRF", "vrf"), leaf("ADDRESS", "transport", "status", "address"), leaf("STATUS", "transport", "status", "oper-status"),
 		leaf("BINDINGS", "statistics", "bce-count"), leaf("HANDOVERS", "statistics", "handoff-count"),

@@ -32,48 +32,77 @@ type asked struct {
 	views    []string
 }
 
-// TestSameStateEverywhere asks an anchor and a gateway that have registered a node for bindings, peers, pools and counters, in every way there
-// is: the same leaves are told with the same values. Only what ticks is left out.
+// TestSameStateEverywhere asks an anchor and a gateway that have registered a node for bindings, peers, tunnels, pools and counters, in every way
+// there is: the same leaves are told with the same values. Only what ticks is left out.
 func TestSameStateEverywhere(t *testing.T) {
 	d := newDomain(t)
 	for _, a := range []asked{
-		{p: d.anchor, at: "/pmipv6/lma[name=lma]", subtrees: []string{"bindings", "peers", "statistics", "network[name=home]/pool/mobile-node"}, least: 100, views: []string{"bindings", "peers", "statistics", "pools"},
-			filter: `<lma><name>lma</name><bindings/><peers/><statistics/><network><name>home</name><pool><mobile-node/></pool></network></lma>`},
-		{p: d.gateway, at: "/pmipv6/mag[name=mag1]", subtrees: []string{"bindings", "paths", "statistics"}, least: 60, views: []string{"bindings", "peers", "statistics"},
-			filter: `<mag><name>mag1</name><bindings/><paths/><statistics/></mag>`},
+		{p: d.anchor, at: "/pmipv6/lma[name=lma]", subtrees: []string{"bindings", "peers", "tunnels", "statistics", "entitlement", "network[name=home]/pool/mobile-node"}, least: 100,
+			views:  []string{"bindings", "peers", "tunnels", "statistics", "entitlement", "pools"},
+			filter: `<lma><name>lma</name><bindings/><peers/><tunnels/><statistics/><entitlement/><network><name>home</name><pool><mobile-node/></pool></network></lma>`},
+		{p: d.gateway, at: "/pmipv6/mag[name=mag1]", subtrees: []string{"bindings", "paths", "tunnels", "statistics"}, least: 60, views: []string{"bindings", "peers", "tunnels", "statistics"},
+			filter: `<mag><name>mag1</name><bindings/><paths/><tunnels/><statistics/></mag>`},
 	} {
-		a.p.set("true", elem("system"), elem("metrics"), elem("enabled"))
-		ways := map[string]func(*testing.T) leaves{
-			"gNMI Get in JSON_IETF": func(t *testing.T) leaves { return a.get(t, gpb.Encoding_JSON_IETF) },
-			"gNMI Get in JSON":      func(t *testing.T) leaves { return a.get(t, gpb.Encoding_JSON) },
-			"gNMI Subscribe ONCE":   a.subscribe,
-			"NETCONF get":           a.netconfGet,
-			"NETCONF get-data":      a.netconfGetData,
-			"YANG-push periodic":    func(t *testing.T) leaves { return a.push(t, periodic) },
-			"YANG-push on change":   func(t *testing.T) leaves { return a.push(t, onChange) },
-			"mooring show":          a.show,
-			"metrics":               a.metrics,
+		a.sameEverywhere(t)
+	}
+}
+
+// The same holds for what customers, tunnels, entitlement and accounting have of state.
+func TestSameStateOfCustomersEverywhere(t *testing.T) {
+	s := newShared(t)
+	s.inject()
+	eventually(t, func() string {
+		if table := s.show("accounting-sessions"); strings.Count(table, "mobile-node") != 3 || strings.Contains(table, " - ") {
+			return "sessions are not accounted for yet:\n" + table
 		}
-		for _, way := range slices.Sorted(maps.Keys(ways)) {
-			t.Run(a.p.host.Name+"/"+way, func(t *testing.T) {
-				// A counter may count while somebody is asked: what was so before and after has to be told.
-				eventually(t, func() string {
-					before := a.get(t, gpb.Encoding_PROTO)
-					got := ways[way](t)
-					if after := a.get(t, gpb.Encoding_PROTO); !maps.Equal(before, after) {
-						return "the state does not come to rest: " + differ(before, after)
-					}
-					want := a.shared(t, way, before)
-					if len(before) < a.least || len(want) < a.least/4 {
-						t.Fatalf("of only %d leaves %d are told: %v", len(before), len(want), before)
-					}
-					if text := differ(want, got); text != "" {
-						t.Error(text)
-					}
-					return ""
-				})
+		return ""
+	})
+	a := asked{p: s.p, at: "/pmipv6/lma[name=lma1]", subtrees: []string{"bindings", "peers", "tunnels", "statistics", "entitlement", "aaa/accounting/session", "mobile-local-loop/customer",
+		"network[name=home]/pool/mobile-node"}, least: 300,
+		views: []string{"bindings", "peers", "tunnels", "statistics", "entitlement", "accounting-sessions", "customers", "pools"},
+		filter: `<lma><name>lma1</name><bindings/><peers/><tunnels/><statistics/><entitlement/><aaa><accounting><session/></accounting></aaa>` +
+			`<mobile-local-loop><customer/></mobile-local-loop><network><name>home</name><pool><mobile-node/></pool></network></lma>`}
+	for _, part := range []string{"/tunnels/", "/entitlement/peak", "/session[", "]/statistics/bce-count", "/status[", "/in-use"} {
+		if len(a.get(t, gpb.Encoding_PROTO).only(func(path string) bool { return strings.Contains(path, part) })) == 0 {
+			t.Errorf("nobody is told of %s", part)
+		}
+	}
+	a.sameEverywhere(t)
+}
+
+// sameEverywhere asks in every way there is.
+func (a *asked) sameEverywhere(t *testing.T) {
+	a.p.set("true", elem("system"), elem("metrics"), elem("enabled"))
+	ways := map[string]func(*testing.T) leaves{
+		"gNMI Get in JSON_IETF": func(t *testing.T) leaves { return a.get(t, gpb.Encoding_JSON_IETF) },
+		"gNMI Get in JSON":      func(t *testing.T) leaves { return a.get(t, gpb.Encoding_JSON) },
+		"gNMI Subscribe ONCE":   a.subscribe,
+		"NETCONF get":           a.netconfGet,
+		"NETCONF get-data":      a.netconfGetData,
+		"YANG-push periodic":    func(t *testing.T) leaves { return a.push(t, periodic) },
+		"YANG-push on change":   func(t *testing.T) leaves { return a.push(t, onChange) },
+		"mooring show":          a.show,
+		"metrics":               a.metrics,
+	}
+	for _, way := range slices.Sorted(maps.Keys(ways)) {
+		t.Run(a.p.host.Name+"/"+way, func(t *testing.T) {
+			// A counter may count while somebody is asked: what was so before and after has to be told.
+			eventually(t, func() string {
+				before := a.get(t, gpb.Encoding_PROTO)
+				got := ways[way](t)
+				if after := a.get(t, gpb.Encoding_PROTO); !maps.Equal(before, after) {
+					return "the state does not come to rest: " + differ(before, after)
+				}
+				want := a.shared(t, way, before)
+				if len(before) < a.least || len(want) < a.least/4 {
+					t.Fatalf("of only %d leaves %d are told: %v", len(before), len(want), before)
+				}
+				if text := differ(want, got); text != "" {
+					t.Error(text)
+				}
+				return ""
 			})
-		}
+		})
 	}
 }
 
@@ -258,7 +287,7 @@ func (a *asked) metrics(t *testing.T) leaves {
 		at, parent := "", ""
 		for name := range strings.SplitSeq(strings.TrimPrefix(paths[m[1]], "/"), "/") {
 			if name == "*" {
-				name = labels["kind"] + labels["family"]
+				name = labels["kind"] + labels["family"] + labels["reason"]
 			}
 			at += "/" + name + predicates(parent, name, func(key string) string {
 				if v, ok := labels[name]; ok && len(keysIn(parent, name)) == 1 {
@@ -289,6 +318,8 @@ func exported(t *testing.T, all leaves) leaves {
 		switch {
 		case strings.HasSuffix(path, "/oper-status") && text == "unknown":
 			continue
+		case text == "true" || text == "false":
+			text = map[bool]string{true: "1", false: "0"}[text == "true"]
 		case strings.HasSuffix(path, "/oper-status"):
 			text = map[bool]string{true: "1", false: "0"}[text == "up"]
 		case strings.Contains(text, "T"):
