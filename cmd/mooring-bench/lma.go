@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,8 @@ func lmaCommand() *cobra.Command {
   register  every node is registered: stored on the disk and handed to the dataplane
   refresh   registrations are prolonged
   flood     as refresh, while as many requests come from elsewhere that are not authentic; the ratio is to refresh
-  hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included
+  hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included: the median of its resident size
+            while all are refreshed, less that while 100 are, before, when 1000 nodes have come and gone until garbage was collected three times
   restart   the anchor is killed under refreshes and started again: the time from its start to its first answer. Every node is then asked
             after: one that was acknowledged and is gone is an error. The ratio is that of 3 seconds to that time
 
@@ -91,12 +93,13 @@ type lmaRun struct {
 	gateway  *askingMAG
 	intruder *askingMAG // has another key
 	radius   *radiusServer
-	empty    float64 // MiB that the anchor took with one binding that was refreshed often
+	empty    float64 // MiB that the anchor took with few bindings that were refreshed
+	begun    int     // sessions that were accounted since then, in all
 }
 
 func (o lmaOptions) run() (results []Result, err error) {
-	if o.bindings <= 0 {
-		return nil, errors.New("--bindings: there has to be one at least")
+	if o.bindings <= few {
+		return nil, fmt.Errorf("--bindings: there have to be more than %d", few)
 	}
 	if o.stateDir == "" {
 		if o.stateDir, err = os.MkdirTemp("", "mooring-bench"); err != nil {
@@ -178,23 +181,66 @@ func (r *lmaRun) apart() (results []Result, err error) {
 	if _, err := r.gateway.untilAnswered(time.Minute, 1); err != nil {
 		return nil, err
 	}
-	// What one node makes it take is not for the bindings: its program comes into memory, and its buffers come to their size.
-	if err := r.gateway.exchange(r.gateway.prepare(atOnce, 1), lmaAddress); err != nil {
+	if err := r.warmUp(); err != nil {
+		return nil, fmt.Errorf("warm-up: %w", err)
+	}
+	if r.empty, err = r.refreshing(few); err != nil {
 		return nil, err
 	}
-	r.empty = resident(r.anchor.pid(), "VmRSS:")
 	return r.rates()
 }
 
-// hold has every node refreshed, and so for a while.
-func (r *lmaRun) hold() (Result, error) {
-	r.gateway.node = 0
-	hold, err := costOf("hold", "binding", r.anchor, r.bindings, func() error { return r.gateway.ask(r.bindings, r.bindings) })
-	for until := time.Now().Add(r.length); err == nil && time.Now().Before(until); {
-		err = r.gateway.ask(10_000, r.bindings)
+// few nodes are there before memory is measured: what the program takes anyhow, its buffers, and a heap that has been used, is not for the bindings.
+const few = 100
+
+// warmUp has nodes come and go until garbage was collected of it, and leaves few.
+func (r *lmaRun) warmUp() error {
+	const nodes, collections = 1000, 3
+	begun, err := r.anchor.count()
+	for now := begun; err == nil && now.Collections < begun.Collections+collections; {
+		r.gateway.node = 0
+		if err = r.gateway.ask(nodes, nodes); err != nil {
+			return err
+		}
+		r.gateway.node, r.gateway.leaving = few, true
+		err = r.gateway.exchange(r.gateway.prepare(nodes-few, nodes), lmaAddress)
+		r.gateway.leaving = false
+		clear(r.gateway.has)
+		if err == nil {
+			now, err = r.anchor.count()
+		}
+		if err == nil && now.Bindings != few {
+			err = fmt.Errorf("%d nodes are there when all but %d have gone", now.Bindings, few)
+		}
 	}
-	hold.RSS = resident(r.anchor.pid(), "VmRSS:")
-	hold.Ratio = 1024 / max(1, (hold.RSS-r.empty)*1024*1024/float64(r.bindings))
+	if err != nil {
+		return err
+	}
+	return r.accounted(few)
+}
+
+// refreshing has nodes refreshed for a while, and returns how many MiB the anchor takes: the median, because that swings with the collection of garbage.
+func (r *lmaRun) refreshing(nodes int) (float64, error) {
+	r.gateway.node = 0
+	var sizes []float64
+	for until := time.Now().Add(r.length); len(sizes) == 0 || time.Now().Before(until); {
+		if err := r.gateway.ask(atOnce, nodes); err != nil {
+			return 0, err
+		}
+		sizes = append(sizes, resident(r.anchor.pid(), "VmRSS:"))
+	}
+	slices.Sort(sizes)
+	return sizes[len(sizes)/2], nil
+}
+
+// hold has every node refreshed, and so for a while.
+func (r *lmaRun) hold() (hold Result, err error) {
+	r.gateway.node = 0
+	if hold, err = costOf("hold", "binding", r.anchor, r.bindings, func() error { return r.gateway.ask(r.bindings, r.bindings) }); err != nil {
+		return hold, err
+	}
+	hold.RSS, err = r.refreshing(r.bindings)
+	hold.Ratio = 1024 / max(1, (hold.RSS-r.empty)*1024*1024/float64(r.bindings-few))
 	return hold, err
 }
 
@@ -239,7 +285,7 @@ func (r *lmaRun) restart() (row Result, err error) {
 		return row, fmt.Errorf("of %d bindings that were acknowledged %d are there after the restart, %d had to be made anew, %d with other prefixes",
 			r.bindings, counted.Bindings, counted.Initial, r.gateway.different)
 	case r.accounting:
-		return row, r.accounted()
+		return row, r.stillAccounted()
 	}
 	return row, nil
 }

@@ -26,14 +26,14 @@ const (
 type radiusServer struct {
 	conn *net.UDPConn
 
-	mu      sync.Mutex
-	started map[string]bool // by Acct-Session-Id
-	ons     int             // Accounting-On
-	stops   int
+	mu    sync.Mutex
+	open  map[string]bool // sessions by their Acct-Session-Id: started, and not stopped
+	begun int             // sessions that ever were
+	ons   int             // Accounting-On
 }
 
 func newRadiusServer(h *netns.Host) (*radiusServer, error) {
-	s := &radiusServer{started: map[string]bool{}}
+	s := &radiusServer{open: map[string]bool{}}
 	err := h.Do(func() (err error) {
 		s.conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(radiusAddress)))
 		return err
@@ -84,9 +84,12 @@ func (s *radiusServer) take(request []byte) bool {
 	defer s.mu.Unlock()
 	switch rfc2866.AcctStatusType(status) {
 	case rfc2866.AcctStatusType_Value_Start:
-		s.started[string(session)] = true
+		if !s.open[string(session)] {
+			s.open[string(session)] = true
+			s.begun++
+		}
 	case rfc2866.AcctStatusType_Value_Stop:
-		s.stops++
+		delete(s.open, string(session))
 	case rfc2866.AcctStatusType_Value_AccountingOn:
 		s.ons++
 	}
@@ -103,33 +106,43 @@ func accepted(request []byte) []byte {
 	return answer[:]
 }
 
-// sessions is how many were started. Those that were stopped, or announced to be over, are an error: all bindings are alive.
-func (s *radiusServer) sessions() (started int, err error) {
+// heard is how many sessions are open, and how often one began, or all of them.
+func (s *radiusServer) heard() (open, begun, ons int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stops > 0 || s.ons > 1 {
-		return 0, fmt.Errorf("the anchor accounted %d sessions as over, and began %d times anew", s.stops, s.ons)
-	}
-	return len(s.started), nil
+	return len(s.open), s.begun, s.ons
 }
 
-// accounted is over when the server has the Start of every binding, and of their tunnel.
-func (r *lmaRun) accounted() error {
-	for {
+// accounted is over when the server has all records, and knows a session of each binding and one of their tunnel.
+func (r *lmaRun) accounted(bindings int) error {
+	if !r.accounting {
+		return nil
+	}
+	for until := time.Now().Add(10 * time.Minute); ; time.Sleep(time.Millisecond) {
 		c, err := r.anchor.count()
-		if err != nil {
+		open, begun, ons := r.radius.heard()
+		switch {
+		case err != nil:
 			return err
+		case c.Records == 0 && open == bindings+1 && ons == 1:
+			r.begun = begun
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("%d sessions are accounted, of %d bindings and a tunnel; %d records wait, and %d times the anchor began anew", open, bindings, c.Records, ons)
 		}
-		if c.Records == 0 {
-			break
-		}
-		time.Sleep(time.Millisecond)
 	}
-	started, err := r.radius.sessions()
-	if err == nil && started != r.bindings+1 {
-		err = fmt.Errorf("%d sessions were accounted, of %d bindings and a tunnel", started, r.bindings)
+}
+
+// stillAccounted says whether sessions went on when the anchor began again: none ended, and none began.
+func (r *lmaRun) stillAccounted() error {
+	before := r.begun
+	if err := r.accounted(r.bindings); err != nil {
+		return err
 	}
-	return err
+	if r.begun != before {
+		return fmt.Errorf("%d sessions began anew with the anchor", r.begun-before)
+	}
+	return nil
 }
 
 // accountingConfig is what the anchor is told of it; nothing where it is not wanted.

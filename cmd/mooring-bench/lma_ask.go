@@ -38,6 +38,7 @@ type askingMAG struct {
 	out, in   []udp4.Message
 	window    int                  // requests that may be under way: more than the anchor's socket has room for would be lost
 	node      int                  // of the next request
+	leaving   bool                 // requests de-register
 	has       map[int]netip.Prefix // what each node was given first
 	different int                  // answers that gave something else
 	patience  time.Duration        // with an anchor that does not answer
@@ -230,6 +231,9 @@ func (m *askingMAG) compare(answer []byte) error {
 func (m *askingMAG) encode() {
 	m.update.Seq++
 	m.update.Flags, m.update.Lifetime = wire.UpdateA|wire.UpdateP, 900
+	if m.leaving {
+		m.update.Lifetime = 0
+	}
 	mac := []byte{2, 0, byte(m.node >> 24), byte(m.node >> 16), byte(m.node >> 8), byte(m.node)}
 	m.update.Options = wire.Options{
 		MNID:            wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: fmt.Appendf(nil, "mn%d@example.com", m.node)}),

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime/metrics"
 	"strconv"
 	"time"
 
@@ -57,6 +58,8 @@ type lmaCounts struct {
 	Forged    uint64 // requests that were refused, or dropped, as not authentic
 	Pending   int    // objects that the dataplane does not have yet
 	Records   int    // of accounting, that no server has taken yet
+	// Collections of garbage since it began.
+	Collections uint64
 }
 
 // startLMA starts an anchor, or an echo server, on some of the processors.
@@ -156,13 +159,19 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
 			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
 			Forged:  l.Statistics.PBASent.Load(wire.StatusAuthFail) + l.Statistics.Dropped[mobility.DropUnauthenticated].Load(),
-			Pending: missing(reconciler.Status(), l.Table.Len()), Records: records,
+			Pending: missing(reconciler.Status(), l.Table.Len()), Records: records, Collections: collections(),
 		}); err != nil {
 			break
 		}
 	}
 	stop()
 	return errors.Join(parts.Wait(), charges.Close(), store.Close())
+}
+
+func collections() uint64 {
+	cycles := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(cycles)
+	return cycles[0].Value.Uint64()
 }
 
 func commit(ctx context.Context, e *engine.Engine, config *mobility.Config) error {

@@ -48,8 +48,8 @@ func beside(row, baseline Result) float64 {
 
 // register has every node registered. That is over when the dataplane has them, too; accounting them, when the server does.
 func (r *lmaRun) register() (rows []Result, echo Result, err error) {
-	r.gateway.node = 0
-	requests := r.gateway.prepare(r.bindings, r.bindings)
+	r.gateway.node = few
+	requests := r.gateway.prepare(r.bindings-few, r.bindings)
 	if echo, err = r.echoOf(requests); err != nil {
 		return nil, echo, err
 	}
@@ -61,8 +61,8 @@ func (r *lmaRun) register() (rows []Result, echo Result, err error) {
 			}
 			return r.anchor.settle()
 		})
-		if err == nil && r.accounting {
-			err = r.accounted()
+		if err == nil {
+			err = r.accounted(r.bindings)
 		}
 		return err
 	})
