@@ -331,6 +331,14 @@ func (d *domain) ask(from, node string, change func(*wire.BindingUpdate)) {
 	}
 }
 
+// reconfigure has the LMA obey a configuration that differs by what change does.
+func (d *domain) reconfigure(change func(*mobility.LMA)) {
+	anchor := *d.config.LMAs["lma1"]
+	change(&anchor)
+	d.config.LMAs["lma1"] = &anchor
+	d.lma.Reconfigure(d.now, &anchor, new(mobility.Effects))
+}
+
 // beat lets the LMA and the MAG ask each other for a sign of life.
 func (d *domain) beat() {
 	h := mobility.Heartbeat{Interval: time.Minute, Timeout: 10 * time.Second, Retries: 3}

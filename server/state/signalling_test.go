@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -134,12 +135,26 @@ func TestOPS07_EachRefusalIsCountedByStatus(t *testing.T) {
 		"v6@example.net":    {Network: "home", Service: mobility.ServiceIPv6},
 		"else@example.net":  {Network: "home", Service: mobility.ServiceDual, Anchor: "lma9"},
 		"empty@example.net": {Network: "nowhere", Service: mobility.ServiceDual},
+		"lan@example.net":   {Network: "lans", Service: mobility.ServiceDual},
+		"lan2@example.net":  {Network: "lans", Service: mobility.ServiceDual},
+		"gre@example.net":   {Network: "home", Service: mobility.ServiceDual, GREKeys: mobility.FixedKeys{Uplink: 7, Downlink: 9}},
+		"key@example.net":   {Network: "home", Service: mobility.ServiceDual, Key: &mobility.Key{SPI: 300, Secret: []byte("secret")}},
 	} {
 		d.config.LMAs["lma1"].Domain.Profiles.(store)[name] = p
 	}
-	d.ask("2001:db8::11", "mn@example.net", nil)
+	d.reconfigure(func(l *mobility.LMA) {
+		l.Networks = maps.Clone(l.Networks)
+		l.Networks["lans"] = &mobility.Network{Name: "lans", Pools: []mobility.Pool{{Start: addr("2001:db8:5000::"), Bits: 48, Unit: 64},
+			{Start: addr("20.20.30.0"), Bits: 24, Unit: 28, Mobile: true}}}
+	})
+	lan := func(u *wire.BindingUpdate) {
+		u.DMNPs = []wire.DMNP{{Prefix: netip.MustParsePrefix("20.20.30.0/28")}}
+	}
+	held := netip.MustParsePrefix("10.0.0.2/8")
+	d.ask("2001:db8::11", "lan@example.net", lan)
+	d.ask("2001:db8::11", "mn@example.net", func(u *wire.BindingUpdate) { u.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: held}} })
 	home := wire.IPv4HoARequest{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
-	sum, bindings := 1, d.value(t, lmaStatisticsPath+"summary/bce-count")
+	sum, bindings := 2, d.value(t, lmaStatisticsPath+"summary/bce-count")
 	for _, c := range []struct {
 		status wire.Status
 		node   string
@@ -163,11 +178,29 @@ func TestOPS07_EachRefusalIsCountedByStatus(t *testing.T) {
 			u.IPv4HoARequests = append(u.IPv4HoARequests, wire.IPv4HoARequest{Prefix: netip.MustParsePrefix("203.0.113.9/24")})
 		}},
 		{wire.StatusNotAuthorizedForIPv6, "v4@example.net", nil},
+		{wire.StatusNotAuthorizedForIPv4HoA, "new@example.net", func(u *wire.BindingUpdate) { // somebody has it
+			u.IPv4HoARequests = append(u.IPv4HoARequests, wire.IPv4HoARequest{Prefix: held})
+		}},
+		{wire.StatusProhibited, "gre@example.net", func(u *wire.BindingUpdate) { u.GREKey = wire.Some(wire.GREKey{Keyed: true, Key: 8}) }},
+		{wire.StatusGREKeyRequired, "gre@example.net", func(u *wire.BindingUpdate) { u.GREKey = wire.Some(wire.GREKey{}) }},
+		{wire.StatusAuthFail, "key@example.net", func(u *wire.BindingUpdate) { u.Auth = []wire.AuthOption{{Subtype: wire.AuthMNHA, SPI: 300}} }},
+		{wire.StatusPrefixSetMismatch, "mn@example.net", func(u *wire.BindingUpdate) {
+			u.Handoff = wire.Some(wire.HandoffUnchanged)
+			u.HNPs = []wire.HNP{{Prefix: netip.MustParsePrefix("2001:db8:8000::/64")}, {Prefix: netip.MustParsePrefix("2001:db8:8000:7::/64")}}
+		}},
+		{wire.StatusNotAuthorizedForDMNP, "lan2@example.net", func(u *wire.BindingUpdate) { u.DMNPs = []wire.DMNP{{Prefix: netip.MustParsePrefix("20.20.40.0/28")}} }},
+		{wire.StatusDMNPInUse, "lan2@example.net", lan},
+		{wire.StatusCannotSupportMultipath, "new@example.net", func(u *wire.BindingUpdate) { u.MultipathBinding = wire.Some(wire.MultipathBinding{BID: 1}) }},
+		{wire.StatusMAGNotAuthorized, "new@example.net", func(*wire.BindingUpdate) { d.reconfigure(func(l *mobility.LMA) { l.LearnPeers = false }) }},
 		{wire.StatusMultipleIPv4HoA, "new@example.net", func(u *wire.BindingUpdate) { u.IPv4HoARequests = append(u.IPv4HoARequests, home, home) }},
 	} {
+		from := "2001:db8::11"
+		if c.status == wire.StatusMAGNotAuthorized {
+			from = "2001:db8::77"
+		}
 		count := lmaStatisticsPath + "pba/by-status[status='" + strconv.Itoa(int(c.status)) + "']/count"
 		before, _ := strconv.Atoi(d.value(t, count))
-		d.ask("2001:db8::11", c.node, c.change)
+		d.ask(from, c.node, c.change)
 		sum++
 		if after := d.value(t, count); after != strconv.Itoa(before+1) {
 			t.Errorf("%v: counted %q times after %d", c.status, after, before)
@@ -176,7 +209,7 @@ func TestOPS07_EachRefusalIsCountedByStatus(t *testing.T) {
 			t.Errorf("%v: %s updates received, %s acknowledgements sent, want %d", c.status, received, sent, sum)
 		}
 	}
-	if accepted, now := d.value(t, lmaStatisticsPath+"pba/by-status[status='0']/count"), d.value(t, lmaStatisticsPath+"summary/bce-count"); accepted != "1" || now != bindings {
-		t.Errorf("%s accepted, %s bindings, want 1 and %s", accepted, now, bindings)
+	if accepted, now := d.value(t, lmaStatisticsPath+"pba/by-status[status='0']/count"), d.value(t, lmaStatisticsPath+"summary/bce-count"); accepted != "2" || now != bindings {
+		t.Errorf("%s accepted, %s bindings, want 2 and %s", accepted, now, bindings)
 	}
 }

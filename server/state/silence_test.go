@@ -22,10 +22,9 @@ var (
 // watched is a domain whose LMA asks three MAGs for signs of life, each with a binding and a tunnel.
 func watched(t *testing.T) *domain {
 	d := newDomain(t)
-	anchor := *d.config.LMAs["lma1"]
-	anchor.Heartbeat = mobility.Heartbeat{Interval: time.Minute, Timeout: 10 * time.Second, Retries: 3}
-	d.config.LMAs["lma1"] = &anchor
-	d.lma.Reconfigure(d.now, &anchor, new(mobility.Effects))
+	d.reconfigure(func(l *mobility.LMA) {
+		l.Heartbeat = mobility.Heartbeat{Interval: time.Minute, Timeout: 10 * time.Second, Retries: 3}
+	})
 	var tunnels []reconcile.TunnelStatus
 	for _, from := range []struct {
 		node string
