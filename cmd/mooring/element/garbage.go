@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// A small heap may double before garbage is collected, as usual. Of a large one nearly all is bindings, which stay, so that it would double for garbage of which
-// there is little. It may grow by so much that what lives in it is looked through at a certain pace, however fast memory is asked for: that takes an eighth of a
-// processor at most.
+// As Go has it, a heap may double before garbage is collected. Of ours nearly all is bindings, which stay, so that it would double for garbage of which there is
+// little. It may grow by a few MiB, or a share of what lives in it, and by more while so much memory is asked for that what lives would else be looked through
+// faster than at a certain pace: that takes an eighth of a processor at most.
 const (
-	largeHeap    = 64 << 20 // octets that live
-	searchPace   = 128e6    // octets looked through in a second
-	growthUsual  = 100      // percent
-	growthLeast  = 20       // of a very large heap; half of that, of one that is just large, where the program itself weighs as much
-	heapInterval = time.Second
+	searchPace   = 128e6 // octets looked through in a second
+	growthUsual  = 100   // percent
+	growthLeast  = 20    // of a very large heap; half of that, of one that is just large, where the program itself weighs as much
+	largeHeap    = 64 << 20
+	leastRoom    = 4 << 20 // octets that any heap may grow by
+	heapInterval = 100 * time.Millisecond
+	releaseEvery = 10 // intervals
 )
 
 // What TendHeap looks at (runtime/metrics).
@@ -36,7 +38,7 @@ func TendHeap(ctx context.Context) {
 	growth, allocated := growthUsual, heap[heapAllocated].Value.Uint64()
 	ticker := time.NewTicker(heapInterval)
 	defer ticker.Stop()
-	for {
+	for round := 1; ; round++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -45,11 +47,12 @@ func TendHeap(ctx context.Context) {
 		metrics.Read(heap)
 		live, before := heap[heapLive].Value.Uint64(), allocated
 		allocated = heap[heapAllocated].Value.Uint64()
-		if now := growthOf(live, allocated-before); now != growth {
+		now := growthOf(live, allocated-before)
+		if now > growth || now < growth-growth/8 { // not for every little, since all goroutines stand still meanwhile
 			growth = now
 			debug.SetGCPercent(growth)
 		}
-		if growth == leastGrowth(live) && heap[heapFree].Value.Uint64() > live/8 {
+		if round%releaseEvery == 0 && now == leastGrowth(live) && heap[heapFree].Value.Uint64() > live/8 {
 			debug.FreeOSMemory() // what bindings took while they were made
 		}
 	}
@@ -57,16 +60,15 @@ func TendHeap(ctx context.Context) {
 
 // growthOf is by how much a heap may grow, in percent, in which so many octets live, when so many were asked for in the last heapInterval.
 func growthOf(live, asked uint64) int {
-	if live < largeHeap {
-		return growthUsual
-	}
 	pace := searchPace * heapInterval.Seconds()
 	return int(min(growthUsual, max(float64(leastGrowth(live)), 100*float64(asked)/pace)))
 }
 
 func leastGrowth(live uint64) int {
-	if live < largeHeap {
-		return growthUsual
+	live = max(live, 1)
+	share := growthLeast / 2
+	if live > largeHeap {
+		share = growthLeast - int(growthLeast/2*largeHeap/live)
 	}
-	return growthLeast - int(growthLeast/2*largeHeap/live)
+	return max(share, int(min(growthUsual, 100*leastRoom/live)))
 }

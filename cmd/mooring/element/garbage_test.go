@@ -7,7 +7,8 @@ func TestGrowthOfTheHeap(t *testing.T) {
 		live, asked uint64
 		want        int
 	}{
-		{0, 0, 100}, {63 << 20, 0, 100}, {64 << 20, 0, 10}, {128 << 20, 0, 15}, {1 << 40, 17e6, 20}, {100 << 20, 32e6, 25}, {1 << 30, 32e6, 25}, {1 << 30, 1 << 40, 100},
+		{0, 0, 100}, {4 << 20, 0, 100}, {16 << 20, 0, 25}, {63 << 20, 0, 10}, {64 << 20, 0, 10}, {128 << 20, 0, 15}, {1 << 40, 1.7e6, 20},
+		{16 << 20, 6.4e6, 50}, {100 << 20, 3.2e6, 25}, {1 << 30, 3.2e6, 25}, {1 << 30, 1 << 40, 100},
 	} {
 		if got := growthOf(each.live, each.asked); got != each.want {
 			t.Errorf("with %d octets, %d of them asked for now, the heap may grow by %d %%, want %d", each.live, each.asked, got, each.want)
