@@ -96,16 +96,17 @@ func (c *Commit) handle(e *Engine, now time.Time) {
 
 const (
 	vacatedAtOnce = 256  // bindings that a turn ends, so that others wait for some milliseconds
-	mostVacating  = 4096 // turns of a commit: MAGs may register anew what it ends
+	mostVacating  = 4096 // turns of a commit for customers: MAGs may register anew what it ends
 )
 
-// vacate ends some of the bindings that the commit leaves no customer for, and reports whether it takes another turn.
+// vacate ends some of the bindings that the commit leaves no anchor or no customer for, and reports whether it takes another turn.
 func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
-	if c.turns++; c.turns > mostVacating {
-		return false
-	}
-	for name, cfg := range c.config.LMAs {
-		if a := e.element.anchors[name]; a != nil && a.cfg != cfg {
+	c.turns++
+	for name, a := range e.element.anchors {
+		switch cfg := c.config.LMAs[name]; {
+		case cfg == nil:
+			more = a.lma.Leave(now, vacatedAtOnce, e.element.mark(&a.unit)) || more
+		case a.cfg != cfg && c.turns <= mostVacating:
 			more = a.lma.Vacate(now, cfg, vacatedAtOnce, e.element.mark(&a.unit)) || more
 		}
 	}

@@ -266,6 +266,51 @@ func TestMLL20_MobileNetworksOverARestart(t *testing.T) {
 	})
 }
 
+// So do those of an anchor that is removed. Its MAG is told once that all have ended, and until it has answered; what it registers meanwhile is not taken.
+func TestRemovalOfAnAnchorTakesTurns(t *testing.T) {
+	const nodes = 2*vacatedAtOnce + 10
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		mag := newTold(t, net)
+		config := serving(free)
+		config.LMAs["lma1"].Revocation = mobility.Revocation{DelayMin: 10 * time.Second, DelayMax: 20 * time.Second, Retries: 5}
+		other := justLMA(anchorConfig("lma2", "2001:db8:ffff::2"))
+		s, _ := storedOn(t, net, newDisk(t, dir), config)
+		for i := range nodes {
+			register(t, net, free, fmt.Sprint("n", i), fmt.Sprintf("2001:db8:c:%x::/64", i))
+			mag.hear(t, time.Second, 9)
+		}
+		if n := s.customers()["free"].Bindings; n != nodes {
+			t.Fatalf("%d bindings", n)
+		}
+		before := s.Status()
+		s.commit(other)
+		if steps := s.Status().Steps - before.Steps; steps < 3 {
+			t.Errorf("%d bindings ended in %d turns", nodes, steps)
+		}
+		mag.hear(t, time.Minute, 2)
+		if len(mag.bris) != 2 || mag.bris[0] != mag.bris[1] {
+			t.Errorf("its MAG heard %v", mag.bris)
+		}
+		s.mu.Lock()
+		ended := 0
+		for _, e := range s.events {
+			if e.Kind == mobility.BindingDeleted && e.Reason == mobility.Unconfigured {
+				ended++
+			}
+		}
+		s.mu.Unlock()
+		if wanted := s.plane.wanted(); ended != nodes || len(wanted) != 0 {
+			t.Errorf("%d bindings ended, the dataplane holds %d", ended, len(wanted))
+		}
+		s.stop()
+		s, _ = storedOn(t, net, newDisk(t, dir), config)
+		same(t, "bindings when it comes back", s.tenants(), nil)
+		s.stop()
+	})
+}
+
 // The bindings of a customer who is removed end in several turns, between which others are served. Those of others stay.
 func TestRemovalOfACustomerTakesTurns(t *testing.T) {
 	const nodes = 2*vacatedAtOnce + 10

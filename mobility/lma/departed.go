@@ -56,7 +56,7 @@ func (m *Machine) wayOf(at mobility.Endpoint) *transport {
 	return m.transportAt(at.VRF, at.Addr.Addr())
 }
 
-// receiveLate takes in what came to an address that the anchor had: answers to what it says from there, and nothing else.
+// receiveLate takes in what came to an address that the anchor had, or is about to lose: answers to what it says from there, and nothing else.
 func (m *Machine) receiveLate(now time.Time, via *transport, in *mobility.Inbound, out *mobility.Effects) {
 	if ack, ok := in.Message.(*wire.RevocationAck); ok && in.Err == nil {
 		m.revocationAck(now, via, in, ack, out)

@@ -108,8 +108,7 @@ func (m *Machine) takeLeaveOf(now time.Time, p *peer, out *mobility.Effects) {
 	if !ok {
 		return
 	}
-	at := mobility.VRFAddr{VRF: from.VRF, Addr: from.Addr.Addr()}
-	m.departAt(at, p.via)
+	p.left = true
 	sign, marking := m.peerSignature(p.via, p, p.addr), m.marking(p)
 	say := func(now time.Time, out *mobility.Effects) {
 		msg := &wire.Revocation{Trigger: wire.TriggerPerPeerPolicy, Seq: m.revocations.Next(), Flags: wire.RevocationP | wire.RevocationG}
@@ -124,17 +123,43 @@ func (m *Machine) takeLeaveOf(now time.Time, p *peer, out *mobility.Effects) {
 		}
 	}
 	if m.mustWait() {
-		m.farewells.add(farewell{at, say})
+		m.farewells.add(farewell{mobility.VRFAddr{VRF: from.VRF, Addr: from.Addr.Addr()}, say})
 		return
 	}
 	say(now, out)
 }
 
+// Leave ends up to n bindings of an anchor that is to be no more, and reports whether more are left. Whoever calls Close calls it before, as long as it reports
+// so, and has time for others in between: the bindings may be very many. From the first call on the anchor takes in nothing but acknowledgements.
+func (m *Machine) Leave(now time.Time, n int, out *mobility.Effects) (more bool) {
+	if m.table.Len() <= n {
+		return false
+	}
+	m.leaving, m.waiting, m.inquiries = true, waiting{}, inquiries{}
+	for b := range m.table.All() {
+		if n == 0 {
+			break
+		}
+		ends := b.Ends.Value()
+		if p := m.peerOf(&ends); p != nil && !p.left && !p.deaf {
+			m.takeLeaveOf(now, p, out)
+		}
+		m.end(now, b, mobility.Unconfigured, out)
+		n--
+	}
+	return true
+}
+
 // Close ends every binding, because the anchor is no more. What it says to its MAGs is repeated until they have heard of it, or were told often enough: it goes on
 // for as long as Departed yields addresses, and has nothing else any more.
 func (m *Machine) Close(now time.Time, out *mobility.Effects) {
-	for _, p := range m.sortedPeers(func(p *peer) bool { return p.bindings > 0 && !p.deaf }) {
+	for _, p := range m.sortedPeers(func(p *peer) bool { return p.bindings > 0 && !p.left && !p.deaf }) {
 		m.takeLeaveOf(now, p, out)
+	}
+	for t := range m.everyTransport {
+		for _, addr := range t.addresses {
+			m.departAt(mobility.VRFAddr{VRF: t.vrf, Addr: addr}, t)
+		}
 	}
 	for b := range m.table.All() {
 		m.end(now, b, mobility.Unconfigured, out)

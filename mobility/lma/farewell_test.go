@@ -168,6 +168,42 @@ func TestLMA11_EveryFarewellIsRepeated(t *testing.T) {
 		h.until(scenario.Start, &out)
 		h.check()
 	})
+	t.Run("anchor in turns", func(t *testing.T) {
+		m, _ := withBindings(t, multitude, true)
+		h := &hearing{Machine: m, t: t}
+		var all mobility.Effects
+		for more := true; more; {
+			var out mobility.Effects
+			if more = m.Leave(scenario.Start, 100, &out); len(out.Send) > 100 || len(out.Sessions) > 100 {
+				t.Fatalf("a turn sends %d messages and ends %d bindings", len(out.Send), len(out.Sessions))
+			}
+			all.Send, all.Events = append(all.Send, out.Send...), append(all.Events, out.Events...)
+		}
+		m.Close(scenario.Start, &all)
+		h.until(scenario.Start, &all)
+		h.check()
+	})
+}
+
+// An anchor that takes leave registers nobody any more: what it has told its MAGs stays true.
+func TestLMA11_LeavingAnchorTakesNobody(t *testing.T) {
+	m, _ := withBindings(t, 3, false)
+	var out mobility.Effects
+	if more := m.Leave(scenario.Start, 1, &out); !more || m.table.Len() != 2 {
+		t.Fatalf("%d bindings of 3 are left after one has ended, more %t", m.table.Len(), more)
+	}
+	before := m.stats.Dropped[mobility.DropUnexpected].Load()
+	out.Reset()
+	m.Receive(scenario.Start, arriving(t, mobility.Endpoint{VRF: "SP1", Addr: netip.MustParseAddrPort("10.0.0.1:5436")},
+		mobility.Endpoint{VRF: "SP1", Addr: netip.MustParseAddrPort("15.15.15.2:5436")}, &wire.BindingUpdate{Flags: wire.UpdateA | wire.UpdateP, Seq: 1, Lifetime: 100, Options: wire.Options{
+			MNID: wire.Some(wire.MNID{Subtype: wire.IDNAI, ID: []byte("new@any")}), HNPs: []wire.HNP{{Prefix: netip.MustParsePrefix("2001:db8:77::/64")}},
+			Handoff: wire.Some(wire.HandoffNewInterface), AccessType: wire.Some(wire.Access80211), Timestamp: wire.Some(wire.TimestampOf(scenario.Start))}}), &out)
+	if len(out.Send)+len(out.Store) > 0 || m.table.Len() != 2 || m.stats.Dropped[mobility.DropUnexpected].Load() != before+1 {
+		t.Errorf("it answers %d, stores %d, has %d bindings", len(out.Send), len(out.Store), m.table.Len())
+	}
+	if m.Leave(scenario.Start, 2, &out) {
+		t.Error("it has more left than Close can end")
+	}
 }
 
 // What waits to be said is not said any more when it is not true: the node is registered anew, its lifetime is over, or another has the address.

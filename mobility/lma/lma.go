@@ -47,6 +47,7 @@ type Machine struct {
 	ack     wire.BindingAck
 
 	unstorable bool // nothing can be stored
+	leaving    bool // see Leave
 }
 
 var nameless = unique.Make("")
@@ -83,7 +84,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 		m.stats.Dropped[mobility.DropUnexpected].Add(1)
 		return
 	}
-	if len(m.departed) > 0 && !m.isHome(in.To) {
+	if m.leaving || len(m.departed) > 0 && !m.isHome(in.To) {
 		m.receiveLate(now, via, in, out)
 		return
 	}

@@ -21,6 +21,7 @@ type peer struct {
 	stated   netip.Addr     // the care-of address that it named; invalid: there was none yet
 	beat     heartbeat.Path[*peer]
 	deaf     bool // it does not know revocations
+	left     bool // leave was taken of it, see Leave
 	usable   bool // the encapsulation that is configured can be used with addr
 	bindings int
 	since    time.Time            // of the first accepted PBU
