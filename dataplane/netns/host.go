@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
+	"runtime"
 	"syscall"
 
 	netlib "github.com/vishvananda/netlink"
@@ -131,7 +132,23 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	return h.Do(cmd.Start)
+	started := make(chan error)
+	go func() {
+		// It dies with the thread that starts it (PR_SET_PDEATHSIG of prctl(2)), which therefore lives as long and does nothing else:
+		// others end with a goroutine that has made a namespace.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := h.Do(cmd.Start)
+		if err != nil {
+			started <- err
+			return
+		}
+		pid := cmd.Process.Pid
+		started <- nil
+		for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR { // whoever has started it waits for it, too
+		}
+	}()
+	return <-started
 }
 
 func (h *Host) onLink(device, what string, f func(netlib.Link) error) error {

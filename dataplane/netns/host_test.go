@@ -3,6 +3,7 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -117,4 +118,25 @@ func TestOpenNamespace(t *testing.T) {
 	if got, err := opened.Cookie(); err != nil || got != want {
 		t.Errorf("cookie %d, want %d: %v", got, want, err)
 	}
+}
+
+// A process outlives the threads that end with goroutines that have made namespaces.
+func TestStartedProcessLives(t *testing.T) {
+	h := host(t, "h")
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err, h.Start(cmd))
+	for i := range 50 {
+		other, err := NewHost(fmt.Sprint(i))
+		must(t, err, other.Close())
+	}
+	said := make([]byte, 6)
+	_, err = fmt.Fprint(in, "alive\n")
+	must(t, err)
+	if n, err := io.ReadFull(out, said); string(said[:n]) != "alive\n" {
+		t.Errorf("it says %q (%v)", said[:n], err)
+	}
+	must(t, in.Close(), cmd.Wait())
 }

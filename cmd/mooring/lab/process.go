@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,9 +45,6 @@ func startElement(h *netns.Host, command []string, folder string, failed func(er
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the lab, which then stops the elements
 	started := make(chan error)
 	go func() {
-		// The element dies with the thread that starts it (PR_SET_PDEATHSIG). So that thread does nothing else.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
 		err := h.Start(e.cmd)
 		log.Close()
 		started <- err

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -77,7 +76,6 @@ func startRADIUS(ctx context.Context, h *netns.Host, folder, address string, por
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // it dies with the thread that starts it
 		err := h.Start(r.cmd)
 		started <- err
 		if err == nil {
