@@ -25,8 +25,7 @@ program that does nothing but send routes to the kernel, 64 a message.
   routes-remove   the bindings of one customer, a tenth of them or at least one, which are removed
   routes-beside   bindings that come one after the other while that happens: wall_s is the longest
                   that one had to wait until it was installed, and the ratio is that to 50 ms. The first
-                  comparison with the host, which holds up the dataplane, falls into this time.
-                  Signalling waits for none of it: see "mooring-bench customers"`
+                  comparison with the host falls into this time. Signalling waits for none of it: see "mooring-bench customers"`
 
 type routesOptions struct {
 	backend         string

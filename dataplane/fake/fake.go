@@ -28,6 +28,9 @@ type Plane struct {
 	failNext int
 	failKeys map[any]error
 	slow     time.Duration
+	slowDump time.Duration
+	dumps    int // that were begun
+	removals int // of objects, by Apply
 }
 
 // slot is where an object is: that of its key, but of routes one for each Standing, as hosts have them.
@@ -78,6 +81,10 @@ func (p *Plane) FailKey(key any, err error) { p.locked(func() { p.failKeys[key] 
 
 // Slow makes every Apply take d.
 func (p *Plane) Slow(d time.Duration) { p.locked(func() { p.slow = d }) }
+
+// SlowDump makes every Dump take d for each object. As with lists of some hosts, of what is removed meanwhile others are left out, though not twice
+// in a row.
+func (p *Plane) SlowDump(d time.Duration) { p.locked(func() { p.slowDump = d }) }
 
 // Put places an object on the host as an earlier process would have left it.
 func (p *Plane) Put(o dataplane.Object) { p.locked(func() { p.objects[slot(o)] = o }) }
@@ -194,6 +201,7 @@ func (p *Plane) apply(op dataplane.Op) error {
 			return err
 		}
 		delete(p.objects, slot(op.Object))
+		p.removals++
 		if a, ok := op.Object.(dataplane.Adoption); ok {
 			p.dropTunnels(a)
 			delete(p.adopted, a.Device)
@@ -293,12 +301,28 @@ func (p *Plane) unused(key any) error {
 }
 
 // Dump implements dataplane.Plane.
-func (p *Plane) Dump(context.Context) iter.Seq2[dataplane.Object, error] {
+func (p *Plane) Dump(ctx context.Context) iter.Seq2[dataplane.Object, error] {
 	return func(yield func(dataplane.Object, error) bool) {
 		p.mu.Lock()
-		objects := slices.Collect(maps.Values(p.objects))
+		p.dumps++
+		objects, slow, removals, exact := slices.Collect(maps.Values(p.objects)), p.slowDump, p.removals, p.dumps%2 == 0
 		p.mu.Unlock()
 		for _, o := range objects {
+			if slow > 0 {
+				select {
+				case <-time.After(slow):
+				case <-ctx.Done():
+					yield(nil, ctx.Err())
+					return
+				}
+				p.mu.Lock()
+				skip := removals < p.removals && !exact
+				removals = min(removals+1, p.removals)
+				p.mu.Unlock()
+				if skip {
+					continue
+				}
+			}
 			if !yield(o, nil) {
 				return
 			}

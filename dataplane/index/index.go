@@ -71,6 +71,24 @@ func (x *Index[T]) All() iter.Seq[T] {
 	}
 }
 
+// Slots is the room that there is. Where it changes, all things are in other places.
+func (x *Index[T]) Slots() int { return len(x.things) }
+
+// Walk visits the things in so many slots, and returns the slot to go on with, or 0 at the end. What is deleted between two walks may have a thing be
+// passed over, or visited again.
+func (x *Index[T]) Walk(from, slots int, visit func(T)) (next int) {
+	to := min(from+slots, len(x.things))
+	for at := from; at < to; at++ {
+		if x.taken(at) {
+			visit(x.things[at])
+		}
+	}
+	if to == len(x.things) {
+		return 0
+	}
+	return to
+}
+
 // home is where a hash belongs: the slots are not a power of two.
 func (x *Index[T]) home(hash uint32) int { return int(uint64(hash) * uint64(len(x.things)) >> 32) }
 

@@ -49,6 +49,37 @@ func TestIndexAgreesWithAMap(t *testing.T) {
 	}
 }
 
+// A walk in steps visits all that All yields.
+func TestWalk(t *testing.T) {
+	var x Index[*thing]
+	if next := x.Walk(0, 7, func(*thing) { t.Errorf("of none, one is visited") }); next != 0 {
+		t.Errorf("of none, slot %d is next", next)
+	}
+	for n := range 1000 {
+		x.Put(uint32(n*2654435761), &thing{n})
+	}
+	visits := map[int]int{}
+	steps := 1
+	for from := 0; ; steps++ {
+		visited := 0
+		from = x.Walk(from, 100, func(one *thing) { visits[one.key]++; visited++ })
+		if visited > 100 {
+			t.Errorf("%d are visited in 100 slots", visited)
+		}
+		if from == 0 {
+			break
+		}
+	}
+	if want := (x.Slots() + 99) / 100; steps != want {
+		t.Errorf("%d slots take %d steps, want %d", x.Slots(), steps, want)
+	}
+	for n := range 1000 {
+		if visits[n] != 1 {
+			t.Errorf("%d is visited %d times", n, visits[n])
+		}
+	}
+}
+
 // The memory of a thing is bounded at every size, also when most have gone.
 func TestIndexIsSmall(t *testing.T) {
 	var x Index[*thing]

@@ -212,7 +212,7 @@ func (c *Carrier) lookAtAdopted(p *place, f netlink.TunnelDevice, known map[data
 		adoptedMTU(was.configured, f.MTU) == entry.mtu {
 		t.configured = was.configured
 	}
-	c.keep(t, path, adoptedDevice(f, entry))
+	c.keep(t, path, adoptedDevice(f, entry).among(known))
 	c.tunnels[id] = t
 	return true
 }

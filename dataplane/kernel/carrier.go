@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"mooring/dataplane"
+	"mooring/dataplane/index"
 	"mooring/dataplane/netlink"
 )
 
@@ -30,7 +31,7 @@ type Carrier struct {
 	hosts   map[string]*netlink.Host // by VRF
 	places  map[string]*place        // by VRF
 	tunnels map[dataplane.TunnelID]*tunnel
-	routes  map[dataplane.VRFPrefix]*device // that they lead into
+	routes  index.Prefixes[*device] // that they lead into
 	sources map[dataplane.SourceRouteKey]steering
 	devices map[string]*device // of all tunnels, by name
 
@@ -47,7 +48,7 @@ func New(log *slog.Logger) *Carrier {
 	}
 	return &Carrier{
 		log: log, hosts: map[string]*netlink.Host{}, places: map[string]*place{}, tunnels: map[dataplane.TunnelID]*tunnel{},
-		routes: map[dataplane.VRFPrefix]*device{}, devices: map[string]*device{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
+		devices: map[string]*device{}, policies: map[dataplane.PolicyKey]*policy{}, counted: map[dataplane.MatchKey]dataplane.Matches{},
 		adoptions: map[string]dataplane.Adoption{}, meter: newMeter(),
 	}
 }
@@ -83,11 +84,11 @@ func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 		return err
 	}
 	d.led = false
-	old := c.routes[at]
+	old, _ := c.routes.Get(at.VRF, at.Prefix)
 	if old == d {
 		return nil
 	}
-	c.routes[at] = d
+	c.routes.Put(at.VRF, at.Prefix, d)
 	d.routes++
 	return c.loseRoute(old)
 }
@@ -97,8 +98,8 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.account(at, 0)
-	old := c.routes[at]
-	delete(c.routes, at)
+	old, _ := c.routes.Get(at.VRF, at.Prefix)
+	c.routes.Delete(at.VRF, at.Prefix)
 	return c.loseRoute(old)
 }
 

@@ -175,7 +175,7 @@ func (c *Carrier) dropTunnel(t *tunnel) error {
 		}
 	}
 	if t.inUse() {
-		maps.DeleteFunc(c.routes, func(_ dataplane.VRFPrefix, d *device) bool { return d.path.Tunnel == t.id })
+		c.routes.DeleteFunc(func(d *device) bool { return d.path.Tunnel == t.id })
 		for key, to := range c.sources {
 			if to.path.Tunnel == t.id {
 				c.sources[key] = steering{mark: to.mark}
@@ -363,7 +363,10 @@ func (c *Carrier) steered() (indexes []int) {
 }
 
 // ours returns the path of an interface that we have made: nobody knows the VRF of its outer packets but its name.
-func (c *Carrier) ours(d netlink.TunnelDevice) (path dataplane.Path, ok bool) {
+func (c *Carrier) ours(d netlink.TunnelDevice, known map[dataplane.TunnelID]*tunnel) (path dataplane.Path, ok bool) {
+	if t := known[d.Path.Tunnel]; t != nil && t.devices[d.Path] != nil && t.devices[d.Path].name == d.Name { // in the default VRF, as most are
+		return d.Path, true
+	}
 	for vrf := range c.hosts {
 		path = d.Path
 		if path.Tunnel.VRF = vrf; d.Name == nameOf(path) {

@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"errors"
-	"maps"
 	"net/netip"
 	"testing"
 
@@ -138,9 +137,11 @@ func TestOPS18_DropsOutlive(t *testing.T) {
 	check("somebody had taken the table away")
 	must(t, p.rebuild(p.places[""]))
 	check("the table was replaced")
-	for at := range maps.Clone(p.routes) {
-		must(t, p.Apply(t.Context(), []dataplane.Op{{Delete: true, Object: dataplane.Route{VRFPrefix: at}}})...)
+	var gone []dataplane.Op
+	for prefix := range p.routes.Of("") {
+		gone = append(gone, dataplane.Op{Delete: true, Object: dataplane.Route{VRFPrefix: dataplane.VRFPrefix{Prefix: prefix}}})
 	}
+	must(t, p.Apply(t.Context(), gone)...)
 	check("the interface of the path with keys is gone")
 	again()
 	check("after another restart")

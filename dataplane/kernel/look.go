@@ -19,7 +19,6 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	if err := c.lookAtTunnels(); err != nil {
 		return nil, err
 	}
-	c.routes = make(map[dataplane.VRFPrefix]*device, len(c.routes))
 	objects = append(objects, c.leftAdoptions()...)
 	for _, p := range c.allPlaces() {
 		left, err := c.lookAtPolicies(p)
@@ -39,7 +38,8 @@ func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	return append(objects, sources...), err
 }
 
-// Found implements plane.Carrier.
+// Found implements plane.Carrier. Only what an earlier process has left is news: of all else Enter and Leave have told, perhaps since it was
+// listed.
 func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,9 +47,11 @@ func (c *Carrier) Found(at dataplane.VRFPrefix, device string) (dataplane.Path, 
 	if d == nil || d.vrf != at.VRF {
 		return dataplane.Path{}, false
 	}
-	c.routes[at] = d
-	d.routes++
-	c.foundCount(at)
+	if _, known := c.routes.Get(at.VRF, at.Prefix); !known && !c.places[at.VRF].counted {
+		c.routes.Put(at.VRF, at.Prefix, d)
+		d.routes++
+		c.foundCount(at)
+	}
 	return d.path, true
 }
 
@@ -137,7 +139,7 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 			delete(marks, f.Index)
 			continue
 		}
-		path, ours := c.ours(f)
+		path, ours := c.ours(f, known)
 		if !ours {
 			continue
 		}
@@ -150,8 +152,9 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 		n, gone := parseAlias(f.Alias)
 		d := &device{path: path, name: f.Name, index: f.Index, mtu: segmentsOf(n, f.MTU), vrf: p.vrf}
 		d.steered = marks[f.Index] == netlink.MarkComplete && (!intact || p.filter.leads(f.Index))
-		d.down = !f.Up || !c.inVRF(d, f, path)
-		c.keep(t, path, d)
+		placed := c.inVRF(d, f, path)
+		d.down = !f.Up || !placed
+		c.keep(t, path, d.among(known))
 		delete(marks, f.Index)
 		if path == (dataplane.Path{Tunnel: id}) {
 			c.meter.found(id, gone)
@@ -183,6 +186,22 @@ func (c *Carrier) removeStrayMarks(p *place) (err error) {
 		err = errors.Join(err, p.filter.removePath(index))
 	}
 	return err
+}
+
+// among returns the device that is known for the path, as it is by now: routes hold on to it. One with another index, or in another VRF, is
+// another one: what led into that does not lead anywhere any more.
+func (d *device) among(known map[dataplane.TunnelID]*tunnel) *device {
+	t := known[d.path.Tunnel]
+	if t == nil {
+		return d
+	}
+	old := t.devices[d.path]
+	if old == nil || old.index != d.index || old.vrf != d.vrf {
+		return d
+	}
+	d.routes = old.routes
+	*old = *d
+	return old
 }
 
 // inVRF finds out the VRF that an interface is in, and whether both this and that of its outer packets are VRFs of ours.

@@ -220,7 +220,7 @@ func (c *Carrier) rebuild(p *place) error {
 	if err != nil {
 		return err
 	}
-	p.guards = guards
+	p.guards, p.broken = guards, false
 	for part := range slices.Chunk(counts, 2*atOnce) {
 		err = errors.Join(err, p.filter.tallies.Change(nil, part))
 	}

@@ -1,7 +1,7 @@
 package netlink
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -19,14 +19,11 @@ type AccessLink struct {
 	Uplink    string
 }
 
-// Links lists the interfaces that have anything of what SetLink gives them, whoever gave it. A part of a namespace has none (SetLink).
-func (h *Host) Links() (map[string]AccessLink, error) {
+// Links lists the interfaces that have anything of what SetLink gives them, whoever gave it, where names has what all are called. A part of a
+// namespace has none (SetLink).
+func (h *Host) Links(l *Listing, names map[int]string) (map[string]AccessLink, error) {
 	if h.IsPart() {
 		return nil, nil
-	}
-	links, err := Dump(h.handle.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
 	found := map[string]*AccessLink{}
 	at := func(name string) *AccessLink {
@@ -38,30 +35,23 @@ func (h *Host) Links() (map[string]AccessLink, error) {
 	if err := h.findRules(at); err != nil {
 		return nil, err
 	}
-	names := map[int]string{}
-	for _, link := range links {
-		names[link.Attrs().Index] = link.Attrs().Name
-	}
-	if err := h.findUplinks(names, at); err != nil {
-		return nil, err
-	}
+	l.findUplinks(names, at)
 	addresses, err := h.addresses()
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range addresses {
-		if a.maker == Protocol {
-			at(names[a.index]).LinkLocal = a.addr
-		}
-	}
-	for _, link := range links {
-		if a := found[link.Attrs().Name]; a != nil {
-			a.Up = link.Attrs().RawFlags&unix.IFF_UP != 0
-			copy(a.MAC[:], link.Attrs().HardwareAddr)
+		if name := names[a.index]; a.maker == Protocol && name != "" {
+			at(name).LinkLocal = a.addr
 		}
 	}
 	result := map[string]AccessLink{}
 	for name, a := range found {
+		d, err := h.Look(name)
+		if err != nil && !errors.Is(err, dataplane.ErrNoLink) {
+			return nil, err
+		}
+		a.Up, a.MAC = d.isUp(), d.MAC
 		result[name] = *a
 	}
 	return result, nil
@@ -83,20 +73,20 @@ func (h *Host) findRules(at func(string) *AccessLink) error {
 	return nil
 }
 
-func (h *Host) findUplinks(names map[int]string, at func(string) *AccessLink) error {
-	for _, family := range families {
-		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC, isAccess)
-		if err != nil {
-			return err
+func (l *Listing) findUplinks(names map[int]string, at func(string) *AccessLink) {
+	for table, routes := range l.tables {
+		name := ""
+		if isAccess(table) {
+			name = names[table-TableAccess]
+		}
+		if name == "" {
+			continue
 		}
 		for _, r := range routes {
-			name := names[r.table-TableAccess]
-			if name == "" || r.kind == unix.RTN_BLACKHOLE {
-				continue
+			if r.kind != unix.RTN_BLACKHOLE {
+				at(name).Uplinks++
+				at(name).Uplink = names[r.index]
 			}
-			at(name).Uplinks++
-			at(name).Uplink = names[r.index]
 		}
 	}
-	return nil
 }

@@ -155,7 +155,7 @@ func (h *Host) KindOf(name string) (string, error) {
 
 // DeviceCounters returns what an interface has carried, of this index. It is none of an interface that is gone.
 func (h *Host) DeviceCounters(index int) (dataplane.Counters, error) {
-	messages, err := h.describe(index)
+	messages, err := h.describe(index, "")
 	if IsGone(err) {
 		return dataplane.Counters{}, nil
 	}
@@ -168,8 +168,9 @@ func (h *Host) DeviceCounters(index int) (dataplane.Counters, error) {
 	return dataplane.Counters{}, fmt.Errorf("interface %d: %w", index, Explain(err))
 }
 
-// describe asks for all that the host says of an interface; of 0, of all interfaces. The library reads most of it.
-func (h *Host) describe(index int) ([][]byte, error) {
+// describe asks for all that the host says of an interface; of 0, of all interfaces, or those of a kind where one is given. The library reads most
+// of it.
+func (h *Host) describe(index int, kind string) ([][]byte, error) {
 	flags := unix.NLM_F_ACK
 	if index == 0 {
 		flags = unix.NLM_F_DUMP
@@ -179,6 +180,11 @@ func (h *Host) describe(index int) ([][]byte, error) {
 	what := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	what.Index = int32(index)
 	request.AddData(what)
+	if kind != "" {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+		request.AddData(info)
+	}
 	return request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
 }
 

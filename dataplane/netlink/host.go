@@ -22,7 +22,8 @@ type Host struct {
 	handle  *netlib.Handle
 	raw     map[int]*nl.SocketHandle // for what the library cannot say
 	batch   *socket                  // for many routes at once
-	lists   *socket                  // for the list of them
+	lists   *socket                  // for short lists
+	long    *socket                  // for List: nobody else waits for it
 	devices *socket                  // for one interface
 	parts   *parts
 	part    part
@@ -51,7 +52,7 @@ func Open(ns *Namespace) (*Host, error) {
 			return nil, err
 		}
 	}
-	for _, s := range []**socket{&h.batch, &h.lists, &h.devices} {
+	for _, s := range []**socket{&h.batch, &h.lists, &h.long, &h.devices} {
 		if *s, err = openSocket(ns, unix.NETLINK_ROUTE); err != nil {
 			h.Close()
 			return nil, err
@@ -77,6 +78,7 @@ func (h *Host) Close() {
 	h.handle.Close()
 	h.batch.close()
 	h.lists.close()
+	h.long.close()
 	h.devices.close()
 	for _, socket := range h.raw {
 		socket.Close()
@@ -119,34 +121,6 @@ func (h *Host) link(name string) (netlib.Link, error) {
 		return nil, fmt.Errorf("interface %s: %w", name, err)
 	}
 	return link, nil
-}
-
-// linkNames maps interface indexes to names.
-func (h *Host) linkNames() (map[int]string, error) {
-	links, err := Dump(h.handle.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
-	}
-	names := map[int]string{}
-	for _, link := range links {
-		names[link.Attrs().Index] = link.Attrs().Name
-	}
-	return names, nil
-}
-
-// namesIn maps the indexes of the interfaces that are in this VRF to their names.
-func (h *Host) namesIn() (map[int]string, error) {
-	links, err := Dump(h.handle.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
-	}
-	names := map[int]string{}
-	for _, link := range links {
-		if h.has(link.Attrs()) {
-			names[link.Attrs().Index] = link.Attrs().Name
-		}
-	}
-	return names, nil
 }
 
 // RaiseLoopback brings up the one interface that a new namespace has.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listed is a route of ours as the host describes it.
-type listed struct {
+// Listed is a route of ours as the host describes it.
+type Listed struct {
 	prefix netip.Prefix
 	table  int
 	metric uint32
@@ -18,9 +18,12 @@ type listed struct {
 	kind   uint8 // RTN_UNICAST …
 }
 
-// listed lists our routes of a family in a table, or those in all tables (RT_TABLE_UNSPEC) whose table is in. There are many: only the host
-// leaves others out at no cost.
-func (h *Host) listed(family, table int, in func(table int) bool) ([]listed, error) {
+// listed lists our routes of a family in a table.
+func (h *Host) listed(family, table int) ([]Listed, error) { return h.lists.listRoutes(family, table) }
+
+// listRoutes lists our routes of a family in a table, or with RT_TABLE_UNSPEC those in all. There are many: only the host leaves others out at no
+// cost.
+func (s *socket) listRoutes(family, table int) ([]Listed, error) {
 	request := func(b []byte) []byte {
 		b = append(b, byte(family), 0, 0, 0, unix.RT_TABLE_UNSPEC, Protocol, 0, 0, 0, 0, 0, 0)
 		if table != unix.RT_TABLE_UNSPEC {
@@ -28,9 +31,9 @@ func (h *Host) listed(family, table int, in func(table int) bool) ([]listed, err
 		}
 		return b
 	}
-	found, err := Dump(func() (all []listed, err error) {
-		err = h.lists.list(unix.RTM_GETROUTE, request, func(b []byte) {
-			if r, ours := parseRoute(b); ours && (table == r.table || table == unix.RT_TABLE_UNSPEC && in(r.table)) {
+	found, err := Dump(func() (all []Listed, err error) {
+		err = s.list(unix.RTM_GETROUTE, request, func(b []byte) {
+			if r, ours := parseRoute(b); ours && (table == r.table || table == unix.RT_TABLE_UNSPEC) {
 				all = append(all, r)
 			}
 		})
@@ -46,7 +49,7 @@ func (h *Host) listed(family, table int, in func(table int) bool) ([]listed, err
 }
 
 // parseRoute reads the body of a message about a route (rtnetlink(7)), and whether the route is ours.
-func parseRoute(b []byte) (r listed, ours bool) {
+func parseRoute(b []byte) (r Listed, ours bool) {
 	if len(b) < unix.SizeofRtMsg || b[5] != Protocol {
 		return r, false
 	}

@@ -3,6 +3,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -48,7 +49,8 @@ func (h *Host) UnsteerMark(index int) error {
 // MarkComplete is how many things SteerMark makes that lead somewhere: a rule and a route for each family.
 const MarkComplete = 4
 
-// Marks lists the interfaces, by index, that marked packets are led to, with how much there is of MarkComplete.
+// Marks lists the interfaces, by index, that marked packets are led to, with how much there is of MarkComplete. Where there is no rule, there
+// is nothing.
 func (h *Host) Marks() (map[int]int, error) {
 	found := map[int]int{}
 	for _, family := range families {
@@ -56,18 +58,18 @@ func (h *Host) Marks() (map[int]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		routes, err := h.listed(family, unix.RT_TABLE_UNSPEC, isMark)
-		if err != nil {
-			return nil, err
-		}
 		for _, rule := range rules {
-			if isMark(rule.Table) && rule.Mark == uint32(rule.Table) {
-				found[rule.Table-TableMark]++
+			if !isMark(rule.Table) || rule.Mark != uint32(rule.Table) {
+				continue
 			}
-		}
-		for _, r := range routes {
-			if r.index == r.table-TableMark {
-				found[r.index]++
+			routes, err := h.listed(family, rule.Table)
+			if err != nil {
+				return nil, err
+			}
+			index := rule.Table - TableMark
+			found[index]++
+			if slices.ContainsFunc(routes, func(r Listed) bool { return r.index == index }) {
+				found[index]++
 			}
 		}
 	}

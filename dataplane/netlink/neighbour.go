@@ -46,11 +46,11 @@ func (h *Host) DeleteNeighbour(link string, addr netip.Addr) error {
 	return nil
 }
 
-// Neighbours lists those that we made.
-func (h *Host) Neighbours() ([]dataplane.Neighbour, error) {
-	names, err := h.namesIn()
-	if err != nil {
-		return nil, err
+// Neighbours lists those that we made, with the names of their interfaces. They are on access links, of which a part of a namespace has none
+// (SetLink).
+func (h *Host) Neighbours(names map[int]string) ([]dataplane.Neighbour, error) {
+	if h.IsPart() {
+		return nil, nil
 	}
 	messages, err := Dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, unix.NLM_F_DUMP)

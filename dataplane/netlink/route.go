@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -58,35 +57,22 @@ func (h *Host) DeleteRoute(prefix netip.Prefix, table int) error {
 }
 
 // Routes lists our routes in the table of the VRF.
-func (h *Host) Routes() ([]Route, error) {
-	names, err := h.linkNames()
+func (h *Host) Routes() (routes []Route, err error) {
+	l, err := h.List()
 	if err != nil {
 		return nil, err
 	}
-	var routes []Route
-	for _, family := range families {
-		found, err := h.listed(family, h.table(), nil)
+	names, err := h.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range l.Of(h) {
+		route, ok, err := h.Route(r, names)
 		if err != nil {
 			return nil, err
 		}
-		routes = slices.Grow(routes, len(found))
-		for _, f := range found {
-			if f.metric == metricInterim { // of a process that was killed
-				if err := h.handle.RouteDel(h.interim(f.prefix)); err != nil {
-					return nil, fmt.Errorf("delete route %s: %w", f.prefix, Explain(err))
-				}
-				continue
-			}
-			s, ok := standingOf(f.metric)
-			if !ok { // of Isolate
-				continue
-			}
-			h.parts.meet(s)
-			r := Route{Prefix: f.prefix, Standing: s}
-			if f.kind != unix.RTN_BLACKHOLE {
-				r.Device = names[f.index]
-			}
-			routes = append(routes, r)
+		if ok {
+			routes = append(routes, route)
 		}
 	}
 	return routes, nil

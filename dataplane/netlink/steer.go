@@ -80,7 +80,7 @@ func (h *Host) deleteRule(rule netlib.Rule) error {
 }
 
 func (h *Host) emptyTable(family, table int) error {
-	routes, err := h.listed(family, table, nil)
+	routes, err := h.listed(family, table)
 	for _, r := range routes {
 		route := wire(Route{Prefix: r.prefix, Table: table})
 		route.Priority, route.Scope = int(r.metric), netlib.SCOPE_NOWHERE

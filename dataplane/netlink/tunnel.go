@@ -212,7 +212,7 @@ func (h *Host) DeleteTunnel(name string) error {
 
 // Tunnels lists all tunnel interfaces of the kinds that AddTunnel makes, whoever made them.
 func (h *Host) Tunnels() ([]TunnelDevice, error) {
-	messages, err := Dump(func() ([][]byte, error) { return h.describe(0) })
+	messages, err := Dump(func() ([][]byte, error) { return h.describe(0, "") })
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}

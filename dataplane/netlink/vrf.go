@@ -66,12 +66,19 @@ func (h *Host) DeleteVRF(name string) error {
 
 // VRFs lists the vrf interfaces, whoever made them.
 func (h *Host) VRFs() ([]VRF, error) {
-	links, err := Dump(h.handle.LinkList)
+	messages, err := Dump(func() ([][]byte, error) { return h.describe(0, "vrf") })
+	if errors.Is(err, unix.EOPNOTSUPP) { // the host knows none
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
 	var all []VRF
-	for _, link := range links {
+	for _, m := range messages {
+		link, err := netlib.LinkDeserialize(nil, m)
+		if err != nil {
+			return nil, fmt.Errorf("list interfaces: %w", err)
+		}
 		if v, ok := link.(*netlib.Vrf); ok {
 			a := v.Attrs()
 			all = append(all, VRF{a.Name, a.Alias, int(v.Table), a.Index, a.RawFlags&unix.IFF_UP != 0})
@@ -176,7 +183,7 @@ func (h *Host) Part(vrf string, device VRF) *Host {
 	h.parts.mu.Lock()
 	defer h.parts.mu.Unlock()
 	h.parts.byTable[device.Table], h.parts.byIndex[device.Index] = p, p
-	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, devices: h.devices, parts: h.parts, part: p}
+	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, long: h.long, devices: h.devices, parts: h.parts, part: p}
 }
 
 // Device is the vrf interface that sockets of the VRF are bound to. It is empty of a VRF that is a namespace, and of the default one.
@@ -283,24 +290,6 @@ func (h *Host) Unisolate() error {
 		}
 	}
 	return nil
-}
-
-// Isolated reports whether everything that Isolate makes is there.
-func (h *Host) Isolated() (bool, error) {
-	if !h.IsPart() {
-		return true, nil
-	}
-	found := 0
-	for _, family := range families {
-		routes, err := h.listed(family, h.part.Table, nil)
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(routes, func(r listed) bool { return r.metric == lastResort }) {
-			found++
-		}
-	}
-	return found == len(families), nil
 }
 
 func (h *Host) lastResorts() (routes []*netlib.Route) {

@@ -49,7 +49,8 @@ type Carrier interface {
 	RemoveLink(name string) error
 
 	// Look reads off the host what is there, mends what no object stands for, and returns tunnels, sources, and the keys of policies and
-	// adoptions that an earlier process has left and nobody has put since. After it, Found is called for every route of ours that leads to a device, and then Tidy.
+	// adoptions that an earlier process has left and nobody has put since. After it, Found is called for every route of ours that led to a device
+	// when routes were listed, which was before, and then Tidy. Other calls come between these.
 	Look() ([]dataplane.Object, error)
 	Found(at dataplane.VRFPrefix, device string) (path dataplane.Path, ok bool)
 	// Tidy removes what has turned out not to be needed.

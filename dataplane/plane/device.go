@@ -87,13 +87,19 @@ func (p *Plane) makeDevice(name string, o dataplane.VRF) (d netlink.VRF, err err
 }
 
 func (p *Plane) findDevice(name string) (d netlink.VRF, found bool, err error) {
+	all, err := p.devices()
+	d, found = all[name]
+	return d, found, err
+}
+
+// devices lists the vrf interfaces by name.
+func (p *Plane) devices() (map[string]netlink.VRF, error) {
 	all, err := p.hosts[""].VRFs()
+	byName := map[string]netlink.VRF{}
 	for _, d := range all {
-		if d.Name == name {
-			return d, true, err
-		}
+		byName[d.Name] = d
 	}
-	return d, false, err
+	return byName, err
 }
 
 // keepVRF makes a vrf interface whole that was there before. One that is another one now has to be told of.
@@ -117,14 +123,11 @@ func (p *Plane) keepVRF(v *vrf, o dataplane.VRF) error {
 	return err
 }
 
-// intact reports whether a VRF is as it was made.
-func (p *Plane) intact(v *vrf) (bool, error) {
+// intact reports whether a VRF is as it was made, where d is what has the name of its interface.
+func (v *vrf) intact(d netlink.VRF, seen *view) bool {
 	if v.device == "" {
-		return true, nil
+		return true
 	}
-	d, found, err := p.findDevice(v.device)
-	if err != nil || !found || !d.Up || !v.host.Is(d) {
-		return false, err
-	}
-	return v.host.Isolated()
+	l := seen.listings[seen.hosts[""]]
+	return d.Up && v.host.Is(d) && l.Isolates(v.host)
 }

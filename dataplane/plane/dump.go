@@ -2,6 +2,7 @@ package plane
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os"
 
@@ -15,26 +16,58 @@ type held struct {
 	by Carrier
 }
 
-// Dump implements dataplane.Plane.
+// portion is how many routes are looked at under the lock at once.
+const portion = 512
+
+// Dump implements dataplane.Plane. Routes may be many: they are listed once, while others change them, and looked at in portions, between which
+// Apply has its turn.
 func (p *Plane) Dump(context.Context) iter.Seq2[dataplane.Object, error] {
 	return func(yield func(dataplane.Object, error) bool) {
-		p.mu.Lock()
-		all, err := p.collect()
-		for i := range all {
-			if p.misplaced(all[i]) {
-				all[i].Object = unlike(all[i].Object)
+		var v *view
+		err := p.turn(yield, func() (_ []held, err error) {
+			v = p.newView()
+			return nil, nil
+		})
+		if err == nil {
+			v.list()
+			err = p.turn(yield, func() ([]held, error) { return p.look(v) })
+		}
+		for vrf, part := range v.portions {
+			if err == nil {
+				err = p.turn(yield, func() ([]held, error) { return p.routes(v, vrf, part) })
 			}
 		}
-		p.mu.Unlock()
-		for _, h := range all {
-			if !yield(h.Object, nil) {
-				return
-			}
+		if err == nil {
+			err = p.turn(yield, func() ([]held, error) { return nil, p.each(Carrier.Tidy) })
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errEnough) {
 			yield(nil, err)
 		}
 	}
+}
+
+var errEnough = errors.New("nobody wants more")
+
+// turn does a part of a Dump under the lock, and yields what comes of it.
+func (p *Plane) turn(yield func(dataplane.Object, error) bool, do func() ([]held, error)) error {
+	p.mu.Lock()
+	if p.closing.Err() != nil {
+		p.mu.Unlock()
+		return os.ErrClosed
+	}
+	all, err := do()
+	for i := range all {
+		if p.misplaced(all[i]) {
+			all[i].Object = unlike(all[i].Object)
+		}
+	}
+	p.mu.Unlock()
+	for _, h := range all {
+		if !yield(h.Object, nil) {
+			return errEnough
+		}
+	}
+	return err
 }
 
 // unlike returns an object of the same key that nobody wants, so that it is put right.
@@ -59,11 +92,34 @@ func unlike(o dataplane.Object) dataplane.Object {
 	return o
 }
 
+// collect is Dump in one turn, by who has the lock.
 func (p *Plane) collect() (all []held, err error) {
 	if p.closing.Err() != nil {
 		return nil, os.ErrClosed
 	}
-	if all, err = p.collectVRFs(); err != nil {
+	v := p.newView()
+	v.list()
+	if all, err = p.look(v); err != nil {
+		return nil, err
+	}
+	for vrf, part := range v.portions {
+		found, err := p.routes(v, vrf, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, p.each(Carrier.Tidy)
+}
+
+// look lists everything but routes.
+func (p *Plane) look(v *view) (all []held, err error) {
+	for vrf, host := range v.hosts {
+		if p.hosts[vrf] == host && v.failed[host] != nil { // of one that is gone, it does not matter
+			return nil, v.failed[host]
+		}
+	}
+	if all, err = p.collectVRFs(v); err != nil {
 		return nil, err
 	}
 	for _, policy := range p.policies {
@@ -79,33 +135,33 @@ func (p *Plane) collect() (all []held, err error) {
 			all = append(all, held{o, c})
 		}
 	}
-	for vrf, host := range p.hosts {
-		found, err := p.collectHost(vrf, host)
+	for vrf, host := range v.hosts {
+		if p.hosts[vrf] != host || host.IsPart() {
+			continue
+		}
+		found, err := p.collectHost(v, vrf)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
-	return all, p.each(Carrier.Tidy)
+	return all, nil
 }
 
-// collectHost lists what the host itself has of ours.
-func (p *Plane) collectHost(vrf string, host *netlink.Host) (all []held, err error) {
-	routes, err := host.Routes()
-	if err != nil {
+// collectHost lists what a namespace itself has of ours but routes.
+func (p *Plane) collectHost(v *view, vrf string) (all []held, err error) {
+	host := v.hosts[vrf]
+	if v.names[host], err = host.Names(); err != nil {
 		return nil, err
 	}
-	for _, r := range routes {
-		all = append(all, p.route(vrf, r))
-	}
-	neighbours, err := host.Neighbours()
+	neighbours, err := host.Neighbours(v.names[host])
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range neighbours {
 		all = append(all, held{n, nil})
 	}
-	links, err := host.Links()
+	links, err := host.Links(v.listings[host], v.names[host])
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +186,24 @@ func (p *Plane) complete(l dataplane.Link, found netlink.AccessLink) bool {
 	}
 	return err == nil && found.Up && found.Rules == 2 && found.Uplinks == uplinks && found.Uplink == uplink &&
 		found.LinkLocal == l.LinkLocal && (l.MAC == dataplane.MAC{} || l.MAC == found.MAC)
+}
+
+// routes says what routes of a VRF are to us.
+func (p *Plane) routes(v *view, vrf string, part []netlink.Listed) (all []held, err error) {
+	host := v.hosts[vrf]
+	if p.hosts[vrf] != host { // it is another one by now, or gone
+		return nil, nil
+	}
+	for _, listed := range part {
+		r, ok, err := host.Route(listed, v.names[v.namespace(host)])
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, p.route(vrf, r))
+		}
+	}
+	return all, nil
 }
 
 // route says what a route of the host is to us.

@@ -179,17 +179,17 @@ func (p *Plane) removeVRF(name string) error {
 }
 
 // collectVRFs lists the VRFs of ours and those in use, and the interfaces in them.
-func (p *Plane) collectVRFs() (all []held, err error) {
+func (p *Plane) collectVRFs(seen *view) (all []held, err error) {
+	devices, err := p.devices()
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range p.vrfs {
 		if v.reserved {
 			continue
 		}
 		o := v.VRF
-		intact, err := p.intact(v)
-		if err != nil {
-			return nil, err
-		}
-		if !intact {
+		if !v.intact(devices[v.device], seen) {
 			o = unlike(o).(dataplane.VRF)
 		}
 		all = append(all, held{o, nil})

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -54,6 +55,7 @@ func Foreigners(t *testing.T, open func(*netlink.Namespace) (Plane, error), tunn
 	wantAll(r)
 	stop := run(t, r)
 	eventuallyInstalled(t, r)
+	time.Sleep(2 * time.Second) // the host has said what interfaces there are: what is on them is made again then, which is no repair
 	undisturbed("with all of ours")
 	must(t, lose(h, dataplane.RouteKey{Prefix: prefix("10.0.0.1/32")}), lose(h, dataplane.LinkKey("access1")))
 	_, err = onTable(func(c *nftables.Conn, table *nftables.Table) { c.DelTable(table) })(h)

@@ -4,16 +4,17 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/index"
 )
 
 // item is one object that is wanted, or still to be removed. Nearly all are routes of sessions, two for each: such a route is not kept as an
 // object, which is large, but made from the session that has it.
 type item struct {
-	prefix packed   // of a route; else empty
-	heir   *session // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
-	rare   *rare    // what few items have; nil: nothing of it
-	since  int64    // of state and error, in nanoseconds since 1970; 0: never yet
-	seen   uint32   // round of the comparison that last found it on the host
+	prefix index.Prefix // of a route; else empty
+	heir   *session     // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
+	rare   *rare        // what few items have; nil: nothing of it
+	since  int64        // of state and error, in nanoseconds since 1970; 0: never yet
+	seen   uint32       // the comparison that last found it on the host, or one more: it was put there since that began
 	wanted bool
 	queue  queue
 	state  State
@@ -40,24 +41,32 @@ type users struct {
 
 func newItem(object dataplane.Object) *item {
 	r, _ := object.(dataplane.Route)
-	return &item{prefix: pack(r.Prefix), rare: &rare{fixed: object}}
+	return &item{prefix: index.Pack(r.Prefix), rare: &rare{fixed: object}}
 }
 
-func (it *item) isRoute() bool { return it.prefix != packed{} }
+func (it *item) isRoute() bool { return it.prefix != index.Prefix{} }
 
 // object is the item as it is wanted, or as it is to be removed.
 func (it *item) object() dataplane.Object {
 	if fixed := it.few().fixed; fixed != nil {
 		return fixed
 	}
-	return it.heir.route(it.prefix.unpack())
+	return it.heir.route(it.prefix.Unpack())
+}
+
+// route is object of an item that is one.
+func (it *item) route() dataplane.Route {
+	if fixed := it.few().fixed; fixed != nil {
+		return fixed.(dataplane.Route)
+	}
+	return it.heir.route(it.prefix.Unpack())
 }
 
 func (it *item) routeKey() dataplane.RouteKey {
 	if fixed := it.few().fixed; fixed != nil {
 		return dataplane.RouteKey(fixed.(dataplane.Route).VRFPrefix)
 	}
-	return dataplane.RouteKey{VRF: it.heir.form.Value().vrf, Prefix: it.prefix.unpack()}
+	return dataplane.RouteKey{VRF: it.heir.form.Value().vrf, Prefix: it.prefix.Unpack()}
 }
 
 func (it *item) rank() int {

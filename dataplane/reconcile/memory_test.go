@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/index"
 )
 
 // A session behind a tunnel takes at most 400 octets of heap with its two routes, of an issue's 1024 for everything that a binding takes; what is left of a burst
@@ -45,7 +46,7 @@ func TestMemoryOfABurst(t *testing.T) {
 		taken += len(some)
 	}
 	for range n {
-		p.enqueue(&item{prefix: pack(netip.MustParsePrefix("10.0.0.0/8")), wanted: true})
+		p.enqueue(&item{prefix: index.Pack(netip.MustParsePrefix("10.0.0.0/8")), wanted: true})
 	}
 	for len(p.next(256)) > 0 {
 	}

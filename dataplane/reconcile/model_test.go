@@ -112,15 +112,16 @@ func randomConfig(rng *rand.Rand) dataplane.Config {
 	return c
 }
 
-// Whatever happens to sessions, configuration and host, in the end the host holds what the naive model says, every session
-// was told so, and without faults not one operation was refused.
+// Whatever happens to sessions, configuration and host, also while the host is being compared, in the end the host holds what the naive model says,
+// every session was told so, and without faults not one operation was refused, and no comparison has missed anything.
 func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(30) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			faults := seed%2 == 1
 			plane := fake.New("eth1", "eth2")
-			r := start(t, plane, reconcile.Options{Batch: 1 + rng.IntN(5)})
+			plane.SlowDump(time.Duration(rng.IntN(30)) * time.Millisecond)
+			r := start(t, plane, reconcile.Options{Batch: 1 + rng.IntN(5), Compare: time.Duration(1+rng.IntN(5)) * time.Second})
 			m := &model{}
 			reconfigure := func() { m.config = randomConfig(rng); r.Configure(m.config) }
 			reconfigure()
@@ -155,6 +156,9 @@ func TestAgainstModel(t *testing.T) {
 			plane.FailNext(0)
 			time.Sleep(10 * time.Minute) // a full comparison, and every retry
 			r.expect(strings.Split(strings.TrimSuffix(m.picture(), "\n"), "\n")...)
+			if _, repaired := r.Repairs(); !faults && repaired > 0 {
+				t.Errorf("seed %d: %d objects were repaired, and nobody had touched them", seed, repaired)
+			}
 			if status := r.Status(); status.Failed+status.Pending > 0 || status.Sessions != len(m.sessions) {
 				t.Errorf("seed %d: status %+v", seed, status)
 			} else if _, installed, _ := r.Counts(); installed != status.Objects {

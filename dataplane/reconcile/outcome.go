@@ -43,6 +43,7 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 	if it.queue != idle {
 		return
 	}
+	p.compared.disturbed = p.compared.disturbed || p.compared.reading
 	wasFailed := it.few().tries > 0
 	if a, ok := it.few().fixed.(dataplane.Adoption); ok && !wasFailed {
 		defer p.readopt(a)
@@ -57,6 +58,7 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 	case it.wanted:
 		p.enter(it, Installed, nil, now)
 		it.settled()
+		it.seen = p.compared.round + 1
 		if it.missed != 0 {
 			p.repaired = append(p.repaired, it)
 		}
@@ -160,53 +162,6 @@ func (p *plan) linkChanged(name string) {
 			p.enqueue(it)
 		}
 	}
-}
-
-// found compares an object of the host with the wanted one.
-func (p *plan) found(object dataplane.Object) {
-	it := p.find(object.Key())
-	if it == nil {
-		it = p.item(object)
-		p.enqueue(it) // nobody wants it
-	}
-	it.seen = p.round
-	known := it.object()
-	if standing(known) != standing(object) {
-		it.stray()
-	}
-	if it.wanted && it.state == Installed && !sameOnHost(known, object) {
-		p.again(it, Compared)
-	}
-}
-
-// sameOnHost compares what a host holds of two objects.
-func sameOnHost(a, b dataplane.Object) bool {
-	x, xok := a.(dataplane.Route)
-	y, yok := b.(dataplane.Route)
-	if !xok || !yok {
-		return a == b
-	}
-	x.Owner, y.Owner = 0, 0
-	return x == y
-}
-
-// missing queues what a complete comparison has not found.
-func (p *plan) missing() {
-	for it := range p.all {
-		if it.wanted && it.state == Installed && it.seen != p.round {
-			p.again(it, Compared)
-		}
-	}
-}
-
-// waiting counts the items in the queues.
-func (p *plan) waiting() (n int) {
-	for it := range p.all {
-		if it.queue != idle {
-			n++
-		}
-	}
-	return n
 }
 
 // muchMemory is more than an ordinary step needs, in sessions. What a start took is not kept.

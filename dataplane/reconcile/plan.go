@@ -24,7 +24,7 @@ type plan struct {
 	queues   [queues][ranks][]*item // what waits for its turn, oldest first
 	retries  retries                // what failed
 	touched  []dataplane.SessionID  // whose outcome may have changed
-	round    uint32                 // of comparison
+	compared compared               // with the host
 	counts   [states]int            // of the items
 	repaired []*item                // that somebody else had taken away
 }
@@ -286,7 +286,7 @@ func (p *plan) claimed(object dataplane.Object) *item {
 	key := dataplane.RouteKey(r.VRFPrefix)
 	it := p.route(key)
 	if it == nil {
-		it = &item{prefix: pack(r.Prefix)}
+		it = &item{prefix: index.Pack(r.Prefix)}
 		p.putRoute(key, it)
 	}
 	return it
@@ -306,7 +306,7 @@ func (p *plan) find(key any) *item {
 }
 
 func (p *plan) route(key dataplane.RouteKey) *item {
-	prefix := pack(key.Prefix)
+	prefix := index.Pack(key.Prefix)
 	return p.routes.Find(p.hash(key), func(it *item) bool { return it.prefix == prefix && it.routeKey().VRF == key.VRF })
 }
 

@@ -78,7 +78,7 @@ func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
 // clone returns a plan that can be changed without this one noticing. What waits for its turn waits in both; what was refused is not due.
 func (p *plan) clone() *plan {
 	twin := newPlan()
-	twin.metered, twin.config, twin.counts, twin.round, twin.seed = p.metered, maps.Clone(p.config), p.counts, p.round, p.seed
+	twin.metered, twin.config, twin.counts, twin.seed = p.metered, maps.Clone(p.config), p.counts, p.seed
 	twin.refused, twin.former = maps.Clone(p.refused), maps.Clone(p.former)
 	sessions := make(map[*session]*session, p.sessions.Len())
 	for s := range p.sessions.All() {

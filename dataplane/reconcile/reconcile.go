@@ -38,10 +38,11 @@ type Reconciler struct {
 	plan    *plan
 	repairs repairs
 
-	settled    sync.Once // Run: calls Settled
-	configured bool      // Run: what is not wanted may be removed
-	comparedAt time.Time // Run: of the last comparison
-	compareAt  time.Time // Run: of the next one
+	settled    sync.Once   // Run: calls Settled
+	configured bool        // Run: what is not wanted may be removed
+	comparing  *comparison // Run: that is under way; nil: none
+	comparedAt time.Time   // Run: of the last comparison
+	compareAt  time.Time   // Run: of the next one
 }
 
 // New returns a Reconciler of the plane. Nothing happens before Run.
@@ -91,9 +92,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	events := make(chan dataplane.Event, 256)
 	watcher.Go(func() { r.watch(ctx, events) })
+	defer func() { r.comparing.wait() }()
+	defer stop()
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -112,6 +114,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		case <-timer.C:
 		case event := <-events:
 			r.handle(event)
+		case part := <-r.comparing.parts():
+			r.compare(part)
 		}
 	}
 	return nil
@@ -135,13 +139,8 @@ func (r *Reconciler) step(ctx context.Context) bool {
 	}
 	if len(batch) > 0 {
 		r.apply(ctx, batch)
-		return true
 	}
-	if r.configured && !time.Now().Before(r.compareAt) {
-		r.compare(ctx)
-		return true
-	}
-	return took
+	return r.compareSome(ctx, len(batch) > 0) || took || len(batch) > 0
 }
 
 // takeIn has the plan know some of what is new, and reports whether there was any.
@@ -206,36 +205,11 @@ func severity(err error) slog.Level {
 	return slog.LevelWarn
 }
 
-// compare reads the host and queues what differs: what is missing or different is made again, what nobody wants is removed.
-func (r *Reconciler) compare(ctx context.Context) {
-	now := time.Now()
-	r.comparedAt, r.compareAt = now, now.Add(r.Compare)
-	r.mu.Lock()
-	r.plan.round++
-	r.mu.Unlock()
-	for object, err := range r.plane.Dump(ctx) {
-		if err != nil {
-			r.compareAt = now.Add(compareRetry)
-			r.Log.Warn("cannot compare with the host, will try again", "error", err)
-			return
-		}
-		r.mu.Lock()
-		r.plan.found(object)
-		r.mu.Unlock()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.plan.missing()
-	if n := r.plan.waiting(); n > 0 {
-		r.Log.Info("the host differed from the wanted state", "objects", n)
-	}
-}
-
 func (r *Reconciler) wakeAt() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok := r.plan.nextRetry()
-	if r.configured && (!ok || r.compareAt.Before(at)) {
+	if r.configured && r.comparing == nil && (!ok || r.compareAt.Before(at)) {
 		return r.compareAt
 	}
 	if !ok {

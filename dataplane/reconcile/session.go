@@ -52,7 +52,7 @@ func (s *session) whole() *dataplane.Session {
 	w := s.wanted()
 	for _, it := range s.items {
 		if it.isRoute() {
-			w.Prefixes = append(w.Prefixes, it.prefix.unpack())
+			w.Prefixes = append(w.Prefixes, it.prefix.Unpack())
 		}
 	}
 	return w
@@ -74,7 +74,7 @@ func (s *session) routeLink() string {
 // shape returns the item as the session wants it.
 func (s *session) shape(it *item) dataplane.Object {
 	if it.isRoute() {
-		return s.route(it.prefix.unpack())
+		return s.route(it.prefix.Unpack())
 	}
 	return expand(s.whole(), s.form.Value().metered)[slices.Index(s.items, it)]
 }

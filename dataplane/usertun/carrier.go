@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"mooring/dataplane"
+	"mooring/dataplane/index"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/plane"
 )
@@ -51,9 +52,9 @@ type Carrier struct {
 	numbered  uint32                  // tunnels and accounts so far
 	endpoints map[endpointKey]*endpoint
 	tunnels   map[dataplane.TunnelID]*tunnel
-	anchors   map[string]*device           // by VRF
-	access    map[string]*device           // by interface
-	elsewhere map[dataplane.VRFPrefix]bool // where packets for nodes are led to others
+	anchors   map[string]*device       // by VRF
+	access    map[string]*device       // by interface
+	elsewhere index.Prefixes[struct{}] // where packets for nodes are led to others
 	meters    meters
 	policies  map[dataplane.PolicyKey]*policy
 }
@@ -69,7 +70,7 @@ func New(o Options) *Carrier {
 	c := &Carrier{
 		Options: o, narrowed: make(chan struct{}, 1), closing: make(chan struct{}),
 		fast: map[string]*accelerator{}, endpoints: map[endpointKey]*endpoint{}, tunnels: map[dataplane.TunnelID]*tunnel{},
-		anchors: map[string]*device{}, access: map[string]*device{}, elsewhere: map[dataplane.VRFPrefix]bool{},
+		anchors: map[string]*device{}, access: map[string]*device{},
 		meters: newMeters(), policies: map[dataplane.PolicyKey]*policy{},
 	}
 	c.running.Go(c.watchPaths)
@@ -230,7 +231,7 @@ func (c *Carrier) Enter(at dataplane.VRFPrefix, path dataplane.Path) error {
 	if err != nil {
 		return err
 	}
-	delete(c.elsewhere, at)
+	c.elsewhere.Delete(at.VRF, at.Prefix)
 	c.meters.rest(c.anchors[at.VRF].insert(at.Prefix, r), time.Now())
 	return nil
 }
@@ -241,14 +242,14 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, elsewhere bool) error {
 	defer c.mu.Unlock()
 	d := c.anchors[at.VRF]
 	if !elsewhere {
-		delete(c.elsewhere, at)
+		c.elsewhere.Delete(at.VRF, at.Prefix)
 		delete(c.meters.owners, at)
 		if d != nil {
 			c.meters.rest(d.remove(at.Prefix), time.Now())
 		}
 		return nil
 	}
-	c.elsewhere[at] = true
+	c.elsewhere.Put(at.VRF, at.Prefix, struct{}{})
 	if d != nil {
 		c.meters.rest(d.insert(at.Prefix, nowhere), time.Now())
 	}
@@ -327,10 +328,8 @@ func (c *Carrier) anchor(vrf string) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	for at := range c.elsewhere {
-		if at.VRF == vrf {
-			d.insert(at.Prefix, nowhere)
-		}
+	for prefix := range c.elsewhere.Of(vrf) {
+		d.insert(prefix, nowhere)
 	}
 	c.anchors[vrf] = d
 	return d, nil

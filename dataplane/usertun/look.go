@@ -9,6 +9,9 @@ import (
 
 // mend makes devices again that somebody deleted, and brings up those that somebody took down. The host then shows what they lost.
 func (c *Carrier) mend() error {
+	if len(c.anchors)+len(c.access) == 0 {
+		return nil
+	}
 	for _, a := range c.fast {
 		up, err := a.host.Devices()
 		if err != nil {

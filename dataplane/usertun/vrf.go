@@ -100,11 +100,7 @@ func (c *Carrier) Detach(vrf string) error {
 		d.close()
 		delete(c.anchors, vrf)
 	}
-	for at := range c.elsewhere {
-		if at.VRF == vrf {
-			delete(c.elsewhere, at)
-		}
-	}
+	c.elsewhere.DeleteVRF(vrf)
 	if a := c.fast[vrf]; a != nil {
 		c.meters.keep(a)
 		a.close()
