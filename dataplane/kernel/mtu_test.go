@@ -102,3 +102,5 @@ func TestSegmentsFitWhatIsConfigured(t *testing.T) {
 		t.Errorf("the host has\n%s", text)
 	}
 }
+
+func TestGatewayWithoutIPv4TellsWhatFits(t *testing.T) { planetest.Addressless(t, openIn) }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netlink"
@@ -69,6 +70,16 @@ func LeastMTU(t *testing.T, open func(*netlink.Namespace) (Plane, error), b Bind
 		Sweep(t, way.from, way.to, leastMTU)
 	}
 	Transfer(t, d.CN, d.Node, NodeAddr6)
+	Transfer(t, d.Node, d.CN, CNAddr4)
+}
+
+// Addressless finds that a gateway that has no IPv4 address itself tells nodes what fits, too: from an address that is there for that (RFC 7600
+// section 4.8).
+func Addressless(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
+	d := Bind(t, open, Bindings()["ip6"])
+	link, err := d.MAG.Net.LinkByName("eth0")
+	must(t, err, d.MAG.Net.AddrDel(link, &netlib.Addr{IPNet: netns.IPNet(prefix(MAGAddr4 + "/24"))}))
+	Sweep(t, d.Node, CNAddr4, 1500-40)
 	Transfer(t, d.Node, d.CN, CNAddr4)
 }
 

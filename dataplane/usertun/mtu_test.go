@@ -73,6 +73,15 @@ func TestLeastMTUPassesNarrowTunnel(t *testing.T) {
 	}
 }
 
+// Nodes of a gateway that has no IPv4 address were told by 0.0.0.0, which nobody obeys.
+func TestGatewayWithoutIPv4TellsWhatFits(t *testing.T) {
+	for name, o := range map[string]Options{"fast path": {}, "user space": {UserSpaceOnly: true}} {
+		t.Run(name, func(t *testing.T) {
+			planetest.Addressless(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openPlaneOf(o, ns) })
+		})
+	}
+}
+
 func TestICMPRateIsLimited(t *testing.T) {
 	s := &icmpSender{tokens: icmpBurst}
 	now := time.Now()

@@ -3,11 +3,9 @@ package usertun
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +50,7 @@ func (e *encapsulator) tooBigSegments(r *route, mtu int) {
 type icmpSender struct {
 	files  [2]*os.File // IPv4, IPv6
 	conns  [2]syscall.RawConn
+	finder *sourceFinder
 	tokens int
 	filled time.Time
 }
@@ -81,10 +80,18 @@ func openICMP(device string) (*icmpSender, error) {
 			return nil, err
 		}
 	}
+	var err error
+	if s.finder, err = openSourceFinder(s.conns[0], device); err != nil {
+		s.close()
+		return nil, fmt.Errorf("ICMP socket: %w", err)
+	}
 	return s, nil
 }
 
 func (s *icmpSender) close() {
+	if s.finder != nil {
+		s.finder.close()
+	}
 	for _, file := range s.files {
 		if file != nil {
 			file.Close()
@@ -97,15 +104,16 @@ func (s *icmpSender) tooBig(b []byte, mtu int) {
 	if !answerable(b) || !s.allowed(time.Now()) {
 		return
 	}
-	message, conn := unreachable4(b, mtu), s.conns[0]
-	if b[0]>>4 == 6 {
-		message, conn = tooBig6(b, mtu), s.conns[1]
+	var to unix.Sockaddr
+	message, conn, control := unreachable4(b, mtu), s.conns[0], []byte(nil)
+	if from := source(b); from.Is4() {
+		to, control = &unix.SockaddrInet4{Addr: from.As4()}, s.finder.control(from)
+	} else {
+		to, message, conn = &unix.SockaddrInet6{Addr: from.As16()}, tooBig6(b, mtu), s.conns[1]
 	}
-	to := newSockaddr(netip.AddrPortFrom(source(b), 0))
 	_ = conn.Control(func(fd uintptr) {
 		// What the host refuses to send is lost, as any ICMP message may be: the sender's next packet asks again.
-		_, _, _ = unix.Syscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&message[0])), uintptr(len(message)),
-			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&to.raw)), uintptr(to.length))
+		_, _ = unix.SendmsgN(int(fd), message, control, to, unix.MSG_DONTWAIT)
 	})
 }
 
