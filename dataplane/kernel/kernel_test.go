@@ -212,3 +212,6 @@ func must(t testing.TB, errs ...error) {
 		}
 	}
 }
+
+// The number of rules does not grow with that of bindings.
+func TestRulesAreConstant(t *testing.T) { planetest.Rules(t, openIn) }
