@@ -33,7 +33,7 @@ func lmaCommand() *cobra.Command {
 
   echo      the same datagrams, in the same batches, to a server that sends them back and does nothing else: the baseline of the next two
   register  every node is registered: stored on the disk and handed to the dataplane
-  refresh   registrations are prolonged
+  refresh   registrations are prolonged, after a pause as long as --time says, in which the anchor collects what it is rid of since it made them
   flood     as refresh, while as many requests come from elsewhere that are not authentic; the ratio is to refresh
   hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included: the median of its resident size
             while all are refreshed, less that while 100 are, before, when 1000 nodes have come and gone until garbage was collected three times
@@ -75,7 +75,7 @@ it is restarted, and their gateway, which prepares its requests beforehand, anot
 		},
 	}
 	cmd.Flags().IntVar(&o.bindings, "bindings", 128_000, "number N of bindings")
-	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long bindings are refreshed")
+	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long bindings are refreshed, each time")
 	cmd.Flags().StringVar(&o.stateDir, "state-dir", "", "`FOLDER` of the store; a temporary one where it is not given")
 	cmd.Flags().StringVar(&o.backend, "backend", noBackend, "`BACKEND` of the dataplane: auto, kernel, userspace, or none, which takes everything and holds nothing")
 	cmd.Flags().BoolVar(&o.accounting, "accounting", false, "account every node with a RADIUS server that answers, in the process of the gateway; adds the line account")

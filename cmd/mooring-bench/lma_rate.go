@@ -18,6 +18,7 @@ func (r *lmaRun) rates() ([]Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
+	time.Sleep(r.length) // the anchor collects what registrations have left
 	var echo, refresh, flood Result
 	for begun, turns := time.Now(), 0; turns < 3 || time.Since(begun) < r.length; turns++ {
 		requests := r.gateway.prepare(atOnce, r.bindings)

@@ -167,9 +167,9 @@ func (m *Machine) Installed(now time.Time, result dataplane.Result, out *mobilit
 		state = mobility.InstallFailed
 	}
 	if b.Install != state {
-		row := *b
+		row := m.table.Copy(b)
 		row.Install = state
-		m.table.Put(&row)
+		m.table.Renew(row) // so that the first refresh needs no memory
 	}
 	if result.Err == nil {
 		m.sendWithheld(result.ID, out)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/binding"
 	"mooring/mobility/scenario"
@@ -145,5 +146,30 @@ func TestRefreshAllocations(t *testing.T) {
 		if got := r.stats.Refresh.Load(); got != 101 {
 			t.Fatalf("with secret %q: %d of 101 refreshes were accepted", secret, got)
 		}
+	}
+}
+
+// The first refresh of a node allocates as little as those that follow, once the dataplane has it.
+func TestFirstRefreshAllocations(t *testing.T) {
+	const nodes = 100
+	r := newRefresher(t, nodes, "")
+	var refreshes [][]byte
+	for node := range nodes {
+		for b := range r.table.ByNode(mobility.NAI("mn" + strconv.Itoa(node) + "@example.com")) {
+			r.Installed(r.now, dataplane.Result{ID: b.ID}, &r.out)
+		}
+		r.now = r.now.Add(time.Millisecond)
+		refreshes = append(refreshes, bytes.Clone(r.encode(t, node, wire.HandoffUnchanged)))
+	}
+	next := 0
+	allocations := testing.AllocsPerRun(nodes-1, func() {
+		r.answerTo(refreshes[next])
+		next++
+	})
+	if allocations > 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+	if got := r.stats.Refresh.Load(); got != nodes {
+		t.Fatalf("%d of %d refreshes were accepted", got, nodes)
 	}
 }
