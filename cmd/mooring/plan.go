@@ -119,5 +119,13 @@ func (o *planOptions) plan(cmd *cobra.Command, file string) (list []operation, e
 	}
 	err = s.Do(`<action xmlns="urn:ietf:params:xml:ns:yang:1"><system xmlns="urn:mooring:yang:mooring-system"><dataplane><plan>`+
 		parameter("configuration", text)+`</plan></dataplane></system></action>`, &reply)
-	return reply.Operations, err
+	return reply.Operations, placed(err)
+}
+
+// placed says where in the configuration an element finds fault with it.
+func placed(err error) error {
+	if refusal, ok := errors.AsType[*client.RPCError](err); ok && refusal.Path != "" && refusal.Message != "" {
+		return fmt.Errorf("%s: %w", refusal.Path, err)
+	}
+	return err
 }

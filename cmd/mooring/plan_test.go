@@ -50,6 +50,11 @@ func TestPlan(t *testing.T) {
 	complete(t, h, privileged, "plan", "--state-dir", t.TempDir()).expect(t, 5, "no element answers")
 	p.command("plan", "gone.json").expect(t, 2, "gone.json")
 	p.command("plan", "a", "b").expect(t, 2, "at most 1 arg")
+	text, err := os.ReadFile(file)
+	must(t, err)
+	adopting := write(t, "adopting.json", strings.NewReplacer(`{"id": "mag1",`, `{"id": "mag1", "tunnel-interface": "tunnel-ip97",`, `"mooring-system:system": {`,
+		`"mooring-system:system": {"dataplane": {"backend": "userspace"}, `).Replace(string(text)))
+	p.command("plan", adopting).expect(t, 1, "/pm:tunnel-interface: ", "only where the kernel carries it")
 	if shown := p.show("objects"); !strings.Contains(shown, "installed") && !strings.Contains(shown, "no objects") || strings.Contains(shown, "red") {
 		t.Errorf("planning has changed what is wanted: %s", shown)
 	}

@@ -65,7 +65,7 @@ func (c *Carrier) adoptionOf(id dataplane.TunnelID) (dataplane.Adoption, bool) {
 // adoptee finds the interface of an adoption, which is as it has to be.
 func (c *Carrier) adoptee(o dataplane.Adoption) (netlink.TunnelDevice, error) {
 	host := c.hosts[""]
-	if err := c.places[""].lacks; err != nil {
+	if err := c.places[""].lacking(); err != nil {
 		return netlink.TunnelDevice{}, err
 	}
 	kind, err := host.KindOf(o.Device)

@@ -68,18 +68,22 @@ func Probe() map[Kind]error {
 func probeRules(ns *netlink.Namespace) error {
 	f, err := openFilter(ns)
 	if err != nil {
-		return err
+		return lackingRules(err)
 	}
 	defer f.close()
-	if ns == nil {
-		_, err = f.exists()
-	} else {
-		_, err = f.rebuild(nil, nil, nil, nil)
+	if _, err = f.exists(); err != nil || ns == nil { // a kernel without nf_tables would leave a transaction without an answer
+		return lackingRules(err)
 	}
-	if err != nil {
-		return fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err)
+	_, err = f.rebuild(nil, nil, nil, nil)
+	return err
+}
+
+// lackingRules says what a kernel needs that refuses all rules.
+func lackingRules(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err)
 }
 
 func probeKind(host *netlink.Host, k Kind) error {

@@ -93,7 +93,7 @@ func (t *tunnel) inUse() bool {
 func (c *Carrier) PutTunnel(o dataplane.Tunnel) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.places[o.ID.VRF].lacks; err != nil {
+	if err := c.places[o.ID.VRF].lacking(); err != nil {
 		return err
 	}
 	return c.withTable(func() error { return c.putTunnel(o) })

@@ -136,7 +136,7 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	for index, g := range devices {
 		err = errors.Join(err, f.replaceGuard(index, guard{}, g))
 	}
-	return guards, f.flush(err)
+	return guards, lackingRules(f.flush(err))
 }
 
 // drop removes the table.

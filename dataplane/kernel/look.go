@@ -13,7 +13,7 @@ import (
 func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.places[""].lacks != nil {
+	if c.places[""].lacking() != nil {
 		return nil, nil
 	}
 	if err := c.lookAtTunnels(); err != nil {

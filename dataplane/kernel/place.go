@@ -15,7 +15,7 @@ type place struct {
 	vrf     string        // what an interface is in that is enslaved to none
 	host    *netlink.Host // of that VRF
 	filter  *filter
-	lacks   error // why there can be no tunnels
+	lacks   error // why there can be no tunnels, as far as was found out last
 	devices int   // of ours that are there
 	broken  bool  // Look has found the table to be not as it should be
 	guards  *guards
@@ -51,11 +51,23 @@ func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
 		return nil
 	}
 	p := &place{vrf: vrf, host: host, guards: newGuards()}
-	if p.filter, p.lacks = openFilter(host.Namespace()); p.lacks == nil {
+	p.filter, p.lacks = openFilter(host.Namespace())
+	if p.lacks == nil {
 		host.OwnFilter(p.filter.ports()...)
+		_, p.lacks = p.filter.exists()
 	}
+	p.lacks = lackingRules(p.lacks)
 	c.places[vrf] = p
 	return nil
+}
+
+// lacking says why there can be no tunnels. A module that was missing may have been loaded meanwhile.
+func (p *place) lacking() error {
+	if p.lacks != nil && p.filter != nil {
+		_, err := p.filter.exists()
+		p.lacks = lackingRules(err)
+	}
+	return p.lacks
 }
 
 // Detach implements plane.Carrier.
@@ -249,6 +261,9 @@ func (c *Carrier) knownSources() (sources []source) {
 
 // dropTable removes the table after the last tunnel. A host without nftables has none.
 func (c *Carrier) dropTable(p *place) error {
+	if p.filter == nil {
+		return nil
+	}
 	if there, err := p.filter.exists(); !there || err != nil {
 		return nil
 	}
@@ -262,8 +277,8 @@ func (c *Carrier) dropTable(p *place) error {
 
 // ensureTable makes the table before the first tunnel.
 func (c *Carrier) ensureTable(p *place) error {
-	if p.lacks != nil || p.devices > 0 {
-		return p.lacks
+	if err := p.lacking(); err != nil || p.devices > 0 {
+		return err
 	}
 	intact, err := p.filter.intact()
 	if err != nil || intact {

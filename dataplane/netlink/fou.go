@@ -30,6 +30,9 @@ func (h *Host) ReceiveUDP(local netip.Addr) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errNoFOU) {
+		return fmt.Errorf("receive UDP at %s, port %d: %w", local, PortData, err)
+	}
 	all, listing := h.receivers()
 	if listing != nil {
 		return errors.Join(fmt.Errorf("receive UDP at %s, port %d: %w", local, PortData, Explain(err)), listing)
@@ -130,10 +133,16 @@ func dumpReceivers() (all []receiver, err error) {
 	return all, err
 }
 
+// errNoFOU has no errno: that of the kernel, ENOENT, is what parts of nftables that are gone are known by.
+var errNoFOU = errors.New("the kernel has no module for it: modprobe fou")
+
 func fouRequest(command byte, flags int) (*nl.NetlinkRequest, error) {
 	id, err := netlib.FouFamilyId()
+	if errors.Is(err, unix.ENOENT) {
+		return nil, errNoFOU
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; the kernel has no module \"fou\"", err)
+		return nil, err
 	}
 	request := nl.NewNetlinkRequest(id, flags)
 	request.AddData(&nl.Genlmsg{Command: command, Version: 1})
