@@ -145,7 +145,7 @@ func (e *Engine) tellStorable(u *unit) {
 // had been lost.
 func (p *part) withhold() {
 	if _, ok := p.machine.(anchorLike); !ok || len(p.out.Store) == 0 {
-		return // a gateway serves the nodes that are there; what it forgets in a restart, it registers anew
+		return // a gateway serves the nodes that are there; what it forgets in a restart, it registers anew (docs/adr/0417)
 	}
 	for i := range p.out.Send {
 		p.out.Send[i].CountUnsent()

@@ -453,3 +453,58 @@ func TestGatewayWaitsForTheDisk(t *testing.T) {
 		}
 	})
 }
+
+// A gateway whose disk is full serves the nodes that are there all the same: their anchor keeps what they have. Killed, it registers them anew with the same
+// prefixes when they show themselves; what it has had room for meanwhile it goes on with.
+func TestGatewayServesWithFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		lma := on(t, net, justLMA(anchorConfig("lma1", lma6)))
+		gateway := justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16))
+		d := newDisk(t, dir)
+		mag, j := storedOn(t, net, d, gateway)
+		served := func() (grants int) {
+			settleDisk(t)
+			mag.mu.Lock()
+			defer mag.mu.Unlock()
+			return len(mag.grants)
+		}
+		d.set(true)
+		mag.attach("access0", node1)
+		if n := served(); n != 1 || len(lma.rows()) != 1 || j.Status().State == journal.Healthy {
+			t.Errorf("on the full disk: %d grants, anchor %q, %+v", n, lma.rows(), j.Status())
+		}
+		had := lma.rows()
+		mag.stop()
+		d = newDisk(t, dir)
+		mag, j = storedOn(t, net, d, gateway)
+		if len(mag.rows()) != 0 {
+			t.Errorf("it remembers what it had no room for: %q", mag.rows())
+		}
+		d.set(true)
+		mag.attach("access0", node1)
+		if n := served(); n != 1 {
+			t.Errorf("after the restart: %d grants", n)
+		}
+		if now := lma.rows(); len(now) != 1 || prefixesIn(now[0]) == "" || prefixesIn(now[0]) != prefixesIn(had[0]) {
+			t.Errorf("the anchor has %q, and had %q", now, had)
+		}
+		d.set(false)
+		pass(time.Minute)
+		settleDisk(t)
+		if j.Status().State != journal.Healthy {
+			t.Errorf("with room again: %+v", j.Status())
+		}
+		mag.stop()
+		mag, _ = storedOn(t, net, newDisk(t, dir), gateway)
+		if rows := mag.rows(); len(rows) != 1 {
+			t.Errorf("what it had room for at last: %q", rows)
+		}
+	})
+}
+
+// prefixesIn are those in the text of a row.
+func prefixesIn(row string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(row), func(word string) bool { return !strings.Contains(word, "/") }), " ")
+}
