@@ -295,3 +295,52 @@ func killOne(t *testing.T, dir string, said map[string]bool) {
 		t.Fatal("the process ended by itself")
 	}
 }
+
+// What is taken out of the memory of the process comes back when it is looked at, and whoever writes meanwhile is not disturbed.
+func TestRelease(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close(false)
+	must(t, s.Configure([]string{"default"}, 1<<20))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 100 {
+			s.Release()
+		}
+	}()
+	many := aaa.Changes{Records: slices.Repeat([]aaa.Record{record(start, "a", "l")}, 100)}
+	for range 20 {
+		commit(t, s, many) // the file grows, and moves in memory
+	}
+	<-ended
+	if entries, err := s.Next("default", 0, 1<<20, nil); err != nil || len(entries) != 2000 {
+		t.Fatalf("%d records, %v", len(entries), err)
+	}
+	if resident(t, dir) == 0 {
+		t.Error("of a file that was read nothing is in memory")
+	}
+	if s.Release(); resident(t, dir) != 0 {
+		t.Errorf("%d KiB of the file are in memory", resident(t, dir))
+	}
+	if entries, err := s.Next("default", 0, 1<<20, nil); err != nil || len(entries) != 2000 {
+		t.Errorf("%d records, %v", len(entries), err)
+	}
+}
+
+// resident is how many KiB of the files in a folder are in the memory of the process (proc(5), smaps).
+func resident(t *testing.T, dir string) (kib int) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/smaps")
+	must(t, err)
+	ours := false
+	for line := range strings.Lines(string(text)) {
+		var n int
+		if _, err := fmt.Sscanf(line, "Rss: %d kB", &n); err == nil && ours {
+			kib += n
+		} else if first, _, _ := strings.Cut(line, " "); strings.Contains(first, "-") {
+			ours = strings.Contains(line, dir)
+		}
+	}
+	return kib
+}
