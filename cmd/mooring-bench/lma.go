@@ -35,6 +35,7 @@ func lmaCommand() *cobra.Command {
   register  every node is registered: stored on the disk and handed to the dataplane
   refresh   registrations are prolonged, after a pause as long as --time says, in which the anchor collects what it is rid of since it made them
   flood     as refresh, while as many requests come from elsewhere that are not authentic; the ratio is to refresh
+  flood-10  as flood, with ten times as many
   hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included: the median of its resident size
             while all are refreshed, less that while 100 are, before, when 1000 nodes have come and gone until garbage was collected three times
   restart   the anchor is killed under refreshes and started again: the time from its start to its first answer. Every node is then asked

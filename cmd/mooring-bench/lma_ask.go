@@ -19,7 +19,7 @@ import (
 
 const (
 	askBuffer  = 8 << 20 // octets of a socket, each way
-	askRequest = 4096    // octets of the anchor's socket that a request may take, with another that is forged, while both are under way
+	askRequest = 2048    // octets of the anchor's socket that a request may take while it is under way
 	askBatch   = 64
 )
 
@@ -36,7 +36,8 @@ type askingMAG struct {
 	decoder   wire.Decoder
 	sent      mobility.Effects
 	out, in   []udp4.Message
-	window    int                  // requests that may be under way: more than the anchor's socket has room for would be lost
+	room      int                  // octets of the anchor's socket: what is under way beyond them would be lost
+	others    int                  // requests that are sent beside each, and under way with it
 	node      int                  // of the next request
 	leaving   bool                 // requests de-register
 	has       map[int]netip.Prefix // what each node was given first
@@ -57,7 +58,7 @@ func newAskingMAG(h *netns.Host, address, secret string) (*askingMAG, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &askingMAG{conn: udp4.NewPacketConn(conn), window: max(askBatch, room/askRequest), from: lmaEndpoint(address), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
+	m := &askingMAG{conn: udp4.NewPacketConn(conn), room: room, from: lmaEndpoint(address), to: lmaEndpoint(lmaAddress), has: map[int]netip.Prefix{}, patience: 20 * time.Second}
 	m.sign = mobility.Signature{By: wire.NewAuthenticator(256, []byte(secret)), CareOf: m.from.Addr.Addr(), Home: netip.IPv6Unspecified()}
 	m.out, m.in = newMessages(), newMessages()
 	return m, nil
@@ -107,9 +108,11 @@ func (m *askingMAG) exchange(requests []request, to string) error {
 
 // exchanging sends what next prepares, with no more under way than a socket has room for, and hands every answer to take.
 func (m *askingMAG) exchanging(requests int, to string, next func(n int) ([]request, error), take func(answer []byte) error) error {
+	window := max(1, m.room/(askRequest*(1+m.others)))
+	batch := min(askBatch, window)
 	for sent, answered := 0, 0; answered < requests; {
-		for sent < requests && sent-answered <= m.window-askBatch {
-			some, err := next(min(askBatch, requests-sent))
+		for sent < requests && sent-answered <= window-batch {
+			some, err := next(min(batch, requests-sent))
 			if err != nil {
 				return err
 			}

@@ -12,23 +12,25 @@ import (
 const atOnce = 10_000
 
 // rates returns how many messages the anchor answers in a second beside what an echo server does with the very same datagrams, by turns: the
-// rows echo, register, account where that is wanted, refresh and flood. Afterwards the anchor has every node.
+// rows echo, register, account where that is wanted, refresh, flood and flood-10. Afterwards the anchor has every node.
 func (r *lmaRun) rates() ([]Result, error) {
 	registered, echoed, err := r.register()
 	if err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
 	time.Sleep(r.length) // the anchor collects what registrations have left
-	var echo, refresh, flood Result
+	var echo, refresh, flood, flood10 Result
 	for begun, turns := time.Now(), 0; turns < 3 || time.Since(begun) < r.length; turns++ {
 		requests := r.gateway.prepare(atOnce, r.bindings)
-		if err := errors.Join(add(&echo)(r.echoOf(requests)), add(&refresh)(r.refresh(requests)), add(&flood)(r.flood())); err != nil {
+		err := errors.Join(add(&echo)(r.echoOf(requests)), add(&refresh)(r.refresh(requests)),
+			add(&flood)(r.flood("flood", 1)), add(&flood10)(r.flood("flood-10", 10)))
+		if err != nil {
 			return nil, err
 		}
 	}
-	refresh.Ratio, flood.Ratio = beside(refresh, echo), beside(flood, refresh)
+	refresh.Ratio, flood.Ratio, flood10.Ratio = beside(refresh, echo), beside(flood, refresh), beside(flood10, refresh)
 	add(&echo)(echoed, nil)
-	return slices.Concat([]Result{echo}, registered, []Result{refresh, flood}), nil
+	return slices.Concat([]Result{echo}, registered, []Result{refresh, flood, flood10}), nil
 }
 
 // add returns a function that adds a turn to a row.
@@ -82,17 +84,13 @@ func (r *lmaRun) refresh(requests []request) (Result, error) {
 	return r.refreshed("refresh", requests, 0)
 }
 
-// flood is a refresh while as many requests come that are not authentic.
-func (r *lmaRun) flood() (Result, error) {
-	forged := r.intruder.prepare(atOnce, r.bindings)
-	r.gateway.beside = func(n int) (err error) {
-		n = min(n, len(forged))
-		err = r.intruder.send(forged[:n], lmaAddress)
-		forged = forged[n:]
-		return err
-	}
-	defer func() { r.gateway.beside = nil }()
-	return r.refreshed("flood", r.gateway.prepare(atOnce, r.bindings), atOnce)
+// flood is a refresh while so many times as many requests come that are not authentic.
+func (r *lmaRun) flood(name string, times int) (Result, error) {
+	forged := r.intruder.prepare(askBatch*times, r.bindings) // the same again and again: they are looked at no further than their authenticator
+	r.gateway.beside = func(n int) error { return r.intruder.send(forged[:n*times], lmaAddress) }
+	r.gateway.others = times
+	defer func() { r.gateway.beside, r.gateway.others = nil, 0 }()
+	return r.refreshed(name, r.gateway.prepare(atOnce, r.bindings), atOnce*times)
 }
 
 // refreshed measures refreshes, and makes sure that the anchor took each for one and that it refused as many as were forged.
