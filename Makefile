@@ -64,6 +64,7 @@ vm-test:
 	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
 	$(RECORD)/vm.json $(GO) run ./tests/vm -json $(VM_PACKAGES)
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel --transport ipv4
 
 # Every row of the feature list has the result on docs/conformance.md that its tests have here.
 conformance: test rootless vm-test

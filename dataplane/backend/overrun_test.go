@@ -1,5 +1,3 @@
-//go:build !vm
-
 package backend
 
 import (
@@ -8,5 +6,5 @@ import (
 	"mooring/dataplane/planetest"
 )
 
-// Where more happens than the host can tell of, what was missed is found by a comparison, at once. (An emulated host takes long for so much.)
+// Where more happens than the host can tell of, what was missed is found by a comparison, at once.
 func TestOverrun(t *testing.T) { planetest.Overrun(t, openAuto) }
