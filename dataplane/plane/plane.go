@@ -54,6 +54,10 @@ type Plane struct {
 
 	policies  map[dataplane.PolicyKey]dataplane.Policy
 	adoptions map[string]dataplane.Adoption // that were asked for, by interface
+
+	routeOps []routeOp // room of applyRoutes, for the next batch
+	handed   []netlink.RouteOp
+	places   []int
 }
 
 // Open returns a plane of these carriers, which it closes when it is closed. The first has every tunnel until Use says otherwise. It makes
@@ -118,7 +122,7 @@ func (p *Plane) applyAll(ctx context.Context, batch []dataplane.Op) []error {
 	errs := make([]error, len(batch))
 	for i := 0; i < len(batch); {
 		n := 1
-		switch routes, sources := leadingRoutes(batch[i:]), leadingSources(batch[i:]); {
+		switch routes, sources := p.leadingRoutes(batch[i:]), leadingSources(batch[i:]); {
 		case ctx.Err() != nil:
 			errs[i] = ctx.Err()
 		case p.closing.Err() != nil:

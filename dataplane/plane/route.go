@@ -2,6 +2,7 @@ package plane
 
 import (
 	"fmt"
+	"slices"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -18,41 +19,31 @@ type routeOp struct {
 	err     error
 }
 
-// leadingRoutes returns the operations on routes that a batch begins with: what can be done at once.
-func leadingRoutes(batch []dataplane.Op) []routeOp {
-	n := 0
-	for n < len(batch) && isRoute(batch[n]) {
-		n++
+// leadingRoutes returns the operations on routes that a batch begins with: what can be done at once. They are overwritten by the next.
+func (p *Plane) leadingRoutes(batch []dataplane.Op) []routeOp {
+	ops := p.routeOps[:0]
+	for _, op := range batch {
+		r, ok := op.Object.(dataplane.Route)
+		if !ok {
+			break
+		}
+		ops = append(ops, routeOp{remove: op.Delete, strays: op.Strays, Route: r})
 	}
-	ops := make([]routeOp, n)
-	for i := range ops {
-		ops[i].remove, ops[i].strays, ops[i].Route = batch[i].Delete, batch[i].Strays, batch[i].Object.(dataplane.Route)
-	}
+	p.routeOps = ops
 	return ops
-}
-
-func isRoute(op dataplane.Op) bool {
-	_, ok := op.Object.(dataplane.Route)
-	return ok
 }
 
 // applyRoutes hands each VRF's part to its host as a whole, and tells carriers before and after.
 func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
-	parts := map[*netlink.Host][]*routeOp{}
+	var hosts []*netlink.Host
 	for i := range ops {
 		op := &ops[i]
-		if op.err = p.prepare(op); op.err == nil && op.host != nil {
-			parts[op.host] = append(parts[op.host], op)
+		if op.err = p.prepare(op); op.err == nil && op.host != nil && !slices.Contains(hosts, op.host) {
+			hosts = append(hosts, op.host)
 		}
 	}
-	for host, part := range parts {
-		list := make([]netlink.RouteOp, len(part))
-		for i, op := range part {
-			list[i] = netlink.RouteOp{Delete: op.remove, Prefix: op.Prefix, Index: op.index, Standing: op.Standing, Strays: op.strays}
-		}
-		for i, err := range host.ApplyRoutes(list) {
-			part[i].err = err
-		}
+	for _, host := range hosts {
+		p.applyAt(host, ops)
 	}
 	for i := range ops {
 		if errs[i] = ops[i].err; errs[i] == nil {
@@ -63,6 +54,21 @@ func (p *Plane) applyRoutes(ops []routeOp, errs []error) {
 		if m, ok := c.(Meter); ok {
 			m.Settled()
 		}
+	}
+}
+
+// applyAt hands a host what is to be done there.
+func (p *Plane) applyAt(host *netlink.Host, ops []routeOp) {
+	list, part := p.handed[:0], p.places[:0]
+	for i := range ops {
+		if op := &ops[i]; op.err == nil && op.host == host {
+			list = append(list, netlink.RouteOp{Delete: op.remove, Prefix: op.Prefix, Index: op.index, Standing: op.Standing, Strays: op.strays})
+			part = append(part, i)
+		}
+	}
+	p.handed, p.places = list, part
+	for i, err := range host.ApplyRoutes(list) {
+		ops[part[i]].err = err
 	}
 }
 

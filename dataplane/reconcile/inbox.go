@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"sync"
 
 	"mooring/dataplane"
@@ -41,6 +42,10 @@ func newInbox(limit int) inbox {
 func (b *inbox) put(changes []dataplane.Change) {
 	b.mu.Lock()
 	before := len(b.changes)
+	if before == 0 && len(changes) > muchMemory { // the room that they take is known
+		b.changes = make(map[dataplane.SessionID]arrival, len(changes))
+	}
+	b.order = slices.Grow(b.order, len(changes))
 	for _, change := range changes {
 		b.count++
 		b.changes[change.ID] = arrival{b.count, change.Session}

@@ -62,16 +62,39 @@ func (p *plan) set(c dataplane.Change) {
 	}
 	now := newSession(c.ID, c.Session, p.metered)
 	p.sessions.Put(p.sessionHash(c.ID), now)
-	objects := expand(c.Session, p.metered)
-	now.items = make([]*item, len(objects))
-	for i, object := range objects {
-		now.items[i] = p.claimed(object)
-	}
-	for i, it := range now.items {
-		p.claim(now, it, objects[i])
-	}
+	now.items = p.claimAll(now, c.Session)
 	p.release(old, now)
 	p.touch(c.ID)
+}
+
+// claimAll makes the session one that wants all its objects, in the order of expand. Of an anchor's routes, of which there are many, none is made
+// an object that nobody has wanted before.
+func (p *plan) claimAll(s *session, whole *dataplane.Session) []*item {
+	if whole.Side != dataplane.Anchor || whole.Blocked {
+		objects := expand(whole, p.metered)
+		items := make([]*item, len(objects))
+		for i, object := range objects {
+			items[i] = p.claimed(object)
+		}
+		for i, it := range items {
+			p.claim(s, it, objects[i])
+		}
+		return items
+	}
+	tunnel := dataplane.Tunnel{ID: whole.Path.Tunnel, MTU: whole.MTU}
+	items := append(make([]*item, 0, 1+len(whole.Prefixes)), p.claimed(tunnel))
+	p.claim(s, items[0], tunnel)
+	for _, prefix := range whole.Prefixes {
+		r := route(whole, prefix, p.metered)
+		it := p.claimedRoute(r)
+		if items = append(items, it); it.wanted || it.rare != nil {
+			p.claim(s, it, r)
+			continue
+		}
+		it.heir = s
+		p.begin(it)
+	}
+	return items
 }
 
 // claim makes the session one that wants the object, and the newest where only one can have it.
@@ -180,6 +203,11 @@ func (p *plan) want(it *item, was, object dataplane.Object) {
 	if it.wanted && was == object {
 		return
 	}
+	p.begin(it)
+}
+
+// begin has the item made that is wanted from now on, or in another shape.
+func (p *plan) begin(it *item) {
 	it.wanted, it.missed = true, 0
 	p.become(it, Pending)
 	it.calm()
@@ -279,10 +307,18 @@ func (p *plan) item(object dataplane.Object) *item {
 
 // claimed is item for a session that claims the object at once: that of a route has to know no more than its prefix.
 func (p *plan) claimed(object dataplane.Object) *item {
-	r, ok := object.(dataplane.Route)
-	if !ok {
-		return p.item(object)
+	switch o := object.(type) {
+	case dataplane.Route:
+		return p.claimedRoute(o)
+	case dataplane.Tunnel:
+		if it := p.tunnels[o.ID]; it != nil {
+			return it
+		}
 	}
+	return p.item(object)
+}
+
+func (p *plan) claimedRoute(r dataplane.Route) *item {
 	key := dataplane.RouteKey(r.VRFPrefix)
 	it := p.route(key)
 	if it == nil {
