@@ -13,13 +13,13 @@ func TestRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int64{"routes-plain": 500, "routes-install": 500, "routes-remove": 50}
+	want := map[string]int64{"routes-plain": 500, "routes-tunnels": 10, "routes-alone": 490, "routes-install": 500, "routes-remove": 50}
 	for _, r := range results {
 		if n := want[r.Name]; n != 0 && r.N != n || r.N <= 0 || r.Wall <= 0 || r.Ratio <= 0 {
 			t.Errorf("%+v", r)
 		}
 	}
-	if len(results) != 4 {
+	if len(results) != 6 {
 		t.Errorf("%d lines", len(results))
 	}
 }
