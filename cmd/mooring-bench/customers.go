@@ -10,13 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mooring/dataplane"
 	"mooring/dataplane/backend"
 	"mooring/dataplane/netns"
 	"mooring/mobility"
 )
 
 const customersHelp = `Measure what the refreshes of one customer's nodes wait for while another customer is removed from an anchor that is a process of
-its own, with store, dataplane and authentication. One refresh is under way at a time.
+its own, with store, dataplane and authentication. Each customer has a VRF; the one who is removed has --gateways, with a tunnel each. One refresh
+is under way at a time. With --backend kernel where the kernel has no tunnels, all of it is measured in a virtual machine.
 
   customers-alone   refreshes while nothing else happens: wall_s is the longest wait
   customers-remove  the bindings of the other customer, until neither the anchor nor the dataplane has them any more
@@ -29,17 +31,24 @@ const (
 )
 
 func customersCommand() *cobra.Command {
-	o := lmaOptions{}
+	o, gateways := lmaOptions{}, 0
 	cmd := &cobra.Command{
 		Use:   "customers",
 		Short: "Measure what one customer's refreshes wait for while another is removed",
 		Long:  customersHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			wish, err := backend.Parse(o.backend)
+			if err != nil {
+				return err
+			}
+			if wish == backend.Kernel && lacking(cmd.ErrOrStderr()) {
+				return runInMachine(cmd)
+			}
 			if err := netns.Enter(); err != nil {
 				return err
 			}
-			results, err := runCustomers(o)
+			results, err := runCustomers(o, gateways)
 			if err != nil {
 				return err
 			}
@@ -47,6 +56,8 @@ func customersCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&o.bindings, "bindings", 10_000, "of the customer who is removed")
+	cmd.Flags().IntVar(&gateways, "gateways", 20, "how many the nodes of the customer who is removed are behind")
+	cmd.Flags().StringVar(&o.backend, "backend", "userspace", "`BACKEND` of the dataplane: auto, kernel or userspace")
 	cmd.Flags().DurationVar(&o.length, "time", 3*time.Second, "how long refreshes are measured while nothing else happens")
 	return cmd
 }
@@ -69,22 +80,33 @@ func customersConfig(o lmaOptions, removed bool) *mobility.Config {
 func customerOf(name, address, six, four string) *mobility.Customer {
 	start := netip.MustParseAddr(four)
 	return &mobility.Customer{
-		Name: name, Transports: []mobility.VRFAddr{{Addr: netip.MustParseAddr(address)}},
+		Name: name, VRF: name, Transports: []mobility.VRFAddr{{Addr: netip.MustParseAddr(address)}},
 		Networks: map[string]*mobility.Network{"net": {Name: "net", Pools: []mobility.Pool{
 			{Start: netip.MustParseAddr(six), Bits: 32, Unit: 64}, {Start: start, Bits: 8, Unit: 32, Router: start.Prev()},
 		}}},
 	}
 }
 
-func runCustomers(o lmaOptions) (results []Result, err error) {
-	if o.bindings <= 0 {
-		return nil, errors.New("--bindings: there has to be one at least")
+// customersVRFs are those of the customers.
+func customersVRFs(removed bool) dataplane.Config {
+	vrfs := []dataplane.VRF{{Name: "kept"}, {Name: "removed"}}
+	if removed {
+		vrfs = vrfs[:1]
+	}
+	return dataplane.Config{VRFs: vrfs}
+}
+
+func runCustomers(o lmaOptions, gateways int) (results []Result, err error) {
+	switch {
+	case gateways <= 0 || gateways > 250:
+		return nil, errors.New("--gateways: there are 1 to 250")
+	case o.bindings < gateways:
+		return nil, errors.New("--bindings: there has to be one at least behind each of --gateways")
 	}
 	if o.stateDir, err = os.MkdirTemp("", "mooring-bench"); err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(o.stateDir)
-	o.backend = backend.Userspace.String()
 	h, err := netns.NewHost("lma")
 	if err != nil {
 		return nil, err
@@ -99,32 +121,41 @@ func runCustomers(o lmaOptions) (results []Result, err error) {
 		return nil, err
 	}
 	defer anchor.kill()
-	removed, kept, err := twoGateways(h, o.bindings)
+	if err := registerRemoved(h, o.bindings, gateways); err != nil {
+		return nil, err
+	}
+	kept, err := newAskingMAG(h, intruderAddress, lmaSecret)
 	if err != nil {
 		return nil, err
 	}
-	defer removed.conn.Close()
 	defer kept.conn.Close()
+	kept.to = lmaEndpoint(keptAddress)
+	if err := kept.ask(keptNodes, keptNodes); err != nil {
+		return nil, err
+	}
 	return measureRemoval(anchor, kept, o)
 }
 
-// twoGateways are those of the customers, whose nodes are registered.
-func twoGateways(h *netns.Host, bindings int) (removed, kept *askingMAG, err error) {
-	if removed, err = newAskingMAG(h, magAddress, lmaSecret); err != nil {
-		return nil, nil, err
+// registerRemoved registers the nodes of the customer who is to go, behind so many gateways, as evenly as can be.
+func registerRemoved(h *netns.Host, bindings, gateways int) error {
+	for g := range gateways {
+		m, err := newAskingMAG(h, fmt.Sprintf("127.0.1.%d", g+1), lmaSecret)
+		if err != nil {
+			return err
+		}
+		defer m.conn.Close() // it hears of the end of its bindings, and says nothing
+		first, after := g*bindings/gateways, (g+1)*bindings/gateways
+		if g == 0 {
+			if _, err := m.untilAnswered(time.Minute, 1); err != nil {
+				return err
+			}
+		}
+		m.node = first
+		if err := m.ask(after-first, bindings); err != nil {
+			return fmt.Errorf("register behind gateway %d: %w", g+1, err)
+		}
 	}
-	if kept, err = newAskingMAG(h, intruderAddress, lmaSecret); err != nil {
-		return removed, nil, err
-	}
-	kept.to = lmaEndpoint(keptAddress)
-	if _, err = removed.untilAnswered(time.Minute, 1); err != nil {
-		return removed, kept, err
-	}
-	removed.node = 0
-	if err = removed.ask(bindings, bindings); err != nil {
-		return removed, kept, fmt.Errorf("register: %w", err)
-	}
-	return removed, kept, kept.ask(keptNodes, keptNodes)
+	return nil
 }
 
 func measureRemoval(anchor *lmaProcess, kept *askingMAG, o lmaOptions) ([]Result, error) {

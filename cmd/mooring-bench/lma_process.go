@@ -110,9 +110,9 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		return err
 	}
 	defer plane.Close()
-	config := lmaConfig(o.bindings)
+	config, forwarding := lmaConfig(o.bindings), dataplane.Config{}
 	if customers {
-		config = customersConfig(o, false)
+		config, forwarding = customersConfig(o, false), customersVRFs(false)
 	}
 	root, err := os.OpenRoot(o.stateDir)
 	if err != nil {
@@ -148,10 +148,14 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		return err
 	}
 	charges.Configure(accounting)
-	reconciler.Configure(dataplane.Config{})
+	reconciler.Configure(forwarding)
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		if orders.Text() == "remove" {
-			parts.Go(func() error { return commit(ctx, e, customersConfig(o, true)) })
+			parts.Go(func() error {
+				err := commit(ctx, e, customersConfig(o, true))
+				reconciler.Configure(customersVRFs(true))
+				return err
+			})
 			continue
 		}
 		l := e.LMA("lma")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,7 +80,7 @@ func (o *routesOptions) run(ctx context.Context, wish backend.Wish) ([]Result, e
 		return nil, err
 	}
 	for i := range ours {
-		if ours[i].Ratio == 0 && ours[i].N > 0 {
+		if ours[i].Ratio == 0 {
 			ours[i].Ratio = ours[i].Rate() / plain.Rate()
 		}
 	}
@@ -189,7 +190,11 @@ func (o *routesOptions) install(ctx context.Context, wish backend.Wish) ([]Resul
 	installed := Result{Name: "routes-install", N: tunnels.N + alone.N, CPU: tunnels.CPU + alone.CPU, Wall: tunnels.Wall + alone.Wall,
 		RSS: resident(unix.Getpid(), "VmRSS:")}
 	rest, err := o.remove(i)
-	return append([]Result{tunnels, alone, installed}, rest...), err
+	results := []Result{tunnels, installed}
+	if alone.N > 0 {
+		results = slices.Insert(results, 1, alone)
+	}
+	return append(results, rest...), err
 }
 
 // measure installs sessions, of which there may be none.
