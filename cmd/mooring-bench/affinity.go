@@ -51,7 +51,7 @@ func stayOn(set unix.CPUSet) error {
 	return nil
 }
 
-// startOn calls start, which starts a process that is to run on the given processors.
+// startOn calls start, which starts a process that is to run on the given processors, with what belongs to the thread.
 func startOn(set unix.CPUSet, start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

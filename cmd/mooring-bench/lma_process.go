@@ -76,7 +76,7 @@ func startLMA(h *netns.Host, serve string, o lmaOptions, on unix.CPUSet) (*lmaPr
 		return nil, err
 	}
 	p.orders, p.said, p.started = orders, json.NewDecoder(out), time.Now()
-	return p, startOn(on, func() error { return h.Start(p.cmd) })
+	return p, startOn(on, func() error { return h.StartAsThread(p.cmd) })
 }
 
 func (p *lmaProcess) pid() int { return p.cmd.Process.Pid }

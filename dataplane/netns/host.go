@@ -126,20 +126,14 @@ func (h *Host) Route(prefix, via string) error {
 	return nil
 }
 
-// Start starts a process inside the host. It is killed when this process ends.
+// Start starts a process inside the host. It is killed when this process ends, and has nothing that belongs to the calling thread.
 func (h *Host) Start(cmd *exec.Cmd) error {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started := make(chan error)
 	go func() {
-		// It dies with the thread that starts it (PR_SET_PDEATHSIG of prctl(2)), which therefore lives as long and does nothing else:
-		// others end with a goroutine that has made a namespace.
+		// A thread that lives as long, and does nothing else: others end with a goroutine that has made a namespace.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := h.Do(cmd.Start)
-		if err != nil {
+		if err := h.StartAsThread(cmd); err != nil {
 			started <- err
 			return
 		}
@@ -149,6 +143,16 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 		}
 	}()
 	return <-started
+}
+
+// StartAsThread starts a process inside the host with what belongs to the calling thread: its processors, privileges and mounts. It is
+// killed when that thread ends (PR_SET_PDEATHSIG of prctl(2)).
+func (h *Host) StartAsThread(cmd *exec.Cmd) error {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	return h.Do(cmd.Start)
 }
 
 func (h *Host) onLink(device, what string, f func(netlib.Link) error) error {

@@ -82,13 +82,14 @@ func (s *said) String() string {
 // startElement starts an element, and returns when it obeys its configuration.
 func startElement(t *testing.T, h *netns.Host, folder, startup string) *process {
 	t.Helper()
-	p, err := launch(t, h, folder, startup)
+	p, err := launch(t, h.Start, folder, startup)
 	must(t, err)
 	p.await()
 	return p
 }
 
-func launch(t *testing.T, h *netns.Host, folder, startup string) (p *process, err error) {
+// launch has start start an element.
+func launch(t *testing.T, start func(*exec.Cmd) error, folder, startup string) (p *process, err error) {
 	p = &process{t: t, dir: filepath.Join(folder, "state"), cmd: exec.Command("/proc/self/exe")}
 	if startup != "" {
 		err = os.WriteFile(filepath.Join(folder, "startup.json"), []byte(startup), 0o600)
@@ -98,7 +99,7 @@ func launch(t *testing.T, h *netns.Host, folder, startup string) (p *process, er
 		p.out, err = p.cmd.StdoutPipe()
 	}
 	if err == nil {
-		err = h.Start(p.cmd)
+		err = start(p.cmd)
 	}
 	return p, err
 }

@@ -53,7 +53,7 @@ func (s *stage) name(t *testing.T, h *netns.Host) {
 
 func (s *stage) start(t *testing.T, h *netns.Host, folder, startup string) (p *process) {
 	t.Helper()
-	must(t, s.do(func() (err error) { p, err = launch(t, h, folder, startup); return err }))
+	must(t, s.do(func() (err error) { p, err = launch(t, h.StartAsThread, folder, startup); return err }))
 	p.await()
 	return p
 }

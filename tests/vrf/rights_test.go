@@ -18,7 +18,7 @@ func startConfined(t *testing.T, h *netns.Host, folder, startup string) (p *proc
 		runtime.LockOSThread() // what it drops are a thread's, which ends with this; and with the thread that started it, the element
 		err := dropAllBut(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW)
 		if err == nil {
-			p, err = launch(t, h, folder, startup)
+			p, err = launch(t, h.StartAsThread, folder, startup)
 		}
 		started <- err
 		<-ended
