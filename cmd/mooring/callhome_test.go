@@ -38,7 +38,6 @@ type secured struct {
 func secure(t *testing.T, conn net.Conn, show tls.Certificate) *secured {
 	t.Helper()
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
 	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{show}})
 	s := &secured{t, c, bufio.NewReader(c)}
 	s.read()
@@ -50,6 +49,7 @@ const messageEnd = "]]>]]>" // RFC 6242 section 4.3
 
 func (s *secured) write(message string) {
 	s.t.Helper()
+	s.conn.SetDeadline(time.Now().Add(patience))
 	if _, err := s.conn.Write([]byte(message + messageEnd)); err != nil {
 		s.t.Fatal(err)
 	}
@@ -57,6 +57,7 @@ func (s *secured) write(message string) {
 
 func (s *secured) read() string {
 	s.t.Helper()
+	s.conn.SetDeadline(time.Now().Add(patience)) // for each message: a session may last
 	var b strings.Builder
 	for !strings.HasSuffix(b.String(), messageEnd) {
 		c, err := s.in.ReadByte()
