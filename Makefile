@@ -12,7 +12,7 @@ FUZZ_EACH  ?= 300
 GO ?= go
 
 # What has tests for the virtual machine.
-VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart
+VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart ./tests/interop/frr
 
 # What go test -json says of each run, from which docs/conformance.md has its results, while people see what go test says without it.
 RESULTS = build/results

@@ -3,7 +3,7 @@
 //	go run ./tests/vm [-run REGEXP] [-v] [-json] [-timeout 15m] PACKAGE...
 //
 // It compiles the tests of each package as one static binary, and ends with their status (package vm). A machine that does not start, or
-// does not say how the tests ended, is a failure.
+// does not say how the tests ended, is a failure. Programs of others that tests run stand in testdata/machine of their package.
 package main
 
 import (
@@ -71,9 +71,18 @@ func test(ctx context.Context, packages, args []string, asEvents bool, timeout t
 			return err
 		}
 		command := guest.Command{Title: name, Args: append([]string{"/tests/" + name}, args...)}
-		if said.packages[command.Heading()], err = importPath(ctx, p); err != nil {
+		path, source, err := find(ctx, p)
+		if err != nil {
 			return err
 		}
+		files, err := wanted(ctx, source)
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			machine.Files[strings.TrimPrefix(file, "/")] = file
+		}
+		said.packages[command.Heading()] = path
 		machine.Files["tests/"+name] = binary
 		machine.Commands = append(machine.Commands, command)
 	}
@@ -82,13 +91,14 @@ func test(ctx context.Context, packages, args []string, asEvents bool, timeout t
 	return errors.Join(machine.Run(ctx), said.end())
 }
 
-// importPath is how go test calls a package.
-func importPath(ctx context.Context, path string) (string, error) {
-	said, err := exec.CommandContext(ctx, "go", "list", "-tags", "vm", path).Output()
+// find returns how go test calls a package, and its folder.
+func find(ctx context.Context, name string) (path, folder string, err error) {
+	said, err := exec.CommandContext(ctx, "go", "list", "-tags", "vm", "-f", "{{.ImportPath}}\n{{.Dir}}", name).Output()
 	if err != nil {
-		return "", fmt.Errorf("list %s: %w", path, err)
+		return "", "", fmt.Errorf("list %s: %w", name, err)
 	}
-	return strings.TrimSpace(string(said)), nil
+	path, folder, _ = strings.Cut(strings.TrimSpace(string(said)), "\n")
+	return path, folder, nil
 }
 
 // compile makes a static binary: a command's, or a package's tests with those for the machine only.

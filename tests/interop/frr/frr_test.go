@@ -5,8 +5,12 @@ import (
 	"context"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+
+	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 	"mooring/dataplane/backend"
@@ -21,8 +25,15 @@ func TestMain(m *testing.M) { netns.Main(m) }
 // anchor is the dataplane of an LMA whose pools and binding are in one VRF. Tunnels leave in the default one.
 type anchor struct {
 	*reconcile.Reconciler
-	vrf  string
-	host *netns.Host // where the VRF is
+	vrf   string
+	host  *netns.Host // where the VRF is
+	table int         // of its routes
+}
+
+// carriage is what carries the tunnels of an LMA, and what its VRFs are.
+type carriage struct {
+	by           backend.Wish
+	noVRFDevices bool
 }
 
 // The interface "peer" joins the VRF of the anchor and the router.
@@ -31,7 +42,7 @@ const (
 	anchor6, router6 = "2001:db8:ff::1", "2001:db8:ff::2"
 )
 
-func newAnchor(t *testing.T, vrf string) (a *anchor, neighbour *netns.Host) {
+func newAnchor(t *testing.T, c carriage, vrf string) (a *anchor, neighbour *netns.Host) {
 	t.Helper()
 	lma, err := netns.NewHost("lma")
 	must(t, err)
@@ -40,12 +51,14 @@ func newAnchor(t *testing.T, vrf string) (a *anchor, neighbour *netns.Host) {
 	t.Cleanup(func() { must(t, lma.Close(), neighbour.Close()) })
 	must(t, netns.Connect(lma, "peer", neighbour, "peer"),
 		lma.Address("peer", anchor4+"/24"), lma.Address("peer", anchor6+"/64"), neighbour.Address("peer", router4+"/24"), neighbour.Address("peer", router6+"/64"),
-		lma.Address("lo", "198.51.100.1/32"), lma.Route("203.0.113.0/24", router4)) // the MAG is somewhere there
+		netns.Connect(lma, "access", neighbour, "access"), lma.Address("access", "198.51.100.1/30"),
+		lma.Route("203.0.113.0/24", "198.51.100.2")) // the MAG is somewhere there
 	names := t.TempDir()
-	p, err := backend.Open(backend.Options{Namespace: lma.Namespace, Names: names, NoVRFDevices: true, UserSpaceOnly: true})
+	p, err := backend.Open(backend.Options{Namespace: lma.Namespace, Names: names, NoVRFDevices: c.noVRFDevices, UserSpaceOnly: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Close()) })
-	a = &anchor{reconcile.New(p, reconcile.Options{}), vrf, lma}
+	must(t, p.Use(c.by))
+	a = &anchor{reconcile.New(p, reconcile.Options{}), vrf, lma, unix.RT_TABLE_MAIN}
 	a.obey(&mobility.LMA{Redistribution: mobility.RedistributeNothing})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -61,6 +74,15 @@ func newAnchor(t *testing.T, vrf string) (a *anchor, neighbour *netns.Host) {
 		return a, neighbour
 	}
 	eventually(t, "the VRF has its interface", func() bool { return a.Status().Objects > 1 && a.Status().Pending+a.Status().Failed == 0 })
+	if device, _ := p.VRFIsDevice(vrf); device == c.noVRFDevices {
+		t.Fatalf("the VRF is a vrf interface: %t, want %t", device, !c.noVRFDevices)
+	}
+	if !c.noVRFDevices {
+		link, err := lma.Net.LinkByName(vrf)
+		must(t, err)
+		a.table = int(link.(*netlib.Vrf).Table)
+		return a, neighbour
+	}
 	ns, err := netlink.OpenNamespace(filepath.Join(names, vrf))
 	must(t, err)
 	a.host, err = netns.HostOf(ns, "lma, VRF "+vrf)
@@ -100,21 +122,49 @@ var (
 	bound = []string{"10.0.0.7/32", "2001:db8:1:7::/64", "10.9.0.0/28"} // home address, home network prefix, mobile network
 )
 
-// EXT-06, MLL-22: a neighbour that speaks BGP hears of the pools, of what nodes have as long as they have it, or of nothing; and never of what
+// operatorsRoute adds a route of an operator, to the VRF.
+func (a *anchor) operatorsRoute(prefix string) error {
+	return a.host.Net.RouteAdd(&netlib.Route{
+		Dst: netns.IPNet(netip.MustParsePrefix(prefix)), Gw: netip.MustParseAddr(router4).AsSlice(), Table: a.table})
+}
+
+// marksAsItsOwn fails the test if the kernel's routes for these prefixes do not carry our protocol number.
+func (a *anchor) marksAsItsOwn(t *testing.T, prefixes ...string) {
+	t.Helper()
+	routes, err := a.host.Net.RouteListFiltered(netlib.FAMILY_ALL,
+		&netlib.Route{Table: a.table, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+	must(t, err)
+	for _, p := range prefixes {
+		if !slices.ContainsFunc(routes, func(r netlib.Route) bool { return r.Dst != nil && r.Dst.String() == p }) {
+			t.Errorf("no route for %s has the protocol number %d", p, netlink.Protocol)
+		}
+	}
+}
+
+// instance is what FRR calls the BGP of the VRF with this AS number.
+func (a *anchor) instance(as string) string {
+	if a.table == unix.RT_TABLE_MAIN {
+		return as
+	}
+	return as + " vrf " + a.vrf
+}
+
+// hearsWhatItMay has a neighbour that speaks BGP hear of the pools, of what nodes have as long as they have it, or of nothing; and never of what
 // others have made.
-func TestEXT06_MLL22_NeighbourHearsWhatItMay(t *testing.T) {
+func hearsWhatItMay(t *testing.T, c carriage) {
 	for name, vrf := range map[string]string{"default VRF": "", "VRF of a customer": "CUST1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, neighbour := newAnchor(t, vrf)
-			must(t, a.host.Route("198.51.100.128/25", router4)) // of an operator
-			startRouter(t, a.host, bgpWith(65001, "192.0.2.1", router4, router6, "redistribute kernel route-map MOORING"))
-			r := startRouter(t, neighbour, bgpWith(65002, "192.0.2.2", anchor4, anchor6, "no redistribute kernel"))
+			a, neighbour := newAnchor(t, c, vrf)
+			must(t, a.operatorsRoute("198.51.100.128/25"))
+			startRouter(t, a.host, bgpWith(a.instance("65001"), "192.0.2.1", router4, router6, "redistribute kernel route-map MOORING"))
+			r := startRouter(t, neighbour, bgpWith("65002", "192.0.2.2", anchor4, anchor6, "no redistribute kernel"))
 
 			a.bind(&mobility.LMA{})
 			r.hears(pools...)
 			a.bind(&mobility.LMA{Redistribution: mobility.RedistributeHosts})
 			r.hears(bound...)
+			a.marksAsItsOwn(t, bound...)
 			a.unbind()
 			r.hears()
 			a.bind(&mobility.LMA{Redistribution: mobility.RedistributeHosts, RouteDistance: 200})
@@ -127,9 +177,10 @@ func TestEXT06_MLL22_NeighbourHearsWhatItMay(t *testing.T) {
 	}
 }
 
-// EXT-07: a static route with a lower distance than that of a node's route is used in its place, and not one with a higher distance.
-func TestEXT07_StaticRouteWithLowerDistanceWins(t *testing.T) {
-	a, _ := newAnchor(t, "")
+// lowerDistanceWins has a static route with a lower distance than that of a node's route be used in its place, and not one with a higher
+// distance.
+func lowerDistanceWins(t *testing.T, c carriage) {
+	a, _ := newAnchor(t, c, "")
 	r := startRouter(t, a.host, "")
 	leads := func(cfg *mobility.LMA, to string) {
 		t.Helper()

@@ -36,8 +36,9 @@ func startRouter(t *testing.T, h *netns.Host, bgp string) *router {
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	r := &router{t, h, folder}
 	// Its daemons want their user to be in this group. They are root of the test's namespaces here, which may be nobody outside.
-	must(t, os.WriteFile(r.file("group"), []byte("root:x:0:\nfrrvty:x:0:root\n"), 0o644),
-		os.WriteFile(r.file("bgpd.conf"), []byte(bgp), 0o644), os.WriteFile(r.file("empty.conf"), nil, 0o644))
+	must(t, os.MkdirAll(notes, 0o755), os.WriteFile(r.file("group"), []byte("root:x:0:\nfrrvty:x:0:root\n"), 0o644),
+		os.WriteFile(r.file("bgpd.conf"), []byte(bgp), 0o644), os.WriteFile(r.file("empty.conf"), nil, 0o644),
+		os.WriteFile(r.file("vtysh.conf"), []byte("username root nopassword\n"), 0o644)) // the virtual machine has no PAM
 	r.start("zebra", "empty.conf", "zebra.vty")
 	r.start("staticd", "empty.conf", "staticd.vty")
 	r.start("bgpd", "bgpd.conf", "bgpd.vty")
@@ -46,8 +47,11 @@ func startRouter(t *testing.T, h *netns.Host, bgp string) *router {
 
 func (r *router) file(name string) string { return filepath.Join(r.folder, name) }
 
-// private has a command run with a file in the place of /etc/group, and with a /var/tmp of its own, in which FRR keeps notes for a crash.
-const private = `mount --bind "$0" /etc/group && mount -t tmpfs tmpfs /var/tmp && exec "$@"`
+// notes is where FRR keeps notes for a crash. The virtual machine has no such folder at first.
+const notes = "/var/tmp"
+
+// private has a command run with a file in the place of /etc/group, and with a folder of its own for notes.
+const private = `mount --bind "$0" /etc/group && mount -t tmpfs tmpfs ` + notes + ` && exec "$@"`
 
 // start starts a daemon, and returns when it listens.
 func (r *router) start(daemon, config, socket string) {
@@ -81,11 +85,11 @@ func (r *router) start(daemon, config, socket string) {
 // configure gives FRR lines of its configuration.
 func (r *router) configure(lines ...string) {
 	r.t.Helper()
-	args := []string{"--vty_socket", r.folder, "-c", "configure terminal"}
+	args := []string{"--config_dir", r.folder, "--vty_socket", r.folder, "-c", "configure terminal"}
 	for _, line := range lines {
 		args = append(args, "-c", line)
 	}
-	if out, err := exec.Command("vtysh", args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("vtysh", args...).CombinedOutput(); err != nil || len(out) > 0 { // a failure may have the status 0
 		r.t.Fatalf("vtysh: %v: %s", err, out)
 	}
 }
@@ -128,9 +132,10 @@ func way(h *netns.Host, to string) string {
 	return routes[0].Gw.String()
 }
 
-// bgpWith is a router that speaks BGP with one neighbour over either IP version, and passes on what it is told to.
-func bgpWith(as int, id, neighbour4, neighbour6 string, redistribute string) string {
-	return strings.NewReplacer("AS", fmt.Sprint(as), "ID", id, "FOUR", neighbour4, "SIX", neighbour6, "REDISTRIBUTE", redistribute).Replace(`
+// bgpWith is a router that speaks BGP with one neighbour over either IP version, and passes on what it is told to. The AS number may have a
+// VRF behind it.
+func bgpWith(as, id, neighbour4, neighbour6, redistribute string) string {
+	return strings.NewReplacer("AS", as, "ID", id, "FOUR", neighbour4, "SIX", neighbour6, "REDISTRIBUTE", redistribute).Replace(`
 route-map MOORING permit 10
  match metric 211
 router bgp AS
@@ -154,7 +159,7 @@ router bgp AS
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("not so: ", what)
 		}
