@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"net"
@@ -156,6 +157,9 @@ func (w *hostWithPlan) routes() (to []string) {
 	must(w, err)
 	for _, r := range routes {
 		link, err := w.h.Net.LinkByIndex(r.LinkIndex)
+		if _, gone := errors.AsType[netlib.LinkNotFoundError](err); gone {
+			continue // and the route with it, since the list was made
+		}
 		must(w, err)
 		to = append(to, link.Attrs().Name)
 	}
