@@ -3,8 +3,8 @@
 package kernel
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
