@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -67,6 +68,9 @@ func routesCommand() *cobra.Command {
 }
 
 func (o *routesOptions) run(ctx context.Context, wish backend.Wish) ([]Result, error) {
+	if o.bindings <= 0 || o.peers <= 0 {
+		return nil, errors.New("--bindings and --peers: there has to be one at least")
+	}
 	if ctx == nil {
 		ctx = context.Background()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"mooring/dataplane/backend"
@@ -21,5 +22,13 @@ func TestRoutes(t *testing.T) {
 	}
 	if len(results) != 6 {
 		t.Errorf("%d lines", len(results))
+	}
+}
+
+func TestRoutesOfNobody(t *testing.T) {
+	for _, o := range []routesOptions{{bindings: 10}, {peers: 10}} {
+		if _, err := o.run(t.Context(), backend.Userspace); err == nil || !strings.Contains(err.Error(), "--peers") {
+			t.Errorf("%+v: %v", o, err)
+		}
 	}
 }
