@@ -163,7 +163,12 @@ func Overrun(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
 	}
 	p.mu.Unlock()
 	becomes(t, p, time.Minute)
-	repairs, _ := r.Repairs()
+	var repairs []reconcile.Repair
+	eventually(t, "four repairs are told of", func() bool { // they are counted after the host has them
+		var objects uint64
+		repairs, objects = r.Repairs()
+		return objects >= 4
+	})
 	for _, repair := range repairs {
 		if repair.Found != reconcile.Compared {
 			t.Errorf("%+v: the host has told of it, and nothing was tested", repair)

@@ -311,9 +311,10 @@ func strangers(t *testing.T, h *Host) {
 		h.Lose(lost)
 		becomes(t, h.Plane, patience)
 	}
-	if _, objects := r.Repairs(); objects < 6 {
-		t.Errorf("%d repairs were told of", objects)
-	}
+	eventually(t, "six repairs are told of", func() bool { // they are counted after the host has them
+		_, objects := r.Repairs()
+		return objects >= 6
+	})
 	if status := r.Status(); status.Failed > 0 {
 		t.Errorf("failures %+v", status.Failures)
 	}
