@@ -105,6 +105,9 @@ func (c *Carrier) Leave(at dataplane.VRFPrefix, _ bool) error {
 
 // withTable does something with our table of nftables, and once more when somebody had taken the table away.
 func (c *Carrier) withTable(do func() error) error {
+	if err := c.settle(c.places[""]); err != nil {
+		return err
+	}
 	err := do()
 	if !isAbsent(err) {
 		return err

@@ -80,8 +80,8 @@ func probeRules(ns *netlink.Namespace) error {
 
 // lackingRules says what a kernel needs that refuses all rules.
 func lackingRules(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || isUnsure(err) {
+		return err
 	}
 	return fmt.Errorf("%w; the kernel needs the modules nf_tables, nft_fib_inet and nft_objref", err)
 }

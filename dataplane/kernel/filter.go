@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
-	mdnetlink "github.com/mdlayher/netlink"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -29,7 +28,7 @@ const tableName = netlink.FilterTable
 //
 // Its rules (rules.go) are as many, however many bindings there are.
 type filter struct {
-	conn     *nftables.Conn
+	conn     *conn
 	table    *nftables.Table
 	origins  []lane // prefixes of sources
 	paths    *nftables.Set
@@ -40,7 +39,6 @@ type filter struct {
 	mss6     *nftables.Set
 	lanes    []lane // prefixes that are counted (lane.go)
 	tallies  *netlink.Tallies
-	port     uint32 // of conn
 
 	adopted  *nftables.Set
 	adoptees map[int]adoptee // elements of adopted, by interface index
@@ -55,12 +53,7 @@ type source struct {
 }
 
 func openFilter(ns *netlink.Namespace) (*filter, error) {
-	var port uint32
-	options := []nftables.ConnOption{nftables.AsLasting(), nftables.WithSockOptions(largeTransactions, portOf(&port))}
-	if ns != nil {
-		options = append(options, nftables.WithNetNSFd(ns.FD()))
-	}
-	conn, err := nftables.New(options...)
+	conn, err := openConn(ns)
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
@@ -68,7 +61,7 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.CloseLasting())
 	}
-	f := &filter{conn: conn, tallies: tallies, port: port, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
+	f := &filter{conn: conn, tallies: tallies, accesses: map[int]bool{}, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyINet}}
 	f.paths = &nftables.Set{Table: f.table, Name: "paths", Concatenation: true,
 		KeyType: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIFIndex)}
 	f.access = &nftables.Set{Table: f.table, Name: "access", KeyType: nftables.TypeIFIndex}
@@ -82,25 +75,8 @@ func openFilter(ns *netlink.Namespace) (*filter, error) {
 	return f, nil
 }
 
-// largeTransactions makes room for transactions of many messages, which are one datagram, and for the acknowledgements of them all.
-func largeTransactions(conn *mdnetlink.Conn) error {
-	const room = 64 << 20 // octets, which are taken when they are needed
-	return errors.Join(conn.SetWriteBuffer(room), conn.SetReadBuffer(room))
-}
-
-// portOf finds out by which port a connection is known to the kernel.
-func portOf(port *uint32) nftables.SockOption {
-	return func(conn *mdnetlink.Conn) error {
-		raw, err := conn.SyscallConn()
-		if err == nil {
-			*port, err = netlink.Port(raw)
-		}
-		return err
-	}
-}
-
 // ports are those of all that changes the table.
-func (f *filter) ports() []uint32 { return []uint32{f.port, f.tallies.Port()} }
+func (f *filter) ports() []uint32 { return []uint32{f.conn.port, f.tallies.Port()} }
 
 func (f *filter) close() {
 	f.conn.CloseLasting()
@@ -136,7 +112,11 @@ func (f *filter) rebuild(sources []source, paths []int, devices map[int]guard, o
 	for index, g := range devices {
 		err = errors.Join(err, f.replaceGuard(index, guard{}, g))
 	}
-	return guards, lackingRules(f.flush(err))
+	if err = f.flush(err); err != nil {
+		return nil, lackingRules(err)
+	}
+	f.conn.unsure = false
+	return guards, nil
 }
 
 // drop removes the table.
@@ -163,6 +143,7 @@ func (f *filter) find() (*nftables.Table, error) {
 			return t, nil
 		}
 	}
+	f.conn.unsure = false
 	return nil, nil
 }
 
@@ -188,8 +169,15 @@ func (f *filter) leads(index int) bool { return f.marked[index] && f.accesses[in
 
 // flush sends what was collected as one transaction, unless there was an error before.
 func (f *filter) flush(before error) error {
-	if err := f.conn.Flush(); before != nil || err != nil {
-		return fmt.Errorf("nftables: %w", netlink.Explain(errors.Join(before, err)))
+	if before != nil { // the library cannot forget what it has collected: the host refuses all of it
+		f.conn.DelTable(&nftables.Table{Name: tableName + "-none", Family: f.table.Family})
+	}
+	err := f.conn.Flush()
+	if before != nil {
+		err = before
+	}
+	if err != nil {
+		return fmt.Errorf("nftables: %w", netlink.Explain(err))
 	}
 	return nil
 }

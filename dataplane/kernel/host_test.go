@@ -259,3 +259,15 @@ func TestRulesAreMadeAgain(t *testing.T) {
 		must(t, err)
 	}
 }
+
+// The table of nftables is whole or not at all, whatever answers to its transactions are lost.
+func TestHostWithoutRoomForAnswers(t *testing.T) {
+	planetest.Unheard(t, openIn, func(p planetest.Plane) (hear func()) {
+		c := p.(*Plane).Carrier
+		c.mu.Lock()
+		conn := c.places[""].filter.conn
+		c.mu.Unlock()
+		room := setRoom(t, conn, 0)
+		return func() { setRoom(t, conn, room) }
+	})
+}

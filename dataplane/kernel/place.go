@@ -277,7 +277,10 @@ func (c *Carrier) dropTable(p *place) error {
 
 // ensureTable makes the table before the first tunnel.
 func (c *Carrier) ensureTable(p *place) error {
-	if err := p.lacking(); err != nil || p.devices > 0 {
+	if err := p.lacking(); err != nil {
+		return err
+	}
+	if err := c.settle(p); err != nil || p.devices > 0 {
 		return err
 	}
 	intact, err := p.filter.intact()
@@ -294,9 +297,17 @@ func (c *Carrier) tidyTable(p *place) error {
 		return c.dropTable(p)
 	}
 	if !p.broken {
-		return nil
+		return c.settle(p)
 	}
 	c.log.Warn("our nftables table is not as it was, it is made again", "table", tableName, "vrf", p.vrf)
+	return c.rebuild(p)
+}
+
+// settle makes the table anew of which nobody knows whether its last change has taken place.
+func (c *Carrier) settle(p *place) error {
+	if p == nil || p.lacks != nil || !p.filter.conn.unsure {
+		return nil
+	}
 	return c.rebuild(p)
 }
 

@@ -64,6 +64,9 @@ func (c *Carrier) missingGuards(p *place) map[int]guard {
 
 // update changes guards. What the chains that go have counted is kept; before says what they are made of.
 func (c *Carrier) update(p *place, changes map[int]guard, before contents) error {
+	if err := c.settle(p); err != nil {
+		return err
+	}
 	now := p.guards.after(changes)
 	counted := map[dataplane.MatchKey]dataplane.Matches{}
 	for _, chain := range now.unused() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,5 +115,61 @@ func flood(t *testing.T, ns *Namespace) {
 			ops[i] = RouteOp{Delete: remove, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 7, byte(i >> 8), byte(i)}), 32)}
 		}
 		must(t, stranger.ApplyRoutes(ops)...)
+	}
+}
+
+// What is listed comes in pieces, as many as it takes: a socket with the least room there is has room for them. An answer with its
+// acknowledgement is more than that, which is said; with room, it comes.
+func TestListsWithoutRoom(t *testing.T) {
+	ns, err := NewNamespace()
+	must(t, err)
+	defer ns.Close()
+	h, err := Open(ns)
+	must(t, err)
+	defer h.Close()
+	ops := make([]RouteOp, 2000)
+	for i := range ops {
+		ops[i].Prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
+	}
+	must(t, h.ApplyRoutes(ops)...)
+	room, err := unix.GetsockoptInt(h.devices.fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	must(t, err)
+	for _, s := range []*socket{h.lists, h.long, h.devices} {
+		must(t, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0))
+	}
+	for range 2 {
+		routes, err := h.Routes()
+		if err != nil || len(routes) != len(ops) {
+			t.Errorf("there are %d routes, %v", len(routes), err)
+		}
+		if _, err := h.Look("lo"); !errors.Is(err, unix.ENOBUFS) {
+			t.Errorf("an interface: %v", err)
+		}
+	}
+	must(t, unix.SetsockoptInt(h.devices.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room/2))
+	if d, err := h.Look("lo"); err != nil || d.Name != "lo" {
+		t.Errorf("an interface: %+v, %v", d, err)
+	}
+}
+
+// Where there is no room for the counters of many elements, that is said, and what is asked next gets its own answers.
+func TestTalliesWithoutRoom(t *testing.T) {
+	tallies, all := manyTallies(t)
+	room, err := unix.GetsockoptInt(tallies.socket.fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	must(t, err, unix.SetsockoptInt(tallies.socket.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0))
+	if _, err := tallies.Read(all[:batchSize]); !errors.Is(err, unix.ENOBUFS) {
+		t.Fatalf("%d elements: %v", batchSize, err)
+	}
+	must(t, unix.SetsockoptInt(tallies.socket.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room/2))
+	asked := slices.Clone(all)
+	for i := range asked {
+		asked[i].Packets, asked[i].Octets = 0, 0
+	}
+	there, err := tallies.Read(asked)
+	must(t, err)
+	for i, e := range asked {
+		if !there[i] || e.Packets != all[i].Packets || e.Octets != all[i].Octets {
+			t.Fatalf("element %d: %t %+v, want %+v", i, there[i], e, all[i])
+		}
 	}
 }

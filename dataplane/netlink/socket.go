@@ -86,7 +86,7 @@ func (s *socket) receive(message func(h unix.NlMsghdr, body []byte)) error {
 		n, err = unix.Read(s.fd, s.in)
 	}
 	if err != nil {
-		s.drop()
+		Drop(s.fd)
 		return err
 	}
 	native := binary.NativeEndian
@@ -101,11 +101,12 @@ func (s *socket) receive(message func(h unix.NlMsghdr, body []byte)) error {
 	return nil
 }
 
-// drop throws away what else has come. A host that had no room for an answer (ENOBUFS) gives none, and does not say so again, until all is
-// read that it had room for (netlink_overrun and netlink_rcv_wake of net/netlink/af_netlink.c).
-func (s *socket) drop() {
+// Drop throws away what has come by a netlink socket. A host that had no room for an answer (ENOBUFS) gives none, and does not say so again,
+// until all is read that it had room for (netlink_overrun and netlink_rcv_wake of net/netlink/af_netlink.c).
+func Drop(fd int) {
+	room := make([]byte, 1) // of what does not fit, the rest is thrown away, too
 	for {
-		switch _, _, err := unix.Recvfrom(s.fd, s.in, unix.MSG_DONTWAIT); err {
+		switch _, _, err := unix.Recvfrom(fd, room, unix.MSG_DONTWAIT); err {
 		case nil, unix.EINTR, unix.ENOBUFS:
 		default:
 			return

@@ -104,14 +104,7 @@ func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without
 // repairedHost is a host with all that wrecks are about, and what its reconciler tells of repairs. That compares seldom.
 func repairedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error)) (*netns.Host, *told) {
 	t.Helper()
-	h, other := newNamespace(t, "host"), newNamespace(t, "other")
-	for _, name := range []string{"eth0", "access1", "customer"} {
-		must(t, netns.Connect(h, name, other, name))
-	}
-	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
-	p, err := open(h.Namespace)
-	must(t, err)
-	t.Cleanup(func() { p.Close() })
+	h, p := connectedHost(t, open)
 	repaired := &told{}
 	r := reconcile.New(p, reconcile.Options{Compare: time.Hour, Repaired: repaired.note})
 	wantAll(r)
@@ -121,7 +114,21 @@ func repairedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error)) (*
 	return h, repaired
 }
 
-// wantAll wants sessions of both sides, one of them in a VRF, and all kinds of objects of a configuration.
+// connectedHost is a host with what wantAll leans on.
+func connectedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error)) (*netns.Host, Plane) {
+	t.Helper()
+	h, other := newNamespace(t, "host"), newNamespace(t, "other")
+	for _, name := range []string{"eth0", "access1", "customer"} {
+		must(t, netns.Connect(h, name, other, name))
+	}
+	must(t, h.Address("eth0", "192.0.2.1/24"), h.Address("eth0", "2001:db8::1/64"))
+	p, err := open(h.Namespace)
+	must(t, err)
+	t.Cleanup(func() { p.Close() })
+	return h, p
+}
+
+// wantAll wants sessions of both sides, one of them in a VRF, and a configuration.
 func wantAll(r *reconcile.Reconciler) {
 	path := dataplane.Path{Tunnel: gre, Tx: key, Rx: key}
 	customer := dataplane.Path{Tunnel: dataplane.TunnelID{Local: addr("192.0.2.1"), Peer: addr("192.0.2.3"), Encap: dataplane.EncapGRE}}
@@ -131,13 +138,18 @@ func wantAll(r *reconcile.Reconciler) {
 			Link: "access1", LinkAddr: dataplane.MAC{2, 0, 0, 0, 0, 7}}},
 		{ID: 3, Session: &dataplane.Session{ID: 3, Side: dataplane.Anchor, VRF: "red", Path: customer, Prefixes: []netip.Prefix{prefix("10.0.0.1/32")}}},
 	})
-	r.Configure(dataplane.Config{
+	r.Configure(wholeConfig())
+}
+
+// wholeConfig has all kinds of objects of a configuration.
+func wholeConfig() dataplane.Config {
+	return dataplane.Config{
 		VRFs:       []dataplane.VRF{{Name: "red", Table: 77}},
 		Members:    []dataplane.Member{{Link: "customer", VRF: "red"}},
 		Links:      []dataplane.Link{{Name: "access1", MAC: dataplane.MAC{2, 0, 0, 0, 9, 9}, LinkLocal: addr("fe80::1")}},
 		Blackholes: []dataplane.Blackhole{{VRFPrefix: dataplane.VRFPrefix{Prefix: prefix("10.0.0.0/24")}}, {VRFPrefix: dataplane.VRFPrefix{VRF: "red", Prefix: prefix("10.0.0.0/24")}}},
 		Policies:   []dataplane.Policy{{PolicyKey: dataplane.PolicyKey{Local: gre.Local, Side: dataplane.Anchor}, Inbound: blockPools, ClampMSS: true}},
-	})
+	}
 }
 
 func eventuallyInstalled(t *testing.T, r *reconcile.Reconciler) {
