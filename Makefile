@@ -12,7 +12,7 @@ FUZZ_EACH  ?= 300
 GO ?= go
 
 # What has tests for the virtual machine.
-VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart ./tests/interop/frr
+VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/vrf ./tests/restart ./tests/interop/frr ./tests/interop/radius
 
 # What go test -json says of each run, from which docs/conformance.md has its results, while people see what go test says without it.
 RESULTS = build/results
@@ -62,7 +62,7 @@ rootless:
 vm-test:
 	$(GO) vet -tags vm $(VM_PACKAGES)
 	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
-	$(RECORD)/vm.json $(GO) run ./tests/vm -json $(VM_PACKAGES)
+	$(RECORD)/vm.json $(GO) run ./tests/vm -json -timeout 25m $(VM_PACKAGES)
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel --transport ipv4
 

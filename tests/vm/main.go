@@ -3,7 +3,7 @@
 //	go run ./tests/vm [-run REGEXP] [-v] [-json] [-timeout 15m] PACKAGE...
 //
 // It compiles the tests of each package as one static binary, and ends with their status (package vm). A machine that does not start, or
-// does not say how the tests ended, is a failure. Programs of others that tests run stand in testdata/machine of their package.
+// does not say how the tests ended, is a failure. Programs that tests run stand in testdata/machine of their package.
 package main
 
 import (
@@ -75,12 +75,8 @@ func test(ctx context.Context, packages, args []string, asEvents bool, timeout t
 		if err != nil {
 			return err
 		}
-		files, err := wanted(ctx, source)
-		if err != nil {
+		if err := bring(ctx, &machine, source, folder); err != nil {
 			return err
-		}
-		for _, file := range files {
-			machine.Files[strings.TrimPrefix(file, "/")] = file
 		}
 		said.packages[command.Heading()] = path
 		machine.Files["tests/"+name] = binary

@@ -154,7 +154,7 @@ func dialerIn(h *netns.Host) client.Dialer {
 }
 
 // asking is the configuration of an LMA that knows no node, and two servers to ask, of which the first is at port 1812.
-const asking = `{"mooring-system:system": {"aaa": {
+const asking = `{"mooring-system:system": {` + onBackend + `, "aaa": {
 	"radius": {"timeout": 1, "retransmit": 1, "dead-time": 1, "dictionary": [{"attribute": "mn-network", "meaning": "network"}, {"attribute": "mn-service", "meaning": "service"}], "server": [
 		{"name": "first", "address": "127.0.0.1", "shared-secret": "cisco"},
 		{"name": "second", "address": "127.0.0.1", "auth-port": 2812, "shared-secret": "cisco"}]}}},

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,11 +61,7 @@ const (
 
 func newDomain(t *testing.T) *domain {
 	t.Helper()
-	d := &domain{t: t, folder: t.TempDir(), program: filepath.Join(t.TempDir(), "mooring")}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", d.program, "mooring/cmd/mooring")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	d := &domain{t: t, folder: t.TempDir(), program: mooring(t)}
 	for name, h := range map[string]**netns.Host{"node": &d.node, "mag": &d.mag, "lma": &d.lma, "cn": &d.cn} {
 		host, err := netns.NewHost(name)
 		must(t, err)
@@ -86,12 +83,14 @@ func newDomain(t *testing.T) *domain {
 	return d
 }
 
+const onBackend = `"dataplane": {"backend": "` + carrying + `"}`
+
 const common = `"domain": [{"name": "lab.example", "auth-option": {"spi": 4096, "key": "secret"},
 	"lma": [{"id": "lma", "ipv6-address": "2001:db8:a::1"}],
 	"nai": [{"id": "` + identity + `", "network": "home", "service": "ipv6", "lma": "lma"}]}]`
 
 // anchored is the configuration of the LMA: accounting goes to two servers in the LMA's own network, of which the first is at port 1646.
-const anchored = `{"mooring-system:system": {"aaa": {
+const anchored = `{"mooring-system:system": {` + onBackend + `, "aaa": {
 	"radius": {"timeout": 1, "retransmit": 1, "dead-time": 1, "server": [
 		{"name": "first", "address": "127.0.0.1", "acct-port": 1646, "shared-secret": "cisco"},
 		{"name": "second", "address": "127.0.0.1", "acct-port": 2646, "shared-secret": "cisco"}]},
@@ -101,7 +100,7 @@ const anchored = `{"mooring-system:system": {"aaa": {
 		"mag": [{"id": "mag", "domain": "lab.example", "ipv6-address": "2001:db8:a::11"}],
 		"network": [{"name": "home", "pool": {"mobile-node": {"ipv6": {"start-address": "2001:db8:100::", "pool-prefix": 40}}}}]}]}}`
 
-const gateway = `{"mooring-pmipv6:pmipv6": {` + common + `, "mag": [{"name": "mag", "domain": "lab.example", "address": {"ipv6": "2001:db8:a::11"},
+const gateway = `{"mooring-system:system": {` + onBackend + `}, "mooring-pmipv6:pmipv6": {` + common + `, "mag": [{"name": "mag", "domain": "lab.example", "address": {"ipv6": "2001:db8:a::11"},
 	"lma": [{"id": "lma", "domain": "lab.example"}],
 	"interface": [{"name": "access0", "node": [{"link-layer-address": "` + nodeMAC + `", "nai": "` + identity + `"}]}]}]}}`
 
@@ -156,6 +155,18 @@ func (d *domain) attach() (home netip.Addr) {
 		return home.IsValid()
 	})
 	return home
+}
+
+// tunnelIs waits until the LMA has an interface of this kind for its tunnel.
+func (d *domain) tunnelIs(kind string) {
+	d.t.Helper()
+	eventually(d.t, "the LMA has a tunnel, which is a "+kind, func() bool {
+		links, err := d.lma.Net.LinkList()
+		must(d.t, err)
+		return slices.ContainsFunc(links, func(l netlib.Link) bool {
+			return l.Type() == kind && l.Attrs().Alias != "" // the kernel's own have none
+		})
+	})
 }
 
 // detach lets the node go.

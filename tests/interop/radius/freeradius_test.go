@@ -147,7 +147,13 @@ func must(t *testing.T, errs ...error) {
 // eventually waits long enough for a slow machine.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	within(t, time.Minute, what, is)
+}
+
+// within waits for what comes later than at once.
+func within(t *testing.T, patience time.Duration, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain waited until: %s", what)
 		}
