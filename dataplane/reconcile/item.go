@@ -11,14 +11,14 @@ import (
 // object, which is large, but made from the session that has it.
 type item struct {
 	prefix index.Prefix // of a route; else empty
-	heir   *session     // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
-	rare   *rare        // what few items have; nil: nothing of it
-	since  int64        // of state and error, in nanoseconds since 1970; 0: never yet
-	seen   uint32       // the comparison that last found it on the host, or one more: it was put there since that began
 	wanted bool
 	queue  queue
 	state  State
-	missed Finding // how it was noticed that somebody had taken it away; it is not back yet
+	missed Finding  // how it was noticed that somebody had taken it away; it is not back yet
+	since  uint32   // of state and error, in seconds since 1970, which lasts until 2106; 0: never yet
+	seen   uint32   // the comparison that last found it on the host, or one more: it was put there since that began
+	heir   *session // the newest of the sessions that want it, and so the one that has it; nil: none, or it is a tunnel
+	rare   *rare    // what few items have; nil: nothing of it
 }
 
 // rare is what is no route of a session, and what has failed or was taken away.
@@ -118,7 +118,7 @@ func (it *item) tidy() {
 // enter notes what became of the item.
 func (it *item) enter(state State, err error, now time.Time) {
 	if was := it.few().err; it.since == 0 || it.state != state || text(was) != text(err) {
-		it.since = now.UnixNano()
+		it.since = uint32(now.Unix())
 	}
 	it.state = state
 	if it.rare != nil || err != nil {
@@ -131,7 +131,7 @@ func (it *item) sinceTime() time.Time {
 	if it.since == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, it.since)
+	return time.Unix(int64(it.since), 0)
 }
 
 // stray notes that the host may have the route with another standing, which it keeps apart from the wanted one.

@@ -10,7 +10,7 @@ import (
 	"mooring/dataplane/index"
 )
 
-// A session behind a tunnel takes at most 400 octets of heap with its two routes, of an issue's 1024 for everything that a binding takes; what is left of a burst
+// A session behind a tunnel takes at most 250 octets of heap with its two routes, of an issue's 1024 for everything that a binding takes; what is left of a burst
 // included.
 func TestMemoryOfASession(t *testing.T) {
 	const n = 20_000
@@ -25,7 +25,7 @@ func TestMemoryOfASession(t *testing.T) {
 		}
 		p.report()
 	}
-	if octets := (heapOctets() - before) / n; octets > 400 {
+	if octets := (heapOctets() - before) / n; octets > 250 {
 		t.Errorf("a session takes %d octets", octets)
 	}
 	if err, known := p.session(1).outcome(); err != nil || !known || p.routes.Len() != 2*n {
