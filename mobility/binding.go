@@ -1,7 +1,6 @@
 package mobility
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"time"
@@ -61,31 +60,6 @@ func (i Instant) Time() time.Time {
 	return time.Unix(0, int64(i))
 }
 
-// LinkLocal is an address of fe80::/64 (RFC 4291 section 2.5.6), by its interface identifier; 0 is none. A netip.Addr has three times its
-// size.
-type LinkLocal uint64
-
-var linkLocalPrefix = netip.MustParsePrefix("fe80::/64")
-
-// LinkLocalOf returns what stands for a; 0 where a is no such address.
-func LinkLocalOf(a netip.Addr) LinkLocal {
-	if !linkLocalPrefix.Contains(a) {
-		return 0
-	}
-	octets := a.As16()
-	return LinkLocal(binary.BigEndian.Uint64(octets[8:]))
-}
-
-// Addr is the inverse of LinkLocalOf; where there is none, the unspecified address.
-func (l LinkLocal) Addr() netip.Addr {
-	if l == 0 {
-		return netip.IPv6Unspecified()
-	}
-	octets := linkLocalPrefix.Addr().As16()
-	binary.BigEndian.PutUint64(octets[8:], uint64(l))
-	return netip.AddrFrom16(octets)
-}
-
 // Ends are the two ends of signalling and tunnel. All bindings of one MAG and one LMA share a value.
 type Ends struct {
 	Local  netip.Addr         // LMAA on an LMA, Proxy-CoA on a MAG
@@ -107,10 +81,10 @@ type Tenancy struct {
 type Holding struct {
 	Node      NodeID
 	LinkID    LinkID
-	Prefixes  []netip.Prefix         // home network prefixes
-	Networks  []netip.Prefix         // mobile networks: prefixes delegated to the networks behind the node (RFC 7148), IPv4 before IPv6
-	Home      netip.Prefix           // IPv4 home address with the length of its subnet; invalid: none
-	Router    netip.Addr             // IPv4 default router
+	Prefixes  []netip.Prefix // home network prefixes
+	Networks  []netip.Prefix // mobile networks: prefixes delegated to the networks behind the node (RFC 7148), IPv4 before IPv6
+	Home      HomeAddress
+	Router    IPv4                   // default router of the home address
 	LinkLocal LinkLocal              // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
 	Link      unique.Handle[string]  // MAG: the access link
 	Tenancy   unique.Handle[Tenancy] // LMA

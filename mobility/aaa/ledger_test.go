@@ -205,7 +205,7 @@ func (w *world) bind(words []string, silently bool, c *Changes) {
 	for i := 5; i+1 < len(words); i += 2 {
 		switch words[i] {
 		case "home":
-			b.Home = netip.MustParsePrefix(words[i+1])
+			b.Home = mobility.HomeOf(netip.MustParsePrefix(words[i+1]))
 		case "hnp":
 			b.Prefixes = append(b.Prefixes, netip.MustParsePrefix(words[i+1]))
 		case "net":

@@ -169,7 +169,7 @@ func (s *Session) identify(a attributes) attributes {
 // appendIdentity appends what records say of the node of a binding.
 func appendIdentity(a attributes, anchor string, b *mobility.Binding) attributes {
 	a.describe(&NodeIdentity{
-		Node: b.Node, Link: b.LinkID, Home: b.Home, Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
+		Node: b.Node, Link: b.LinkID, Home: b.Home.Prefix(), Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
 		Anchor: anchor, Address: b.Ends.Value().Local, MobileNetworks: b.Networks, Customer: b.Tenant().Customer, VRF: b.Tenant().VRF,
 	})
 	return a

@@ -378,7 +378,7 @@ func addresses(h *mobility.Holding) iter.Seq[netip.Prefix] {
 			}
 		}
 		if h.Home.IsValid() {
-			yield(netip.PrefixFrom(h.Home.Addr(), h.Home.Addr().BitLen()))
+			yield(h.Home.Alone())
 		}
 	}
 }

@@ -141,7 +141,7 @@ func TestTableAgreesWithAModel(t *testing.T) {
 					}
 				}
 				if h := home(rnd.IntN(prefixes)); m.holder(vrf, h) == nil {
-					b.Home = h
+					b.Home = mobility.HomeOf(h)
 				}
 			}
 			table.Put(b)
@@ -334,7 +334,8 @@ func fill(table *Table, n int) *Table {
 	expires := time.Unix(1735689600, 0).Add(time.Hour)
 	for i := range n {
 		id := dataplane.SessionID(i + 1)
-		table.Put(&mobility.Binding{ID: id, Expires: mobility.At(expires), Holding: &mobility.Holding{Node: node(i), LinkID: mobility.LinkID(fmt.Sprintf("\x02\x00%04d", i%10000)), Prefixes: []netip.Prefix{prefix(i)}, Home: home(i)}})
+		held := mobility.Holding{Node: node(i), LinkID: mobility.LinkID(fmt.Sprintf("\x02\x00%04d", i%10000)), Prefixes: []netip.Prefix{prefix(i)}, Home: mobility.HomeOf(home(i))}
+		table.Put(&mobility.Binding{ID: id, Expires: mobility.At(expires), Holding: held.Gather()})
 		table.SetAlarm(id, expires.Add(time.Duration(i)*time.Millisecond))
 	}
 	return table

@@ -177,7 +177,7 @@ func (w *world) checkAlways() {
 	w.t.Helper()
 	holder := map[netip.Prefix]mobility.NodeID{}
 	for b := range w.lma.LMA("lma1").Table.All() {
-		for _, p := range append(slices.Clone(b.Prefixes), b.Home) {
+		for _, p := range append(slices.Clone(b.Prefixes), b.Home.Prefix()) {
 			if other, taken := holder[p]; taken && p.IsValid() {
 				w.t.Fatalf("%v is held by %v and by %v", p, other, b.Node)
 			}
@@ -225,7 +225,7 @@ func (w *world) checkNode(node dataplane.MAC, at stand, b *mobility.Binding) {
 		w.t.Errorf("%v is at %v, and the anchor has %v", b.Node, at, row("lma1", b))
 	}
 	offer := w.mags[at.mag].grants[place{at.link, node}]
-	if !slices.Equal(offer.Prefixes, b.Prefixes) || offer.Home != b.Home || len(b.Prefixes) != 1 || !b.Home.IsValid() {
+	if !slices.Equal(offer.Prefixes, b.Prefixes) || offer.Home != b.Home.Prefix() || len(b.Prefixes) != 1 || !b.Home.IsValid() {
 		w.t.Errorf("%v is offered %v %v, and the anchor has %v", b.Node, offer.Prefixes, offer.Home, row("lma1", b))
 	}
 	session := w.lma.plane.wanted()[w.lma.LMA("lma1").Session(b.ID)]

@@ -274,7 +274,7 @@ func rowText(now time.Time, was mobility.State, b *mobility.Binding) string {
 		fmt.Fprintf(&text, " after %s", was)
 	}
 	ends := b.Ends.Value()
-	fmt.Fprintf(&text, ", %s, between %v and %v", addressesText(b.Prefixes, b.Home), ends.Local, ends.Remote.Addr())
+	fmt.Fprintf(&text, ", %s, between %v and %v", addressesText(b.Prefixes, b.Home.Prefix()), ends.Local, ends.Remote.Addr())
 	if b.Lifetime > 0 {
 		fmt.Fprintf(&text, ", lifetime %v", b.Lifetime)
 	}

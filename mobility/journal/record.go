@@ -74,7 +74,7 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 	b = appendText(b, r.Node)
 	b = appendText(b, r.LinkID)
 	b = appendPrefixes(b, r.Prefixes)
-	b = appendAddr(appendPrefix(b, r.Home), r.Router)
+	b = appendAddr(appendPrefix(b, r.Home.Prefix()), r.Router.Addr())
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.LinkLocal))
 	b = appendEnds(b, r.Ends)
 	b = appendKey(appendKey(b, r.Tx), r.Rx)
@@ -100,7 +100,7 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Binding {
 	h := &mobility.Holding{Node: mobility.NodeID(o.text()), LinkID: mobility.LinkID(o.text())}
 	h.Prefixes = o.prefixes()
-	h.Home, h.Router = o.prefix(), o.addr()
+	h.Home, h.Router = mobility.HomeOf(o.prefix()), mobility.IPv4Of(o.addr())
 	h.LinkLocal = mobility.LinkLocal(o.uint64())
 	r := &mobility.Binding{ID: id, Holding: h}
 	r.Ends = known.ends(o)

@@ -27,6 +27,12 @@ func fill(v reflect.Value, rnd *rand.Rand) {
 	case *netip.Prefix:
 		*x = netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 7: byte(1 + rnd.IntN(200))}), 64)
 		return
+	case *mobility.HomeAddress:
+		*x = mobility.HomeOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + rnd.IntN(200))}), rnd.IntN(33)))
+		return
+	case *mobility.IPv4:
+		*x = mobility.IPv4{10, 0, 0, byte(1 + rnd.IntN(200))}
+		return
 	case *unique.Handle[string]:
 		*x = unique.Make(string(rune('a' + rnd.IntN(26))))
 		return

@@ -144,10 +144,10 @@ func describeHome(asked wire.IPv4HoARequest, b *mobility.Binding, ack *wire.Bind
 		ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: asked.Prefix})
 		return
 	}
-	ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: b.Home})
+	ack.IPv4HoAReply = wire.Some(wire.IPv4HoAReply{Status: wire.HoASuccess, Prefix: b.Home.Prefix()})
 	ack.DHCPMode = wire.Some(wire.DHCPServer)
 	if b.Router.IsValid() {
-		ack.DefaultRouter = wire.Some(b.Router)
+		ack.DefaultRouter = wire.Some(b.Router.Addr())
 	}
 }
 

@@ -286,7 +286,7 @@ func (w *world) checkAccepted(ack *wire.BindingAck) {
 		}
 		slices.SortFunc(networks, netip.Prefix.Compare)
 		same = same && slices.Equal(networks, b.Networks)
-		if same && ack.IPv4HoAReply.Value.Prefix == b.Home {
+		if same && ack.IPv4HoAReply.Value.Prefix == b.Home.Prefix() {
 			return
 		}
 	}
@@ -329,7 +329,7 @@ func (w *world) check() {
 		want := slices.Clone(b.Prefixes)
 		prefixes += uint64(len(b.Prefixes))
 		if b.Home.IsValid() {
-			want = append(want, netip.PrefixFrom(b.Home.Addr(), 32))
+			want = append(want, b.Home.Alone())
 			homes++
 		}
 		want = append(want, b.Networks...)

@@ -61,7 +61,7 @@ func (m *Machine) lookupByHome(r *request) match {
 // holder returns the binding that holds a prefix, or a home address. It is most often one of the node, and those are at hand.
 func (m *Machine) holder(r *request, p netip.Prefix) *mobility.Binding {
 	for _, b := range r.sessions {
-		if slices.Contains(b.Prefixes, p) || b.Home.IsValid() && p == netip.PrefixFrom(b.Home.Addr(), 32) {
+		if slices.Contains(b.Prefixes, p) || b.Home.IsValid() && p == b.Home.Alone() {
 			return b
 		}
 	}

@@ -78,7 +78,7 @@ func (m *Machine) claim(b *mobility.Binding) bool {
 		taken.Networks = b.Networks[:i+1]
 	}
 	if b.Home.IsValid() {
-		if _, _, err := network.pools.ReserveHome(b.Home); err != nil {
+		if _, _, err := network.pools.ReserveHome(b.Home.Prefix()); err != nil {
 			return fail()
 		}
 	}

@@ -74,7 +74,7 @@ func (m *Machine) indicate(now time.Time, b *mobility.Binding, trigger wire.Revo
 	}
 	if len(b.Prefixes) == 0 && b.Home.IsValid() { // without a prefix every session of the node would be meant
 		msg.Flags |= wire.RevocationV
-		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home}}
+		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home.Prefix()}}
 	}
 	sign.Home = hash.Home(msg.HNPs)
 	from := via.at(netip.AddrPortFrom(ends.Local, controlPort(ends.Local)))

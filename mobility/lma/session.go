@@ -277,13 +277,13 @@ func assignHome(r *request, b *mobility.Binding, from *network) (status wire.Sta
 	if err != nil {
 		return status
 	}
-	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = home, router })
+	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = mobility.HomeOf(home), mobility.IPv4Of(router) })
 	return wire.StatusAccepted
 }
 
 func dropHome(b *mobility.Binding) {
 	if b.Home.IsValid() {
-		b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
+		b.Hold(func(h *mobility.Holding) { h.Home, h.Router = mobility.HomeAddress{}, mobility.IPv4{} })
 	}
 }
 
@@ -370,7 +370,7 @@ func (m *Machine) session(b *mobility.Binding) dataplane.Change {
 	s.Standing = m.cfg.HostRoutes(b.Tenant().Customer)
 	s.Prefixes = append(make([]netip.Prefix, 0, len(b.Prefixes)+1+len(b.Networks)), b.Prefixes...)
 	if b.Home.IsValid() {
-		s.Prefixes = append(s.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))
+		s.Prefixes = append(s.Prefixes, b.Home.Alone())
 	}
 	s.Prefixes = append(s.Prefixes, b.Networks...)
 	return dataplane.Change{ID: b.ID, Session: s}
@@ -416,7 +416,7 @@ func (m *Machine) reserve(b *mobility.Binding) bool {
 		errs = append(errs, network.pools.ReserveNetwork(p))
 	}
 	if b.Home.IsValid() {
-		_, _, err := network.pools.ReserveHome(b.Home)
+		_, _, err := network.pools.ReserveHome(b.Home.Prefix())
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...) == nil

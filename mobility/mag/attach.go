@@ -126,7 +126,7 @@ func (m *Machine) releaseHome(now time.Time, s *session, out *mobility.Effects) 
 	}
 	s.wants = kept
 	b.Install = mobility.InstallPending
-	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
+	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = mobility.HomeAddress{}, mobility.IPv4{} })
 	keep(m.table.Get(s.id), b, out)
 	m.table.Put(b)
 	out.Sessions = append(out.Sessions, m.dataplane(s, b))

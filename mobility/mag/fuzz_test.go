@@ -88,7 +88,7 @@ func (l *listener) check(t *testing.T, m *Machine) {
 	if b == nil || m.table.Len() != 1 {
 		t.Fatalf("%d bindings", m.table.Len())
 	}
-	if !slices.Equal(l.grant.Prefixes, b.Prefixes) || l.grant.Home != b.Home {
+	if !slices.Equal(l.grant.Prefixes, b.Prefixes) || l.grant.Home != b.Home.Prefix() {
 		t.Fatalf("the node was told %+v, the row is %+v", l.grant, b)
 	}
 	if (l.session != nil) != (b.State != mobility.StateInit) {

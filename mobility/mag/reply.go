@@ -127,7 +127,7 @@ func (m *Machine) accepted(now time.Time, s *session, ack *wire.BindingAck, out 
 	b.Updated, b.Expires = mobility.At(now), mobility.At(s.sentAt.Add(b.Lifetime))
 	b.Sequence, b.Handoff, b.Timestamp = s.sent.Seq, s.handoff, s.stamp
 	b.State = mobility.StateActive
-	s.prefixes, s.home, s.wait = b.Prefixes, b.Home, 0
+	s.prefixes, s.home, s.wait = b.Prefixes, b.Home.Prefix(), 0
 	refresh := m.refreshAfter(b.Lifetime, ack.RefreshAdvice.Value.Duration())
 	s.refreshAt, b.Refresh = s.sentAt.Add(refresh), uint32(refresh/time.Second)
 
@@ -159,9 +159,9 @@ func (m *Machine) hold(h *mobility.Holding, ack *wire.BindingAck) {
 	if prefixes := given(ack); !slices.Equal(h.Prefixes, prefixes) {
 		h.Prefixes = prefixes
 	}
-	h.Home, h.Router = netip.Prefix{}, netip.Addr{}
+	h.Home, h.Router = mobility.HomeAddress{}, mobility.IPv4{}
 	if ack.IPv4HoAReply.Set && ack.IPv4HoAReply.Value.Status.Accepted() {
-		h.Home, h.Router = ack.IPv4HoAReply.Value.Prefix, ack.DefaultRouter.Value
+		h.Home, h.Router = mobility.HomeOf(ack.IPv4HoAReply.Value.Prefix), mobility.IPv4Of(ack.DefaultRouter.Value)
 	}
 	switch given := mobility.LinkLocalOf(ack.LinkLocal.Value); {
 	case !m.asksForLinkLocal():

@@ -68,7 +68,7 @@ func (m *Machine) resume(now time.Time, b *mobility.Binding, out *mobility.Effec
 		return false
 	}
 	s.wants = b.Service() // the node released the rest, or the anchor refused it
-	s.prefixes, s.home, s.stamp = b.Prefixes, b.Home, b.Timestamp
+	s.prefixes, s.home, s.stamp = b.Prefixes, b.Home.Prefix(), b.Timestamp
 	s.sentAt = b.Expires.Time().Add(-b.Lifetime)
 	s.refreshAt = s.sentAt.Add(time.Duration(b.Refresh) * time.Second)
 	b.State, b.Install = mobility.StateActive, mobility.InstallPending

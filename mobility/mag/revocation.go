@@ -159,7 +159,7 @@ func (m *Machine) loseHome(s *session, out *mobility.Effects) {
 	old := m.table.Get(s.id)
 	b := m.row(s)
 	s.wants, s.home = s.wants&^mobility.ServiceIPv4, netip.Prefix{}
-	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = netip.Prefix{}, netip.Addr{} })
+	b.Hold(func(h *mobility.Holding) { h.Home, h.Router = mobility.HomeAddress{}, mobility.IPv4{} })
 	b.Install = mobility.InstallPending
 	keep(old, b, out)
 	m.table.Put(b)

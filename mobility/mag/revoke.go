@@ -24,7 +24,7 @@ func (m *Machine) revoke(now time.Time, s *session, why mobility.DeleteReason, o
 	}
 	if len(b.Prefixes) == 0 && b.Home.IsValid() { // without a prefix every session of the node would be meant
 		msg.Flags |= wire.RevocationV
-		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home}}
+		msg.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: b.Home.Prefix()}}
 	}
 	sign := m.anchorSignature(s.anchor, ends.Local)
 	from, to := mobility.Endpoint{Addr: netip.AddrPortFrom(ends.Local, ends.Remote.Port())}, mobility.Endpoint{Addr: ends.Remote}

@@ -78,7 +78,7 @@ func (m *Machine) row(s *session) *mobility.Binding {
 // blank makes b the row of a session of which nothing is agreed, now or any more.
 func blank(b *mobility.Binding) {
 	b.State, b.Expires = mobility.StateInit, 0
-	b.Hold(func(h *mobility.Holding) { h.Prefixes, h.Home, h.Router = nil, netip.Prefix{}, netip.Addr{} })
+	b.Hold(func(h *mobility.Holding) { h.Prefixes, h.Home, h.Router = nil, mobility.HomeAddress{}, mobility.IPv4{} })
 }
 
 // dataplane is what the binding wants of the forwarding plane.
@@ -93,7 +93,7 @@ func (m *Machine) dataplane(s *session, b *mobility.Binding) dataplane.Change {
 	}
 	d.Prefixes = append(d.Prefixes, b.Prefixes...)
 	if b.Home.IsValid() {
-		d.Prefixes = append(d.Prefixes, netip.PrefixFrom(b.Home.Addr(), 32))
+		d.Prefixes = append(d.Prefixes, b.Home.Alone())
 	}
 	return dataplane.Change{ID: b.ID, Session: d}
 }
@@ -104,8 +104,8 @@ func (m *Machine) grant(s *session, b *mobility.Binding) mobility.Grant {
 		Link:     s.place.link,
 		MAC:      s.place.mac,
 		Prefixes: b.Prefixes,
-		Home:     b.Home,
-		Router:   b.Router,
+		Home:     b.Home.Prefix(),
+		Router:   b.Router.Addr(),
 		MTU:      m.cfg.TunnelMTU,
 		Expires:  b.Expires.Time(),
 	}

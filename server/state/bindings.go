@@ -178,9 +178,9 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	}
 	if b.Home.IsValid() {
 		s.Addr(n.HoA, b.Home.Addr())
-		s.Uint(n.HoAPrefixLength, uint64(b.Home.Bits()))
+		s.Uint(n.HoAPrefixLength, uint64(b.Home.Prefix().Bits()))
 	}
-	s.Addr(n.DefaultRouter, b.Router)
+	s.Addr(n.DefaultRouter, b.Router.Addr())
 	for _, p := range b.Prefixes {
 		s.Prefix(n.HNP, p)
 	}

@@ -94,10 +94,10 @@ func scramble(t *testing.T, r *rand.Rand, b *mobility.Binding, field reflect.Str
 		*f = []mobility.LinkID{"", "\x02\x00", "\x02\x01"}[some]
 	case *[]netip.Prefix:
 		*f = []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParsePrefix("2001:db8:2::/64")}[:some]
-	case *netip.Prefix:
-		*f = []netip.Prefix{{}, netip.PrefixFrom(address, 24), netip.PrefixFrom(address, 32)}[some]
-	case *netip.Addr:
-		*f = []netip.Addr{{}, address, address}[some]
+	case *mobility.HomeAddress:
+		*f = mobility.HomeOf([]netip.Prefix{{}, netip.PrefixFrom(address, 24), netip.PrefixFrom(address, 32)}[some])
+	case *mobility.IPv4:
+		*f = mobility.IPv4Of([]netip.Addr{{}, address, address}[some])
 	case *unique.Handle[mobility.Ends]:
 		*f = unique.Make(mobility.Ends{Remote: netip.AddrPortFrom(address, 0), CareOf: address})
 	case *unique.Handle[mobility.Tenancy]:

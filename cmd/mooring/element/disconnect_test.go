@@ -16,7 +16,7 @@ func TestRAD10SelectsBindings(t *testing.T) {
 	e := &Element{accounting: accountant.New(accountant.Options{})}
 	b := &mobility.Binding{ID: 1, Holding: &mobility.Holding{
 		Tenancy: unique.Make(mobility.Tenancy{Customer: "CUST1", VRF: "RED"}),
-		Node:    mobility.NAI("n@x"), LinkID: "\x02\x00\x5e\x10\x00\x0a", Home: netip.MustParsePrefix("10.0.0.1/24"),
+		Node:    mobility.NAI("n@x"), LinkID: "\x02\x00\x5e\x10\x00\x0a", Home: mobility.HomeOf(netip.MustParsePrefix("10.0.0.1/24")),
 		Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")},
 	}}
 	for _, c := range []struct {

@@ -90,7 +90,7 @@ func tellEverything(log *notify.Log) {
 	node := mobility.NAI("n@example.net")
 	b := &mobility.Binding{
 		ID: 1, Ends: unique.Make(mobility.Ends{Peer: "mag1", Remote: peer}),
-		Holding: &mobility.Holding{Node: node, Home: netip.MustParsePrefix("10.0.0.2/8"), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64")}},
+		Holding: &mobility.Holding{Node: node, Home: mobility.HomeOf(netip.MustParsePrefix("10.0.0.2/8")), Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64")}},
 	}
 	path := &mobility.PathEvent{Peer: "mag1", Local: netip.MustParseAddr("192.0.2.9"), Bindings: 3,
 		Tunnel: dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.9"), Peer: peer.Addr(), Encap: dataplane.EncapIP}}

@@ -31,7 +31,7 @@ func TestNotificationsOfTheModel(t *testing.T) {
 	b := &mobility.Binding{
 		ID: 255, Ends: unique.Make(mobility.Ends{Peer: "mag1", Remote: peer}),
 		Holding: &mobility.Holding{
-			Node: node, Home: netip.MustParsePrefix("10.0.0.2/8"),
+			Node: node, Home: mobility.HomeOf(netip.MustParsePrefix("10.0.0.2/8")),
 			Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64"), netip.MustParsePrefix("2001:db8:1::/64")},
 		},
 	}

@@ -62,7 +62,7 @@ func customersNode() *mobility.Binding {
 	return &mobility.Binding{
 		ID: 1, State: mobility.StateActive,
 		Holding: &mobility.Holding{
-			Node: mobility.NAI(identity), Created: mobility.At(time.Now()), Home: netip.MustParsePrefix("10.10.10.2/24"),
+			Node: mobility.NAI(identity), Created: mobility.At(time.Now()), Home: mobility.HomeOf(netip.MustParsePrefix("10.10.10.2/24")),
 			Networks: []netip.Prefix{netip.MustParsePrefix("10.7.0.0/24")}, Tenancy: unique.Make(mobility.Tenancy{Customer: "CUST1", VRF: "VRF1"}),
 		},
 		Ends: unique.Make(mobility.Ends{Local: local, Tunnel: dataplane.TunnelID{
