@@ -214,4 +214,4 @@ func must(t testing.TB, errs ...error) {
 }
 
 // The number of rules does not grow with that of bindings.
-func TestRulesAreConstant(t *testing.T) { planetest.Rules(t, openIn) }
+func TestRulesAreConstant(t *testing.T) { planetest.Rules(t, openIn, 2) } // of a path, one for each family

@@ -11,43 +11,109 @@ import (
 	"mooring/dataplane/netns"
 )
 
-// Rules finds that a host has as many policy rules and rules of nftables with 200 bindings behind a tunnel as with one, at either end: packets pass
-// through all of them. Each binding is counted for itself.
-func Rules(t *testing.T, open func(*netlink.Namespace) (Plane, error)) {
-	d := Bind(t, open, Bindings()["gre4"])
-	first, _ := d.Objects(t, d.Node, prefix(NodeAddr4+"/32"), prefix("2001:db8:1::/64"))
-	apply(t, d.Anchor, put(owned(first[1:], 1)...))
-	anchor, access := ruleCount(t, d.LMA), ruleCount(t, d.MAG)
-	if anchor == 0 || access == 0 {
-		t.Fatalf("there are %d rules at the anchor and %d at the gateway: nothing is tested", anchor, access)
-	}
-	for i := range 199 {
-		more, own := d.Objects(t, d.Node, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 32),
-			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, 1, byte(i)}), 64))
-		apply(t, d.Anchor, put(owned(more[1:], dataplane.SessionID(i+2))...))
-		apply(t, d.Access, put(own[2:]...))
-	}
-	if text := HostText(t, d.LMA); strings.Count(text, "\nroute 10.0.1.") != 199 {
-		t.Errorf("the bindings are not there:\n%s", text)
-	}
-	if now := ruleCount(t, d.LMA); now != anchor {
-		t.Errorf("the anchor has %d rules with 200 bindings, and %d with one", now, anchor)
-	}
-	if now := ruleCount(t, d.MAG); now != access {
-		t.Errorf("the gateway has %d rules with 200 bindings, and %d with one", now, access)
+// Rules finds that a host has as many policy rules and rules of nftables with many bindings behind a tunnel as with one, at either end: packets pass
+// through all of them. Each binding is counted for itself. Keys make a path of each binding: steered is how many policy rules a gateway has for
+// each.
+func Rules(t *testing.T, open func(*netlink.Namespace) (Plane, error), steered int) {
+	for _, c := range []struct {
+		name, vrf string
+		keys      bool
+		policies  bool
+		bindings  int
+	}{
+		{name: "without keys", bindings: 200},
+		{name: "with access lists", policies: true, bindings: 50},
+		{name: "in a VRF", vrf: "red", bindings: 50},
+		{name: "each with its own keys", keys: true, bindings: 30},
+		{name: "each with its own keys, with access lists, in a VRF", keys: true, policies: true, vrf: "red", bindings: 30},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := manyBindings{Bind(t, open, Bindings()["gre4"]), c.vrf, c.keys}
+			if c.vrf != "" {
+				apply(t, d.Anchor, put(dataplane.VRF{Name: c.vrf, Table: 77}, dataplane.Tunnel{ID: d.second()}))
+			}
+			if c.policies {
+				p := policedDomain{d.BoundDomain}
+				rule := dataplane.AccessRule{Name: "10", Permit: true, Version: 4}
+				apply(t, d.Anchor, put(p.listed(dataplane.Anchor, "up", rule)))
+				apply(t, d.Access, put(p.listed(dataplane.Access, "down", rule, rule)))
+			}
+			d.add(t, 0)
+			lma := d.LMA
+			if p, ok := d.Anchor.(inVRF); ok {
+				lma = VRFHost(t, p, c.vrf)
+			}
+			anchor, access := countRules(t, lma), countRules(t, d.MAG)
+			if anchor.policy+access.policy == 0 {
+				t.Fatal("there are no rules: nothing is tested")
+			}
+			for i := 1; i < c.bindings; i++ {
+				d.add(t, i)
+			}
+			if n := d.bindings(t); n != c.bindings {
+				t.Fatalf("the anchor has %d bindings", n)
+			}
+			if now := countRules(t, lma); now != anchor {
+				t.Errorf("the anchor has %+v with %d bindings, and %+v with one", now, c.bindings, anchor)
+			}
+			if c.keys {
+				access.policy += (c.bindings - 1) * steered
+			}
+			if now := countRules(t, d.MAG); now != access {
+				t.Errorf("the gateway has %+v with %d bindings, and should have %+v", now, c.bindings, access)
+			}
+		})
 	}
 }
 
-// owned has routes be those of a session.
-func owned(routes []dataplane.Object, owner dataplane.SessionID) (list []dataplane.Object) {
-	for _, o := range routes {
+// manyBindings is a domain whose bindings are in a VRF of the anchor, and have keys each of its own.
+type manyBindings struct {
+	*BoundDomain
+	vrf  string
+	keys bool
+}
+
+func (d *manyBindings) add(t *testing.T, i int) {
+	t.Helper()
+	b := d.Binding
+	if d.keys {
+		b.Downlink, b.Uplink = dataplane.Key{Value: uint32(1000 + i), Set: true}, dataplane.Key{Value: uint32(2000 + i), Set: true}
+	}
+	anchor, access := b.Objects(t, d.Node, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 32),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, 1, byte(i)}), 64))
+	for _, o := range anchor[1:] {
 		r := o.(dataplane.Route)
-		r.Owner = owner
-		list = append(list, r)
+		r.Owner, r.VRF = dataplane.SessionID(i+1), d.vrf
+		if d.vrf != "" && !d.keys { // without keys, a tunnel is in one VRF alone
+			r.Via.Path.Tunnel = d.second()
+		}
+		apply(t, d.Anchor, put(r))
 	}
-	return list
+	apply(t, d.Access, put(access[2:]...))
 }
 
-var aRule = regexp.MustCompile(`(?m)^(rule |nft .* rule )`)
+// second is a tunnel of the anchor that nothing leads into from the default VRF.
+func (d *manyBindings) second() dataplane.TunnelID {
+	id, _ := d.Tunnels()
+	id.Peer = addr("192.0.2.99")
+	return id
+}
 
-func ruleCount(t *testing.T, h *netns.Host) int { return len(aRule.FindAllString(HostText(t, h), -1)) }
+// bindings counts those with an IPv4 address that the anchor has a route of.
+func (d *manyBindings) bindings(t *testing.T) int {
+	t.Helper()
+	text, err := dataplane.Picture(t.Context(), d.Anchor)
+	must(t, err)
+	return strings.Count("\n"+text, "\nroute 10.0.1.")
+}
+
+// ruleCounts are how many rules of each sort a host has.
+type ruleCounts struct{ policy, nftables int }
+
+var aPolicyRule, aFilterRule = regexp.MustCompile(`(?m)^rule `), regexp.MustCompile(`(?m)^nft .* rule `)
+
+func countRules(t *testing.T, h *netns.Host) ruleCounts {
+	t.Helper()
+	text := HostText(t, h)
+	return ruleCounts{len(aPolicyRule.FindAllString(text, -1)), len(aFilterRule.FindAllString(text, -1))}
+}

@@ -30,6 +30,11 @@ func TestPlane(t *testing.T) {
 	})
 }
 
+// The number of rules does not grow with that of bindings, whatever keys they have.
+func TestRulesAreConstant(t *testing.T) {
+	planetest.Rules(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, 0)
+}
+
 func TestForward(t *testing.T) {
 	planetest.Forward(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })
 }
