@@ -95,13 +95,15 @@ func (c *Commit) handle(e *Engine, now time.Time) {
 }
 
 const (
-	vacatedAtOnce = 256  // bindings that a turn ends, so that others wait for some milliseconds
-	mostVacating  = 4096 // turns of a commit for customers: MAGs may register anew what it ends
+	vacatedAtOnce = 32      // bindings that a turn ends, so that others wait for a millisecond or so
+	mostVacating  = 1 << 15 // turns of a commit for customers: MAGs may register anew what it ends
+	mostVacated   = 4       // turns of a commit that may wait for the disk at a time
 )
 
 // vacate ends some of the bindings that the commit leaves no anchor or no customer for, and reports whether it takes another turn.
 func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 	c.turns++
+	e.vacates = true
 	for name, a := range e.element.anchors {
 		switch cfg := c.config.LMAs[name]; {
 		case cfg == nil:

@@ -62,7 +62,10 @@ type Engine struct {
 
 	departures departures
 
-	underWay *Commit // takes turns with everything else; nil: none
+	underWay *Commit          // takes turns with everything else; nil: none
+	vacates  bool             // the present turn is one of its
+	vacated  int              // of held, those that are its
+	pause    <-chan time.Time // until it may take the next one; nil: it may
 
 	news       <-chan struct{} // of the store
 	held       []turn          // oldest first: they wait for the disk
@@ -149,7 +152,7 @@ func (e *Engine) wait(ctx context.Context, alarm *alarm) {
 		batches = nil
 	}
 	var commit chan *Commit
-	if e.underWay != nil && len(e.held) == 0 { // others wait for what it has the disk do
+	if e.underWay != nil && e.pause == nil && e.vacated < mostVacated { // others wait for what it has the disk do
 		commit = make(chan *Commit, 1)
 		commit <- e.underWay
 	}
@@ -157,7 +160,12 @@ func (e *Engine) wait(ctx context.Context, alarm *alarm) {
 	case <-ctx.Done():
 	case <-room:
 	case c := <-commit:
-		e.step(c)
+		start := time.Now()
+		if e.step(c); e.underWay != nil {
+			e.pause = time.After(time.Since(start)) // others have as long as it took
+		}
+	case <-e.pause:
+		e.pause = nil
 	case <-e.news:
 		e.step(stored{})
 	case b := <-batches:

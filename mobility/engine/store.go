@@ -16,6 +16,7 @@ type turn struct {
 	at     time.Time
 	mark   journal.Mark // in the store
 	failed bool         // it could not be stored
+	ending bool         // it ends bindings for a commit that takes turns
 	parts  []part
 	over   []chan struct{} // closed when it is carried out
 }
@@ -31,8 +32,8 @@ const mostHeld = 256
 
 // take makes a turn of what the machines ask for.
 func (e *Engine) take(now time.Time) turn {
-	t := turn{at: now, parts: e.parts[:0], over: e.awaited}
-	e.awaited = nil
+	t := turn{at: now, parts: e.parts[:0], over: e.awaited, ending: e.vacates}
+	e.awaited, e.vacates = nil, false
 	for i, u := range e.element.busy {
 		t.parts = append(t.parts, part{u, u.out})
 		u.out, e.element.busy[i] = nil, nil
@@ -65,6 +66,9 @@ func (e *Engine) store(t *turn) (goOn bool) {
 	}
 	t.parts = slices.Clone(t.parts)
 	e.held = append(e.held, *t)
+	if t.ending {
+		e.vacated++
+	}
 	e.Store.Await()
 	return false
 }
@@ -84,6 +88,9 @@ func (e *Engine) settle(now time.Time) {
 				break
 			}
 			t.failed = true
+		}
+		if t.ending {
+			e.vacated--
 		}
 		e.perform(now, t)
 		e.held[0] = turn{}

@@ -345,3 +345,42 @@ func TestRemovalOfACustomerTakesTurns(t *testing.T) {
 		}
 	})
 }
+
+// While the disk is busy, no more than a few turns of bindings end: whoever registers meanwhile waits behind those, and not behind all.
+func TestRemovalWaitsForTheDisk(t *testing.T) {
+	const most = mostVacated * vacatedAtOnce
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net, d := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1), newDisk(t, dir)
+		s, _ := storedOn(t, net, d, serving(pooled, free))
+		for i := range 2 * most {
+			register(t, net, free, fmt.Sprint("n", i), fmt.Sprintf("2001:db8:c:%x::/64", i+1))
+		}
+		busy := make(chan struct{})
+		d.mu.Lock()
+		d.resume = busy
+		d.mu.Unlock()
+		before := s.Status()
+		removed := make(chan struct{})
+		go func() {
+			defer close(removed)
+			s.commit(serving(pooled))
+		}()
+		settleDisk(t)
+		if left := s.LMA("lma1").Table.Len(); left != most {
+			t.Errorf("%d bindings are left while the disk is busy, want %d", left, most)
+		}
+		if wanted := len(s.plane.wanted()); wanted != 2*most {
+			t.Errorf("the dataplane holds %d before the disk knows", wanted)
+		}
+		d.mu.Lock()
+		d.resume = nil
+		d.mu.Unlock()
+		close(busy)
+		<-removed
+		settleDisk(t)
+		if left, wanted, steps := s.LMA("lma1").Table.Len(), len(s.plane.wanted()), s.Status().Steps-before.Steps; left+wanted > 0 || steps < 2*mostVacated {
+			t.Errorf("%d bindings are left, the dataplane holds %d after %d turns", left, wanted, steps)
+		}
+	})
+}

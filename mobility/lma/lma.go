@@ -40,6 +40,7 @@ type Machine struct {
 	forged      mobility.RateLimit         // of refusals of requests that are not authentic
 	tunnels     map[dataplane.TunnelID]int // bindings by the tunnel that they use
 	lastID      dataplane.SessionID
+	vacating    []dataplane.SessionID // what Vacate has still to end, as far as it has looked
 
 	// Memory that is used again from step to step.
 	request request

@@ -15,7 +15,7 @@ import (
 // something changed that concerns those that exist.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
 	was := m.cfg
-	m.cfg = cfg
+	m.cfg, m.vacating = cfg, nil
 	rebuilt := m.configureNetworks()
 	if r := m.review(was, rebuilt); !r.empty() {
 		m.reviewBindings(now, &r, rebuilt, was, out)
