@@ -26,6 +26,7 @@ const (
 	nasMismatch          = 403
 	unsupportedService   = 405
 	unsupportedExtension = 406
+	invalidValue         = 407
 	sessionNotFound      = 503
 	resourcesUnavailable = 506
 	errorCauseType       = rfc3576.ErrorCause_Type
@@ -89,23 +90,23 @@ func (r *request) read() {
 	for _, a := range r.packet.Attributes {
 		switch a.Type {
 		case rfc2865.UserName_Type:
-			r.User, named = string(a.Attribute), true
+			r.User, named = r.text(string(a.Attribute)), true
 		case rfc2866.AcctSessionID_Type:
-			r.Session, named = string(a.Attribute), true
+			r.Session, named = r.text(string(a.Attribute)), true
 		case rfc2866.AcctMultiSessionID_Type:
-			r.Multi, named = string(a.Attribute), true
+			r.Multi, named = r.text(string(a.Attribute)), true
 		case rfc2865.CallingStationID_Type:
-			r.Station, named = string(a.Attribute), true
+			r.Station, named = r.text(string(a.Attribute)), true
 		case rfc2865.FramedIPAddress_Type:
-			r.Home, named = addr(a.Attribute, 4), true
+			r.Home, named = r.addr(a.Attribute, 4), true
 		case rfc3162.FramedIPv6Prefix_Type:
-			r.Prefix, named = append(r.Prefix, prefix(a.Attribute)), true
+			r.Prefix, named = append(r.Prefix, r.prefix(a.Attribute)), true
 		case rfc2865.NASIdentifier_Type:
-			r.Anchor = string(a.Attribute)
+			r.Anchor = r.text(string(a.Attribute))
 		case rfc2865.NASIPAddress_Type:
-			r.Address = addr(a.Attribute, 4)
+			r.Address = r.addr(a.Attribute, 4)
 		case rfc3162.NASIPv6Address_Type:
-			r.Address = addr(a.Attribute, 16)
+			r.Address = r.addr(a.Attribute, 16)
 		case rfc2865.VendorSpecific_Type:
 			r.readPair(a.Attribute)
 		case rfc2865.ServiceType_Type:
@@ -124,26 +125,36 @@ func (r *request) read() {
 func (r *request) readPair(b radius.Attribute) {
 	switch name, value := aaa.AVPair(b); name {
 	case aaa.CustomerPair:
-		r.Customer = value
+		r.Customer = r.text(value)
 	case aaa.VRFPair:
-		r.VRF = value
+		r.VRF = r.text(value)
 	default:
 		r.refused = unsupportedAttribute
 	}
 }
 
-// addr reads an address of so many octets. One that makes no sense fits no session.
-func addr(b []byte, octets int) netip.Addr {
-	if a, ok := netip.AddrFromSlice(b); ok && len(b) == octets {
-		return a
+// text takes a name or an identifier. One without octets names nothing (RFC 2865 section 5), and may not be taken for "any".
+func (r *request) text(s string) string {
+	if s == "" {
+		r.refused = invalidValue
 	}
-	return netip.IPv6Unspecified()
+	return s
+}
+
+// addr reads an address of so many octets.
+func (r *request) addr(b []byte, octets int) netip.Addr {
+	a, _ := netip.AddrFromSlice(b)
+	if len(b) != octets {
+		r.refused = invalidValue
+	}
+	return a
 }
 
 // prefix reads a prefix (RFC 3162 section 2.3); the address may be cut short.
-func prefix(b []byte) netip.Prefix {
+func (r *request) prefix(b []byte) netip.Prefix {
 	var octets [16]byte
-	if len(b) < 2 || len(b) > 18 {
+	if len(b) < 2 || len(b) > 18 || b[1] > 128 {
+		r.refused = invalidValue
 		return netip.Prefix{}
 	}
 	copy(octets[:], b[2:])

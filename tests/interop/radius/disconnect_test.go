@@ -9,6 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
+	"layeh.com/radius/rfc2866"
+	"layeh.com/radius/rfc2869"
+
 	"mooring/dataplane/netns"
 	"mooring/mobility/wire"
 )
@@ -69,6 +74,30 @@ func TestRAD10_RadclientEndsSessions(t *testing.T) {
 				t.Errorf("by %s: the MAG heard of %s, want %s", by, what, want)
 			}
 		}
+	}
+}
+
+// RAD-10: a request whose attribute has no octets is about nobody, not about everybody: the LMA refuses it, and its bindings stay.
+func TestRAD10_NobodyIsNobody(t *testing.T) {
+	d := newDomain(t)
+	d.run(d.lma, obeying)
+	d.run(d.mag, gateway)
+	d.attach()
+	for _, unnamed := range []radius.Type{rfc2865.UserName_Type, rfc2866.AcctSessionID_Type, rfc2866.AcctMultiSessionID_Type, rfc2865.CallingStationID_Type} {
+		p := radius.New(radius.CodeDisconnectRequest, []byte("cisco"))
+		p.Add(unnamed, nil)
+		p.Add(rfc2869.EventTimestamp_Type, radius.NewInteger(uint32(time.Now().Unix())))
+		var answer *radius.Packet
+		must(t, d.lma.Do(func() (err error) {
+			answer, err = radius.Exchange(t.Context(), p, "127.0.0.1:3799")
+			return err
+		}))
+		if answer.Code != radius.CodeDisconnectNAK {
+			t.Errorf("attribute %d without octets: %v", unnamed, answer.Code)
+		}
+	}
+	if d.bindings() == 0 {
+		t.Errorf("after that the LMA shows %s", d.show())
 	}
 }
 
