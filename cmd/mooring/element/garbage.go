@@ -19,6 +19,7 @@ const (
 	leastRoom    = 4 << 20 // octets that any heap may grow by
 	heapInterval = 100 * time.Millisecond
 	releaseEvery = 10 // intervals
+	freeShare    = 16 // of what lives, the part that may lie free before it is given back
 )
 
 // What TendHeap looks at (runtime/metrics).
@@ -52,7 +53,7 @@ func TendHeap(ctx context.Context) {
 			growth = now
 			debug.SetGCPercent(growth)
 		}
-		if round%releaseEvery == 0 && now == leastGrowth(live) && heap[heapFree].Value.Uint64() > live/8 {
+		if round%releaseEvery == 0 && now == leastGrowth(live) && tooFree(live, heap[heapFree].Value.Uint64()) {
 			debug.FreeOSMemory() // what bindings took while they were made
 		}
 	}
@@ -72,3 +73,6 @@ func leastGrowth(live uint64) int {
 	}
 	return max(share, int(min(growthUsual, 100*leastRoom/live)))
 }
+
+// tooFree says whether so much of the heap lies free that it is worth looking through what lives to give it back.
+func tooFree(live, free uint64) bool { return free > live/freeShare }

@@ -15,3 +15,16 @@ func TestGrowthOfTheHeap(t *testing.T) {
 		}
 	}
 }
+
+// What a burst has left of 128,000 bindings is given back down to 64 octets for each.
+func TestFreeMemoryIsGivenBack(t *testing.T) {
+	const bindings = 128_000
+	for _, each := range []struct {
+		free uint64 // octets for each binding
+		want bool
+	}{{0, false}, {32, false}, {64, true}, {120, true}} {
+		if got := tooFree(bindings*900, bindings*each.free); got != each.want {
+			t.Errorf("%d octets a binding that lie free are given back: %v", each.free, got)
+		}
+	}
+}
