@@ -80,3 +80,19 @@ func kept(l *Ledger) (open []*Kept) {
 	slices.SortFunc(open, func(x, y *Kept) int { return cmp.Compare(x.Number, y.Number) })
 	return open
 }
+
+// The name of a session, of which each record has two, is one piece of memory.
+func TestSessionName(t *testing.T) {
+	birth := time.Unix(0x6b49d200, 0)
+	for number, want := range map[uint64]string{
+		0: "6B49D200-00000000", 1: "6B49D200-00000001", 0xfedcba98: "6B49D200-FEDCBA98", 0x1_2345_6789: "6B49D200-123456789", 1<<64 - 1: "6B49D200-FFFFFFFFFFFFFFFF",
+	} {
+		name := SessionName(birth, number)
+		if back, ok := SessionNumber(birth, name); name != want || back != number || !ok {
+			t.Errorf("%x has the name %s, which is of %x, %v; want %s", number, name, back, ok, want)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = len(SessionName(birth, 77)) }); n > 1 {
+		t.Errorf("a name takes %v pieces of memory", n)
+	}
+}

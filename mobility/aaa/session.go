@@ -3,7 +3,7 @@ package aaa
 import (
 	"bytes"
 	"cmp"
-	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +66,18 @@ type tunnel struct {
 
 // SessionName is the Acct-Session-Id of a session by its number, and by when the first of its kind began.
 func SessionName(birth time.Time, number uint64) string {
-	return fmt.Sprintf("%08X-%08X", uint32(birth.Unix()), number)
+	var room [25]byte
+	name := append(appendHex(room[:0], uint64(uint32(birth.Unix()))), '-')
+	return string(appendHex(name, number))
+}
+
+// appendHex appends a number in hexadecimal digits, eight at least.
+func appendHex(b []byte, n uint64) []byte {
+	const digitBits, least = 4, 8
+	for digits := max(least, (bits.Len64(n)+digitBits-1)/digitBits); digits > 0; digits-- {
+		b = append(b, "0123456789ABCDEF"[n>>(digitBits*(digits-1))&0xf])
+	}
+	return b
 }
 
 // SessionNumber is the inverse of SessionName. ok is false for what is no name of that time.
