@@ -42,7 +42,7 @@ func TestMemoryOfABurst(t *testing.T) {
 		b.put([]dataplane.Change{{ID: dataplane.SessionID(i + 1)}})
 	}
 	for taken := 0; taken < n; {
-		some, _ := b.take(1000)
+		some, _ := b.take(1000, 1000)
 		taken += len(some)
 	}
 	for range n {
@@ -53,7 +53,7 @@ func TestMemoryOfABurst(t *testing.T) {
 	if kept := int(heapOctets()) - int(before); kept > n {
 		t.Errorf("%d octets are kept of %d changes", kept, n)
 	}
-	if changes, _ := b.take(1); changes != nil || p.next(1) != nil {
+	if changes, _ := b.take(1, 1); changes != nil || p.next(1) != nil {
 		t.Error("something is left")
 	}
 }

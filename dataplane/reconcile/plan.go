@@ -251,10 +251,14 @@ func (p *plan) enqueue(it *item) {
 }
 
 // next takes items off the queues, as many as the host does in the time that it takes for n routes: first what is to be made, lower ranks
-// first, then what is to be removed, in reverse.
+// first, then what is to be removed, in reverse. What is made does not wait for much that is removed with it.
 func (p *plan) next(n int) (batch []*item) {
+	few := n / 4
 	for r := range ranks {
 		batch, n = p.pop(batch, n, toMake, r)
+	}
+	if len(batch) > 0 {
+		n = min(n, few)
 	}
 	for r := ranks - 1; r >= 0; r-- {
 		batch, n = p.pop(batch, n, toRemove, r)

@@ -121,9 +121,12 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	return nil
 }
 
-// changesPerBatch is how many changes are taken in for each object of a batch. Neither is unbounded: what one customer loses does not keep
-// another waiting.
-const changesPerBatch = 8
+// How many changes are taken in for each object of a batch. None is unbounded: what one customer loses does not keep another waiting, and no more of
+// it is taken in than the host is about to remove.
+const (
+	wantedPerBatch   = 8
+	unwantedPerBatch = 1
+)
 
 // step takes in some of what is new and carries out one batch. It reports whether there was anything to do.
 func (r *Reconciler) step(ctx context.Context) bool {
@@ -145,7 +148,7 @@ func (r *Reconciler) step(ctx context.Context) bool {
 
 // takeIn has the plan know some of what is new, and reports whether there was any.
 func (r *Reconciler) takeIn() bool {
-	changes, config := r.inbox.take(changesPerBatch * r.Batch)
+	changes, config := r.inbox.take(wantedPerBatch*r.Batch, unwantedPerBatch*r.Batch)
 	if len(changes) == 0 && config == nil {
 		return false
 	}

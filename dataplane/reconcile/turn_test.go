@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,8 +29,8 @@ func turns(t *testing.T, p *plan, b *inbox, until func(*item) bool) (batches [][
 	t.Helper()
 	const size = 256
 	for range 10_000 {
-		changes, _ := b.take(changesPerBatch * size)
-		if len(changes) > changesPerBatch*size {
+		changes, _ := b.take(wantedPerBatch*size, unwantedPerBatch*size)
+		if len(changes) > (wantedPerBatch+unwantedPerBatch)*size {
 			t.Fatalf("%d changes in one turn", len(changes))
 		}
 		for _, c := range changes {
@@ -83,8 +84,8 @@ func TestRemovalOfACustomerIsSliced(t *testing.T) {
 			}
 		}
 	}
-	if removed > customerBindings/4 || p.routes.Len()+len(p.others) < customerBindings/2 {
-		t.Errorf("another's session waited for %d removals, %d objects are left", removed, p.routes.Len()+len(p.others))
+	if len(before) > 1 || removed > 64 || p.routes.Len()+len(p.others) < customerBindings-64 {
+		t.Errorf("another's session waited for %d turns and %d removals, %d objects are left", len(before), removed, p.routes.Len()+len(p.others))
 	}
 	routes, tunnels := 0, 0
 	for _, batch := range turns(t, p, &b, never) {
@@ -101,30 +102,56 @@ func TestRemovalOfACustomerIsSliced(t *testing.T) {
 	}
 }
 
-// What waits is taken in the order of the newest changes, each session once, and the configuration not before what came before it.
+// What waits is taken in the order of the newest changes, each session once, those that are wanted before those that are not, and the configuration
+// not before what came before it.
 func TestInboxOrder(t *testing.T) {
-	b := newInbox(2)
-	s := customerSession(0)
-	b.put([]dataplane.Change{{ID: 1}, {ID: 2}, {ID: 3}})
+	b := newInbox(100)
+	s, other := customerSession(0), customerSession(6)
+	took := func(n, removed int, configured bool, want ...dataplane.Change) {
+		t.Helper()
+		if changes, config := b.take(n, removed); !slices.Equal(changes, want) || (config != nil) != configured {
+			t.Errorf("took %v, %v, want %v", changes, config, want)
+		}
+	}
+	b.put([]dataplane.Change{{ID: 1}, {ID: 2}, {ID: 3}, {ID: 7, Session: other}, {ID: 5}, {ID: 6}})
+	b.put([]dataplane.Change{{ID: 1, Session: s}})
+	b.configure(dataplane.Config{})
+	b.put([]dataplane.Change{{ID: 4}})
+	took(1, 1, false, dataplane.Change{ID: 7, Session: other}, dataplane.Change{ID: 2})
+	took(4, 2, false, dataplane.Change{ID: 1, Session: s}, dataplane.Change{ID: 3}, dataplane.Change{ID: 5})
+	took(1, 1, true, dataplane.Change{ID: 6})
+	took(1, 1, false, dataplane.Change{ID: 4})
+	took(1, 1, false)
+}
+
+// Much that is removed does not keep an inbox full: as much of it is taken as of what is wanted.
+func TestInboxRoom(t *testing.T) {
+	b := newInbox(4)
+	b.put([]dataplane.Change{{ID: 1}, {ID: 2}, {ID: 3}, {ID: 4}})
 	select {
 	case <-b.roomChannel():
 		t.Error("there is room beyond the limit")
 	default:
 	}
-	b.put([]dataplane.Change{{ID: 1, Session: s}})
-	b.configure(dataplane.Config{})
-	b.put([]dataplane.Change{{ID: 4}})
-	first, config := b.take(2)
-	if len(first) != 2 || first[0].ID != 2 || first[1].ID != 3 || config != nil {
-		t.Errorf("took %v, %v", first, config)
-	}
-	second, config := b.take(1)
-	if len(second) != 1 || second[0] != (dataplane.Change{ID: 1, Session: s}) || config == nil {
-		t.Errorf("took %v, %v", second, config)
+	if changes, _ := b.take(2, 1); len(changes) != 2 {
+		t.Errorf("took %v", changes)
 	}
 	<-b.roomChannel()
-	if third, config := b.take(5); len(third) != 1 || third[0].ID != 4 || config != nil {
-		t.Errorf("took %v, %v", third, config)
+	if changes, _ := b.take(2, 1); len(changes) != 1 {
+		t.Errorf("took %v of what does not fill it", changes)
+	}
+}
+
+// A session that is removed and wanted again, or the other way round, is what came last, wherever it waits.
+func TestInboxTakesTheNewest(t *testing.T) {
+	b, s := newInbox(100), customerSession(0)
+	b.put([]dataplane.Change{{ID: 1, Session: s}, {ID: 2}, {ID: 1}, {ID: 2, Session: s}})
+	b.configure(dataplane.Config{})
+	if changes, config := b.take(8, 0); len(changes) != 1 || changes[0] != (dataplane.Change{ID: 2, Session: s}) || config != nil {
+		t.Errorf("took %v, %v", changes, config)
+	}
+	if changes, config := b.take(0, 1); len(changes) != 1 || changes[0] != (dataplane.Change{ID: 1}) || config == nil {
+		t.Errorf("took %v, %v", changes, config)
 	}
 }
 
