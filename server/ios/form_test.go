@@ -100,6 +100,48 @@ RP/0/RSP0/CPU0:router#exit
 	}
 }
 
+// What belongs to an interface is left out with it, and the warning says which lines that are. All else is judged as if the interface was not there: a slip of
+// the hand behind it is refused.
+func TestDOC07_BehindAnInterface(t *testing.T) {
+	const left = "W-MIX left out: interfaces belong to the host, which configures them and their VRFs"
+	const slip = "ipv6x mobile pmipv6-lma L domain d1\n bce maximum 5\n!\n"
+	const meant = `"ipv6x" is no command that concerns Proxy Mobile IPv6 ipv6`
+	const lines2To4 = left + "; so are lines 2 to 4 "
+	for text, want := range map[string][]string{
+		"interface Gi0/0\n ip address 192.0.2.1 255.255.255.0\n no shutdown\n ipv6 enable\n!\nvrf definition v\n":                                                     {lines2To4},
+		"interface Gi0/0\n ip address 192.0.2.1 255.255.255.0\n no shutdown\n ipv6 enable\nvrf definition v\n":                                                        {lines2To4},
+		"  interface Gi0/0\n    no shutdown\n  !\n  vrf definition v\n":                                                                                               {left + "; so is line 2 "},
+		"R(config)#interface Gi0/0\nR(config-if)#ip address 192.0.2.1 255.255.255.0\nR(config-if)#no shutdown\nR(config-if)#shutdwn\nR(config-if)#vrf definition v\n": {lines2To4},
+		"interface Gi0/0\n shutdown\n!\n" + slip + "vrf definition v\n":                                                                                               {left + "; so is line 2 ", meant},
+		"interface Gi0/0\n shutdown\n" + slip + "vrf definition v\n":                                                                                                  {left + "; so is line 2 ", meant},
+		"interface Gi0/0\n!\n" + slip + "vrf definition v\n":                                                                                                          {left + " ", meant},
+		"interface Gi0/0\nexit\n" + slip + "vrf definition v\n":                                                                                                       {left + " ", meant},
+		"interface Gi0/0\n!\nradiuss-server host 192.0.2.4 key k\nvrf definition v\n":                                                                                 {left + " ", `"radiuss-server" is no command that concerns Proxy Mobile IPv6 radius-server`},
+		"interface Gi0/0\n shutdown\n!\nrouter bgp 1\n neighbor 192.0.2.2\nvrf definition v\n":                                                                        {left + "; so is line 2 ", `"router" is no command that concerns Proxy Mobile IPv6 `, "skipped, because line 4 was refused"},
+		"interface Gi0/0\n!\n shutdown\nvrf definition v\n":                                                                                                           {left + " ", `"shutdown" is no command that concerns Proxy Mobile IPv6 `},
+		"interface Gi0/0\nshutdown\nmtu 9000\nvrf definition v\n": {left + " ", `"shutdown" is no command that concerns Proxy Mobile IPv6; if it belongs to line 1, indent it`,
+			`"mtu" is no command that concerns Proxy Mobile IPv6 `},
+		"R(config)#interface Gi0/0\nR(config-if)#shutdown\nR(config)#" + strings.ReplaceAll(slip, "\n b", "\nR(config-ipv6-pmipv6-lma)#b") + "R(config)#vrf definition v\n": {left + "; so is line 2 ", meant},
+	} {
+		r := grammar().Import(text, Options{Dialect: IOS})
+		got := said(r, &Result{})
+		for _, part := range want {
+			if !strings.Contains(got+"\n", part) {
+				t.Errorf("%q: it says\n%s\nwant %q", text, got, part)
+			}
+		}
+		refused := 0
+		for _, part := range want {
+			if strings.HasPrefix(part, `"`) {
+				refused++
+			}
+		}
+		if r.Count(Refused) != refused || r.Count(Warned) != 1 || !sets(r, "network-instance[name='v']") || sets(r, "maximum = 5") {
+			t.Errorf("%q: %d refused, %d warnings, set: %s", text, r.Count(Refused), r.Count(Warned), items(r))
+		}
+	}
+}
+
 // It is in the forms of the other dialect, too, which has no commit.
 func TestDOC07_FormsOfIOS(t *testing.T) {
 	const want = "ipv6 mobile pmipv6-domain d\n encap udptunnel\n!\nipv6 mobile pmipv6-lma l domain d\n multipath\n network n\n !\n!\n"

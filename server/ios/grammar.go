@@ -51,7 +51,7 @@ func leftOut(syntax, why string) row {
 type table struct {
 	node string // whose children the commands are about, as a path of names
 	rows []row
-	// open modes take whatever no other mode knows, and leave it out.
+	// open modes have no rows: what stands in them is left out, see leaveOut.
 	open bool
 }
 

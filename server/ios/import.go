@@ -2,6 +2,7 @@ package ios
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,6 +63,7 @@ type importer struct {
 	committed draft // what abort goes back to
 	report    Report
 	refused   *line // whose body is skipped, as far as it is indented
+	ended     int   // the line of the open mode that the one being read ended, without a sign of that; 0: none
 }
 
 // frame is a mode that is open, and the node that it is about.
@@ -72,6 +74,14 @@ type frame struct {
 	indent  int
 	body    bodyShape
 	closed  bool // by an exclamation mark, which counts where a mode further out knows what follows
+	opened  opened
+}
+
+// opened is what is said of the line that opened an open mode, and the first line that was left out with it (0: none was).
+type opened struct {
+	item  *Item
+	says  string
+	first int
 }
 
 // bodyShape says whether the lines of a mode are indented.
@@ -104,6 +114,9 @@ func (im *importer) line(l *line) {
 		}
 		im.refused = nil
 	}
+	if im.leaveOut(l) {
+		return
+	}
 	negative := words[0].text == "no"
 	if negative {
 		words = words[1:]
@@ -122,14 +135,44 @@ func (im *importer) line(l *line) {
 		im.next++
 		i, f, m = im.choose(l, words)
 	}
-	switch {
-	case f != nil:
-		im.enter(l, i)
-		im.carryOut(l, f)
-	case m == nil:
-		im.enter(l, i) // an open mode, which leaves everything out
-	default:
+	if f == nil {
 		im.misread(l, words, i, m)
+		return
+	}
+	im.enter(l, i)
+	im.carryOut(l, f)
+}
+
+// interfacePrompt is what prompts of the interfaces say in parentheses, which an open mode is about.
+var interfacePrompt = regexp.MustCompile(`^config-(sub)?if\b`)
+
+// leaveOut reports whether a line was left out with the one that opened an open mode: it is indented deeper. Any other ends the mode, for
+// a slip of the hand is not to be lost in it; but behind the prompt of an interface stand commands of other modes, too, see misread.
+func (im *importer) leaveOut(l *line) bool {
+	im.ended = 0
+	last := len(im.frames) - 1
+	fr := &im.frames[last]
+	switch {
+	case !fr.mode.open || l.prompted && interfacePrompt.MatchString(l.mode):
+		return false
+	case !l.prompted && !fr.closed && l.indent > fr.indent:
+		fr.opened.add(l)
+		return true
+	case !l.prompted && !fr.closed:
+		im.ended = fr.opened.item.Line
+	}
+	im.frames = im.frames[:last]
+	return false
+}
+
+// add says that a line was left out, too.
+func (o *opened) add(l *line) {
+	if o.first == 0 {
+		o.first = l.number
+	}
+	o.item.Message = o.says + fmt.Sprintf("; so are lines %d to %d", o.first, l.number)
+	if o.first == l.number {
+		o.item.Message = o.says + fmt.Sprintf("; so is line %d", o.first)
 	}
 }
 
@@ -203,9 +246,6 @@ func (im *importer) choose(l *line, words []word) (at int, f *found, m *miss) {
 			if fr.ended(l, i) != ended {
 				continue
 			}
-			if fr.mode.open && l.indent > fr.indent && !l.prompted {
-				return i, nil, nil
-			}
 			found, missed := fr.mode.match(words, im.Dialect)
 			if missed == nil {
 				return i, found, nil
@@ -217,9 +257,6 @@ func (im *importer) choose(l *line, words []word) (at int, f *found, m *miss) {
 				return at, nil, m // rather an incomplete command of this mode than another one
 			}
 		}
-	}
-	if last := len(im.frames) - 1; im.frames[last].mode.open && m.at == 0 {
-		return last, nil, nil
 	}
 	return at, nil, m
 }
@@ -274,6 +311,9 @@ func (im *importer) carryOut(l *line, f *found) {
 		im.warn(a.text, im.item(a.word, Warned, "", "", ""))
 	}
 	im.push(f.enters, x.path, l, nil)
+	if f.enters != nil && f.enters.open {
+		im.frames[len(im.frames)-1].opened = opened{item: item, says: item.Message}
+	}
 }
 
 // ignored is the column of the word that the row warns of because it stands for nothing; 0: the warning is of the whole command.
@@ -326,7 +366,14 @@ func (im *importer) misread(l *line, words []word, at int, m *miss) {
 		im.skip(l, fr.refused)
 		return
 	}
+	if inner := &im.frames[len(im.frames)-1]; inner.mode.open {
+		inner.opened.add(l)
+		return
+	}
 	code, message, hint := im.explain(words, m)
+	if im.ended > 0 && hint == "" {
+		message += fmt.Sprintf("; if it belongs to line %d, indent it", im.ended)
+	}
 	w := words[len(words)-1]
 	if m.at < len(words) {
 		w = words[m.at]
