@@ -11,7 +11,8 @@
 // A batch has one owner at a time: the reader until it sends it to Batches, then whoever received it until Release. Everything
 // in it, the octets and the decoded messages too, is overwritten after that. A socket has two batches. While both are
 // elsewhere nothing is read: who is slow finds out by what waits in the socket, and nothing that was read is ever thrown away.
-// What the host drops because the socket's memory is full is counted in [Counters].
+// What the host drops because the socket's memory is full is counted in [Counters]. Of a flood, a filter at the socket keeps away what a
+// [mobility.Screen] says.
 //
 // Messages that cannot be read arrive like others, with Inbound.Err: it is for the machines to count them.
 //

@@ -155,7 +155,7 @@ func usable(a Address, device string) error {
 	return probe.Close()
 }
 
-// overrun asks the host how many messages it had no memory for. A closed socket has none.
+// overrun asks the host how many messages the socket did not get. A closed socket has none.
 func overrun(c syscall.RawConn) (n uint64) {
 	_ = c.Control(func(fd uintptr) {
 		var info [unix.SK_MEMINFO_VARS]uint32

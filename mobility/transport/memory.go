@@ -71,6 +71,12 @@ func (m *Memory) Inject(d mobility.Datagram) {
 	}
 }
 
+func (m *Memory) dice() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rnd.Float64()
+}
+
 // delay says how long the next message takes: without jitter none overtakes another.
 func (m *Memory) delay() time.Duration {
 	delay := m.conditions.Delay
@@ -92,7 +98,7 @@ func (m *Memory) deliver(d mobility.Datagram) {
 		m.lost++
 	}
 	m.mu.Unlock()
-	if h != nil {
+	if h != nil && h.passes(&d) {
 		h.arrive(d)
 	}
 }
@@ -105,6 +111,8 @@ type Host struct {
 
 	mu       sync.Mutex
 	problems uint64
+	screens  map[Address]*mobility.Screen
+	kept     uint64
 }
 
 // Batches delivers what arrives, one message a batch. A batch is scribbled over when it is released, so that whoever keeps a part of
@@ -116,6 +124,35 @@ func (h *Host) ParameterProblems() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.problems
+}
+
+// Kept returns how many messages a Screen has kept from the host.
+func (h *Host) Kept() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.kept
+}
+
+// Screen is like Sockets.Screen.
+func (h *Host) Screen(at Address, screen *mobility.Screen) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.screens == nil {
+		h.screens = map[Address]*mobility.Screen{}
+	}
+	h.screens[at] = screen
+}
+
+// passes says whether the screen of an address lets a message pass, and counts it if not.
+func (h *Host) passes(d *mobility.Datagram) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	share := h.screens[AddressOf(d.To)].Share(d.From.Addr.Addr())
+	if share == 1 || h.network.dice() < share {
+		return true
+	}
+	h.kept++
+	return false
 }
 
 // Prepare is like Sockets.Prepare. It fails when another host has an address.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/net/ipv4"
 
 	"mooring/mobility"
@@ -29,6 +30,10 @@ type socket struct {
 	limiter mobility.RateLimit
 
 	outbox outbox
+
+	// Of Sockets.Screen, under its lock.
+	filter     []bpf.RawInstruction // that is attached; empty: none
+	unfiltered bool                 // the one that is wanted could not be attached
 
 	received, unreadable, checksum, sent, unsent, answered atomic.Uint64
 }

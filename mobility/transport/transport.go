@@ -61,7 +61,7 @@ type Counters struct {
 	Received   uint64 // messages, readable or not
 	Unreadable uint64 // that the checksum or the codec speaks against
 	Checksum   uint64 // of them, those with a wrong checksum
-	Overrun    uint64 // that the host had no memory for
+	Overrun    uint64 // that the host had no memory for, or over IPv4 a Screen has kept away; over IPv6 it does not count those
 	Sent       uint64
 	Unsent     uint64 // that the host refused to send
 	Answered   uint64 // unreadable ones upon which a Binding Error or a Parameter Problem went back
