@@ -81,6 +81,12 @@ type Grant struct {
 	Expires   time.Time
 }
 
+// Screening is that an address of the anchor takes in what a screen lets pass: nil for everything.
+type Screening struct {
+	At     VRFAddr
+	Screen *Screen
+}
+
 // Change is what became of a binding that has to survive a restart. A nil Old is a new one, a nil New one that has ended.
 type Change struct{ Old, New *Binding }
 
@@ -94,6 +100,7 @@ type Effects struct {
 	Send     []Datagram         // 4 answers and requests
 	Ask      []Question         // 5 put to AAA servers
 	Events   []Event            // 6 notifications
+	Screens  []Screening        // 7 put up where messages are taken in
 
 	octets []byte // memory of Send
 }
@@ -105,8 +112,9 @@ func (e *Effects) Reset() {
 	clear(e.Grants)
 	clear(e.Ask)
 	clear(e.Events)
+	clear(e.Screens)
 	e.Store, e.Sessions, e.Grants, e.Send, e.Events = e.Store[:0], e.Sessions[:0], e.Grants[:0], e.Send[:0], e.Events[:0]
-	e.Ask = e.Ask[:0]
+	e.Ask, e.Screens = e.Ask[:0], e.Screens[:0]
 	e.octets = e.octets[:0]
 }
 
@@ -135,6 +143,8 @@ const (
 	PoolExhausted        // LMA: a request was refused because a pool is empty
 	TunnelEstablished    // the first binding uses a tunnel
 	TunnelReleased       // the last binding has left a tunnel
+	FloodBegun           // LMA: so many messages proved nothing that what senders send that are not known is looked at in part
+	FloodEnded           // LMA: all messages are looked at again
 )
 
 func (k EventKind) String() string {
@@ -179,6 +189,10 @@ func (k EventKind) String() string {
 		return "tunnel-established"
 	case TunnelReleased:
 		return "tunnel-released"
+	case FloodBegun:
+		return "flood-begun"
+	case FloodEnded:
+		return "flood-ended"
 	}
 	return "unknown"
 }
@@ -235,6 +249,7 @@ type Event struct {
 	Usage   *UsageEvent            // of EntitlementExceeded and EntitlementCleared
 	Failure *AuthFailure           // of Unauthentic
 	Pool    *PoolEvent             // of PoolHigh and PoolExhausted
+	Flood   *FloodEvent            // of FloodBegun and FloodEnded
 }
 
 // PathEvent is what an event of a path tells beside the address of the peer.
@@ -250,6 +265,12 @@ type PoolEvent struct {
 	Network     string
 	Start       netip.Addr
 	Used, Total uint64
+}
+
+// FloodEvent is what an event of a flood tells: who is flooded, by which VRF.
+type FloodEvent struct {
+	VRF, Customer string // empty: the default one, the anchor itself
+	Rate          uint64 // of FloodBegun: messages a second
 }
 
 // UsageEvent is what an event of the entitlement tells.

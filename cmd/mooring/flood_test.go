@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	forgedRequests = 10_000
-	burst          = 100 // of them, before each refresh
+	forgedRequests = 10_000 // no more than an anchor looks at in a second: of others the host keeps most from it (docs/adr/0430)
+	burst          = 100    // of them, before each refresh
 )
 
 // A process that gets ten thousand requests that are not authentic counts each, answers every refresh of a node that come between them, and

@@ -15,7 +15,7 @@
 //	           Store.News, Dataplane.Room ───┘          └──────> Store ─> goroutine that waits for the disk
 //
 // A step of the loop is one inbox message: the time is read once, the machines concerned are called, and then their Effects
-// are carried out, kind by kind in the order that mobility.Effects defines (1 to 6 above). Answers to a batch of requests leave
+// are carried out, kind by kind in the order that mobility.Effects defines (1 to 6 above; then come screens). Answers to a batch of requests leave
 // as a batch.
 //
 // The loop does not wait for the disk. What a step asks for is written at once and held back as a turn (store.go) until it is durable, while

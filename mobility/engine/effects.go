@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mooring/mobility"
+	"mooring/mobility/transport"
 )
 
 // carryOut does what the machines asked for in a step, as soon as it is stored.
@@ -51,6 +52,9 @@ func (e *Engine) perform(now time.Time, t *turn) {
 		if e.Events != nil {
 			e.events.put(t.at, p.Name, p.out.Events)
 		}
+		for _, s := range p.out.Screens {
+			e.screen(s)
+		}
 		if t.failed {
 			e.undo(now, p)
 		}
@@ -60,6 +64,15 @@ func (e *Engine) perform(now time.Time, t *turn) {
 	for _, done := range t.over {
 		close(done)
 	}
+}
+
+// screen has a socket take in a part of what comes. One that a gateway has, too, takes in everything: what comes may be for that.
+func (e *Engine) screen(s mobility.Screening) {
+	at := transport.Address(s.At)
+	if e.element.owners[at].gateway != nil {
+		s.Screen = nil
+	}
+	e.Transport.Screen(at, s.Screen)
 }
 
 // muchMemory is more than an ordinary step needs, in effects of one kind. What a commit or a mass expiry took is not kept.

@@ -13,11 +13,12 @@ import (
 	"mooring/mobility/transport"
 )
 
-// Transport carries signalling: *transport.Sockets, or *transport.Host in tests. The loop alone calls Send, Open and Retire.
+// Transport carries signalling: *transport.Sockets, or *transport.Host in tests. The loop alone calls Send, Screen, Open and Retire.
 type Transport interface {
 	Prepare(addresses []transport.Address) (transport.Prepared, error)
 	Batches() <-chan *transport.Batch
 	Send(datagrams []mobility.Datagram) // the datagrams are the caller's again when it returns
+	Screen(at transport.Address, screen *mobility.Screen)
 }
 
 // Dataplane takes over what sessions want: *reconcile.Reconciler. The identifiers of sessions are those of Session.

@@ -87,7 +87,7 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	if key == nil {
 		r.peer = sender // without a key, what it states proves nothing
 		if len(u.Auth) > 0 && !r.late {
-			m.failures.Note(r.now, r.in.From.Addr, u.Auth, out)
+			m.notAuthentic(r.now, r.via, r.in, u.Auth, out)
 			r.discard(mobility.DropNoKey)
 			return false
 		}
@@ -106,8 +106,14 @@ func (m *Machine) authenticate(r *request, out *mobility.Effects) bool {
 	default:
 		m.refuse(r, wire.StatusAuthFail, out)
 	}
-	m.failures.Note(r.now, r.in.From.Addr, u.Auth, out)
+	m.notAuthentic(r.now, r.via, r.in, u.Auth, out)
 	return false
+}
+
+// notAuthentic notes that a message is not by whom it says.
+func (m *Machine) notAuthentic(now time.Time, via *transport, in *mobility.Inbound, auth []wire.AuthOption, out *mobility.Effects) {
+	m.failures.Note(now, in.From.Addr, auth, out)
+	m.inVain(now, via, in.From.Addr.Addr(), out)
 }
 
 // keyFor finds the key of a request. sender is who has the address that it came from: only that one is forgiven to be without.

@@ -153,6 +153,7 @@ func (m *Machine) Leave(now time.Time, n int, out *mobility.Effects) (more bool)
 // Close ends every binding, because the anchor is no more. What it says to its MAGs is repeated until they have heard of it, or were told often enough: it goes on
 // for as long as Departed yields addresses, and has nothing else any more.
 func (m *Machine) Close(now time.Time, out *mobility.Effects) {
+	m.unscreenAll(out)
 	for _, p := range m.sortedPeers(func(p *peer) bool { return p.bindings > 0 && !p.left && !p.deaf }) {
 		m.takeLeaveOf(now, p, out)
 	}

@@ -20,7 +20,7 @@ func (m *Machine) heartbeat(now time.Time, via *transport, in *mobility.Inbound,
 		return
 	}
 	if !mobility.Authentic(sign, in, msg.Auth) {
-		m.failures.Note(now, in.From.Addr, msg.Auth, out)
+		m.notAuthentic(now, via, in, msg.Auth, out)
 		via.drop(p, mobility.DropHeartbeat)
 		return
 	}

@@ -38,6 +38,7 @@ type Machine struct {
 	unsent      map[dataplane.SessionID]withheld
 	failures    mobility.AuthFailures
 	forged      mobility.RateLimit         // of refusals of requests that are not authentic
+	floods      mobility.Deadline          // when one is to be judged, at the latest
 	tunnels     map[dataplane.TunnelID]int // bindings by the tunnel that they use
 	lastID      dataplane.SessionID
 	vacating    []dataplane.SessionID // what Vacate has still to end, as far as it has looked
@@ -92,6 +93,7 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	sender := m.sender(via, in.From.Addr.Addr())
 	if in.Err != nil {
 		via.drop(sender, mobility.ReasonOf(in.Err))
+		m.inVain(now, via, in.From.Addr.Addr(), out)
 		return
 	}
 	update, ok := in.Message.(*wire.BindingUpdate)
@@ -104,8 +106,10 @@ func (m *Machine) Receive(now time.Time, in *mobility.Inbound, out *mobility.Eff
 	switch {
 	case update.Flags&wire.UpdateP == 0:
 		r.discard(mobility.DropNotProxy)
+		m.inVain(now, via, in.From.Addr.Addr(), out)
 	case !isUnicast(r.careOf):
 		r.discard(mobility.DropMalformed)
+		m.inVain(now, via, in.From.Addr.Addr(), out)
 	case m.authenticate(r, out) && m.admit(r, out):
 		m.decide(r, out)
 	}
@@ -187,6 +191,7 @@ func (m *Machine) Deadline() (at time.Time, ok bool) {
 	first.Include(m.revocations.Deadline())
 	first.Include(m.farewellDeadline())
 	first.Include(m.announcement.deadline())
+	first.Include(m.floods.Get())
 	return first.Get()
 }
 
@@ -211,6 +216,7 @@ func (m *Machine) Advance(now time.Time, out *mobility.Effects) {
 	m.repeat(now, out)
 	m.sayFarewells(now, out)
 	m.announce(now, out)
+	m.watchFloods(now, out)
 }
 
 // Clear ends a binding because an operator wants it to, and reports whether there was one. It ends when its MAG has heard of that, or was told often

@@ -14,6 +14,7 @@ import (
 // Reconfigure makes the anchor obey cfg. Bindings that cfg has no room for end. It walks the bindings, or the MAGs, only where
 // something changed that concerns those that exist.
 func (m *Machine) Reconfigure(now time.Time, cfg *mobility.LMA, out *mobility.Effects) {
+	m.unscreenAll(out)
 	was := m.cfg
 	m.cfg, m.vacating = cfg, nil
 	rebuilt := m.configureNetworks()

@@ -159,7 +159,7 @@ func (m *Machine) revocationAck(now time.Time, via *transport, in *mobility.Inbo
 	sign := p.Sign
 	sign.Home = p.Hash.Home(msg.HNPs)
 	if !mobility.Authentic(sign, in, msg.Auth) {
-		m.failures.Note(now, in.From.Addr, msg.Auth, out)
+		m.notAuthentic(now, via, in, msg.Auth, out)
 		p.Count.BRADiscarded.Add(1)
 		via.drop(sender, mobility.DropRevocation)
 		return

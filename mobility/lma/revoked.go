@@ -15,7 +15,7 @@ func (m *Machine) revokedBy(now time.Time, via *transport, in *mobility.Inbound,
 	sign := m.peerSignature(via, p, in.From.Addr.Addr())
 	authentic := mobility.Authentic(sign, in, msg.Auth)
 	if !authentic {
-		m.failures.Note(now, in.From.Addr, msg.Auth, out)
+		m.notAuthentic(now, via, in, msg.Auth, out)
 	}
 	if p == nil || !authentic {
 		via.counted(p).BRIDiscarded.Add(1)

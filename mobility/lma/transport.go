@@ -19,6 +19,7 @@ type transport struct {
 	peers     map[netip.Addr]*peer
 	// translated are the MAGs that sent from an address that is not theirs, by that.
 	translated map[netip.AddrPort]*peer
+	flood      flood
 }
 
 func newTransport(vrf string, c *customer, stats *mobility.Statistics) *transport {

@@ -29,6 +29,21 @@ func Render(out *strings.Builder, e *mobility.Effects) {
 	for _, event := range e.Events {
 		fmt.Fprintf(out, "event %s\n", eventText(event))
 	}
+	for _, s := range e.Screens {
+		fmt.Fprintf(out, "screen %s%s %s\n", s.At.Addr, inVRF(s.At.VRF), screenText(s.Screen))
+	}
+}
+
+func screenText(s *mobility.Screen) string {
+	if s == nil {
+		return "nobody"
+	}
+	var b strings.Builder
+	for _, one := range s.Senders {
+		fmt.Fprintf(&b, "%s %.3g, ", one.Prefix, one.Share)
+	}
+	fmt.Fprintf(&b, "others %.3g", s.Others)
+	return b.String()
 }
 
 func questionText(q mobility.Question) string {

@@ -34,7 +34,8 @@ func (e *Element) logEvents(events []engine.Event) {
 		switch ev.Kind {
 		case mobility.BindingRefreshed:
 			level = slog.LevelDebug
-		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.AuthorizationFailed, mobility.EntitlementExceeded, mobility.Unauthentic, mobility.PoolHigh, mobility.PoolExhausted:
+		case mobility.RegistrationRefused, mobility.RegistrationTimedOut, mobility.AuthorizationFailed, mobility.EntitlementExceeded, mobility.Unauthentic, mobility.PoolHigh, mobility.PoolExhausted,
+			mobility.FloodBegun:
 			level = slog.LevelWarn
 		}
 		attributes := eventAttributes(ev)
@@ -98,8 +99,23 @@ func eventAttributes(ev engine.Event) []any {
 		list = append(list, "network", ev.Pool.Network, "start-address", ev.Pool.Start, "used", ev.Pool.Used, "total", ev.Pool.Total)
 	case mobility.Unauthentic:
 		list = append(list, "count", ev.Failure.Count)
+	case mobility.FloodBegun:
+		list = append(appendFlooded(list, ev.Flood), "messages-per-second", ev.Flood.Rate)
+	case mobility.FloodEnded:
+		list = appendFlooded(list, ev.Flood)
 	case mobility.EntitlementExceeded, mobility.EntitlementCleared:
 		list = append(list, "bindings", ev.Usage.Bindings, "limit", ev.Usage.Limit)
+	}
+	return list
+}
+
+// appendFlooded tells where an anchor is flooded, if that is not simply itself.
+func appendFlooded(list []any, f *mobility.FloodEvent) []any {
+	if f.VRF != "" {
+		list = append(list, "vrf", f.VRF)
+	}
+	if f.Customer != "" {
+		list = append(list, "customer", f.Customer)
 	}
 	return list
 }

@@ -26,10 +26,15 @@ func TestEventsAreLogged(t *testing.T) {
 		{Machine: anchor, Event: mobility.Event{Kind: mobility.BindingRefreshed, Node: node, Peer: peer}},
 		{Machine: anchor, Event: mobility.Event{Kind: mobility.RegistrationRefused, Node: node, Peer: peer, Status: wire.StatusNotLMAForThisMN}},
 		{Machine: anchor, Event: mobility.Event{Kind: mobility.BindingDeleted, Node: node, Reason: mobility.Deregistered}},
+		{Machine: anchor, Event: mobility.Event{Kind: mobility.FloodBegun, Flood: &mobility.FloodEvent{VRF: "red", Customer: "c", Rate: 20_000}}},
+		{Machine: anchor, Event: mobility.Event{Kind: mobility.FloodEnded, Flood: &mobility.FloodEvent{}}},
 	})
 	want := `level=INFO msg=binding-created machine="lma l" node=n@example.net peer=192.0.2.1
 level=WARN msg=registration-refused machine="lma l" node=n@example.net peer=192.0.2.1 status=` + wire.StatusNotLMAForThisMN.String() + `
-level=INFO msg=binding-deleted machine="lma l" node=n@example.net reason=` + mobility.Deregistered.String() + "\n"
+level=INFO msg=binding-deleted machine="lma l" node=n@example.net reason=` + mobility.Deregistered.String() + `
+level=WARN msg=flood-begun machine="lma l" vrf=red customer=c messages-per-second=20000
+level=INFO msg=flood-ended machine="lma l"
+`
 	if got := log.String(); got != want {
 		t.Errorf("logged\n%s\nwant\n%s", got, want)
 	}
