@@ -124,7 +124,7 @@ func runCustomers(o lmaOptions, gateways int) (results []Result, err error) {
 	if err := registerRemoved(h, o.bindings, gateways); err != nil {
 		return nil, err
 	}
-	kept, err := newAskingMAG(h, intruderAddress, lmaSecret)
+	kept, err := newAskingMAG(h, otherAddress, lmaSecret)
 	if err != nil {
 		return nil, err
 	}

@@ -34,14 +34,17 @@ func lmaCommand() *cobra.Command {
   echo      the same datagrams, in the same batches, to a server that sends them back and does nothing else: the baseline of the next two
   register  every node is registered: stored on the disk and handed to the dataplane
   refresh   registrations are prolonged, after a pause as long as --time says, in which the anchor collects what it is rid of since it made them
-  flood     as refresh, while as many requests come from elsewhere that are not authentic; the ratio is to refresh
+  flood     as refresh, while as many requests that are not authentic come from 250 addresses of which none is a gateway's
   flood-10  as flood, with ten times as many
+  flood-spoofed  as flood-10, but all in the name of one gateway, which is not the one that refreshes
   hold      refreshes go on; the ratio is that of 1 KiB to what the process has grown by for each binding, all included: the median of its resident size
             while all are refreshed, less that while 100 are, before, when 1000 nodes have come and gone until garbage was collected three times
   restart   the anchor is killed under refreshes and started again: the time from its start to its first answer. Every node is then asked
             after: one that was acknowledged and is gone is an error. The ratio is that of 3 seconds to that time
 
-The ratio of register and refresh is to echo, in messages a second or in messages a second of processor time, whichever is less.
+The ratio of register and refresh is to echo, in messages a second or in messages a second of processor time, whichever is less; that of the floods
+to refresh in processor time, or in time to the same while the flood goes to another address, whichever is less: who floods takes a part of the gateway's processor.
+What the host keeps from the anchor's socket is processor time of the sender here, since it is the same host.
 The anchor is a process of its own with the engine, the sockets, the store and the reconciler of the product; unless
 --backend says which, its forwarding plane takes everything and holds nothing. With --accounting nodes are accounted all the time, by records and open sessions on the disk, to
 a RADIUS server that answers, and there is one line more:
@@ -88,14 +91,15 @@ it is restarted, and their gateway, which prepares its requests beforehand, anot
 // lmaRun is one run of the benchmark.
 type lmaRun struct {
 	lmaOptions
-	host     *netns.Host
-	anchor   *lmaProcess
-	echo     *lmaProcess
-	gateway  *askingMAG
-	intruder *askingMAG // has another key
-	radius   *radiusServer
-	empty    float64 // MiB that the anchor took with few bindings that were refreshed
-	begun    int     // sessions that were accounted since then, in all
+	host    *netns.Host
+	anchor  *lmaProcess
+	echo    *lmaProcess
+	gateway *askingMAG
+	strangers,
+	spoofer *flooder
+	radius *radiusServer
+	empty  float64 // MiB that the anchor took with few bindings that were refreshed
+	begun  int     // sessions that were accounted since then, in all
 }
 
 func (o lmaOptions) run() (results []Result, err error) {
@@ -137,7 +141,10 @@ func (r *lmaRun) open() (err error) {
 	if r.gateway, err = newAskingMAG(r.host, magAddress, lmaSecret); err != nil {
 		return err
 	}
-	if r.intruder, err = newAskingMAG(r.host, intruderAddress, "another key"); err != nil || !r.accounting {
+	if r.strangers, err = newStrangers(r.host); err != nil {
+		return err
+	}
+	if r.spoofer, err = newFlooder(r.host, spoofedAddress); err != nil || !r.accounting {
 		return err
 	}
 	r.radius, err = newRadiusServer(r.host)
@@ -150,9 +157,12 @@ func (r *lmaRun) close() {
 			p.kill()
 		}
 	}
-	for _, m := range []*askingMAG{r.gateway, r.intruder} {
-		if m != nil {
-			m.conn.Close()
+	if r.gateway != nil {
+		r.gateway.conn.Close()
+	}
+	for _, f := range []*flooder{r.strangers, r.spoofer} {
+		if f != nil {
+			f.close()
 		}
 	}
 	if r.radius != nil {

@@ -31,15 +31,18 @@ import (
 	"mooring/mobility/journal"
 	"mooring/mobility/scenario"
 	"mooring/mobility/transport"
+	"mooring/mobility/trie"
 	"mooring/mobility/wire"
 )
 
 const (
-	lmaAddress      = "127.0.0.2"
-	echoAddress     = "127.0.0.3"
-	magAddress      = "127.0.0.1"
-	intruderAddress = "127.0.0.4"
-	lmaSecret       = "0123456789abcdef"
+	lmaAddress     = "127.0.0.2"
+	echoAddress    = "127.0.0.3"
+	magAddress     = "127.0.0.1"
+	otherAddress   = "127.0.0.4" // of a gateway of another customer
+	spoofedAddress = "127.0.0.5" // of a gateway that is configured
+	nobodyAddress  = "127.0.0.6" // of who takes in everything, and does nothing
+	lmaSecret      = "0123456789abcdef"
 )
 
 // lmaProcess is this program once more, being the anchor.
@@ -56,6 +59,7 @@ type lmaCounts struct {
 	Initial   uint64
 	Refreshes uint64
 	Forged    uint64 // requests that were refused, or dropped, as not authentic
+	KeptAway  uint64 // by the host from the socket
 	Pending   int    // objects that the dataplane does not have yet
 	Records   int    // of accounting, that no server has taken yet
 	// Collections of garbage since it began.
@@ -127,13 +131,14 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		return err
 	}
 	var e *engine.Engine
+	sockets := transport.NewSockets(transport.Options{})
 	reconciler := reconcile.New(plane, reconcile.Options{Results: func(r []dataplane.Result) { e.Installed(r) }})
 	charges := accountant.New(accountant.Options{
 		Root: root, Name: "accounting/records.db", Bindings: func(lma string) iter.Seq[*mobility.Binding] { return e.LMA(lma).Table.All() },
 		Dropped: func() uint64 { return e.Status().EventsDropped },
 	})
 	e = engine.New(engine.Options{
-		Transport: transport.NewSockets(transport.Options{}), Dataplane: reconciler, Store: store,
+		Transport: sockets, Dataplane: reconciler, Store: store,
 		Events: func(events []engine.Event) { charges.Happened(accountant.EventsOf(events)) },
 	})
 	ctx, stop := context.WithCancel(cmd.Context())
@@ -162,14 +167,22 @@ func serveLMA(cmd *cobra.Command, o lmaOptions, customers bool) error {
 		_, records, _ := charges.Queue()
 		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(lmaCounts{
 			Bindings: l.Table.Len(), Initial: l.Statistics.Initial.Load(), Refreshes: l.Statistics.Refresh.Load(),
-			Forged:  l.Statistics.PBASent.Load(wire.StatusAuthFail) + l.Statistics.Dropped[mobility.DropUnauthenticated].Load(),
-			Pending: missing(reconciler.Status(), l.Table.Len()), Records: records, Collections: collections(),
+			Forged:   l.Statistics.PBASent.Load(wire.StatusAuthFail) + l.Statistics.Dropped[mobility.DropUnauthenticated].Load(),
+			KeptAway: keptAway(sockets),
+			Pending:  missing(reconciler.Status(), l.Table.Len()), Records: records, Collections: collections(),
 		}); err != nil {
 			break
 		}
 	}
 	stop()
 	return errors.Join(parts.Wait(), charges.Close(), store.Close())
+}
+
+func keptAway(s *transport.Sockets) (n uint64) {
+	for _, status := range s.Status() {
+		n += status.Overrun
+	}
+	return n
 }
 
 func collections() uint64 {
@@ -197,6 +210,7 @@ func lmaConfig(bindings int) *mobility.Config {
 		Domain: &mobility.Domain{Name: "d", Key: &mobility.Key{SPI: 256, Secret: []byte(lmaSecret)}, Profiles: scenario.Profiles{
 			"@example.com": {Name: "@example.com", Network: "net", Service: mobility.ServiceDual},
 		}},
+		Peers:       trie.Map[*mobility.Peer]{}.With("spoofed", &mobility.Peer{Name: "spoofed", Addresses: []netip.Addr{netip.MustParseAddr(spoofedAddress)}}, nil),
 		MaxPrefixes: 1, MaxBindings: uint32(bindings), Lifetime: time.Hour, TimestampWindow: time.Hour, LearnPeers: true,
 		Networks: map[string]*mobility.Network{"net": {Name: "net", Pools: []mobility.Pool{
 			{Start: netip.MustParseAddr("2001:db8::"), Bits: 32, Unit: 64},

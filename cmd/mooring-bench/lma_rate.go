@@ -12,25 +12,24 @@ import (
 const atOnce = 10_000
 
 // rates returns how many messages the anchor answers in a second beside what an echo server does with the very same datagrams, by turns: the
-// rows echo, register, account where that is wanted, refresh, flood and flood-10. Afterwards the anchor has every node.
+// rows echo, register, account where that is wanted, refresh, flood, flood-10 and flood-spoofed. Afterwards the anchor has every node.
 func (r *lmaRun) rates() ([]Result, error) {
 	registered, echoed, err := r.register()
 	if err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
 	time.Sleep(r.length) // the anchor collects what registrations have left
-	var echo, refresh, flood, flood10 Result
+	var echo, refresh Result
 	for begun, turns := time.Now(), 0; turns < 3 || time.Since(begun) < r.length; turns++ {
 		requests := r.gateway.prepare(atOnce, r.bindings)
-		err := errors.Join(add(&echo)(r.echoOf(requests)), add(&refresh)(r.refresh(requests)),
-			add(&flood)(r.flood("flood", 1)), add(&flood10)(r.flood("flood-10", 10)))
-		if err != nil {
+		if err := errors.Join(add(&echo)(r.echoOf(requests)), add(&refresh)(r.refresh(requests))); err != nil {
 			return nil, err
 		}
 	}
-	refresh.Ratio, flood.Ratio, flood10.Ratio = beside(refresh, echo), beside(flood, refresh), beside(flood10, refresh)
+	refresh.Ratio = beside(refresh, echo)
 	add(&echo)(echoed, nil)
-	return slices.Concat([]Result{echo}, registered, []Result{refresh, flood, flood10}), nil
+	floods, err := r.floods(refresh)
+	return slices.Concat([]Result{echo}, registered, []Result{refresh}, floods), err
 }
 
 // add returns a function that adds a turn to a row.
@@ -45,8 +44,7 @@ func add(all *Result) func(turn Result, err error) error {
 // beside is how a row compares with its baseline: by what was done in a second, or in a second of processor time, whichever is less. The gateway may
 // keep the baseline from being as fast as it could be, and others may want the processors.
 func beside(row, baseline Result) float64 {
-	byTime, byCPU := row.Rate()/baseline.Rate(), baseline.CPU/float64(baseline.N)/(row.CPU/float64(row.N))
-	return min(byTime, byCPU)
+	return min(row.Rate()/baseline.Rate(), baseline.perItem()/row.perItem())
 }
 
 // register has every node registered. That is over when the dataplane has them, too; accounting them, when the server does.
@@ -84,16 +82,7 @@ func (r *lmaRun) refresh(requests []request) (Result, error) {
 	return r.refreshed("refresh", requests, 0)
 }
 
-// flood is a refresh while so many times as many requests come that are not authentic.
-func (r *lmaRun) flood(name string, times int) (Result, error) {
-	forged := r.intruder.prepare(askBatch*times, r.bindings) // the same again and again: they are looked at no further than their authenticator
-	r.gateway.beside = func(n int) error { return r.intruder.send(forged[:n*times], lmaAddress) }
-	r.gateway.others = times
-	defer func() { r.gateway.beside, r.gateway.others = nil, 0 }()
-	return r.refreshed(name, r.gateway.prepare(atOnce, r.bindings), atOnce*times)
-}
-
-// refreshed measures refreshes, and makes sure that the anchor took each for one and that it refused as many as were forged.
+// refreshed measures refreshes, and makes sure that the anchor took each for one and that it has counted each that was forged: as refused, or as kept away.
 func (r *lmaRun) refreshed(name string, requests []request, forged int) (row Result, err error) {
 	before, err := r.anchor.count()
 	if err != nil {
@@ -103,9 +92,9 @@ func (r *lmaRun) refreshed(name string, requests []request, forged int) (row Res
 		return row, err
 	}
 	after, err := r.anchor.count()
-	accepted, refused := after.Refreshes-before.Refreshes, after.Forged-before.Forged
+	accepted, refused := after.Refreshes-before.Refreshes, after.Forged-before.Forged+after.KeptAway-before.KeptAway
 	if err == nil && (accepted != uint64(len(requests)) || refused != uint64(forged)) {
-		err = fmt.Errorf("%d of %d requests were accepted and %d of %d forged ones refused", accepted, len(requests), refused, forged)
+		err = fmt.Errorf("%d of %d requests were accepted and %d of %d forged ones refused or kept away", accepted, len(requests), refused, forged)
 	}
 	return row, err
 }

@@ -12,7 +12,7 @@ import (
 
 // An anchor with few bindings is killed under load and has them all when it begins again; each line has what every benchmark's line has.
 func TestLMA(t *testing.T) {
-	for _, each := range [][]string{{"echo register refresh flood flood-10 hold restart"}, {"echo register account refresh flood flood-10 hold restart", "--accounting"}} {
+	for _, each := range [][]string{{"echo register refresh flood flood-10 flood-spoofed hold restart"}, {"echo register account refresh flood flood-10 flood-spoofed hold restart", "--accounting"}} {
 		t.Run(each[0], func(t *testing.T) { testLMA(t, each[0], each[1:]...) })
 	}
 }

@@ -36,6 +36,9 @@ type Result struct {
 // Rate returns how many things were done in a second.
 func (r Result) Rate() float64 { return float64(r.N) / r.Wall }
 
+// perItem is the processor time of each, in seconds.
+func (r Result) perItem() float64 { return r.CPU / float64(r.N) }
+
 func (r Result) ratio() float64 { return r.Ratio }
 
 // printResults prints what a command has measured, as its --json flag says.
