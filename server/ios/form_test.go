@@ -142,6 +142,30 @@ func TestDOC07_BehindAnInterface(t *testing.T) {
 	}
 }
 
+// A comment that nobody closed has the rest of the text: that is refused where it begins, and not lost.
+func TestDOC07_UnclosedComment(t *testing.T) {
+	for text, want := range map[string]string{
+		"vrf v\n/* below is the LMA\n" + inLMA:               "2 E-PARSE */ is missing ^/*",
+		"vrf v\n/* one */ \t/* two\n" + inLMA + "/* three\n": "2 E-PARSE */ is missing ^/*",
+		"/* one\n */ /* ü */ /* two\n\n":                     "2 E-PARSE */ is missing ^/*",
+		"R(config)# /* one\nR(config)# vrf v\n":              "1 E-PARSE */ is missing ^/*",
+		"R(config)#vrf\n/*\n":                                "2 E-PARSE */ is missing ^/*",
+	} {
+		r := grammar().Import(text, Options{Dialect: XR})
+		if text == "R(config)#vrf\n/*\n" {
+			r.Items = r.Items[1:] // of the command that ends early
+		}
+		compareItems(t, &r.Report, []string{want})
+		if len(r.Items) > 0 && sets(r, "lma[name='l']") {
+			t.Errorf("%q: what is in the comment is taken: %s", text, items(r))
+		}
+	}
+	r := grammar().Import("/* one\n two */ /* three */ vrf v\n/**/\n/* four */", Options{Dialect: XR})
+	if compareItems(t, &r.Report, nil); !sets(r, "network-instance[name='v']") {
+		t.Errorf("what stands behind a comment sets %s", items(r))
+	}
+}
+
 // It is in the forms of the other dialect, too, which has no commit.
 func TestDOC07_FormsOfIOS(t *testing.T) {
 	const want = "ipv6 mobile pmipv6-domain d\n encap udptunnel\n!\nipv6 mobile pmipv6-lma l domain d\n multipath\n network n\n !\n!\n"
@@ -338,7 +362,7 @@ var mangled = flag.Int("mangled", 150, "how many texts to mangle")
 func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	for text, refused := range map[string]int{long: 1, "ipv6 mobile " + long: 1, inLMA + " bce lifetime " + long: 1, strings.Repeat("no ", 1<<16): 1, strings.Repeat("!\n", 1<<16): 0,
-		"/*" + long: 0, inLMA + strings.Repeat(" hnp maximum 2\n", 1<<12): 0, strings.Repeat("(config", 1<<12): 1} {
+		"/*" + long: 1, inLMA + strings.Repeat(" hnp maximum 2\n", 1<<12): 0, strings.Repeat("(config", 1<<12): 1} {
 		if got := grammar().Import(text, Options{Dialect: XR}).Count(Refused); got != refused {
 			t.Errorf("%.30s...: %d refused, want %d", text, got, refused)
 		}

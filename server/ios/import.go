@@ -104,6 +104,10 @@ func (im *importer) line(l *line) {
 		im.merge(l)
 		return
 	}
+	if l.unclosed {
+		im.refuse(&l.words[0], Unreadable, "the comment that begins here never ends: */ is missing, and all behind it is part of it", "")
+		return
+	}
 	if im.session(l) {
 		return
 	}
@@ -192,7 +196,7 @@ func (im *importer) continues(l *line) bool {
 		return false
 	}
 	next := im.lines[im.next]
-	return !next.prompted && !next.bang && !next.model
+	return !next.prompted && !next.bang && !next.model && !next.unclosed
 }
 
 // verbs are the words of a session that are no configuration.

@@ -16,6 +16,7 @@ type line struct {
 	prompted bool
 	bang     bool   // nothing but an exclamation mark, with which routers end a mode
 	model    bool   // a line of our own, see modelMark: its word is what stands behind that
+	unclosed bool   // a comment begins here that never ends: the word is what begins it
 	mode     string // what the prompt says in parentheses
 }
 
@@ -51,7 +52,7 @@ const tabStop = 8
 // splitLines takes a text apart; comments, but for those that are ours, and what a router says by itself are left out.
 func splitLines(text string) []*line {
 	var lines []*line
-	comment := false // within /* */
+	var comment *word // the beginning of the comment that the line is within; nil: it is within none
 	for i, raw := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
 		raw = strings.TrimRight(raw, "\r \t")
 		if !utf8.ValidString(raw) {
@@ -59,7 +60,7 @@ func splitLines(text string) []*line {
 		}
 		l := &line{number: i + 1, text: raw}
 		start := l.skipPrompt()
-		start, comment = skipComments(raw, start, comment)
+		start, comment = l.skipComments(start, comment)
 		if l.bang = raw[min(start, len(raw)):] == "!"; l.bang {
 			l.indent = start
 			lines = append(lines, l)
@@ -80,6 +81,11 @@ func splitLines(text string) []*line {
 			lines = append(lines, l)
 		}
 	}
+	if comment != nil {
+		l := comment.line
+		l.unclosed, l.words = true, []word{*comment}
+		lines = append(lines, l)
+	}
 	return lines
 }
 
@@ -96,22 +102,24 @@ func (l *line) skipPrompt() int {
 	return 0
 }
 
-// skipComments returns where something else than blanks and comments begins, and whether a comment goes on behind the end of the line.
-func skipComments(text string, at int, inside bool) (int, bool) {
-	for {
-		if inside {
+// skipComments returns where something else than blanks and comments begins, and the comment that goes on behind the end of the line. The one
+// that went on before it, or nil, is given.
+func (l *line) skipComments(at int, comment *word) (int, *word) {
+	for text := l.text; ; {
+		if comment != nil {
 			end := strings.Index(text[at:], "*/")
 			if end < 0 {
-				return len(text), true
+				return len(text), comment
 			}
 			at += end + 2
 		}
 		for at < len(text) && (text[at] == ' ' || text[at] == '\t') {
 			at++
 		}
-		if inside = strings.HasPrefix(text[at:], "/*"); !inside {
-			return at, false
+		if !strings.HasPrefix(text[at:], "/*") {
+			return at, nil
 		}
+		comment = &word{text: "/*", line: l, column: 1 + utf8.RuneCountInString(text[:at])}
 		at += 2
 	}
 }
