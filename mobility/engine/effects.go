@@ -21,7 +21,7 @@ func (e *Engine) carryOut(now time.Time) {
 func (e *Engine) perform(now time.Time, t *turn) {
 	if t.failed {
 		for i := range t.parts {
-			t.parts[i].withhold()
+			t.parts[i].Withhold(t.parts[i].out)
 		}
 	}
 	for _, p := range t.parts {

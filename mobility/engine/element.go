@@ -51,6 +51,12 @@ type machine interface {
 	Close(now time.Time, out *mobility.Effects)
 	LastID() dataplane.SessionID
 	Statistics() *mobility.Statistics
+
+	// SetStorable says whether anything can be stored. Withhold takes back from effects that could not be stored what acknowledges them, before they
+	// are carried out, and Unstored ends what began with them, after they were.
+	SetStorable(can bool)
+	Withhold(out *mobility.Effects)
+	Unstored(now time.Time, id dataplane.SessionID, out *mobility.Effects)
 }
 
 // unit is a machine and what the loop knows of it.

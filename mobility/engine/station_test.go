@@ -38,6 +38,7 @@ type station struct {
 
 	mu     sync.Mutex
 	grants map[place]mobility.Grant // what each node was offered last
+	served map[dataplane.MAC]bool   // who was ever offered a prefix
 	events []Event
 }
 
@@ -48,7 +49,7 @@ type place struct {
 
 // start runs an element. It ends with the test.
 func start(t testing.TB, carrier Transport, change func(*Options)) *station {
-	s := &station{t: t, plane: newPlane(), grants: map[place]mobility.Grant{}}
+	s := &station{t: t, plane: newPlane(), grants: map[place]mobility.Grant{}, served: map[dataplane.MAC]bool{}}
 	o := Options{Transport: carrier, Dataplane: s.plane, Grants: s.grant, Events: s.event}
 	if change != nil {
 		change(&o)
@@ -117,6 +118,7 @@ func (s *station) grant(list []mobility.Grant) {
 	defer s.mu.Unlock()
 	for _, g := range list {
 		s.grants[place{g.Link, g.MAC}] = g
+		s.served[g.MAC] = s.served[g.MAC] || len(g.Prefixes) > 0
 	}
 }
 

@@ -125,12 +125,6 @@ func (e *Engine) flush(atMost time.Duration) {
 	}
 }
 
-// anchorLike is a machine that acknowledges what has to be stored first.
-type anchorLike interface {
-	SetStorable(can bool)
-	Unstored(now time.Time, id dataplane.SessionID, out *mobility.Effects)
-}
-
 // setStorable tells the machines whether anything can be stored.
 func (e *Engine) setStorable(can bool) {
 	if e.unstorable == !can {
@@ -138,40 +132,15 @@ func (e *Engine) setStorable(can bool) {
 	}
 	e.unstorable = !can
 	for _, u := range e.element.units {
-		e.tellStorable(u)
+		u.SetStorable(can)
 	}
-}
-
-func (e *Engine) tellStorable(u *unit) {
-	if m, ok := u.machine.(anchorLike); ok {
-		m.SetStorable(!e.unstorable)
-	}
-}
-
-// withhold takes back from the effects of a turn that could not be stored what would acknowledge it: to the peer it looks as if its request
-// had been lost.
-func (p *part) withhold() {
-	if _, ok := p.machine.(anchorLike); !ok || len(p.out.Store) == 0 {
-		return // a gateway serves the nodes that are there; what it forgets in a restart, it registers anew (docs/adr/0417)
-	}
-	for i := range p.out.Send {
-		p.out.Send[i].CountUnsent()
-	}
-	p.out.Send = p.out.Send[:0]
-	p.out.Events = slices.DeleteFunc(p.out.Events, func(ev mobility.Event) bool {
-		return ev.Kind == mobility.BindingCreated || ev.Kind == mobility.TunnelEstablished
-	})
 }
 
 // undo ends what a turn that could not be stored has begun.
 func (e *Engine) undo(now time.Time, p *part) {
-	m, ok := p.machine.(anchorLike)
-	if !ok {
-		return
-	}
 	for _, change := range p.out.Store {
 		if change.Old == nil {
-			m.Unstored(now, change.New.ID, e.element.mark(p.unit))
+			p.Unstored(now, change.New.ID, e.element.mark(p.unit))
 		}
 	}
 }
@@ -183,7 +152,7 @@ type restorer interface {
 
 // restore gives a new machine what is stored of it.
 func (e *Engine) restore(now time.Time, u *unit, m restorer) {
-	e.tellStorable(u)
+	u.SetStorable(!e.unstorable)
 	if e.Store != nil {
 		rows, last := e.Store.Take(u.key)
 		m.Restore(now, rows, last, e.element.mark(u))

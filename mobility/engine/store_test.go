@@ -434,9 +434,7 @@ func TestGatewayWaitsForTheDisk(t *testing.T) {
 		mag, _ := storedOn(t, net, d, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
 		settleDisk(t)
 		told := func() [2]int {
-			mag.mu.Lock()
-			defer mag.mu.Unlock()
-			return [2]int{len(mag.grants), len(mag.plane.wanted())}
+			return [2]int{mag.granted(), len(mag.plane.wanted())}
 		}
 		d.mu.Lock()
 		d.resume = make(chan struct{})
@@ -454,57 +452,73 @@ func TestGatewayWaitsForTheDisk(t *testing.T) {
 	})
 }
 
-// A gateway whose disk is full serves the nodes that are there all the same: their anchor keeps what they have. Killed, it registers them anew with the same
-// prefixes when they show themselves; what it has had room for meanwhile it goes on with.
-func TestGatewayServesWithFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
-		lma := on(t, net, justLMA(anchorConfig("lma1", lma6)))
-		gateway := justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16))
-		d := newDisk(t, dir)
-		mag, j := storedOn(t, net, d, gateway)
-		served := func() (grants int) {
-			settleDisk(t)
-			mag.mu.Lock()
-			defer mag.mu.Unlock()
-			return len(mag.grants)
-		}
-		d.set(true)
-		mag.attach("access0", node1)
-		if n := served(); n != 1 || len(lma.rows()) != 1 || j.Status().State == journal.Healthy {
-			t.Errorf("on the full disk: %d grants, anchor %q, %+v", n, lma.rows(), j.Status())
-		}
-		had := lma.rows()
-		mag.stop()
-		d = newDisk(t, dir)
-		mag, j = storedOn(t, net, d, gateway)
-		if len(mag.rows()) != 0 {
-			t.Errorf("it remembers what it had no room for: %q", mag.rows())
-		}
-		d.set(true)
-		mag.attach("access0", node1)
-		if n := served(); n != 1 {
-			t.Errorf("after the restart: %d grants", n)
-		}
-		if now := lma.rows(); len(now) != 1 || prefixesIn(now[0]) == "" || prefixesIn(now[0]) != prefixesIn(had[0]) {
-			t.Errorf("the anchor has %q, and had %q", now, had)
-		}
-		d.set(false)
-		pass(time.Minute)
-		settleDisk(t)
-		if j.Status().State != journal.Healthy {
-			t.Errorf("with room again: %+v", j.Status())
-		}
-		mag.stop()
-		mag, _ = storedOn(t, net, newDisk(t, dir), gateway)
-		if rows := mag.rows(); len(rows) != 1 {
-			t.Errorf("what it had room for at last: %q", rows)
-		}
-	})
+// A gateway whose disk is full, or fails, tells no new node of its registration; those that are there keep what they have. With room again it
+// goes on by itself, and the registrations survive.
+func TestGatewayWithFullDiskKeepsNodesWaiting(t *testing.T) {
+	for name, fail := range map[string]func(d *disk){
+		"full":        func(d *disk) { d.set(true) },
+		"sync failed": func(d *disk) { d.mu.Lock(); defer d.mu.Unlock(); d.syncsToFail = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+				lma := on(t, net, justLMA(anchorConfig("lma1", lma6)))
+				gateway := justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16))
+				d := newDisk(t, dir)
+				mag, j := storedOn(t, net, d, gateway)
+				mag.attach("access0", node1)
+				settleDisk(t)
+				if len(lma.rows()) != 1 || mag.granted() != 1 {
+					t.Fatalf("on a good disk: %q, %d nodes are served", lma.rows(), mag.granted())
+				}
+				fail(d)
+				mag.attach("access0", node2)
+				pass(500 * time.Millisecond)
+				if rows := strings.Join(mag.rows(), "\n"); mag.granted() != 1 || len(mag.plane.wanted()) != 1 || strings.Count(rows, " active ") != 1 || j.Status().Failures != 1 {
+					t.Errorf("on a bad disk: %d nodes are served, %+v\n%s", mag.granted(), j.Status(), rows)
+				}
+				if mag.offered(node2) {
+					t.Error("on a bad disk the new node was told of its registration")
+				}
+				if name == "full" {
+					pass(10 * time.Minute) // it asks again, and refreshes what is there
+					settleDisk(t)
+					if rows := strings.Join(mag.rows(), "\n"); mag.granted() != 1 || strings.Count(rows, " active ") != 1 || len(lma.rows()) != 2 {
+						t.Errorf("after ten minutes: %d nodes are served, %q\n%s", mag.granted(), lma.rows(), rows)
+					}
+				}
+				d.set(false)
+				pass(time.Minute)
+				settleDisk(t)
+				before := details(mag.MAG("mag1").Table)
+				if j.Status().State != journal.Healthy || mag.granted() != 2 || len(mag.plane.wanted()) != 2 {
+					t.Errorf("with room again: %+v, %d nodes are served\n%q", j.Status(), mag.granted(), before)
+				}
+				mag.stop()
+				mag, _ = storedOn(t, net, newDisk(t, dir), gateway)
+				same(t, "after a restart", details(mag.MAG("mag1").Table), before)
+			})
+		})
+	}
 }
 
-// prefixesIn are those in the text of a row.
-func prefixesIn(row string) string {
-	return strings.Join(slices.DeleteFunc(strings.Fields(row), func(word string) bool { return !strings.Contains(word, "/") }), " ")
+// offered reports whether a node has ever been offered a prefix.
+func (s *station) offered(node dataplane.MAC) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.served[node]
+}
+
+// granted is how many nodes have been offered something that was not taken back.
+func (s *station) granted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	served := map[dataplane.MAC]bool{}
+	for _, g := range s.grants {
+		if delete(served, g.MAC); len(g.Prefixes) > 0 {
+			served[g.MAC] = true
+		}
+	}
+	return len(served)
 }

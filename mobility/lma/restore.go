@@ -139,6 +139,20 @@ func (m *Machine) turnsAway(r *request, b *mobility.Binding, out *mobility.Effec
 	return true
 }
 
+// Withhold takes back from effects that could not be stored what would acknowledge them: to the peer it looks as if its request had been lost.
+func (m *Machine) Withhold(out *mobility.Effects) {
+	if len(out.Store) == 0 {
+		return
+	}
+	for i := range out.Send {
+		out.Send[i].CountUnsent()
+	}
+	out.Send = out.Send[:0]
+	out.Events = slices.DeleteFunc(out.Events, func(ev mobility.Event) bool {
+		return ev.Kind == mobility.BindingCreated || ev.Kind == mobility.TunnelEstablished
+	})
+}
+
 // Unstored undoes a registration of which nobody was told, because it could not be stored.
 func (m *Machine) Unstored(now time.Time, id dataplane.SessionID, out *mobility.Effects) {
 	b := m.table.Get(id)

@@ -34,6 +34,8 @@ type Machine struct {
 	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
 	stamp    wire.Timestamp     // of the last request of any node (RFC 5213 section 6.9.1.1)
 	update   wire.BindingUpdate // memory of the request being built
+
+	unstorable bool // nothing can be stored
 }
 
 // New returns the gateway that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart

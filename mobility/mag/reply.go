@@ -67,6 +67,8 @@ func (m *Machine) reply(now time.Time, s *session, ack *wire.BindingAck, out *mo
 		m.deny(s)
 	case b.State == mobility.StateDisconnecting:
 		m.left(now, s, ack, out)
+	case grants(ack) && m.unstorable && b.State == mobility.StateInit:
+		m.unkept(s, out)
 	case grants(ack):
 		m.accepted(now, s, ack, out)
 	default:

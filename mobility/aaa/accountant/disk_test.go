@@ -1,64 +1,21 @@
 package accountant
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"runtime"
 	"slices"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netns"
 	"mooring/mobility/aaa"
 	"mooring/mobility/aaa/spool"
+	"mooring/mobility/smalldisk"
 )
 
 func TestMain(m *testing.M) { netns.Main(m) }
-
-// smallDisk is a file system of its own, in memory, of so many octets. Only who has its root gets there.
-func smallDisk(t *testing.T, octets int) (root *os.Root) {
-	t.Helper()
-	folder, ready := t.TempDir(), make(chan error)
-	go func() {
-		runtime.LockOSThread() // and it ends with the goroutine; the disk goes when its root is closed
-		err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-			unix.Mount("tmpfs", folder, "tmpfs", 0, fmt.Sprint("size=", octets)))
-		if err == nil {
-			root, err = os.OpenRoot(folder)
-		}
-		ready <- err
-	}()
-	if err := <-ready; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.Close() })
-	return root
-}
-
-const ballast = "ballast"
-
-// fill leaves no room on a disk.
-func fill(t *testing.T, root *os.Root) {
-	t.Helper()
-	f, err := root.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for err == nil {
-		_, err = f.Write(make([]byte, 1<<10))
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("the disk is not full: %v", err)
-	}
-}
 
 // Expectation 10: the disk is full. What cannot be written is told of, kept and written later; whoever has to begin with the file as it is then
 // ends every session that stands in it. Nothing gets lost, and nothing comes twice that a server has taken.
@@ -66,7 +23,7 @@ func TestEXP10_FullDisk(t *testing.T) {
 	var killed moment
 	synctest.Test(t, func(t *testing.T) {
 		e := newElement(t)
-		e.root = smallDisk(t, 256<<10)
+		e.root = smalldisk.New(t, 256<<10)
 		e.sink.set(true)
 		cfg := config()
 		cfg.Anchors[0].Interim = 0
@@ -81,7 +38,7 @@ func TestEXP10_FullDisk(t *testing.T) {
 		for range 5 {
 			come()
 		}
-		fill(t, e.root)
+		smalldisk.Fill(t, e.root)
 		for e.lastRoom() != aaa.Unwritable && id < most {
 			come()
 			e.Happened([]Event{e.table.end(id - 3)})
@@ -102,9 +59,7 @@ func TestEXP10_FullDisk(t *testing.T) {
 		time.Sleep(time.Minute) // it is tried again, and small changes may even find room
 		e.sink.set(false)
 		time.Sleep(2 * time.Minute)
-		if err := e.root.Remove(ballast); err != nil {
-			t.Fatal(err)
-		}
+		smalldisk.Free(t, e.root)
 		time.Sleep(3 * time.Second)
 		for each := range killed.rows {
 			e.Happened([]Event{e.table.end(each)})
