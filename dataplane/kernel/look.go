@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -102,6 +103,25 @@ func (c *Carrier) lookAtTunnels() error {
 		p.devices = 0
 		if err := c.lookAtPlace(p, known); err != nil {
 			return err
+		}
+	}
+	return c.lookAtReceivers()
+}
+
+// lookAtReceivers has tunnels over UDP be put right that nothing receives packets of.
+func (c *Carrier) lookAtReceivers() (err error) {
+	open := map[string]func(netip.Addr) bool{} // by VRF
+	for id, t := range c.tunnels {
+		if id.Encap != dataplane.EncapUDP {
+			continue
+		}
+		if open[id.VRF] == nil {
+			if open[id.VRF], err = c.hosts[id.VRF].ReceivesUDP(); err != nil {
+				return err
+			}
+		}
+		if !open[id.VRF](id.Local) {
+			t.configured = -1
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func (h *Host) ReceiveUDP(local netip.Addr) error {
 	}
 	for _, other := range all {
 		switch {
-		case other == r || other.device == r.device && other.takesAll(local):
+		case other.serves(r):
 			return nil
 		case other.local == local && (other.device == 0 || r.device == 0):
 			err = fmt.Errorf("%w; a vrf interface and the default VRF cannot both have tunnels over UDP at one address", err)
@@ -48,9 +48,21 @@ func (h *Host) ReceiveUDP(local netip.Addr) error {
 	return fmt.Errorf("receive UDP at %s, port %d: %w", local, PortData, Explain(err))
 }
 
-// takesAll reports whether the receiver, which somebody else must have made, is for all addresses like this one.
-func (r receiver) takesAll(local netip.Addr) bool {
-	return r.local.IsUnspecified() && r.local.Is4() == local.Is4()
+// serves reports whether the receiver takes what another one is to take. Of all addresses, somebody else must have made it.
+func (r receiver) serves(want receiver) bool {
+	return r == want || r.device == want.device && r.local.IsUnspecified() && r.local.Is4() == want.local.Is4()
+}
+
+// ReceivesUDP looks what receives UDP in this VRF, and returns whether what ReceiveUDP made at an address is there. The host tells nobody when
+// somebody closes it.
+func (h *Host) ReceivesUDP() (at func(local netip.Addr) bool, err error) {
+	all, err := h.receivers()
+	if errors.Is(err, errNoFOU) {
+		err = nil
+	}
+	return func(local netip.Addr) bool {
+		return slices.ContainsFunc(all, func(r receiver) bool { return r.serves(receiver{local, h.part.Index}) })
+	}, err
 }
 
 // IgnoreUDP takes back what ReceiveUDP did.

@@ -46,8 +46,8 @@ func (h *Host) UnsteerMark(index int) error {
 	return errors.Join(errs...)
 }
 
-// MarkComplete is how many things SteerMark makes that lead somewhere: a rule and a route for each family.
-const MarkComplete = 4
+// MarkComplete is how many things SteerMark makes: a rule, a route into the device and one behind it for each family.
+const MarkComplete = 6
 
 // Marks lists the interfaces, by index, that marked packets are led to, with how much there is of MarkComplete. Where there is no rule, there
 // is nothing.
@@ -68,8 +68,12 @@ func (h *Host) Marks() (map[int]int, error) {
 			}
 			index := rule.Table - TableMark
 			found[index]++
-			if slices.ContainsFunc(routes, func(r Listed) bool { return r.index == index }) {
-				found[index]++
+			for _, is := range []func(Listed) bool{
+				func(r Listed) bool { return r.index == index }, func(r Listed) bool { return r.kind == unix.RTN_BLACKHOLE },
+			} {
+				if slices.ContainsFunc(routes, is) {
+					found[index]++
+				}
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func (h *Host) DeleteNeighbour(link string, addr netip.Addr) error {
 	return nil
 }
 
-// Neighbours lists those that we made, with the names of their interfaces. They are on access links, of which a part of a namespace has none
+// Neighbours lists those that we made and that the host is not to forget by itself, with the names of their interfaces. They are on access links, of which a part of a namespace has none
 // (SetLink).
 func (h *Host) Neighbours(names map[int]string) ([]dataplane.Neighbour, error) {
 	if h.IsPart() {
@@ -63,7 +63,7 @@ func (h *Host) Neighbours(names map[int]string) ([]dataplane.Neighbour, error) {
 	}
 	var all []dataplane.Neighbour
 	for _, m := range messages {
-		if n, index, ours := parseNeighbour(m); ours && names[index] != "" {
+		if n, index, ours := parseNeighbour(m); ours && isPermanent(m) && names[index] != "" {
 			n.Link = names[index]
 			all = append(all, n)
 		}
@@ -82,6 +82,9 @@ func (h *Host) neighbourRequest(kind, flags, index int, addr netip.Addr) *nl.Net
 	request.AddData(nl.NewRtAttr(unix.NDA_DST, addr.AsSlice()))
 	return request
 }
+
+// isPermanent reports whether the neighbour that a message (struct ndmsg) is about stays as it is. One that is deleted has another state then.
+func isPermanent(m []byte) bool { return nl.NativeEndian().Uint16(m[8:])&unix.NUD_PERMANENT != 0 }
 
 // parseNeighbour reads the body of an RTM_NEWNEIGH or RTM_DELNEIGH message, but for the interface's name.
 func parseNeighbour(m []byte) (n dataplane.Neighbour, index int, ours bool) {

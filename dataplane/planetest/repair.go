@@ -40,7 +40,8 @@ var wrecks = []wreck{
 	{"vrf interface down", onDevice("red", (*netns.Host).Down), []string{"vrf red"}},
 	{"rule of an access link deleted", onRule(func(r netlib.Rule) bool { return r.IifName != "" }), []string{"link access1"}},
 	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Mark != 0 }), []string{"source route "}},
-	{"route of a mark deleted", deleteMarkRoute, []string{"source route "}},
+	{"route of a mark deleted", onMarkRoute(func(r netlib.Route) bool { return r.LinkIndex == r.Table-netlink.TableMark }), []string{"source route "}},
+	{"nothing discards behind the route of a mark", onMarkRoute(func(r netlib.Route) bool { return r.Type == unix.RTN_BLACKHOLE }), []string{"source route "}},
 	{"table of nftables deleted", onTable(func(c *nftables.Conn, t *nftables.Table) { c.DelTable(t) }), []string{"tunnel "}},
 	{"chain of nftables flushed", onTable(func(c *nftables.Conn, t *nftables.Table) {
 		c.FlushChain(&nftables.Chain{Table: t, Name: "prove"})
@@ -66,7 +67,7 @@ var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down"}
 	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF",
 		"vrf interface deleted", "vrf interface down",
-		"rule of a mark deleted", "route of a mark deleted", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
+		"rule of a mark deleted", "route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
 		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
 		"no policy for an interface", "segments of IPv4 too large", "segments of IPv6 too large", "blocked IPv4 not blocked", "blocked IPv6 not blocked"}
 )
@@ -75,7 +76,12 @@ var (
 // long that takes, an emulated machine cannot show: TestTroubleIsLookedIntoAtOnce of package reconcile does. without names the wrecks that
 // hosts of this plane have nothing for.
 func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without ...string) {
-	h, repaired := repairedHost(t, open)
+	h, repaired := repairedHost(t, open, time.Hour)
+	repair(t, h, repaired, wrecks, without)
+}
+
+// repair has a stranger do all this, one after the other.
+func repair(t *testing.T, h *netns.Host, repaired *told, wrecks []wreck, without []string) {
 	whole := HostText(t, h)
 	for _, w := range wrecks {
 		mended := t.Run(w.name, func(t *testing.T) {
@@ -101,12 +107,12 @@ func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without
 	}
 }
 
-// repairedHost is a host with all that wrecks are about, and what its reconciler tells of repairs. That compares seldom.
-func repairedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error)) (*netns.Host, *told) {
+// repairedHost is a host with all that wrecks are about, and what its reconciler tells of repairs, which compares that often.
+func repairedHost(t *testing.T, open func(*netlink.Namespace) (Plane, error), compare time.Duration) (*netns.Host, *told) {
 	t.Helper()
 	h, p := connectedHost(t, open)
 	repaired := &told{}
-	r := reconcile.New(p, reconcile.Options{Compare: time.Hour, Repaired: repaired.note})
+	r := reconcile.New(p, reconcile.Options{Compare: compare, Repaired: repaired.note})
 	wantAll(r)
 	run(t, r)
 	eventuallyInstalled(t, r)
@@ -137,6 +143,7 @@ func wantAll(r *reconcile.Reconciler) {
 		{ID: 2, Session: &dataplane.Session{ID: 2, Side: dataplane.Access, Path: path, Prefixes: []netip.Prefix{prefix("10.1.0.1/32"), prefix("2001:db8:3::/64")},
 			Link: "access1", LinkAddr: dataplane.MAC{2, 0, 0, 0, 0, 7}}},
 		{ID: 3, Session: &dataplane.Session{ID: 3, Side: dataplane.Anchor, VRF: "red", Path: customer, Prefixes: []netip.Prefix{prefix("10.0.0.1/32")}}},
+		{ID: 4, Session: &dataplane.Session{ID: 4, Side: dataplane.Anchor, Path: dataplane.Path{Tunnel: udp}, Prefixes: []netip.Prefix{prefix("10.0.0.4/32")}}},
 	})
 	r.Configure(wholeConfig())
 }
@@ -156,7 +163,7 @@ func eventuallyInstalled(t *testing.T, r *reconcile.Reconciler) {
 	t.Helper()
 	eventually(t, "everything is installed", func() bool {
 		pending, installed, failed := r.Counts()
-		return pending+failed == 0 && installed >= 15
+		return pending+failed == 0 && installed >= 18
 	})
 }
 
@@ -252,17 +259,19 @@ func onRule(is func(netlib.Rule) bool) func(*netns.Host) (string, error) {
 	}
 }
 
-// deleteMarkRoute deletes a route that leads marked packets into their interface.
-func deleteMarkRoute(h *netns.Host) (string, error) {
-	routes, err := netlink.Dump(func() ([]netlib.Route, error) {
-		return h.Net.RouteListFiltered(netlib.FAMILY_V4, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
-	})
-	for _, r := range routes {
-		if err == nil && r.Table > netlink.TableMark && r.LinkIndex == r.Table-netlink.TableMark {
-			return r.String(), h.Net.RouteDel(&r)
+// onMarkRoute deletes the first route of ours of a kind in the tables of marks.
+func onMarkRoute(is func(netlib.Route) bool) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		routes, err := netlink.Dump(func() ([]netlib.Route, error) {
+			return h.Net.RouteListFiltered(netlib.FAMILY_V4, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+		})
+		for _, r := range routes {
+			if err == nil && r.Table > netlink.TableMark && is(r) {
+				return r.String(), h.Net.RouteDel(&r)
+			}
 		}
+		return "", err
 	}
-	return "", err
 }
 
 // onTable does something to our table of nftables.

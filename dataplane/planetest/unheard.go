@@ -18,7 +18,7 @@ import (
 // Unheard finds what becomes of a host that has no room for its answers (ENOBUFS): the status of objects says so, and when there is room again
 // the host is as one that always had it, at the start and after a change. deafen takes the room, and hear gives it back.
 func Unheard(t *testing.T, open func(*netlink.Namespace) (Plane, error), deafen func(Plane) (hear func())) {
-	same, _ := repairedHost(t, open)
+	same, _ := repairedHost(t, open, time.Hour)
 	want := HostText(t, same)
 	h, p := connectedHost(t, open)
 	r := reconcile.New(p, reconcile.Options{Compare: time.Hour})
@@ -35,7 +35,7 @@ func Unheard(t *testing.T, open func(*netlink.Namespace) (Plane, error), deafen 
 	expectUnheard(t, r, "policy ")
 	eventually(t, "nothing else fails", func() bool {
 		pending, installed, failed := r.Counts()
-		return pending == 0 && installed >= 14 && failed == 1
+		return pending == 0 && installed >= 17 && failed == 1
 	})
 	hear()
 	eventuallyInstalled(t, r)

@@ -19,6 +19,10 @@ func TestRepairs(t *testing.T) {
 	planetest.Repairs(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, planetest.UserSpaceHasNo...)
 }
 
+func TestComparisons(t *testing.T) {
+	planetest.Comparisons(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, planetest.UserSpaceReceives...)
+}
+
 func TestForeigners(t *testing.T) {
 	planetest.Foreigners(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, false)
 }
