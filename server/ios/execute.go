@@ -50,6 +50,25 @@ func (x *execution) readValues() bool {
 	return good && x.complete()
 }
 
+// isNamesake reports, and has told, that the text has made an entry of this name already which is another one on a router.
+func (x *execution) isNamesake() bool {
+	for leaf := range strings.FieldsSeq(x.names) {
+		path := x.descend(x.path).Append(x.node().ChildNamed(leaf))
+		there := x.draft.root.Get(path)
+		if there == nil || there.Value() == x.values[leaf][0] {
+			continue
+		}
+		since := ""
+		if w := x.draft.wordOf(path); w != nil {
+			since = fmt.Sprintf(" since line %d", w.line.number)
+		}
+		x.refuse(x.wordOf(leaf, 0), NotUnique, fmt.Sprintf("%s %s has the %s %s%s: routers may have another one in %s, here names are unique; "+
+			"give it a name of its own, or take the first out with no", x.node().Name, path.Parent().Last().Keys[0], leaf, there.Value(), since, x.values[leaf][0]), "")
+		return true
+	}
+	return false
+}
+
 // codeOf is the kind of an error about a value.
 func codeOf(err error) string {
 	if _, ok := errors.AsType[*unreadableError](err); ok {

@@ -214,6 +214,37 @@ func TestWordsOfSessions(t *testing.T) {
 	}
 }
 
+// Routers tell LMAs and MAGs of one name apart by their domains, and customers by their VRFs. Here a name is one entry: a second one is refused with all that it
+// has, and does not become part of the first. Who says the same again, or takes the first out, means it.
+func TestLMA01_MAG01_MLL02_ImportOfNamesakes(t *testing.T) {
+	const domains = "ipv6 mobile pmipv6-domain d1\n encap udptunnel\n!\nipv6 mobile pmipv6-domain d2\n encap udptunnel\n!\n"
+	const lma, customer = domains + "ipv6 mobile pmipv6-lma l domain d1\n bce lifetime 300\n!\n", inLoop + "  customer c vrf v\n   bce lifetime 300\n  !\n"
+	for _, c := range []struct {
+		dialect         Dialect
+		text, want, not string
+		remark          string
+		skipped         int
+	}{
+		{XR, lma + "ipv6 mobile pmipv6-lma l domain d2\n bce maximum 5\n!\n", "lma[name='l']/domain = d1", "bce/maximum = 5", "10 E-UNIQ lma l has the domain d1 since line 7 ^d2", 1},
+		{IOS, domains + "ipv6 mobile pmipv6-mag g domain d1\n!\nipv6 mobile pmipv6-mag g domain d2\n bce maximum 5\n!\n", "mag[name='g']/domain = d1", "maximum = 5",
+			"9 E-UNIQ mag g has the domain d1 since line 7 ^d2", 1},
+		{XR, customer + "  customer c vrf w\n   mobile-map m\n  !\n", "customer[name='c']/vrf = v", "mobile-map = m", "8 E-UNIQ customer c has the vrf v since line 5 ^w", 1},
+		{XR, lma + "ipv6 mobile pmipv6-lma l domain d1\n bce maximum 5\n!\n", "bce/maximum = 5", "domain = d2", "", 0},
+		{XR, lma + "no ipv6 mobile pmipv6-lma l domain d1\nipv6 mobile pmipv6-lma l domain d2\n bce maximum 5\n!\n", "bce/maximum = 5", "", "", 0},
+		{XR, customer + "  no customer c vrf v\n  customer c vrf w\n", "customer[name='c']/vrf = w", "", "", 0},
+	} {
+		r := grammar().Import(c.text, Options{Dialect: c.dialect})
+		var want []string
+		if c.remark != "" {
+			want = []string{c.remark}
+		}
+		compareItems(t, &r.Report, want)
+		if r.Count(Skipped) != c.skipped || !sets(r, c.want) || c.not != "" && sets(r, c.not) {
+			t.Errorf("%q: %d lines are skipped, set: %s", c.text, r.Count(Skipped), items(r))
+		}
+	}
+}
+
 // TestReport compares what people read with what they should.
 func TestReport(t *testing.T) {
 	r := grammar().Import(read(t, "testdata/report.txt"), Options{Dialect: XR})

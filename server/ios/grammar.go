@@ -28,7 +28,9 @@ type row struct {
 	syntax string // see parsePatterns
 	// at leads from the node of the mode to the one that the command is about: nothing for the mode's own. The keys of lists on the way
 	// are arguments, or in set.
-	at     string
+	at string
+	// names are leaves that routers tell such entries apart by, and that are no keys here.
+	names  string
 	set    string // leaves below at that the command sets, apart from its arguments: "leaf=value other=$argument"
 	clears string // leaves that it takes out first: a command replaces what one like it said before
 	unset  string // what no sets instead of removing leaves, in the form of set
@@ -151,7 +153,7 @@ func (c *command) check() error {
 	for _, s := range slices.Concat(c.set, c.unset) {
 		leaves = append(leaves, s.leaf)
 	}
-	leaves = append(leaves, strings.Fields(c.clears)...)
+	leaves = append(leaves, strings.Fields(c.clears+" "+c.names)...)
 	for _, leaf := range leaves {
 		if c.key(leaf) != nil {
 			continue

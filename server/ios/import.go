@@ -302,7 +302,7 @@ func (im *importer) carryOut(l *line, f *found) {
 		return
 	}
 	x := &execution{importer: im, found: f, line: l, path: slices.Clip(fr.path)}
-	if !x.readValues() {
+	if !x.readValues() || x.isNamesake() {
 		im.push(f.enters, fr.path, l, l)
 		return
 	}

@@ -50,8 +50,8 @@ var pmipv6Rows = []row{
 	{ids: "DOM-01", syntax: "ipv6 mobile =pmipv6-domain {name}", at: "pmipv6/domain", enters: "domain"},
 	{ids: "INC-21", syntax: "ipv6 mobile =pmipv6-domain {name} {stray:terminal}", at: "pmipv6/domain", enters: "domain", readOnly: true,
 		warn: "W-MIX the word terminal means nothing here"},
-	{ids: "LMA-01", syntax: "ipv6 mobile =pmipv6-lma {name} domain {domain}", at: "pmipv6/lma", enters: "lma"},
-	{ids: "MAG-01", syntax: "ipv6 mobile =pmipv6-mag {name} domain {domain}", at: "pmipv6/mag", enters: "mag"},
+	{ids: "LMA-01", syntax: "ipv6 mobile =pmipv6-lma {name} domain {domain}", at: "pmipv6/lma", names: "domain", enters: "lma"},
+	{ids: "MAG-01", syntax: "ipv6 mobile =pmipv6-mag {name} domain {domain}", at: "pmipv6/mag", names: "domain", enters: "mag"},
 }
 
 var vrfRows = []row{

@@ -122,7 +122,7 @@ var dscpRows = []row{
 
 var loopRows = []row{
 	{ids: "EXT-10", syntax: "ignore home-address", set: "ignore-home-address=true"},
-	{ids: "MLL-02", syntax: "customer {name} vrf {vrf}", at: "customer", enters: "customer"},
+	{ids: "MLL-02", syntax: "customer {name} vrf {vrf}", at: "customer", names: "vrf", enters: "customer"},
 }
 
 // limitRows are the limits of mobile networks.
