@@ -65,6 +65,7 @@ vm-test:
 	$(RECORD)/vm.json $(GO) run ./tests/vm -json -timeout 25m $(VM_PACKAGES)
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel --transport ipv4
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab mll --vm --backend kernel
 
 # Every row of the feature list has the result on docs/conformance.md that its tests have here.
 conformance: test rootless vm-test

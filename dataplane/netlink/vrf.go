@@ -266,7 +266,7 @@ func (h *Host) Holds(name string) bool {
 // (Documentation/networking/vrf.rst recommends it).
 const lastResort = 4278198272
 
-// Isolate has the table of the VRF answer for everything. Of a Host that is no part of a namespace, it does nothing.
+// Isolate has the table of the VRF, and no other, answer for everything. Of a Host that is no part of a namespace, it does nothing.
 func (h *Host) Isolate() error {
 	if !h.IsPart() {
 		return nil
@@ -274,6 +274,11 @@ func (h *Host) Isolate() error {
 	for _, route := range h.lastResorts() {
 		if err := h.handle.RouteReplace(route); err != nil {
 			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
+		}
+	}
+	for _, family := range families {
+		if err := h.vrfFirst(family); err != nil {
+			return err
 		}
 	}
 	return h.setSysctl("ipv4/raw_l3mdev_accept", "0") // or sockets of the default VRF would get what arrives in others

@@ -163,7 +163,8 @@ func (s *site) granted(t *testing.T) {
 }
 
 // Two customers have the same pools and the same hosts. The first is reached by two operators, in VRFs of their own, at the same address of
-// the anchor, by gateways with the same address; the second in the default VRF (MLL-02, MLL-13, MLL-14, MLL-15, MLL-19, MLL-23).
+// the anchor, by gateways with the same address; the second in the default VRF (MLL-02, MLL-13, MLL-14, MLL-15, MLL-19, MLL-23). In the default VRF, the
+// anchor has the addresses of a node of each for itself.
 func TestMLL02_CustomersFromSignallingToPackets(t *testing.T) { fromSignallingToPackets(t, usual) }
 
 func fromSignallingToPackets(t *testing.T, by carriage) {
@@ -173,6 +174,7 @@ func fromSignallingToPackets(t *testing.T, by carriage) {
 			lma.Address(link, "203.0.113.1/24"), cn.Address("eth0", planetest.CNAddr4+"/24"), cn.Route("0.0.0.0/0", "203.0.113.1"),
 			lma.Address(link, "2001:db8:c::1/64"), cn.Address("eth0", planetest.CNAddr6+"/64"), cn.Route("::/0", "2001:db8:c::1"))
 	}
+	must(t, lma.Address("lo", "10.10.10.2/32"), lma.Address("lo", "2001:db8:1::1/128"))
 	const first, second = "15.15.15.2", "16.16.16.2" // addresses of the anchor
 	site1 := newSite(t, "mag1", lma, "op1", "15.15.15.11", first, by)
 	site2 := newSite(t, "mag2", lma, "op2", "16.16.16.12", second, by)

@@ -32,6 +32,9 @@ func TestUnfitMachine(t *testing.T) {
 		{"moves", []string{mooring, "lab", "--moves", "0"}, "^mooring: --moves 0: it has to be 1 at least\n$"},
 		{"backend", []string{mooring, "lab", "--backend", "ebpf"}, "^mooring: --backend: no backend \"ebpf\"; it has to be auto, kernel or userspace\n$"},
 		{"keep a machine", []string{mooring, "lab", "--vm", "--keep"}, "^mooring: --keep and --pcap do not go with --vm"},
+		{"keep a loop in a machine", []string{mooring, "lab", "mll", "--vm", "--keep"}, "^mooring: --keep and --pcap do not go with --vm"},
+		{"without FreeRADIUS for the machine", []string{"unshare", "--map-root-user", "--mount", "sh", "-c", `mount -t tmpfs tmpfs /usr/sbin && exec "$@"`, "sh",
+			mooring, "lab", "mll", "--vm"}, "^mooring: there is no FreeRADIUS, .*: install the package freeradius\n$"},
 		{"captures", []string{mooring, "lab", "--pcap", "/proc/none"}, "^mooring: --pcap /proc/none: mkdir /proc/none: no such file or directory\n$"},
 		{"unknown flag", []string{mooring, "lab", "--colour"}, "^mooring: unknown flag: --colour\n$"},
 	} {

@@ -31,7 +31,9 @@ processes of "mooring run"; a cpe is a part of the lab, since gateways have no l
 customer is removed.
 
 Mll fails when a registration has another outcome than the example says, when a host of one customer reaches one of the other, when
-a message of lma is not marked with code point 45, when a record of the accounting is missing, or when something was left behind.`
+a message of lma is not marked with code point 45, when a record of the accounting is missing, or when something was left behind.
+
+With --vm all of it is in a virtual machine with Debian's kernel, as with "mooring lab --vm", and with the FreeRADIUS of this host.`
 
 // loopCommand is "mooring lab mll".
 func loopCommand() *cobra.Command {
@@ -41,6 +43,7 @@ func loopCommand() *cobra.Command {
 		Short: "Import the published example of the Mobile Local Loop, and have it carry traffic",
 		Long:  loopHelp,
 		Example: `  mooring lab mll
+  mooring lab mll --vm --backend kernel
   mooring lab mll --keep
   mooring lab mll --pcap /tmp/mll`,
 		Args: cobra.NoArgs,
@@ -49,15 +52,28 @@ func loopCommand() *cobra.Command {
 			if _, err := backend.Parse(o.Backend); err != nil {
 				return &Unfit{fmt.Errorf("--backend: %w", err)}
 			}
+			if o.vm {
+				return o.loopInMachine(cmd.Context())
+			}
 			return o.have(cmd.Context(), RunLoop)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Keep, "keep", false, "leave all of it up, with both customers, and say how to go on by hand")
 	f.StringVar(&o.Backend, "backend", "auto", "`BACKEND` of the elements' dataplane: auto, kernel or userspace")
+	f.BoolVar(&o.vm, "vm", false, "have the lab in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	f.StringVar(&o.Captures, "pcap", "", "`FOLDER` for captures of the links, which Wireshark can read")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object a line")
 	return cmd
+}
+
+// loopInMachine has the command in a virtual machine.
+func (o *Options) loopInMachine(ctx context.Context) error {
+	files, err := radiusFiles()
+	if err != nil {
+		return err
+	}
+	return o.inMachine(ctx, files...)
 }
 
 // loop is a running lab of the Mobile Local Loop.

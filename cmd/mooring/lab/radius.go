@@ -98,6 +98,14 @@ func radiusProgram() (string, error) {
 	return "", &Unfit{errors.New("there is no FreeRADIUS, which takes the accounting: install the package freeradius")}
 }
 
+// radiusFiles are the files that the server consists of on Debian, which the virtual machine is made of, beside its shared libraries.
+func radiusFiles() ([]string, error) {
+	if _, err := radiusProgram(); err != nil {
+		return nil, err
+	}
+	return []string{"/usr/sbin/freeradius", "/usr/lib/freeradius/rlm_detail.so", "/usr/share/freeradius/dictionary*", "/usr/lib/*/ossl-modules/legacy.so"}, nil
+}
+
 // ready waits until the server listens.
 func (r *radius) ready(ctx context.Context, h *netns.Host, port int) error {
 	for {
