@@ -43,7 +43,7 @@ type variant struct {
 	backend string // its name; empty: userspace
 }
 
-// variants begin with the baseline. UDP has no fast path.
+// variants begin with the baseline. UDP has no fast path, and is over IPv4 alone (RFC 5844 section 4).
 var variants = []variant{
 	{name: "kernel"},
 	{name: "udp4", encap: dataplane.EncapUDP},
