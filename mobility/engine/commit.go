@@ -100,7 +100,7 @@ const (
 	mostVacated   = 4       // turns of a commit that may wait for the disk at a time
 )
 
-// vacate ends some of the bindings that the commit leaves no anchor or no customer for, and reports whether it takes another turn.
+// vacate ends some of the bindings that the commit leaves no machine or no customer for, and reports whether it takes another turn.
 func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 	c.turns++
 	e.vacates = true
@@ -110,6 +110,11 @@ func (e *Engine) vacate(now time.Time, c *Commit) (more bool) {
 			more = a.lma.Leave(now, vacatedAtOnce, e.element.mark(&a.unit)) || more
 		case a.cfg != cfg && c.turns <= mostVacating:
 			more = a.lma.Vacate(now, cfg, vacatedAtOnce, e.element.mark(&a.unit)) || more
+		}
+	}
+	for name, g := range e.element.gateways {
+		if c.config.MAGs[name] == nil {
+			more = g.mag.Leave(now, vacatedAtOnce, e.element.mark(&g.unit)) || more
 		}
 	}
 	return more

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mooring/dataplane"
 	"mooring/mobility"
 	"mooring/mobility/lma"
 	"mooring/mobility/scenario"
@@ -308,6 +309,32 @@ func TestRemovalOfAnAnchorTakesTurns(t *testing.T) {
 		s, _ = storedOn(t, net, newDisk(t, dir), config)
 		same(t, "bindings when it comes back", s.tenants(), nil)
 		s.stop()
+	})
+}
+
+// The registrations of a gateway that is removed end in several turns; its anchor is told of each.
+func TestRemovalOfAGatewayTakesTurns(t *testing.T) {
+	const nodes = 2*vacatedAtOnce + 10
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		anchor := on(t, net, justLMA(anchorConfig("lma1", lma6)))
+		s := on(t, net, justMAG(gatewayConfig("mag1", []string{lma6}, []string{"access0"}, mag16)))
+		for i := range nodes {
+			s.attach("access0", dataplane.MAC{2, 0, 0, 0, 1, byte(i)})
+		}
+		pass(time.Second)
+		if here, there := len(s.plane.wanted()), anchor.LMA("lma1").Statistics.Initial.Load(); here != nodes || there != nodes {
+			t.Fatalf("%d sessions, %d registrations", here, there)
+		}
+		before := s.Status()
+		s.commit(&mobility.Config{})
+		if steps := s.Status().Steps - before.Steps; steps < 3 {
+			t.Errorf("%d registrations ended in %d turns", nodes, steps)
+		}
+		pass(time.Minute)
+		if here, there := len(s.plane.wanted()), len(anchor.rows()); here+there > 0 || len(s.MAGs()) > 0 {
+			t.Errorf("the gateway's dataplane holds %d, the anchor %d", here, there)
+		}
 	})
 }
 

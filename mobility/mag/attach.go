@@ -18,7 +18,7 @@ import (
 // serve registers the node at a place, unless it is registered or may not be (RFC 5213 section 6.9.1.1).
 func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	link, node := m.identify(at)
-	if node == "" {
+	if node == "" || m.leaving {
 		return
 	}
 	if s := m.places[at]; s != nil {

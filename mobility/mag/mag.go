@@ -36,6 +36,7 @@ type Machine struct {
 	update   wire.BindingUpdate // memory of the request being built
 
 	unstorable bool // nothing can be stored
+	leaving    bool // see Leave
 }
 
 // New returns the gateway that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart
@@ -215,6 +216,23 @@ func (m *Machine) review(now time.Time, s *session, was *mobility.MAG, out *mobi
 	default:
 		m.request(now, s, wire.HandoffUnchanged, out)
 	}
+}
+
+// Leave ends up to n bindings of a gateway that is to be no more, and reports whether more are left. Whoever calls Close calls it before, as long as it reports
+// so, and has time for others in between: the bindings may be very many. From the first call on no node is served.
+func (m *Machine) Leave(now time.Time, n int, out *mobility.Effects) (more bool) {
+	if m.table.Len() <= n {
+		return false
+	}
+	m.leaving = true
+	for b := range m.table.All() {
+		if n == 0 {
+			break
+		}
+		m.dismiss(now, m.sessions[b.ID], out)
+		n--
+	}
+	return true
 }
 
 // Close takes leave of the anchors and ends every binding, because the gateway is no more.
