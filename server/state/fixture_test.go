@@ -147,8 +147,8 @@ func (d *domain) sources() Sources {
 		Configured: func() *mobility.Config { return d.config },
 		Signalling: func() []transport.Status {
 			return []transport.Status{
-				{Address: transport.Address{Addr: addr("198.51.100.1")}, Err: errors.New("the host does not have it"), Counters: transport.Counters{Received: 1, Overrun: 2, Unreadable: 3, Answered: 1, Checksum: 1, Sent: 5, Unsent: 6}},
-				{Address: transport.Address{Addr: addr("2001:db8::1")}, Counters: transport.Counters{Received: 7, Sent: 8}},
+				{Address: transport.Address{Addr: addr("198.51.100.1")}, Err: errors.New("the host does not have it"), Counters: transport.Counters{Received: 1, Overrun: 2, Unreadable: 3, Answered: 1, Sent: 5, Unsent: 6}},
+				{Address: transport.Address{Addr: addr("2001:db8::1")}, Counters: transport.Counters{Received: 7, Unreadable: 1, Checksum: 1, Sent: 8}},
 				{Address: transport.Address{Addr: addr("2001:db8::11")}, Counters: transport.Counters{Received: 9}},
 				{Address: transport.Address{Addr: addr("15.15.15.2"), VRF: "CUSTSP"}, Err: errors.New("there is no CUSTSP"), Counters: transport.Counters{Received: 20, Sent: 10}},
 				{Address: transport.Address{Addr: addr("2001:db8::1"), VRF: "other"}, Counters: transport.Counters{Received: 1000}},

@@ -84,7 +84,7 @@ type packetNodes struct {
 	Sent           *schema.Node `yang:"sent"`
 	ReceiveDrops   *schema.Node `yang:"receive-drops"`
 	SendDrops      *schema.Node `yang:"send-drops"`
-	ChecksumErrors *schema.Node `yang:"checksum-errors"`
+	ChecksumErrors *schema.Node `yang:"checksum-errors,optional"` // over IPv6
 }
 
 // lmaStatistics are the counters of all LMAs.

@@ -471,7 +471,7 @@ func (d *domain) walkPools(seen map[string]bool) {
 var elsewhere = map[string]string{
 	"lma/statistics/accounting":                            "TestOPS10_EachCounterOfAccounting; mobility/aaa/accountant counts",
 	"lma/mobile-local-loop/customer/statistics/accounting": "TestOPS10_EachCounterOfAccounting; mobility/aaa/accountant counts",
-	"lma/statistics/packets":                               "TestOPS05_Packets; mobility/transport TestUnreadable and TestOverrun",
+	"lma/statistics/packets":                               "TestOPS05_Packets; cmd/mooring/element TestOPS05_OverSockets; mobility/transport TestUnreadable and TestOverrun",
 	"mag/statistics/packets":                               "TestOPS05_Packets",
 	"lma/tunnels/tunnel":                                   "TestOPS18_EachCounterOfATunnel; dataplane/usertun and dataplane/kernel count",
 	"mag/tunnels/tunnel":                                   "TestOPS18_EachCounterOfATunnel",

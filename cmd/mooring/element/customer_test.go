@@ -51,6 +51,21 @@ func twoCustomers() *mobility.Config {
 // loop is an element of nothing but machines in a memory network, with a node at each MAG.
 func loop(t *testing.T, config *mobility.Config, links ...string) *Element {
 	t.Helper()
+	host := transport.NewMemory(transport.Conditions{Delay: time.Millisecond}, 1).Host()
+	e := loopOver(t, host, nil, config)
+	for i, link := range links {
+		e.engine.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: link, MAC: dataplane.MAC{2, 0, 0x5e, 0x10, 0, byte(i)}})
+	}
+	settled()
+	return e
+}
+
+// loopOver is an element of nothing but machines in a network, whose addresses signalling says; nil: nobody asks.
+func loopOver(t *testing.T, host interface {
+	engine.Transport
+	Close() error
+}, signalling func() []transport.Status, config *mobility.Config) *Element {
+	t.Helper()
 	s, err := model.Schema()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +74,6 @@ func loop(t *testing.T, config *mobility.Config, links ...string) *Element {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := transport.NewMemory(transport.Conditions{Delay: time.Millisecond}, 1).Host()
 	e := &Element{store: store, state: state.New(s, 0), accounting: accountant.New(accountant.Options{})}
 	e.running.Store(&apply.Config{Mobility: config})
 	e.engine = engine.New(engine.Options{Transport: host, Dataplane: unmoved{}})
@@ -76,15 +90,11 @@ func loop(t *testing.T, config *mobility.Config, links ...string) *Element {
 		t.Fatal(err)
 	}
 	obeyed.Apply()
-	src := state.Sources{Configured: func() *mobility.Config { return config }}
+	src := state.Sources{Configured: func() *mobility.Config { return config }, Signalling: signalling}
 	src.FromEngine(e.engine)
 	if err := e.state.MountElement(src); err != nil {
 		t.Fatal(err)
 	}
-	for i, link := range links {
-		e.engine.Attached(mobility.Attachment{Kind: mobility.NodeAttached, Link: link, MAC: dataplane.MAC{2, 0, 0x5e, 0x10, 0, byte(i)}})
-	}
-	settled()
 	return e
 }
 
