@@ -182,6 +182,15 @@ func (m *Machine) askWhere(now time.Time, b *mobility.Binding, out *mobility.Eff
 	}
 }
 
+// forgetAsking drops the question where the node of a binding is that has ended or moved: its MAG hears of that, where it is to hear of anything.
+func (m *Machine) forgetAsking(b *mobility.Binding) {
+	ends := b.Ends.Value()
+	m.revocations.RemoveAbout(b.Node, func(p *revocation.Pending) bool {
+		return p.Trigger == wire.TriggerHandoverUnknown &&
+			p.To.Addr == ends.Remote && p.From.Addr.Addr() == ends.Local && p.From.VRF == ends.Tunnel.VRF // the transport may be gone
+	})
+}
+
 // learnWhere goes on with a node of which nobody knew whether it moved: its old MAG says that it has left, or that it is still there (RFC 5846 section
 // 8.1, RFC 5213 section 5.4.1.2).
 func (m *Machine) learnWhere(now time.Time, p *revocation.Pending, status wire.RevocationStatus, out *mobility.Effects) {

@@ -83,6 +83,7 @@ func (m *Machine) extend(r *request, old *mobility.Binding, out *mobility.Effect
 	m.commit(r, old, b, kind, out)
 	if kind == mobility.BindingHandover {
 		m.overrule(b)
+		m.forgetAsking(old)
 		if old.State != mobility.StateDeletePending {
 			m.takeLeave(r.now, old, handover(old, b), out)
 		}
@@ -347,6 +348,7 @@ func (m *Machine) finish(now time.Time, b *mobility.Binding, ev mobility.Event, 
 	m.count(now, b.Ends.Value(), -1, out)
 	m.countTenant(b, -1)
 	delete(m.unsent, b.ID)
+	m.forgetAsking(b)
 	if p := m.revocations.Of(b.ID); p != nil {
 		m.revocations.Remove(p)
 	}

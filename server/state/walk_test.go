@@ -308,8 +308,8 @@ func (d *domain) walkUpdates(seen map[string]bool, s side) {
 		{"does the node move, or come twice?", update("a", second), s.counted("pbu/received").with(s.revoked(wire.TriggerHandoverUnknown))},
 		{"asked again", update("a", second), s.discarded(mobility.DropSuperseded)},
 		{"its MAG asks for something else, and is answered", update("a", unchanged), s.answered(wire.StatusAccepted, "pbu/accepted/refresh", "pbu/dropped", "drop[superseded]/count")},
-		{"the question is repeated once", func() { d.advance(time.Hour) }, s.revoked(wire.TriggerHandoverUnknown).with(s.sessions(-1))},
-		{"the node is gone", func() { d.advance(time.Hour) }, nil},
+		{"the question is repeated once", func() { d.advance(time.Minute) }, s.revoked(wire.TriggerHandoverUnknown)},
+		{"the node is gone", func() { d.advance(time.Hour) }, s.sessions(-1)},
 	})
 }
 
