@@ -36,6 +36,7 @@ type sink struct {
 	got       []string
 	customers map[string]uint64 // records by their kind and customer
 	causes    map[rfc2866.AcctTerminateCause]int
+	octets    []string // that Stops of nodes and tunnels with counters say came and went
 }
 
 func (s *sink) dial(context.Context, *aaa.Target) (net.Conn, error) {
@@ -70,6 +71,9 @@ func (s *sink) take(octets []byte) []byte {
 	s.customers[fmt.Sprint(rfc2866.AcctStatusType_Get(p), " ", customer)]++
 	if cause, err := rfc2866.AcctTerminateCause_Lookup(p); err == nil {
 		s.causes[cause]++
+	}
+	if in, err := rfc2866.AcctInputOctets_Lookup(p); err == nil && rfc2866.AcctStatusType_Get(p) == rfc2866.AcctStatusType_Value_Stop {
+		s.octets = append(s.octets, fmt.Sprintf("%d/%d", in, rfc2866.AcctOutputOctets_Get(p)))
 	}
 	answer, _ := p.Response(radius.CodeAccountingResponse).Encode()
 	return answer
@@ -155,6 +159,7 @@ type element struct {
 	root  *os.Root
 	table anchorTable
 	sink  sink
+	meter aaa.Meter // nil: there are no counters
 	lost  atomic.Uint64
 	said  aaa.Room // by RoomChanged; guarded by the accountant's mutex, which is held then
 
@@ -175,7 +180,7 @@ func newElement(t *testing.T) *element {
 func (e *element) begin(cfg *aaa.Config) {
 	e.t.Helper()
 	e.Accountant = New(Options{
-		Root: e.root, Name: "accounting/records", Bindings: e.table.all, Dial: e.sink.dial,
+		Root: e.root, Name: "accounting/records", Bindings: e.table.all, Dial: e.sink.dial, Meter: e.meter,
 		Dropped: e.lost.Load, RoomChanged: func(room aaa.Room, _ int) { e.said = room },
 	})
 	if err := e.Prepare(cfg); err != nil {

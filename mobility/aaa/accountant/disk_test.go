@@ -18,12 +18,18 @@ import (
 func TestMain(m *testing.M) { netns.Main(m) }
 
 // Expectation 10: the disk is full. What cannot be written is told of, kept and written later; whoever has to begin with the file as it is then
-// ends every session that stands in it. Nothing gets lost, and nothing comes twice that a server has taken.
+// ends every session that stands in it. Nothing gets lost, and nothing comes twice that a server has taken. So it is when a commit has records go to another
+// group of servers meanwhile, which the disk refuses, too.
 func TestEXP10_FullDisk(t *testing.T) {
+	t.Run("same servers", func(t *testing.T) { fullDisk(t, false) })
+	t.Run("other servers", func(t *testing.T) { fullDisk(t, true) })
+}
+
+func fullDisk(t *testing.T, otherServers bool) {
 	var killed moment
 	synctest.Test(t, func(t *testing.T) {
 		e := newElement(t)
-		e.root = smalldisk.New(t, 256<<10)
+		e.root = smalldisk.New(t, 2<<20) // twice what waits, which moves at once
 		e.sink.set(true)
 		cfg := config()
 		cfg.Anchors[0].Interim = 0
@@ -35,7 +41,7 @@ func TestEXP10_FullDisk(t *testing.T) {
 			id++
 			e.Happened([]Event{e.table.bind(id)})
 		}
-		for range 5 {
+		for range 150 {
 			come()
 		}
 		smalldisk.Fill(t, e.root)
@@ -56,6 +62,14 @@ func TestEXP10_FullDisk(t *testing.T) {
 		}
 		killed = moment{what: "a full disk", file: file, rows: maps.Clone(e.table.rows)}
 
+		if otherServers {
+			other := *cfg
+			other.Lanes = []aaa.Lane{{Name: "other", Targets: cfg.Lanes[0].Targets}}
+			e.Configure(&other)
+			if !e.isMisplaced() {
+				t.Fatal("a full disk has room for another lane")
+			}
+		}
 		time.Sleep(time.Minute) // it is tried again, and small changes may even find room
 		e.sink.set(false)
 		time.Sleep(2 * time.Minute)
@@ -87,4 +101,11 @@ func (e *element) lastRoom() aaa.Room {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.said
+}
+
+// isMisplaced says whether records still go where an earlier configuration said.
+func (e *element) isMisplaced() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.misplaced
 }
