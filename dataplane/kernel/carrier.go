@@ -134,8 +134,10 @@ func (c *Carrier) Owns(device string) bool { return strings.HasPrefix(device, na
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d := c.devices[name]; d != nil {
-		return !c.places[d.vrf].host.IsUp(name) || !d.adopted && !c.hosts[d.vrf].Holds(name)
+	if d := c.devices[name]; d != nil && !d.adopted {
+		return !c.hosts[d.vrf].Serves(name)
+	} else if d != nil {
+		return !c.places[d.vrf].host.IsUp(name)
 	}
 	if _, adopted := c.adoptions[name]; adopted {
 		return !c.hosts[""].IsUp(name)

@@ -219,6 +219,12 @@ func (h *Host) IsUp(name string) bool {
 	return err == nil && d.isReady()
 }
 
+// Serves reports whether there is an interface of this name that is up, has carrier, and is in the VRF and in nothing else: no bridge has it, either.
+func (h *Host) Serves(name string) bool {
+	d, err := h.Look(name)
+	return err == nil && d.isReady() && d.Master == h.DeviceIndex()
+}
+
 // Devices returns the interfaces that are up, by name.
 func (h *Host) Devices() (map[string]netlib.Link, error) {
 	links, err := Dump(h.handle.LinkList)

@@ -256,3 +256,24 @@ func TestWatchAmongMany(t *testing.T) {
 	}
 	t.Fatal("the removed route was not told of")
 }
+
+// The way to an address is the interface that packets of an address of ours would leave by, with its MTU; without a route there is none.
+func TestWay(t *testing.T) {
+	h, n := newHost(t)
+	must(t, h.Address("access1", "192.0.2.1/24"), h.Address("access1", "2001:db8::1/64"), h.Route("198.51.100.0/24", "192.0.2.9"))
+	index, err := n.LinkIndex("access1")
+	must(t, err)
+	for _, c := range []struct{ local, remote string }{
+		{"192.0.2.1", "192.0.2.7"}, {"192.0.2.1", "198.51.100.7"}, {"2001:db8::1", "2001:db8::7"},
+	} {
+		way, err := n.Way(netip.MustParseAddr(c.local), netip.MustParseAddr(c.remote))
+		if want := (netlink.Way{Index: index, MTU: 1500, Ethernet: true}); err != nil || way != want {
+			t.Errorf("from %s to %s it is %+v, want %+v (%v)", c.local, c.remote, way, want, err)
+		}
+	}
+	for _, c := range []struct{ local, remote string }{{"192.0.2.1", "203.0.113.7"}, {"2001:db8::1", "2001:db8:1::7"}, {"192.0.2.1", "2001:db8::7"}} {
+		if way, err := n.Way(netip.MustParseAddr(c.local), netip.MustParseAddr(c.remote)); err == nil {
+			t.Errorf("from %s to %s there is a way: %+v", c.local, c.remote, way)
+		}
+	}
+}

@@ -107,9 +107,10 @@ func (h *Host) tunnelData(path dataplane.Path, fragments bool) (kind string, dat
 		}
 		data.AddRtAttr(link, nl.Uint32Attr(uint32(h.part.Index)))
 	}
+	if err := oneFamily(id.Local, id.Peer); err != nil {
+		return "", nil, err
+	}
 	switch keyed := path.Tx.Set || path.Rx.Set; {
-	case id.Local.Is4() != id.Peer.Is4():
-		return "", nil, fmt.Errorf("addresses %s and %s are not of one family", id.Local, id.Peer)
 	case id.Encap == dataplane.EncapGRE:
 		greData(data, path, fragments)
 		return byFamily(id, "gre", "ip6gre"), data, nil

@@ -256,12 +256,6 @@ func (h *Host) Has(name string) (bool, error) {
 	return h.has(link.Attrs()), nil
 }
 
-// Holds reports whether there is an interface of this name in the VRF, and in nothing else: no bridge has it, either.
-func (h *Host) Holds(name string) bool {
-	link, err := h.link(name)
-	return err == nil && link.Attrs().MasterIndex == h.DeviceIndex()
-}
-
 // lastResort is the metric of the routes that keep what the table of a VRF does not cover from being looked up in the main table
 // (Documentation/networking/vrf.rst recommends it).
 const lastResort = 4278198272
