@@ -9,23 +9,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listed is a route of ours as the host describes it.
+// Listed is a route as the host describes it.
 type Listed struct {
 	prefix netip.Prefix
 	table  int
 	metric uint32
 	index  int   // of the interface; 0 for none
 	kind   uint8 // RTN_UNICAST …
+	maker  uint8 // RTPROT_STATIC …
 }
 
 // listed lists our routes of a family in a table.
-func (h *Host) listed(family, table int) ([]Listed, error) { return h.lists.listRoutes(family, table) }
+func (h *Host) listed(family, table int) ([]Listed, error) {
+	return h.lists.listRoutes(family, table, Protocol)
+}
 
-// listRoutes lists our routes of a family in a table, or with RT_TABLE_UNSPEC those in all. There are many: only the host leaves others out at no
-// cost.
-func (s *socket) listRoutes(family, table int) ([]Listed, error) {
+// listRoutes lists the routes of a family in a table, or with RT_TABLE_UNSPEC those in all, that one protocol made, or with RTPROT_UNSPEC all.
+// There are many: only the host leaves others out at no cost.
+func (s *socket) listRoutes(family, table int, maker uint8) ([]Listed, error) {
 	request := func(b []byte) []byte {
-		b = append(b, byte(family), 0, 0, 0, unix.RT_TABLE_UNSPEC, Protocol, 0, 0, 0, 0, 0, 0)
+		b = append(b, byte(family), 0, 0, 0, unix.RT_TABLE_UNSPEC, maker, 0, 0, 0, 0, 0, 0)
 		if table != unix.RT_TABLE_UNSPEC {
 			b = appendUint32(b, unix.RTA_TABLE, uint32(table))
 		}
@@ -33,7 +36,8 @@ func (s *socket) listRoutes(family, table int) ([]Listed, error) {
 	}
 	found, err := Dump(func() (all []Listed, err error) {
 		err = s.list(unix.RTM_GETROUTE, request, func(b []byte) {
-			if r, ours := parseRoute(b); ours && (table == r.table || table == unix.RT_TABLE_UNSPEC) {
+			r, ok := parseRoute(b)
+			if ok && (maker == r.maker || maker == unix.RTPROT_UNSPEC) && (table == r.table || table == unix.RT_TABLE_UNSPEC) {
 				all = append(all, r)
 			}
 		})
@@ -48,13 +52,13 @@ func (s *socket) listRoutes(family, table int) ([]Listed, error) {
 	return found, nil
 }
 
-// parseRoute reads the body of a message about a route (rtnetlink(7)), and whether the route is ours.
-func parseRoute(b []byte) (r Listed, ours bool) {
-	if len(b) < unix.SizeofRtMsg || b[5] != Protocol {
+// parseRoute reads the body of a message about a route (rtnetlink(7)).
+func parseRoute(b []byte) (r Listed, ok bool) {
+	if len(b) < unix.SizeofRtMsg {
 		return r, false
 	}
 	family, bits := b[0], int(b[1])
-	r.table, r.kind, r.prefix = int(b[4]), b[7], defaults[0]
+	r.table, r.maker, r.kind, r.prefix = int(b[4]), b[5], b[7], defaults[0]
 	if family == unix.AF_INET6 {
 		r.prefix = defaults[1]
 	}

@@ -3,6 +3,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,14 +12,14 @@ import (
 // it or not.
 type Listing struct {
 	tables  map[int][]Listed
-	resorts map[int]int // by table: how much there is of Isolate's
+	resorts map[int]int // by table: how much there is of Isolate's, whoever made it
 }
 
 // List lists our routes. It has a socket of its own, so that nobody waits for it.
 func (h *Host) List() (*Listing, error) {
 	l := &Listing{tables: map[int][]Listed{}, resorts: map[int]int{}}
 	for _, family := range families {
-		found, err := h.long.listRoutes(family, unix.RT_TABLE_UNSPEC)
+		found, err := h.long.listRoutes(family, unix.RT_TABLE_UNSPEC, Protocol)
 		if err != nil {
 			return nil, err
 		}
@@ -30,7 +31,30 @@ func (h *Host) List() (*Listing, error) {
 			}
 		}
 	}
+	for _, table := range h.parts.tables() {
+		if l.resorts[table] == len(families) {
+			continue
+		}
+		if err := l.countResorts(h.long, table); err != nil {
+			return nil, err
+		}
+	}
 	return l, nil
+}
+
+// countResorts counts those of somebody else, too.
+func (l *Listing) countResorts(s *socket, table int) error {
+	l.resorts[table] = 0
+	for _, family := range families {
+		found, err := s.listRoutes(family, table, unix.RTPROT_UNSPEC)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(found, func(r Listed) bool { return r.metric == lastResort && r.prefix.Bits() == 0 }) {
+			l.resorts[table]++
+		}
+	}
+	return nil
 }
 
 // Of returns the routes in the table of a VRF.

@@ -3,6 +3,7 @@ package netlink
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,7 +24,7 @@ type VRF struct {
 // ErrNoVRFs says that the kernel has no vrf interfaces.
 var ErrNoVRFs = errors.New("the kernel has no module for it: modprobe vrf")
 
-// AddVRF makes a vrf interface, and brings it up. It wraps ErrNoVRFs where there can be none, and unix.EEXIST where the name is taken.
+// AddVRF makes a vrf interface, and brings it up; when it fails, there is none. It wraps ErrNoVRFs where there can be none, and unix.EEXIST where the name is taken.
 func (h *Host) AddVRF(name, alias string, table int) error {
 	device := &netlib.Vrf{LinkAttrs: netlib.NewLinkAttrs(), Table: uint32(table)}
 	device.Name = name
@@ -37,7 +38,10 @@ func (h *Host) AddVRF(name, alias string, table int) error {
 	if err := h.handle.LinkSetAlias(device, alias); err != nil {
 		return errors.Join(fmt.Errorf("vrf interface %s: %w", name, Explain(err)), h.handle.LinkDel(device))
 	}
-	return h.RaiseVRF(name)
+	if err := h.RaiseVRF(name); err != nil {
+		return errors.Join(err, h.handle.LinkDel(device))
+	}
+	return nil
 }
 
 // RaiseVRF brings a vrf interface up.
@@ -204,6 +208,13 @@ func (ps *parts) remove(p part) {
 	delete(ps.byIndex, p.Index)
 }
 
+// tables are those of the VRFs.
+func (ps *parts) tables() []int {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return slices.Collect(maps.Keys(ps.byTable))
+}
+
 // ofTable and ofIndex return the name of the VRF with this table, or of this interface.
 func (ps *parts) ofTable(table int) (string, bool) {
 	ps.mu.Lock()
@@ -260,30 +271,44 @@ func (h *Host) Has(name string) (bool, error) {
 // (Documentation/networking/vrf.rst recommends it).
 const lastResort = 4278198272
 
-// Isolate has the table of the VRF, and no other, answer for everything. Of a Host that is no part of a namespace, it does nothing.
+// Isolate has the table of the VRF, and no other, answer for everything, with routes that it leaves to whoever has made them; of its own, none is
+// left when it fails. Of a Host that is no part of a namespace, it does nothing.
 func (h *Host) Isolate() error {
 	if !h.IsPart() {
 		return nil
 	}
-	for _, route := range h.lastResorts() {
-		if err := h.handle.RouteReplace(route); err != nil {
-			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
-		}
+	if err := h.setSysctl("ipv4/raw_l3mdev_accept", "0"); err != nil { // or sockets of the default VRF would get what arrives in others
+		return err
 	}
 	for _, family := range families {
 		if err := h.vrfFirst(family); err != nil {
 			return err
 		}
 	}
-	return h.setSysctl("ipv4/raw_l3mdev_accept", "0") // or sockets of the default VRF would get what arrives in others
+	var made []*netlib.Route
+	for _, route := range h.lastResorts() {
+		err := h.handle.RouteAdd(route)
+		if errors.Is(err, unix.EEXIST) {
+			continue
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("table %d: %w", route.Table, Explain(err)), h.removeRoutes(made))
+		}
+		made = append(made, route)
+	}
+	return nil
 }
 
-// Unisolate takes the routes of Isolate back.
+// Unisolate takes the routes of Isolate back, but those that are somebody else's.
 func (h *Host) Unisolate() error {
 	if !h.IsPart() {
 		return nil
 	}
-	for _, route := range h.lastResorts() {
+	return h.removeRoutes(h.lastResorts())
+}
+
+func (h *Host) removeRoutes(routes []*netlib.Route) error {
+	for _, route := range routes {
 		if err := h.handle.RouteDel(route); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
 		}

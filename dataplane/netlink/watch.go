@@ -234,10 +234,11 @@ func (w *watcher) master(a Device, gone bool) {
 	}
 }
 
-// route reports a route of ours that was removed: one of the main table, or the way out of an access link's.
+// route reports a route of ours that was removed: one of the main table, or the way out of an access link's; and the last resorts of a VRF,
+// whoever had made them.
 func (w *watcher) route(b []byte) {
-	r, ours := parseRoute(b)
-	if !ours {
+	r, ok := parseRoute(b)
+	if !ok || r.maker != Protocol && r.metric != lastResort {
 		return
 	}
 	table, prefix := r.table, r.prefix
@@ -245,6 +246,7 @@ func (w *watcher) route(b []byte) {
 	switch {
 	case inPart && r.metric == lastResort:
 		w.lost(dataplane.VRFKey(vrf))
+	case r.maker != Protocol:
 	case inPart:
 		w.lost(dataplane.RouteKey{VRF: vrf, Prefix: prefix})
 	case table == unix.RT_TABLE_MAIN:

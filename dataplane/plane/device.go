@@ -23,7 +23,7 @@ func deviceName(vrf string) string {
 	return "vrf-" + hex.EncodeToString(sum[:5])
 }
 
-// openDevice finds or makes the vrf interface. It wraps netlink.ErrNoVRFs where there can be none.
+// openDevice finds or makes the vrf interface; of what it makes, nothing is left when it fails. It wraps netlink.ErrNoVRFs where there can be none.
 func (p *Plane) openDevice(v *vrf) error {
 	if p.NoVRFDevices {
 		return netlink.ErrNoVRFs
@@ -33,6 +33,7 @@ func (p *Plane) openDevice(v *vrf) error {
 	if err != nil {
 		return err
 	}
+	made := false
 	switch ours := d.Alias == aliasPrefix+v.Name; {
 	case found && (v.Table == 0 || v.Table == d.Table):
 		v.ours = ours
@@ -47,19 +48,23 @@ func (p *Plane) openDevice(v *vrf) error {
 		if d, err = p.makeDevice(name, v.VRF); err != nil {
 			return err
 		}
-		v.ours = true
+		v.ours, made = true, true
 	}
 	if !d.Up {
-		if err := host.RaiseVRF(name); err != nil {
-			return err
-		}
+		err = host.RaiseVRF(name)
 	}
 	v.device, v.host = name, host.Part(v.Name, d)
-	if err := v.host.Isolate(); err != nil {
-		v.host.Close()
-		return err
+	if err == nil {
+		err = v.host.Isolate()
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	v.host.Close()
+	if made {
+		err = errors.Join(err, host.DeleteVRF(name))
+	}
+	return err
 }
 
 func (p *Plane) makeDevice(name string, o dataplane.VRF) (d netlink.VRF, err error) {
@@ -82,6 +87,9 @@ func (p *Plane) makeDevice(name string, o dataplane.VRF) (d netlink.VRF, err err
 	d, found, err := p.findDevice(name)
 	if err == nil && !found {
 		err = fmt.Errorf("vrf interface %s: %w", name, dataplane.ErrNoLink)
+	}
+	if err != nil {
+		err = errors.Join(err, host.DeleteVRF(name))
 	}
 	return d, err
 }
