@@ -15,7 +15,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 
 	"mooring/dataplane"
@@ -128,7 +127,7 @@ func (c *Carrier) Uplink(dataplane.Link) (string, error) { return "", nil }
 func (c *Carrier) ReleaseUplink(string) error { return nil }
 
 // Owns implements plane.Carrier.
-func (c *Carrier) Owns(device string) bool { return strings.HasPrefix(device, namePrefix) }
+func (c *Carrier) Owns(device string) bool { return dataplane.IsTunnelName(device) }
 
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {

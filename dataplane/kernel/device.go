@@ -35,14 +35,11 @@ type device struct {
 	before          dataplane.Counters // what it had carried when it was adopted
 }
 
-// namePrefix is how the names of our tunnel interfaces begin.
-const namePrefix = "mt-"
-
 // nameOf names the interface of a path. The name proves that an interface is ours: nobody else would give just this one to an interface
 // with just these addresses and keys. So nothing has to be remembered anywhere about what was made.
 func nameOf(p dataplane.Path) string {
 	sum := sha256.Sum256([]byte(p.String()))
-	return namePrefix + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:10])[:12])
+	return dataplane.TunnelPrefix + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:10])[:dataplane.TunnelDigits])
 }
 
 // aliasOf tells people, and later processes, what an interface is for, and what its tunnel had carried by interfaces that are gone.

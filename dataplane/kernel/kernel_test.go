@@ -38,6 +38,8 @@ func TestOuterHeaders(t *testing.T) { planetest.OuterHeaders(t, openIn) }
 
 func TestForeigners(t *testing.T) { planetest.Foreigners(t, openIn, true) }
 
+func TestForeignTraffic(t *testing.T) { planetest.ForeignTraffic(t, openIn) }
+
 // Every plane counts the same.
 func TestUsage(t *testing.T) {
 	for _, name := range []string{"ip6", "gre4-key"} {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 )
 
@@ -16,7 +17,7 @@ import (
 //
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
-//		iifname "mt-*" goto arrive
+//		iifname "mt-????????????" iiftype != ether goto arrive
 //		iif @adopted goto arrive	# where there are any
 //		meta mark set iifname . ip saddr map @from4-32 return	# where there are sources (sourcemap.go)
 //		…
@@ -26,7 +27,7 @@ import (
 //		type filter hook forward …
 //		meta l4proto tcp jump lower
 //		meta mark UNPROVEN jump deliver
-//		oifname "mt-*" jump sent	# where prefixes are counted; also oif @adopted, where there are any
+//		oifname "mt-????????????" oiftype != ether jump sent	# where prefixes are counted; also oif @adopted, where there are any
 //	}
 //	chain arrive {			# out of a tunnel
 //		jump prove
@@ -67,7 +68,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	switch chain {
 	case "prerouting": // what most packets pass through: as few rules as possible
 		arrive := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "arrive"}}
-		rules := [][]expr.Any{concat(isTunnel(expr.MetaKeyIIFNAME), arrive)}
+		rules := [][]expr.Any{concat(isTunnel(expr.MetaKeyIIFNAME, expr.MetaKeyIIFTYPE), arrive)}
 		if len(f.adoptees) > 0 {
 			rules = append(rules, concat(f.isAdopted(expr.MetaKeyIIF), arrive))
 		}
@@ -86,7 +87,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	case "forward":
 		rules := [][]expr.Any{concat(isProtocol(unix.IPPROTO_TCP), jump("lower")), concat(suspect, jump("deliver"))}
 		if len(f.lanes) > 0 {
-			rules = append(rules, concat(isTunnel(expr.MetaKeyOIFNAME), jump("sent")))
+			rules = append(rules, concat(isTunnel(expr.MetaKeyOIFNAME, expr.MetaKeyOIFTYPE), jump("sent")))
 		}
 		if len(f.lanes) > 0 && len(f.adoptees) > 0 {
 			rules = append(rules, concat(f.isAdopted(expr.MetaKeyOIF), jump("sent")))
@@ -166,10 +167,18 @@ const (
 	reg32 = unix.NFT_REG32_00
 )
 
-func isTunnel(device expr.MetaKey) []expr.Any {
+// isTunnel matches names of the length of nameOf that begin like it, and no Ethernet: an interface of somebody else's that is called so by chance.
+// A set of our interfaces would say it exactly, and cost a transaction for each of them.
+func isTunnel(name, kind expr.MetaKey) []expr.Any {
+	last, none := make([]byte, unix.IFNAMSIZ), make([]byte, unix.IFNAMSIZ)
+	last[len(dataplane.TunnelPrefix)+dataplane.TunnelDigits-1] = 0xff
 	return []expr.Any{
-		&expr.Meta{Key: device, Register: reg},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(namePrefix)},
+		&expr.Meta{Key: name, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(dataplane.TunnelPrefix)},
+		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: unix.IFNAMSIZ, Mask: last, Xor: none},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: none},
+		&expr.Meta{Key: kind, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint16(unix.ARPHRD_ETHER)},
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -367,11 +366,7 @@ func (c *Carrier) devices() []*device {
 }
 
 // Owns implements plane.Carrier.
-func (c *Carrier) Owns(device string) bool {
-	number, ok := strings.CutPrefix(device, devicePrefix)
-	_, err := strconv.ParseUint(number, 10, 32)
-	return ok && err == nil
-}
+func (c *Carrier) Owns(device string) bool { return dataplane.IsTUNName(device) }
 
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {

@@ -31,8 +31,7 @@ type device struct {
 }
 
 const (
-	devicePrefix  = "mooring"
-	devicePattern = devicePrefix + "%d"
+	devicePattern = dataplane.TUNPrefix + "%d"
 	deviceMTU     = maxSize // what is too big for a tunnel is for us to say
 	deviceQueue   = 1024    // packets that wait for us
 )
@@ -55,7 +54,7 @@ func openDevice(fast *accelerator, side dataplane.Side, vrf, alias string) (*dev
 		d.close()
 		return nil, err
 	}
-	if _, err := fmt.Sscanf(strings.TrimPrefix(d.name, devicePrefix), "%d", &d.number); err != nil {
+	if _, err := fmt.Sscanf(strings.TrimPrefix(d.name, dataplane.TUNPrefix), "%d", &d.number); err != nil {
 		d.close()
 		return nil, fmt.Errorf("device %s: %w", d.name, err)
 	}

@@ -27,6 +27,10 @@ func TestForeigners(t *testing.T) {
 	planetest.Foreigners(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, false)
 }
 
+func TestForeignTraffic(t *testing.T) {
+	planetest.ForeignTraffic(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })
+}
+
 // The fast path and user space agree with what the kernel's tunnels do.
 func TestOuterHeaders(t *testing.T) {
 	for name, o := range map[string]Options{"fast path": {}, "user space": {UserSpaceOnly: true}} {

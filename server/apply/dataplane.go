@@ -122,7 +122,13 @@ func (j *job) checkOwners() {
 		j.claimTransports(name, claim)
 	}
 	clear(owners)
-	j.claimMembers(claim)
+	claimLink := func(owner, name string, at place) {
+		if dataplane.IsTunnelName(name) || dataplane.IsTUNName(name) {
+			j.refuse(at, mustViolation, "%s is a name that this element gives interfaces of its own: rename the interface", name)
+		}
+		claim(owner, "interface "+name, at)
+	}
+	j.claimMembers(claim, claimLink)
 	j.claimAdopted(claim)
 	for _, name := range sortedKeys(j.new.mags) {
 		for _, version := range []string{"ipv6", "ipv4"} {
@@ -131,7 +137,7 @@ func (j *job) checkOwners() {
 			}
 		}
 		for link, at := range j.new.mags[name].at.child("interface").entries() {
-			claim("MAG "+name, "interface "+link, at)
+			claimLink("MAG "+name, link, at)
 		}
 	}
 }

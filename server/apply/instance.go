@@ -71,12 +71,12 @@ func (j *job) vrfs() (list []dataplane.VRF) {
 }
 
 // claimMembers claims the interfaces and tables of VRFs, which no other VRF may have; access interfaces are in the default one.
-func (j *job) claimMembers(claim func(name, what string, at place)) {
+func (j *job) claimMembers(claim, claimLink func(owner, what string, at place)) {
 	for name, at := range j.new.instances.at.entries() {
 		owner := "network instance " + name
 		list := at.below("vrf", "interface")
 		for e := range list.node.Entries() {
-			claim(owner, "interface "+e.Value(), list.entry(e))
+			claimLink(owner, e.Value(), list.entry(e))
 		}
 		if table := j.new.instances.tables[name]; table != 0 {
 			claim(owner, "table "+strconv.Itoa(table), at.below("vrf", "table"))
