@@ -3,6 +3,8 @@ package ios
 import (
 	"cmp"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -146,6 +148,43 @@ func (l *line) split(start int) {
 		l.words = append(l.words, word{text: rest[:end], line: l, column: column})
 		column, rest = column+utf8.RuneCountInString(rest[:end]), rest[end:]
 	}
+}
+
+// secretWords are those behind which vendors write secrets, and formatWords what may say how one is written.
+var (
+	secretWords = []string{"key", "server-key", "shared-secret", "password", "secret", "community"}
+	formatWords = []string{"ascii", "hex", "hex-string", "clear", "encrypted"}
+)
+
+// hideSuspects puts asterisks in the place of all that may be a secret, and returns how it was quoted: what stands behind a word that says
+// so, but for the format. In a line that nobody has understood, the beginning of such a word counts as one.
+func (l *line) hideSuspects(understood bool) (quoted []string) {
+	for i := range l.words {
+		if l.suspect(i, understood) {
+			l.words[i].hide()
+			quoted = append(quoted, strconv.Quote(l.words[i].text))
+		}
+	}
+	return quoted
+}
+
+// suspect reports whether the i-th word may be a secret, or a part of one.
+func (l *line) suspect(i int, understood bool) bool {
+	at := slices.IndexFunc(l.words[:i], func(w word) bool {
+		text := strings.ToLower(w.text)
+		return slices.ContainsFunc(secretWords, func(s string) bool {
+			return s == text || !understood && (len(text) > 1 || text == "k") && strings.HasPrefix(s, text)
+		})
+	})
+	if at < 0 && !understood { // the word before the format may be mistyped
+		at = slices.IndexFunc(l.words[:i], func(w word) bool { return slices.Contains(formatWords, strings.ToLower(w.text)) })
+	}
+	return at >= 0 && !(isFormat(l.words[i].text) && (i == at+1 || i == at+2 && isFormat(l.words[at+1].text)))
+}
+
+// isFormat reports whether a word says how a secret is written: by name, or by the number of an encryption.
+func isFormat(text string) bool {
+	return slices.Contains(formatWords, strings.ToLower(text)) || len(text) == 1 && text[0] >= '0' && text[0] <= '9'
 }
 
 // hide puts asterisks in the place of the word in its line.
