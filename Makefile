@@ -63,9 +63,9 @@ vm-test:
 	$(GO) vet -tags vm $(VM_PACKAGES)
 	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
 	$(RECORD)/vm.json $(GO) run ./tests/vm -json -timeout 25m $(VM_PACKAGES)
-	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel
-	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --backend kernel --transport ipv4
-	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab mll --vm --backend kernel
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --transport ipv4
+	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab mll --vm
 
 # Every row of the feature list has the result on docs/conformance.md that its tests have here.
 conformance: test rootless vm-test

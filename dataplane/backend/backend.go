@@ -2,6 +2,7 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -137,7 +138,11 @@ func (p *Plane) Use(w Wish) error {
 	p.wish = w
 	err := p.Plane.Use(p.choice(w))
 	p.settled = err == nil
-	p.log.Info("dataplane backend", "asked-for", w, "in-use", p.inUse(), "reason", p.reason(w))
+	level := slog.LevelInfo
+	if p.Check(w) != nil {
+		level = slog.LevelWarn // only a start is let pass with it
+	}
+	p.log.Log(context.Background(), level, "dataplane backend", "asked-for", w, "in-use", p.inUse(), "reason", p.reason(w))
 	return err
 }
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func Command() *cobra.Command {
 		Long:  help,
 		Example: `  mooring lab
   mooring lab --transport ipv4 --moves 10 --pcap /tmp/lab
-  mooring lab --vm --backend kernel
+  mooring lab --vm
   mooring lab --keep`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +56,7 @@ func Command() *cobra.Command {
 	f.StringVar(&o.Transport, "transport", "ipv6", "`FAMILY` that carries signalling and tunnels: ipv4 or ipv6")
 	f.IntVar(&o.Moves, "moves", 1, "how often the node moves")
 	f.BoolVar(&o.Keep, "keep", false, "leave the lab up afterwards, and say how to go on by hand")
-	f.StringVar(&o.Backend, "backend", "auto", "`BACKEND` of the elements' dataplane: auto, kernel or userspace")
+	f.StringVar(&o.Backend, "backend", "", "`BACKEND` of the elements' dataplane: auto, kernel or userspace (default auto, with --vm kernel)")
 	f.BoolVar(&o.vm, "vm", false, "have the lab in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	f.StringVar(&o.Captures, "pcap", "", "`FOLDER` for captures of the links, which Wireshark can read")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object a line")
@@ -70,7 +71,7 @@ func (o *Options) command(ctx context.Context) error {
 	case o.Moves < 1:
 		return &Unfit{fmt.Errorf("--moves %d: it has to be 1 at least", o.Moves)}
 	}
-	if _, err := backend.Parse(o.Backend); err != nil {
+	if _, err := backend.Parse(cmp.Or(o.Backend, "auto")); err != nil {
 		return &Unfit{fmt.Errorf("--backend: %w", err)}
 	}
 	if o.vm {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,13 +44,13 @@ func loopCommand() *cobra.Command {
 		Short: "Import the published example of the Mobile Local Loop, and have it carry traffic",
 		Long:  loopHelp,
 		Example: `  mooring lab mll
-  mooring lab mll --vm --backend kernel
+  mooring lab mll --vm
   mooring lab mll --keep
   mooring lab mll --pcap /tmp/mll`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Out = cmd.OutOrStdout()
-			if _, err := backend.Parse(o.Backend); err != nil {
+			if _, err := backend.Parse(cmp.Or(o.Backend, "auto")); err != nil {
 				return &Unfit{fmt.Errorf("--backend: %w", err)}
 			}
 			if o.vm {
@@ -60,7 +61,7 @@ func loopCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Keep, "keep", false, "leave all of it up, with both customers, and say how to go on by hand")
-	f.StringVar(&o.Backend, "backend", "auto", "`BACKEND` of the elements' dataplane: auto, kernel or userspace")
+	f.StringVar(&o.Backend, "backend", "", "`BACKEND` of the elements' dataplane: auto, kernel or userspace (default auto, with --vm kernel)")
 	f.BoolVar(&o.vm, "vm", false, "have the lab in a virtual machine (QEMU), whose kernel has every tunnel driver")
 	f.StringVar(&o.Captures, "pcap", "", "`FOLDER` for captures of the links, which Wireshark can read")
 	f.BoolVar(&o.JSON, "json", false, "print one JSON object a line")

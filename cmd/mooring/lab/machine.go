@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 
+	"mooring/dataplane/backend"
 	"mooring/dataplane/vm"
 )
 
@@ -16,6 +17,10 @@ func (o *Options) inMachine(ctx context.Context, files ...string) error {
 	machine, err := vm.Again("--vm")
 	if err != nil {
 		return &Unfit{err}
+	}
+	if o.Backend == "" { // a machine is for the kernel's tunnels
+		command := &machine.Commands[0]
+		command.Args = append(command.Args, "--backend", backend.Kernel.String())
 	}
 	if err := machine.Bring(ctx, files...); err != nil {
 		return &Unfit{err}
