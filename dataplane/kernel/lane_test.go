@@ -15,7 +15,7 @@ import (
 	"mooring/dataplane/netns"
 )
 
-// counted counts in a host's table what arrives by its tunnel interface, which leads to a neighbour here.
+// counted counts in a host's table what arrives by a tunnel interface that was adopted: here it leads to a neighbour.
 func counted(t testing.TB) (h, other *netns.Host, f *filter) {
 	t.Helper()
 	h, err := netns.NewHost("host")
@@ -24,10 +24,17 @@ func counted(t testing.TB) (h, other *netns.Host, f *filter) {
 	other, err = netns.NewHost("other")
 	must(t, err)
 	t.Cleanup(func() { other.Close() })
-	must(t, netns.Connect(h, "mt-test", other, "eth0"), h.Address("mt-test", "10.0.0.254/24"), other.Address("eth0", "10.0.0.7/24"))
+	must(t, netns.Connect(h, "tunnel", other, "eth0"), h.Address("tunnel", "10.0.0.254/24"), other.Address("eth0", "10.0.0.7/24"))
 	f, err = openFilter(h.Namespace)
 	must(t, err)
 	t.Cleanup(f.close)
+	must(t, h.Do(func() error {
+		device, err := net.InterfaceByName("tunnel")
+		if err == nil {
+			f.adoptees = map[int]adoptee{device.Index: {}}
+		}
+		return err
+	}))
 	_, err = f.rebuild(nil, nil, nil, nil)
 	must(t, err)
 	return h, other, f

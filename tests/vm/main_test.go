@@ -37,7 +37,7 @@ func TestRunnerWithoutMachine(t *testing.T) {
 		want string
 	}{
 		"no kernel":      {[]string{"mooring/dataplane/index"}, "has 0 kernels; remove it and try again"},
-		"no tests":       {[]string{"mooring/dataplane"}, "has no tests"},
+		"no tests":       {[]string{"mooring/server/model"}, "has no tests"},
 		"no package":     {[]string{"mooring/nowhere"}, "compile mooring/nowhere"},
 		"nothing to run": {nil, "name the packages"},
 	} {
