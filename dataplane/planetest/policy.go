@@ -166,7 +166,7 @@ func (d policedDomain) replacesList(t *testing.T) {
 	if got != sent {
 		t.Errorf("%d packets arrived of %d", got, sent)
 	}
-	if counted := matchesOf(d.Anchor, "acl1", "udp").Packets; counted < uint64(sent)*9/10 || counted > uint64(sent) {
+	if counted := matchesOf(d.Anchor, "acl1", "udp").Packets; counted < uint64(sent)/2 || counted > uint64(sent) { // some pass uncounted at each replacement; from 0, it would be a third
 		t.Errorf("the rule has decided about %d packets of %d: it does not go on counting", counted, sent)
 	}
 	apply(t, d.Anchor, toRemove(versions[0]))
