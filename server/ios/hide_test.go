@@ -56,10 +56,13 @@ aaa server radius dynamic-author
 }
 
 func TestOnlySecretsAreHidden(t *testing.T) {
-	const text = "ipv6 mobile pmipv6-lma c domain s\n bce maximum many\n"
+	const text = "ipv6 mobile pmipv6-lma c domain s\n bce maximum many\naaa server radius dynamic-authors\n"
 	for _, item := range grammar().Import(text, Options{Dialect: XR}).Items {
 		if item.Line == 2 && (item.Outcome != Refused || item.Text != " bce maximum many" || !strings.Contains(item.Message, "many")) {
 			t.Errorf("told %v of %q, %q", item.Outcome, item.Text, item.Message)
+		}
+		if item.Line == 3 && item.Text != "aaa server radius dynamic-authors" {
+			t.Errorf("told %q", item.Text)
 		}
 		if item.Line == 1 && item.Text != "ipv6 mobile pmipv6-lma c domain s" {
 			t.Errorf("told %q", item.Text)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mooring/server/tree"
@@ -351,7 +352,7 @@ func (im *importer) push(m *mode, path schema.Path, l, refused *line) {
 // item describes what became of the line of a word.
 func (im *importer) item(w *word, outcome Outcome, code, message, hint string) *Item {
 	for _, secret := range w.line.hideSuspects(outcome == Taken || outcome == Warned) {
-		message = strings.ReplaceAll(message, secret, `"***"`)
+		message = strings.ReplaceAll(message, strconv.Quote(secret.text), `"***"`)
 	}
 	return &Item{Line: w.line.number, Column: w.column, Text: w.line.text, Outcome: outcome, Code: code, Message: message, Hint: hint}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -156,30 +155,32 @@ var (
 	formatWords = []string{"ascii", "hex", "hex-string", "clear", "encrypted"}
 )
 
-// hideSuspects puts asterisks in the place of all that may be a secret, and returns how it was quoted: what stands behind a word that says
-// so, but for the format. In a line that nobody has understood, the beginning of such a word counts as one.
-func (l *line) hideSuspects(understood bool) (quoted []string) {
-	for i := range l.words {
-		if l.suspect(i, understood) {
-			l.words[i].hide()
-			quoted = append(quoted, strconv.Quote(l.words[i].text))
+// hideSuspects puts asterisks in the place of all that may be a secret, and returns those words: what stands behind a word that says so, but for
+// the format. In a line that nobody has understood, the beginning of such a word counts as one.
+func (l *line) hideSuspects(understood bool) []word {
+	at := slices.IndexFunc(l.words, func(w word) bool { return announcesSecret(w.text, understood) })
+	if at < 0 && !understood { // the word before the format may be mistyped
+		at = slices.IndexFunc(l.words, func(w word) bool { return slices.Contains(formatWords, strings.ToLower(w.text)) })
+	}
+	if at < 0 {
+		return nil
+	}
+	suspects := l.words[at+1:]
+	for range 2 { // as in "key 0 ascii …"
+		if len(suspects) > 0 && isFormat(suspects[0].text) {
+			suspects = suspects[1:]
 		}
 	}
-	return quoted
+	l.hide(suspects)
+	return suspects
 }
 
-// suspect reports whether the i-th word may be a secret, or a part of one.
-func (l *line) suspect(i int, understood bool) bool {
-	at := slices.IndexFunc(l.words[:i], func(w word) bool {
-		text := strings.ToLower(w.text)
-		return slices.ContainsFunc(secretWords, func(s string) bool {
-			return s == text || !understood && (len(text) > 1 || text == "k") && strings.HasPrefix(s, text)
-		})
+// announcesSecret reports whether a secret stands behind a word, or may, where it can be a short form.
+func announcesSecret(text string, whole bool) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(secretWords, func(s string) bool {
+		return s == text || !whole && (len(text) > 1 || text == "k") && !strings.Contains(s, "-") && strings.HasPrefix(s, text)
 	})
-	if at < 0 && !understood { // the word before the format may be mistyped
-		at = slices.IndexFunc(l.words[:i], func(w word) bool { return slices.Contains(formatWords, strings.ToLower(w.text)) })
-	}
-	return at >= 0 && !(isFormat(l.words[i].text) && (i == at+1 || i == at+2 && isFormat(l.words[at+1].text)))
 }
 
 // isFormat reports whether a word says how a secret is written: by name, or by the number of an encryption.
@@ -188,10 +189,15 @@ func isFormat(text string) bool {
 }
 
 // hide puts asterisks in the place of the word in its line.
-func (w *word) hide() {
-	text := []rune(w.line.text)
-	for i := w.column - 1; i < w.end()-1; i++ {
-		text[i] = '*'
+func (w *word) hide() { w.line.hide([]word{*w}) }
+
+// hide puts asterisks in the place of words.
+func (l *line) hide(words []word) {
+	text := []rune(l.text)
+	for _, w := range words {
+		for i := w.column - 1; i < w.end()-1; i++ {
+			text[i] = '*'
+		}
 	}
-	w.line.text = string(text)
+	l.text = string(text)
 }
