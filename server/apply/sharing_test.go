@@ -245,7 +245,7 @@ func many(t *testing.T, n int, open string, entry func(i int) string, end, leaf,
 // A commit of one MAG that an LMA knows, or of one node of an access interface, costs that one and takes over the others.
 func TestOneEntryOfManyAllocatesLittle(t *testing.T) {
 	e := shared()
-	const limit = 200 // of allocations: it takes about 125 and 170, most of them for paths
+	const limit = 250 // of allocations: it takes about 200, however many there are, most of them for paths
 	for _, list := range []struct {
 		name, open       string
 		entry            func(i int) string
