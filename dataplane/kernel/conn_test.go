@@ -7,8 +7,6 @@ import (
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
-
-	"mooring/dataplane/netns"
 )
 
 // setRoom has the socket of a connection hold so many octets of answers, or the least that there is, and returns how many it held.
@@ -30,18 +28,14 @@ func setRoom(t *testing.T, c *conn, octets int) (was int) {
 func control(t *testing.T, raw syscall.RawConn, do func(fd int) error) {
 	t.Helper()
 	var err error
-	must(t, raw.Control(func(fd uintptr) { err = do(int(fd)) }), err)
+	must(t, raw.Control(func(fd uintptr) { err = do(int(fd)) }))
+	must(t, err)
 }
 
 // Where the host has no room for the answers to a transaction (ENOBUFS), that is said at once; the next transactions and questions get their own
 // answers, also when there is room for one of them alone.
 func TestTransactionWithoutRoom(t *testing.T) {
-	h, err := netns.NewHost("host")
-	must(t, err)
-	defer h.Close()
-	f, err := openFilter(h.Namespace)
-	must(t, err)
-	defer f.close()
+	f := filterOfNewHost(t)
 	room := setRoom(t, f.conn, 0)
 	for range 2 {
 		if _, err := f.rebuild(nil, nil, nil, nil); !errors.Is(err, unix.ENOBUFS) || !f.conn.unsure {
@@ -57,7 +51,7 @@ func TestTransactionWithoutRoom(t *testing.T) {
 		t.Errorf("the table is there: %t, %v", there, err)
 	}
 	setRoom(t, f.conn, room)
-	_, err = f.rebuild(nil, nil, nil, nil)
+	_, err := f.rebuild(nil, nil, nil, nil)
 	must(t, err)
 	if f.conn.unsure {
 		t.Error("nobody knows whether there is a table")
@@ -75,13 +69,8 @@ func TestTransactionWithoutRoom(t *testing.T) {
 
 // What is collected before a mistake is not sent with what comes after it.
 func TestMistakesAreNotSent(t *testing.T) {
-	h, err := netns.NewHost("host")
-	must(t, err)
-	defer h.Close()
-	f, err := openFilter(h.Namespace)
-	must(t, err)
-	defer f.close()
-	_, err = f.rebuild(nil, nil, nil, nil)
+	f := filterOfNewHost(t)
+	_, err := f.rebuild(nil, nil, nil, nil)
 	must(t, err)
 	mistake := errors.New("mistake")
 	f.conn.AddChain(&nftables.Chain{Table: f.table, Name: "half"})

@@ -32,12 +32,7 @@ var oneVersion = &dataplane.Filter{List: &dataplane.AccessList{Name: "four", V4:
 
 // What the kernel has of policies is what it was given, through every change, and chains that nobody uses are gone.
 func TestGuards(t *testing.T) {
-	h, err := netns.NewHost("host")
-	must(t, err)
-	defer h.Close()
-	f, err := openFilter(h.Namespace)
-	must(t, err)
-	defer f.close()
+	f := filterOfNewHost(t)
 	known := map[string]*dataplane.Filter{chainOf(everyRule): everyRule, chainOf(oneVersion): oneVersion}
 	of := func(chain string) *dataplane.Filter { return known[chain] }
 	have, err := f.rebuild(nil, nil, map[int]guard{7: {anchor: chainOf(everyRule), mtu: 1360}}, of)
@@ -92,14 +87,9 @@ func TestGuards(t *testing.T) {
 
 // A chain that is not as it was made is found out, however little was changed.
 func TestGuardsFindChanges(t *testing.T) {
-	h, err := netns.NewHost("host")
-	must(t, err)
-	defer h.Close()
-	f, err := openFilter(h.Namespace)
-	must(t, err)
-	defer f.close()
+	f := filterOfNewHost(t)
 	chain := chainOf(everyRule)
-	_, err = f.rebuild(nil, nil, map[int]guard{7: {anchor: chain}}, func(string) *dataplane.Filter { return everyRule })
+	_, err := f.rebuild(nil, nil, map[int]guard{7: {anchor: chain}}, func(string) *dataplane.Filter { return everyRule })
 	must(t, err)
 	less := *everyRule.List
 	less.Rules = less.Rules[1:]
@@ -109,4 +99,16 @@ func TestGuardsFindChanges(t *testing.T) {
 	if chainOf(&dataplane.Filter{Blocked: everyRule.Blocked, List: &less}) == chain {
 		t.Error("two filters have one chain")
 	}
+}
+
+// filterOfNewHost returns the filter of a host that has nothing else.
+func filterOfNewHost(t *testing.T) *filter {
+	t.Helper()
+	h, err := netns.NewHost("host")
+	must(t, err)
+	t.Cleanup(func() { h.Close() })
+	f, err := openFilter(h.Namespace)
+	must(t, err)
+	t.Cleanup(f.close)
+	return f
 }
