@@ -2,7 +2,10 @@
 // a map takes those of the key once more, twice over: a slot is the thing and the hash of the key, which the caller makes.
 package index
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // Index is a hash table with linear probing, of pointers or of the numbers of a Slab; zero stands for no thing. The zero value is empty. One goroutine uses it at a time.
 type Index[T comparable] struct {
@@ -58,6 +61,17 @@ func (x *Index[T]) Delete(hash uint32, thing T) bool {
 		}
 	}
 	return false
+}
+
+// Twin returns an index that has, in the same places, what other makes of the things.
+func (x *Index[T]) Twin(other func(T) T) Index[T] {
+	twin := Index[T]{slices.Clone(x.hashes), make([]T, len(x.things)), x.count}
+	for at, thing := range x.things {
+		if x.taken(at) {
+			twin.things[at] = other(thing)
+		}
+	}
+	return twin
 }
 
 // All yields every thing, as often as it was put. The index does not change meanwhile.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -46,6 +47,34 @@ func TestIndexAgreesWithAMap(t *testing.T) {
 		if all != len(model) {
 			t.Errorf("%d things are yielded, want %d", all, len(model))
 		}
+	}
+}
+
+// A twin has what is made of each thing where the thing is, and is another index.
+func TestTwin(t *testing.T) {
+	var x Index[*thing]
+	for n := range 100 {
+		x.Put(uint32(n%7*2654435761), &thing{n})
+	}
+	twin := x.Twin(func(one *thing) *thing { return &thing{one.key + 1000} })
+	var keys, others []int
+	for one := range x.All() {
+		keys = append(keys, one.key+1000)
+	}
+	for one := range twin.All() {
+		others = append(others, one.key)
+	}
+	if !slices.Equal(keys, others) {
+		t.Errorf("the twin has %v, want %v", others, keys)
+	}
+	for n := range 100 {
+		other := twin.Find(uint32(n%7*2654435761), func(other *thing) bool { return other.key == n+1000 })
+		if other == nil || !twin.Delete(uint32(n%7*2654435761), other) {
+			t.Fatalf("%d is not found", n)
+		}
+	}
+	if x.Len() != 100 || twin.Len() != 0 {
+		t.Errorf("%d and %d things", x.Len(), twin.Len())
 	}
 }
 

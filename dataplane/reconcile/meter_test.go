@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"mooring/dataplane"
@@ -24,6 +25,7 @@ func TestMetering(t *testing.T) {
 	}
 	for _, wanted := range []bool{false, true, false} {
 		p.configure(dataplane.Config{Meter: wanted})
+		p.steps(1, map[*item]bool{})
 		if got := owner() == anchor.ID; got != wanted {
 			t.Errorf("counted: %t, want %t", got, wanted)
 		}
@@ -39,6 +41,61 @@ func TestMetering(t *testing.T) {
 	b.Owner = 0
 	if !sameOnHost(a, b) || sameOnHost(a, dataplane.Route{}) {
 		t.Error("objects are compared by what no host holds")
+	}
+}
+
+// That sessions are counted from now on, or not any more, changes nothing else: who has a prefix that several want has it still.
+func TestMeteringKeepsHeirs(t *testing.T) {
+	p, later := newPlan(), map[dataplane.SessionID]netip.Prefix{}
+	for n := range 100 {
+		first, second := customerSession(n), customerSession(n)
+		second.ID += 1000
+		later[second.ID] = first.Prefixes[0]
+		p.set(dataplane.Change{ID: first.ID, Session: first})
+		p.set(dataplane.Change{ID: second.ID, Session: second})
+	}
+	p.steps(256, map[*item]bool{})
+	for _, wanted := range []bool{true, false} {
+		p.configure(dataplane.Config{Meter: wanted})
+		if steps := p.steps(256, map[*item]bool{}); len(steps) != len(later) {
+			t.Errorf("counted %t: %d steps of %d routes", wanted, len(steps), len(later))
+		}
+		for id, prefix := range later {
+			it := p.route(dataplane.RouteKey{Prefix: prefix})
+			if it.heir.id != id || it.route().Owner != (map[bool]dataplane.SessionID{true: id}[wanted]) {
+				t.Errorf("counted %t: %v is counted for %d, and is that of %d, not of %d", wanted, it.route(), it.route().Owner, it.heir.id, id)
+			}
+		}
+	}
+}
+
+// A customer's bindings come to be counted in many turns, of which each is short, and whoever comes meanwhile is served within three.
+func TestMeteringIsSliced(t *testing.T) {
+	p, b := newPlan(), newInbox(1<<20)
+	for n := range customerBindings {
+		b.put([]dataplane.Change{{ID: dataplane.SessionID(n + 1), Session: customerSession(n)}})
+	}
+	never := func(*item) bool { return false }
+	turns(t, p, &b, never)
+	p.configure(dataplane.Config{Meter: true})
+	begun := turns(t, p, &b, func(it *item) bool { return it.heir.id%100 == 0 })
+	other := customerSession(customerBindings)
+	b.put([]dataplane.Change{{ID: other.ID, Session: other}, {ID: 1}, {ID: 2, Session: customerSession(1)}})
+	before := turns(t, p, &b, func(it *item) bool { return it.heir != nil && it.heir.id == other.ID })
+	if len(before) > 3 {
+		t.Errorf("another's session waited for %d turns", len(before))
+	}
+	again := 0
+	for _, batch := range slices.Concat(begun, before, turns(t, p, &b, never)) {
+		again += len(batch)
+	}
+	if again < customerBindings || again > customerBindings+10 {
+		t.Errorf("%d objects were made or removed for %d bindings", again, customerBindings)
+	}
+	for it := range p.routes.All() {
+		if it.state != Installed || it.route().Owner != it.heir.id {
+			t.Fatalf("%v is %s, and counted for %d", it.route(), it.state, it.route().Owner)
+		}
 	}
 }
 

@@ -76,9 +76,37 @@ func (m *model) picture() string {
 	return strings.Join(lines, "")
 }
 
+// expectCounted has traffic go by every route: it is counted for the newest session that wants the route, where it is one of an anchor and
+// this is asked for, and for nobody else.
+func (m *model) expectCounted(t *testing.T, plane *fake.Plane) {
+	t.Helper()
+	want := map[dataplane.VRFPrefix]dataplane.SessionID{}
+	for _, s := range m.sessions {
+		for _, prefix := range s.Prefixes {
+			at := dataplane.VRFPrefix{VRF: s.VRF, Prefix: prefix}
+			if want[at] = 0; m.config.Meter && s.Side == dataplane.Anchor {
+				want[at] = s.ID
+			}
+		}
+	}
+	for at, id := range want {
+		before := map[dataplane.SessionID]dataplane.Counters{}
+		for _, s := range m.sessions {
+			before[s.ID], _ = plane.SessionUsage(s.ID)
+		}
+		plane.Carry(at, dataplane.Counters{TxPackets: 1})
+		for _, s := range m.sessions {
+			after, _ := plane.SessionUsage(s.ID)
+			if counted := after != before[s.ID]; counted != (id == s.ID) {
+				t.Errorf("traffic of %s is counted for session %d: %t", at, s.ID, counted)
+			}
+		}
+	}
+}
+
 // randomChange makes sessions that share tunnels, prefixes and links, and move between them.
 func randomChange(rng *rand.Rand) dataplane.Change {
-	id := dataplane.SessionID(rng.IntN(12))
+	id := dataplane.SessionID(1 + rng.IntN(12))
 	if rng.IntN(4) == 0 {
 		return gone(id)
 	}
@@ -104,7 +132,7 @@ func randomStanding(rng *rand.Rand) dataplane.Standing {
 }
 
 func randomConfig(rng *rand.Rand) dataplane.Config {
-	c := dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}, Links: []dataplane.Link{{Name: "eth1"}, {Name: "eth2"}}}
+	c := dataplane.Config{Meter: rng.IntN(2) == 0, VRFs: []dataplane.VRF{{Name: "red"}}, Links: []dataplane.Link{{Name: "eth1"}, {Name: "eth2"}}}
 	for i := range rng.IntN(3) {
 		pool := dataplane.VRFPrefix{Prefix: netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/32", i))}
 		c.Blackholes = append(c.Blackholes, dataplane.Blackhole{VRFPrefix: pool, Standing: randomStanding(rng)})
@@ -152,10 +180,13 @@ func TestAgainstModel(t *testing.T) {
 					t.Fatalf("seed %d: %d objects pending, %d installed, %d failed", seed, pending, installed, failed)
 				}
 			}
+			m.config.Meter = !m.config.Meter // which changes nothing else
+			r.Configure(m.config)
 			plane.Slow(0)
 			plane.FailNext(0)
 			time.Sleep(10 * time.Minute) // a full comparison, and every retry
 			r.expect(strings.Split(strings.TrimSuffix(m.picture(), "\n"), "\n")...)
+			m.expectCounted(t, plane)
 			if _, repaired := r.Repairs(); !faults && repaired > 0 {
 				t.Errorf("seed %d: %d objects were repaired, and nobody had touched them", seed, repaired)
 			}

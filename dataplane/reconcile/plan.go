@@ -16,9 +16,9 @@ type plan struct {
 	refused  map[dataplane.SessionID]error // what the owners were told last of sessions that are not installed
 	config   map[any]dataplane.Object      // by key
 	former   map[string]dataplane.Adoption // what adoptions were that are to be made different, by interface
-	metered  bool                          // sessions are counted each by itself
-	routes   index.Index[*item]            // by key
-	others   map[any]*item                 // by key
+	metering metering
+	routes   index.Index[*item] // by key
+	others   map[any]*item      // by key
 	tunnels  map[dataplane.TunnelID]*item
 	seed     maphash.Seed
 	queues   [queues][ranks][]*item // what waits for its turn, oldest first
@@ -55,12 +55,13 @@ func (p *plan) set(c dataplane.Change) {
 	old := p.session(c.ID)
 	if delete(p.refused, c.ID); old != nil {
 		p.sessions.Delete(p.sessionHash(c.ID), old)
+		p.metering.left(old)
 	}
 	if c.Session == nil {
 		p.release(old, nil)
 		return
 	}
-	now := newSession(c.ID, c.Session, p.metered)
+	now := newSession(c.ID, c.Session, p.metering.wanted)
 	p.sessions.Put(p.sessionHash(c.ID), now)
 	now.items = p.claimAll(now, c.Session)
 	p.release(old, now)
@@ -71,7 +72,7 @@ func (p *plan) set(c dataplane.Change) {
 // an object that nobody has wanted before.
 func (p *plan) claimAll(s *session, whole *dataplane.Session) []*item {
 	if whole.Side != dataplane.Anchor || whole.Blocked {
-		objects := expand(whole, p.metered)
+		objects := expand(whole, p.metering.wanted)
 		items := make([]*item, len(objects))
 		for i, object := range objects {
 			items[i] = p.claimed(object)
@@ -85,7 +86,7 @@ func (p *plan) claimAll(s *session, whole *dataplane.Session) []*item {
 	items := append(make([]*item, 0, 1+len(whole.Prefixes)), p.claimed(tunnel))
 	p.claim(s, items[0], tunnel)
 	for _, prefix := range whole.Prefixes {
-		r := route(whole, prefix, p.metered)
+		r := route(whole, prefix, p.metering.wanted)
 		it := p.claimedRoute(r)
 		if items = append(items, it); it.wanted || it.rare != nil {
 			p.claim(s, it, r)
@@ -166,12 +167,7 @@ func (p *plan) settle(it *item, was dataplane.Object) {
 
 // configure replaces the objects that the configuration wants.
 func (p *plan) configure(c dataplane.Config) {
-	if c.Meter != p.metered {
-		p.metered = c.Meter
-		for _, s := range slices.Collect(p.sessions.All()) {
-			p.set(dataplane.Change{ID: s.id, Session: s.whole()})
-		}
-	}
+	p.metering.want(c.Meter, p.sessions.Len())
 	old := p.config
 	p.config = map[any]dataplane.Object{}
 	for _, object := range expandConfig(c) {
@@ -248,6 +244,13 @@ func (p *plan) enqueue(it *item) {
 	it.queue = to // an entry in the other queue is passed over when its turn comes
 	r := it.rank()
 	p.queues[to][r] = append(p.queues[to][r], it)
+}
+
+// turn takes items off the queues as next does, and reports whether another turn is to come.
+func (p *plan) turn(n int) (batch []*item, more bool) {
+	p.meterSome(n)
+	batch = p.next(n)
+	return batch, len(batch) > 0 || p.metering.others > 0
 }
 
 // next takes items off the queues, as many as the host does in the time that it takes for n routes: first what is to be made, lower ranks

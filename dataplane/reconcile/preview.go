@@ -61,8 +61,8 @@ func (p *plan) move(moves func(dataplane.TunnelID) bool) {
 // steps carries out a plan in the mind. A batch is complete before the next one is chosen, as in Run.
 func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
 	for {
-		items := p.next(batch)
-		if len(items) == 0 {
+		items, more := p.turn(batch)
+		if !more {
 			return list
 		}
 		for _, it := range items {
@@ -78,23 +78,23 @@ func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
 // clone returns a plan that can be changed without this one noticing. What waits for its turn waits in both; what was refused is not due.
 func (p *plan) clone() *plan {
 	twin := newPlan()
-	twin.metered, twin.config, twin.counts, twin.seed = p.metered, maps.Clone(p.config), p.counts, p.seed
+	twin.metering, twin.config, twin.counts, twin.seed = p.metering, maps.Clone(p.config), p.counts, p.seed
 	twin.refused, twin.former = maps.Clone(p.refused), maps.Clone(p.former)
 	sessions := make(map[*session]*session, p.sessions.Len())
-	for s := range p.sessions.All() {
+	twin.sessions = p.sessions.Twin(func(s *session) *session {
 		other := *s
 		other.items = slices.Clone(s.items)
 		sessions[s] = &other
-		twin.sessions.Put(twin.sessionHash(s.id), &other)
-	}
+		return &other
+	})
 	items := map[*item]*item{}
-	for it := range p.all {
+	twin.routes = p.routes.Twin(func(it *item) *item {
+		items[it] = it.clone(sessions)
+		return items[it]
+	})
+	for _, it := range p.others {
 		other := it.clone(sessions)
 		items[it] = other
-		if it.isRoute() {
-			twin.routes.Put(twin.hash(it.routeKey()), other)
-			continue
-		}
 		twin.others[it.rare.fixed.Key()] = other
 		if tunnel, ok := it.rare.fixed.(dataplane.Tunnel); ok {
 			twin.tunnels[tunnel.ID] = other

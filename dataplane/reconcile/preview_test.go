@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -61,7 +62,6 @@ func TestPreviewIsWhatIsDone(t *testing.T) {
 			host := fake.New("red0", "blue0", "eth0", "eth1", "tunnel-ip97")
 			r := New(host, Options{Batch: 4})
 			before, after := someConfig(random), someConfig(random)
-			after.Meter = before.Meter // has every session expanded anew, in no order
 			for id := range dataplane.SessionID(5) {
 				r.Want([]dataplane.Change{someSession(random, id+1)})
 			}
@@ -119,6 +119,9 @@ func texts[T any](ops []T) (list []string) {
 
 func describe(op dataplane.Op) string {
 	text := op.Object.(interface{ String() string }).String()
+	if r, ok := op.Object.(dataplane.Route); ok && r.Owner != 0 {
+		text += fmt.Sprintf(" counted for %d", r.Owner)
+	}
 	if op.Delete {
 		return "remove " + text
 	}

@@ -133,7 +133,7 @@ func (r *Reconciler) step(ctx context.Context) bool {
 	took := r.takeIn()
 	r.mu.Lock()
 	r.plan.due(time.Now())
-	batch := r.plan.next(r.Batch)
+	batch, more := r.plan.turn(r.Batch)
 	results := r.plan.report() // of sessions that needed nothing
 	r.mu.Unlock()
 
@@ -143,7 +143,7 @@ func (r *Reconciler) step(ctx context.Context) bool {
 	if len(batch) > 0 {
 		r.apply(ctx, batch)
 	}
-	return r.compareSome(ctx, len(batch) > 0) || took || len(batch) > 0
+	return r.compareSome(ctx, more) || took || more
 }
 
 // takeIn has the plan know some of what is new, and reports whether there was any.

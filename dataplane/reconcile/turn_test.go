@@ -36,8 +36,8 @@ func turns(t *testing.T, p *plan, b *inbox, until func(*item) bool) (batches [][
 		for _, c := range changes {
 			p.set(c)
 		}
-		batch := p.next(size)
-		if len(batch) == 0 && len(changes) == 0 {
+		batch, more := p.turn(size)
+		if !more && len(changes) == 0 {
 			return batches
 		}
 		effortOf, done := 0, false
