@@ -4,8 +4,50 @@ package radius
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
+
+// LMA-15, LMA-16, RAD-03: FreeRADIUS hears in between what a tunnel carries, and nothing in between of its node. What it hears at last of both is,
+// to the octet, what was sent. It is the first test, since the others run while it waits.
+func TestLMA15_LMA16_FreeRADIUSHearsInBetween(t *testing.T) {
+	d := newDomain(t)
+	s := newServer(t, d.lma, "127.0.0.1:1646", "127.0.0.1")
+	s.start()
+	d.run(d.lma, strings.Replace(anchored, `"accounting": {"enabled": true}`, `"accounting": {"interim-interval": 1}`, 1))
+	d.run(d.mag, gateway)
+	home := d.attach()
+	d.tunnelIs(carriedBy)
+	here, there := d.udp(d.node, home.String()), d.udp(d.cn, cnAddr)
+	d.exchange(here, there, 40, 1100)
+	d.exchange(there, here, 20, 300)
+	t.Parallel() // goes on after the other tests, in whose time the minute passes
+	var sofar record
+	within(t, 3*time.Minute, "an Interim-Update has all that was sent", func() bool { // every minute
+		for _, r := range s.records() {
+			if r.get("Acct-Status-Type") == "Interim-Update" && r.get("Acct-Input-Packets") == "40" && r.get("Acct-Output-Packets") == "20" {
+				sofar = r
+			}
+		}
+		return sofar != nil
+	})
+	sofar.carried(t, traffic{40, 1100}, traffic{20, 300})
+	d.exchange(here, there, 7, 500)
+	d.exchange(there, here, 5, 900)
+	d.detach()
+
+	ofNode := s.await("Stop", isNode)
+	ofTunnel := s.await("Stop", func(r record) bool { return r.get("Acct-Session-Id") == sofar.get("Acct-Session-Id") })
+	for _, stop := range []record{ofNode, ofTunnel} {
+		stop.carried(t, traffic{40, 1100}, traffic{20, 300}, traffic{7, 500}, traffic{5, 900})
+	}
+	for _, r := range s.records() {
+		if r.get("Acct-Status-Type") == "Interim-Update" && r.get("Acct-Session-Id") != sofar.get("Acct-Session-Id") {
+			t.Errorf("there is an interim record of no tunnel: %v", r)
+		}
+	}
+}
 
 // AAA-01, AAA-02, AAA-04, LMA-14, RAD-01 to RAD-06, RAD-11, expectation 10: an element accounts a node to FreeRADIUS at port 1646, with the
 // traffic that there was, whatever is cleared for a display; when that server is gone it goes to the second one; when both are gone and the element is killed, nothing is lost.
@@ -18,11 +60,10 @@ func TestAAA04FreeRADIUS(t *testing.T) {
 	d.run(d.mag, gateway)
 	first.await("Accounting-On", func(r record) bool { return r.get("NAS-Identifier") == "lma" })
 
-	node := func(r record) bool { return r.get("User-Name") == identity }
 	tunnel := func(r record) bool { return r.get("Tunnel-Client-Endpoint:0") == "2001:db8:a::11" }
 	home := d.attach()
 	d.tunnelIs(carriedBy)
-	start := first.await("Start", node)
+	start := first.await("Start", isNode)
 	expect(t, "Start", start, map[string]string{
 		"NAS-IPv6-Address": "2001:db8:a::1", "Calling-Station-Id": "02-00-5E-10-00-01", "NAS-Port-Type": "Wireless-802.11",
 		"PMIP6-Home-LMA-IPv6-Address": "2001:db8:a::1",
@@ -44,7 +85,7 @@ func TestAAA04FreeRADIUS(t *testing.T) {
 	d.exchange(there, here, 30, 700)
 	first.stop()
 	d.detach()
-	stop := second.await("Stop", node)
+	stop := second.await("Stop", isNode)
 	expect(t, "Stop", stop, map[string]string{
 		"Acct-Session-Id": start.get("Acct-Session-Id"), "Acct-Terminate-Cause": "User-Request",
 		"Acct-Input-Gigawords": "0", "Acct-Output-Gigawords": "0",
@@ -61,7 +102,7 @@ func TestAAA04FreeRADIUS(t *testing.T) {
 	killLMA()
 	d.run(d.lma, anchored)
 	first.start()
-	again := first.await("Stop", func(r record) bool { return node(r) && r.get("Acct-Session-Id") != start.get("Acct-Session-Id") })
+	again := first.await("Stop", func(r record) bool { return isNode(r) && r.get("Acct-Session-Id") != start.get("Acct-Session-Id") })
 	first.await("Start", func(r record) bool { return r.get("Acct-Session-Id") == again.get("Acct-Session-Id") })
 	if delay := again.number(t, "Acct-Delay-Time"); delay > 600 {
 		t.Errorf("the record says that it is %d s late", delay)
@@ -71,6 +112,8 @@ func TestAAA04FreeRADIUS(t *testing.T) {
 	})
 	complete(t, append(first.records(), second.records()...))
 }
+
+func isNode(r record) bool { return r.get("User-Name") == identity }
 
 func expect(t *testing.T, what string, r record, want map[string]string) {
 	t.Helper()
@@ -99,6 +142,27 @@ func complete(t *testing.T, all []record) {
 	for id := range started {
 		if !stopped[id] {
 			t.Errorf("session %s has no Stop", id)
+		}
+	}
+}
+
+const headers = 40 + 8 // IPv6 and UDP
+
+// traffic is datagrams with so many octets each.
+type traffic struct{ n, size uint64 }
+
+// carried makes sure that a record has the traffic that alternately came from the node and went to it.
+func (r record) carried(t *testing.T, sent ...traffic) {
+	t.Helper()
+	directions := []string{"Input", "Output"}
+	want := map[string]uint64{}
+	for i, each := range sent {
+		want["Acct-"+directions[i%2]+"-Packets"] += each.n
+		want["Acct-"+directions[i%2]+"-Octets"] += each.n * (each.size + headers)
+	}
+	for name, n := range want {
+		if got := r.number(t, name); got != n {
+			t.Errorf("%s of %s: %s is %d, and %d were sent", r.get("Acct-Status-Type"), r.get("Acct-Session-Id"), name, got, n)
 		}
 	}
 }

@@ -1,3 +1,5 @@
+//go:build !vm
+
 package radius
 
 import (
@@ -103,8 +105,6 @@ func TestRAD10_NobodyIsNobody(t *testing.T) {
 
 // obeying is the configuration of an LMA that its first server may tell to end sessions.
 var obeying = strings.Replace(anchored, `"dead-time": 1,`, `"dead-time": 1, "dynamic-authorization": {"enabled": true},`, 1)
-
-func isNode(r record) bool { return r.get("User-Name") == identity }
 
 // disconnect sends a Disconnect-Request with radclient (package freeradius-utils), from where the server is, and returns what was answered: the code,
 // and the Error-Cause; "nothing" if there was no answer.
