@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// Object is one thing that a host holds for us: a VRF, Member, Link, Policy, Adoption, Tunnel, Route, SourceRoute or Neighbour. Objects are values;
-// two objects with the same Key are versions of one thing.
+// Object is one thing that a host holds for us: a VRF, Member, Link, Policy, Adoption, Tunnel, Route, SourceRoute or Neighbour, or a Setting that is
+// wrong. Objects are values; two objects with the same Key are versions of one thing.
 type Object interface{ Key() any } // the key is comparable
 
 // Tunnel is one end of a tunnel.

@@ -129,6 +129,14 @@ func (c *Carrier) ReleaseUplink(string) error { return nil }
 // Owns implements plane.Carrier.
 func (c *Carrier) Owns(device string) bool { return dataplane.IsTunnelName(device) }
 
+// Made implements plane.Carrier.
+func (c *Carrier) Made(network *netlink.Host, device string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.devices[device]
+	return d != nil && !d.adopted && c.places[d.vrf].host.Namespace() == network.Namespace()
+}
+
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()

@@ -31,6 +31,8 @@ func TestPolicies(t *testing.T) { planetest.Policies(t, openIn) }
 // What strangers take away of interfaces, rules and tables is back at once, with an event.
 func TestRepairs(t *testing.T) { planetest.Repairs(t, openIn, planetest.KernelHasNo...) }
 
+func TestVRFSettings(t *testing.T) { planetest.VRFSettings(t, openIn) }
+
 // What they change without the host telling of it, comparisons find.
 func TestComparisons(t *testing.T) { planetest.Comparisons(t, openIn) }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -59,10 +60,7 @@ func TestTooNarrowForIPv6(t *testing.T) {
 func TestRefusedTunnelLeavesNothing(t *testing.T) {
 	h, p := newHost(t)
 	must(t, h.Sysctl("ipv6/conf/default/forwarding", "0")) // so that there is something to set
-	const settings = "/proc/sys"
-	must(t, unix.Mount(settings, settings, "", unix.MS_BIND, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(settings, 0)) })
-	must(t, unix.Mount("", settings, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	makeSettingsReadOnly(t)
 	before := planetest.HostText(t, h)
 	id := dataplane.TunnelID{Local: netip.MustParseAddr("192.0.2.1"), Peer: netip.MustParseAddr("192.0.2.2"), Encap: dataplane.EncapUDP, Port: 5437}
 	if err := apply(p, dataplane.Tunnel{ID: id}); !errors.Is(err, unix.EROFS) {
@@ -71,6 +69,16 @@ func TestRefusedTunnelLeavesNothing(t *testing.T) {
 	if after := planetest.HostText(t, h); after != before {
 		t.Errorf("the host has\n%sand had\n%s", after, before)
 	}
+}
+
+// makeSettingsReadOnly has nobody change settings until the function is called, or the test ends.
+func makeSettingsReadOnly(t *testing.T) (end func()) {
+	const settings = "/proc/sys"
+	must(t, unix.Mount(settings, settings, "", unix.MS_BIND, ""))
+	end = sync.OnceFunc(func() { must(t, unix.Unmount(settings, 0)) })
+	t.Cleanup(end)
+	must(t, unix.Mount("", settings, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	return end
 }
 
 // An interface whose MTU somebody has lowered, so that it lost IPv6, has all of it again.

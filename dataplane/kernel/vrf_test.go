@@ -63,10 +63,7 @@ func TestLastResortsOfOthers(t *testing.T) {
 func TestRefusedVRFLeavesNothing(t *testing.T) {
 	h, p := newHost(t)
 	must(t, h.Sysctl("ipv4/raw_l3mdev_accept", "1")) // so that there is something to set
-	const settings = "/proc/sys"
-	must(t, unix.Mount(settings, settings, "", unix.MS_BIND, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(settings, 0)) })
-	must(t, unix.Mount("", settings, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	makeSettingsReadOnly(t)
 	before := planetest.HostText(t, h)
 	red := dataplane.VRF{Name: "red", Table: 77}
 	if err := apply(p, red); !errors.Is(err, unix.EROFS) {

@@ -81,11 +81,11 @@ func links(n *netlink.Host) (map[string]netlink.AccessLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := n.Names()
+	devices, err := n.Interfaces()
 	if err != nil {
 		return nil, err
 	}
-	return n.Links(l, names)
+	return n.Links(l, netlink.Names(devices))
 }
 
 // MAG-06: a node that is moved to a gateway does not wait until the gateway's host knows that nobody else has the address that all

@@ -86,18 +86,17 @@ func (h *Host) Route(r Listed, names map[int]string) (route Route, ok bool, err 
 	return route, ok, nil
 }
 
-// Names maps the indexes of the interfaces of the namespace to their names.
-func (h *Host) Names() (map[int]string, error) {
-	devices, err := h.interfaces()
+// Names maps the indexes of interfaces to their names.
+func Names(devices []Device) map[int]string {
 	names := make(map[int]string, len(devices))
 	for _, d := range devices {
 		names[d.Index] = d.Name
 	}
-	return names, err
+	return names
 }
 
-// interfaces describes all interfaces of the namespace.
-func (h *Host) interfaces() ([]Device, error) {
+// Interfaces describes all interfaces of the namespace.
+func (h *Host) Interfaces() ([]Device, error) {
 	all, err := Dump(func() (all []Device, err error) {
 		err = h.lists.list(unix.RTM_GETLINK, func(b []byte) []byte {
 			return appendUint32(appendInterface(b, 0, 0), unix.IFLA_EXT_MASK, skipStatistics)

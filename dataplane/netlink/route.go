@@ -62,10 +62,11 @@ func (h *Host) Routes() (routes []Route, err error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := h.Names()
+	devices, err := h.Interfaces()
 	if err != nil {
 		return nil, err
 	}
+	names := Names(devices)
 	for _, r := range l.Of(h) {
 		route, ok, err := h.Route(r, names)
 		if err != nil {

@@ -44,26 +44,8 @@ func (h *Host) trustSources(device string) error {
 	return h.setSysctl("ipv4/conf/"+device+"/rp_filter", strconv.Itoa(int(mode)))
 }
 
-// sourceFilter is the rp_filter that lets an interface take packets of any source: the greater of its setting and the one for all interfaces
-// counts, and of the values only "loose" is greater than "strict".
+// sourceFilter is the rp_filter that lets an interface take packets of any source.
 func (h *Host) sourceFilter() (mode uint32, err error) {
-	const newConf, index, rpFilter = unix.RTM_GETNETCONF - 2, 1, 3 // RTM_NEWNETCONF, NETCONFA_* of linux/netconf.h
-	const all, off, loose = 1<<32 - 1, 0, 2                        // NETCONFA_IFINDEX_ALL is -1
-	err = h.devices.exchange(func(s *socket) {
-		start := s.begin(unix.RTM_GETNETCONF, 0)
-		s.out = appendUint32(append(s.out, unix.AF_INET, 0, 0, 0), index, all)
-		s.end(start)
-	}, func(kind uint16, body []byte) {
-		if kind == newConf && len(body) >= 4 {
-			eachAttribute(body[4:], func(kind uint16, value []byte) {
-				if kind == rpFilter && word(value, 0) != off {
-					mode = loose
-				}
-			})
-		}
-	})
-	if err != nil {
-		return 0, fmt.Errorf("rp_filter of all interfaces: %w", err)
-	}
-	return mode, nil
+	all, err := h.netconfOfAll(unix.AF_INET)
+	return all[unix.AF_INET].anySource(), err
 }

@@ -20,7 +20,8 @@ import (
 const watchBuffer = 4 << 20
 
 // Watch yields what happens in the namespace until ctx ends, after a LinkUp or LinkDown for every interface there is. Keys of
-// lost objects name routes (in VRF vrf, or that of a part), VRFs, members, neighbours and access links. An error ends it.
+// lost objects name routes (in VRF vrf, or that of a part), VRFs, members, neighbours and access links, and, as an AlteredKey, interfaces. An error
+// ends it.
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
 		w := watcher{vrf: vrf, parts: h.parts, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
@@ -135,7 +136,8 @@ func list(socket *nl.NetlinkSocket, message func(syscall.NetlinkMessage)) (compl
 
 func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
 	socket, err := h.ns.subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
-		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_IPV6_IFADDR)
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
 	}
@@ -186,10 +188,27 @@ func (w *watcher) message(kind uint16, b []byte) {
 		if a, ok := parseAddress(b); ok && a.maker == Protocol {
 			w.lost(dataplane.LinkKey(w.names[a.index]))
 		}
+	case newNetconf:
+		w.netconf(b)
 	case unix.RTM_DELNEIGH:
 		if n, index, ours := parseNeighbour(b); ours {
 			w.lost(dataplane.NeighbourKey{Link: w.names[index], Addr: n.Addr})
 		}
+	}
+}
+
+// AlteredKey names an interface that somebody may have changed, us included.
+type AlteredKey string
+
+// netconf reports settings that keep packets from passing: of all interfaces, or of one.
+func (w *watcher) netconf(b []byte) {
+	_, n, ok := parseNetconf(b)
+	switch {
+	case !ok || !n.stops():
+	case n.index == ofAll:
+		w.send(dataplane.Event{Kind: dataplane.Overrun})
+	case w.names[int(n.index)] != "":
+		w.lost(AlteredKey(w.names[int(n.index)]))
 	}
 }
 

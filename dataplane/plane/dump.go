@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"os"
+	"slices"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
@@ -151,8 +152,18 @@ func (p *Plane) look(v *view) (all []held, err error) {
 // collectHost lists what a namespace itself has of ours but routes.
 func (p *Plane) collectHost(v *view, vrf string) (all []held, err error) {
 	host := v.hosts[vrf]
-	if v.names[host], err = host.Names(); err != nil {
+	devices, err := host.Interfaces()
+	if err != nil {
 		return nil, err
+	}
+	v.names[host] = netlink.Names(devices)
+	changed, err := host.Changed(devices, func(name string) bool { return p.uses(vrf, name) })
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range changed {
+		s.VRF = vrf
+		all = append(all, held{s, nil})
 	}
 	neighbours, err := host.Neighbours(v.names[host])
 	if err != nil {
@@ -175,6 +186,16 @@ func (p *Plane) collectHost(v *view, vrf string) (all []held, err error) {
 		all = append(all, held{l, nil})
 	}
 	return all, nil
+}
+
+// uses reports whether an interface in the network of a VRF is an access link, or made by a carrier.
+func (p *Plane) uses(vrf, device string) bool {
+	l, access := p.links[device]
+	return access && l.VRF == vrf || p.made(p.hosts[vrf], device)
+}
+
+func (p *Plane) made(network *netlink.Host, device string) bool {
+	return slices.ContainsFunc(p.carriers, func(c Carrier) bool { return c.Made(network, device) })
 }
 
 // complete reports whether an interface has everything that putLink gave it.

@@ -70,6 +70,7 @@ func Open(o Options, carriers ...Carrier) (*Plane, error) {
 		Options: o, carriers: carriers, hosts: map[string]*netlink.Host{}, vrfs: map[string]*vrf{},
 		members: map[string]dataplane.Member{}, links: map[string]dataplane.Link{}, policies: map[dataplane.PolicyKey]dataplane.Policy{},
 		adoptions: map[string]dataplane.Adoption{},
+		watchers:  watchers{access: map[string]bool{}},
 		choice:    Choice{Of: func(dataplane.TunnelID) Carrier { return carriers[0] }, Rest: carriers[0]},
 	}
 	p.closing, p.close = context.WithCancel(context.Background())
@@ -187,8 +188,19 @@ func (p *Plane) remove(o dataplane.Object) error {
 		return host.DeleteNeighbour(o.Link, o.Addr)
 	case dataplane.Link:
 		return p.removeLink(o)
+	case dataplane.Setting:
+		return p.restore(o)
 	}
 	return fmt.Errorf("no such object: %T", o)
+}
+
+// restore sets a setting right. That of a VRF that is gone is.
+func (p *Plane) restore(o dataplane.Setting) error {
+	host := p.hosts[o.VRF]
+	if host == nil {
+		return nil
+	}
+	return host.Restore(o)
 }
 
 // each asks every carrier.
@@ -251,6 +263,7 @@ func (p *Plane) putLink(o dataplane.Link) error {
 		return err
 	}
 	p.links[o.Name] = o
+	p.watchers.setAccess(o.Name, true)
 	return host.SetLink(o, uplink)
 }
 
@@ -268,6 +281,7 @@ func (p *Plane) removeLink(o dataplane.Link) error {
 		}
 	}
 	delete(p.links, o.Name)
+	p.watchers.setAccess(o.Name, false)
 	return p.each(func(c Carrier) error { return c.RemoveLink(o.Name) })
 }
 

@@ -51,6 +51,23 @@ type watchers struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
 	all     []*watcher
+	access  map[string]bool // interfaces that are access links: the plane's lock may be held for long
+}
+
+func (ws *watchers) setAccess(name string, is bool) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if is {
+		ws.access[name] = true
+	} else {
+		delete(ws.access, name)
+	}
+}
+
+func (ws *watchers) isAccess(name string) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.access[name]
 }
 
 func (ws *watchers) add(w *watcher) {
@@ -131,8 +148,19 @@ func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 			blind = false
 			w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) // who knows what happened before
 		}
+		if name, ok := e.Key.(netlink.AlteredKey); ok {
+			if !w.plane.altered(host, string(name)) {
+				continue
+			}
+			e = dataplane.Event{Kind: dataplane.Overrun}
+		}
 		w.send(event{e, err})
 	}
+}
+
+// altered reports whether an interface is of use to us, and somebody has changed it so that it is not any more.
+func (p *Plane) altered(network *netlink.Host, device string) bool {
+	return (p.watchers.isAccess(device) || p.made(network, device)) && !network.Forwards(device)
 }
 
 // send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, or leaves its VRF, much is lost with it.

@@ -60,12 +60,18 @@ var wrecks = []wreck{
 	{"segments of IPv6 too large", onElements("mss6"), []string{"tunnel "}},
 	{"blocked IPv4 not blocked", onElements("to4-"), []string{"tunnel "}},
 	{"blocked IPv6 not blocked", onElements("to6-"), []string{"tunnel "}},
+	{"IPv4 not forwarded", onSetting("ipv4/ip_forward", "0"), []string{"setting net.ipv4.ip_forward: 0 instead of 1"}},
+	{"IPv6 not forwarded", onSetting("ipv6/conf/all/forwarding", "0"), []string{"setting net.ipv6.conf.all.forwarding: 0 instead of 1"}},
+	{"access link does not forward", onSetting("ipv6/conf/access1/forwarding", "0"), []string{"setting net.ipv6.conf.access1.forwarding: 0 instead of 1"}},
+	{"sources of a tunnel checked", onDevice("mt-", checkSources), []string{"setting net.ipv4.conf.mt-"}},
+	{"sources of a TUN interface checked", onDevice("mooring", checkSources), []string{"setting net.ipv4.conf.mooring"}},
+	{"all sources checked", onSetting("ipv4/conf/all/rp_filter", "1"), []string{"setting net.ipv4.conf."}},
 }
 
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
 var (
-	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down"}
-	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF",
+	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down", "sources of a TUN interface checked"}
+	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF", "sources of a tunnel checked",
 		"vrf interface deleted", "vrf interface down",
 		"rule of a mark deleted", "route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
 		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
@@ -82,7 +88,8 @@ func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without
 
 // repair has a stranger do all this, one after the other.
 func repair(t *testing.T, h *netns.Host, repaired *told, wrecks []wreck, without []string) {
-	whole := HostText(t, h)
+	text := func() string { return HostText(t, h) + passingText(h) }
+	whole := text()
 	for _, w := range wrecks {
 		mended := t.Run(w.name, func(t *testing.T) {
 			repaired.forget()
@@ -95,7 +102,7 @@ func repair(t *testing.T, h *netns.Host, repaired *told, wrecks []wreck, without
 			if of == "" {
 				return
 			}
-			eventuallySame(t, whole, func() string { return HostText(t, h) })
+			eventuallySame(t, whole, text)
 			t.Logf("%s is whole after %v", of, time.Since(began))
 			if !within(patience, func() bool { return repaired.tells(w.told) }) {
 				t.Fatalf("%s: no event names it; those told were %+v", of, repaired.list)

@@ -30,6 +30,9 @@ func (p *plan) found(object dataplane.Object) {
 	}
 	if it == nil {
 		it = p.item(object)
+		if _, changed := object.(dataplane.Setting); changed {
+			it.missed = Compared
+		}
 		p.enqueue(it) // nobody wants it
 		p.compared.differ++
 	}

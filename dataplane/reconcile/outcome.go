@@ -66,6 +66,9 @@ func (p *plan) done(it *item, err error, now time.Time, wait func(tries int) tim
 			p.retryAll() // what leans on it may have failed for its sake
 		}
 	default:
+		if it.missed != 0 {
+			p.repaired = append(p.repaired, it)
+		}
 		p.forget(it)
 	}
 }

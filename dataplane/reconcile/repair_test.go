@@ -71,6 +71,46 @@ func TestRepairsAreToldOf(t *testing.T) {
 	})
 }
 
+// A setting that somebody has changed is set right, and told of with what it was and has to be. Where the host does not let that be, its status says
+// so until it does.
+func TestSettingsAreSetRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := fake.New()
+		var o Options
+		said := repairsOf(&o)
+		r := New(host, o)
+		r.Configure(dataplane.Config{})
+		go r.Run(t.Context())
+		time.Sleep(time.Second)
+		changed := dataplane.Setting{SettingKey: dataplane.SettingKey{Name: "ipv4/conf/eth0.7/rp_filter", VRF: "red"}, Is: "1", Want: "0"}
+		host.Put(changed)
+		host.Send(dataplane.Event{Kind: dataplane.Overrun})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want := []string{"1 setting net.ipv4.conf.eth0/7.rp_filter: 1 instead of 0 vrf red 1 compared"}
+		if !slices.Equal(*said, want) {
+			t.Errorf("told %q, want %q", *said, want)
+		}
+		host.FailKey(changed.Key(), unix.EROFS)
+		host.Put(changed)
+		host.Send(dataplane.Event{Kind: dataplane.Overrun})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s, there := r.Object(changed.Key()); !there || s.Object != dataplane.Object(changed) || s.State != Failed || s.Tries < 2 || !errors.Is(s.Err, unix.EROFS) {
+			t.Errorf("its status is %+v, %t", s, there)
+		}
+		if len(*said) != 1 {
+			t.Errorf("told of what was not done: %q", (*said)[1:])
+		}
+		host.FailKey(changed.Key(), nil)
+		time.Sleep(lastRetry)
+		synctest.Wait()
+		if _, there := r.Object(changed.Key()); there || len(*said) != 2 {
+			t.Errorf("there %t, told %q", there, *said)
+		}
+	})
+}
+
 // Whatever the host refuses an object for, its status names the object and the cause and says when it is tried again; what leans on it waits,
 // the rest goes on, and as soon as the cause is gone all is there.
 func TestRefusalsHaveAStatusAndARetry(t *testing.T) {

@@ -368,6 +368,15 @@ func (c *Carrier) devices() []*device {
 // Owns implements plane.Carrier.
 func (c *Carrier) Owns(device string) bool { return dataplane.IsTUNName(device) }
 
+// Made implements plane.Carrier.
+func (c *Carrier) Made(network *netlink.Host, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.devices(), func(d *device) bool {
+		return d.name == name && !d.dead.Load() && d.host.Namespace() == network.Namespace()
+	})
+}
+
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()

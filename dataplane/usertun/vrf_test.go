@@ -19,6 +19,10 @@ func TestRepairs(t *testing.T) {
 	planetest.Repairs(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, planetest.UserSpaceHasNo...)
 }
 
+func TestVRFSettings(t *testing.T) {
+	planetest.VRFSettings(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) })
+}
+
 func TestComparisons(t *testing.T) {
 	planetest.Comparisons(t, func(ns *netlink.Namespace) (planetest.Plane, error) { return openIn(ns) }, planetest.UserSpaceReceives...)
 }
