@@ -13,7 +13,7 @@ var elementView = view{
 	long: `Show element shows what there is once in an element: its version and since when it runs, the commit that it obeys, what
 carries packets, whether bindings are stored, the log of events, what access control has denied, and what the element can be.`,
 	rows: append(append(client.Parts("system", "version", "started", "host-name", "configuration/commit-id", "configuration/committed", "configuration/user",
-		"dataplane/backend-in-use", "dataplane/reason", "dataplane/drops",
+		"dataplane/backend-in-use", "dataplane/reason", "dataplane/drops", "dataplane/last-interruption",
 		"dataplane/objects/installed", "dataplane/objects/pending", "dataplane/objects/failed", "dataplane/objects/repaired", "binding-store", "notification-log"),
 		client.Parts("nacm", "denied-operations", "denied-data-writes", "denied-notifications")...), client.Whole("pmipv6/capabilities")...),
 	columns: []column{{title: "PART", cell: func(r *client.Row) string { return path.Base(r.Of) }}},

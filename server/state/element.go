@@ -44,6 +44,7 @@ func (s *State) MountElement(src Sources) error {
 		{sys + "/gnmi", gnmi},
 		{sys + "/metrics", metrics},
 		{sys + "/dataplane", backend},
+		{sys + "/dataplane/last-interruption", lastInterruption},
 		{sys + "/dataplane/objects", objectCounts},
 		{sys + "/dataplane/objects/object", objects},
 		{sys + "/dataplane/objects/repair", repairs},

@@ -192,6 +192,9 @@ func (d *domain) sources() Sources {
 				Damage: []journal.Damage{{File: "log.00000007", Offset: 4096, Octets: 120, Reason: "the checksum is wrong"}}}
 		},
 		Backend: func() Backend { return Backend{"userspace", "the kernel has no tunnel driver"} },
+		Interruption: func() *Interruption {
+			return &Interruption{Since: start.Add(-time.Minute), Duration: 1500 * time.Millisecond, Tunnels: 2, Bindings: 40_000}
+		},
 		Forwarding: func() *dataplane.Config {
 			return &dataplane.Config{VRFs: []dataplane.VRF{{Name: "CUSTSP", Table: 70}, {Name: "VRF1"}, {Name: "VRF2"}},
 				Members:  []dataplane.Member{{Link: "ce0", VRF: "VRF1"}, {Link: "gone0", VRF: "VRF2"}},

@@ -49,6 +49,7 @@ type Sources struct {
 	Metrics      func() Listener
 	Certificate  func() Certificate
 	Backend      func() Backend
+	Interruption func() *Interruption // nil: there was none
 	// Forwarding is what the dataplane obeys, and VRFKind what a VRF is on the host: a value of the leaf kind, empty while it is not there.
 	Forwarding   func() *dataplane.Config
 	Matches      func() map[dataplane.MatchKey]dataplane.Matches // of rules of access lists
@@ -183,6 +184,13 @@ type Certificate struct {
 
 // Backend is the dataplane in use, in the words of the leaf backend-in-use, and why it is that one.
 type Backend struct{ InUse, Reason string }
+
+// Interruption says how long nothing was forwarded in user space because no process ran, and for how many.
+type Interruption struct {
+	Since             time.Time // zero: nobody knows
+	Duration          time.Duration
+	Tunnels, Bindings int
+}
 
 // Capabilities are what the element can be, in the words of the container capabilities.
 type Capabilities struct{ Roles, Transports, Encapsulations []string }

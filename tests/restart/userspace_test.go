@@ -15,7 +15,8 @@ import (
 const interrupted = "nothing was forwarded in user space while there was no process"
 
 // Elements that forward in user space are killed under traffic and started again. What was on its way when the process ended is lost, and what was
-// sent until the next one says that it forwards again; nothing before, and nothing after. It says for how long, and for whom.
+// sent until the next one says that it forwards again; nothing before, and nothing after. It says for how long, and for whom: in its log, in state and to
+// subscribers.
 func TestKilledElementsInUserSpaceLoseABoundedPart(t *testing.T) {
 	d := newDomain(t, way{backend: "userspace"})
 	for name, e := range map[string]*running{"anchor": d.anchor, "gateway": d.gateway} {
@@ -33,10 +34,17 @@ func TestKilledElementsInUserSpaceLoseABoundedPart(t *testing.T) {
 				bounds[way] = numbers{arrived: f.Latest()}
 			}
 			e.kill()
+			before := time.Now()
 			e.start()
-			t.Log(e.log.line(t, interrupted))
+			said := e.log.line(t, interrupted)
+			t.Log(said)
 			for way, f := range flows {
 				bounds[way] = numbers{bounds[way].arrived, f.Sent()}
+			}
+			for by, all := range map[string]interruption{"gNMI": e.shown(t), "a notification": e.told(t, before)} {
+				if all.inLog() != said[strings.Index(said, "tunnels="):] || all.Tunnels != 1 || all.Bindings != 1 {
+					t.Errorf("%s has %+v, and the log %s", by, all, said)
+				}
 			}
 			for way, f := range flows { // so that there is something that must not be lost
 				for f.Sent() < bounds[way].resumed+100 {

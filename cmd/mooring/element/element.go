@@ -68,9 +68,11 @@ type Element struct {
 	matches    matches // of access lists
 	reconciler *reconcile.Reconciler
 	bindings   *journal.Journal
-	sockets    *transport.Sockets
-	engine     *engine.Engine
-	access     *attach.Server
+	// interruption is the one before the start, once it is over; nil where there was none.
+	interruption atomic.Pointer[state.Interruption]
+	sockets      *transport.Sockets
+	engine       *engine.Engine
+	access       *attach.Server
 
 	accounting  *accountant.Accountant
 	asker       *client.Asker // asks RADIUS servers about nodes

@@ -15,6 +15,7 @@ import (
 	"mooring/mobility/wire"
 	"mooring/server/model"
 	"mooring/server/notify"
+	"mooring/server/state"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
 )
@@ -127,5 +128,6 @@ func tellEverything(log *notify.Log) {
 		servers.authorization("r", up)
 	}
 	servers.room(aaa.Full, 3)
+	tellInterruption(log, at, state.Interruption{Since: at, Duration: time.Second, Tunnels: 1, Bindings: 2})
 	tellRepair(log, reconcile.Repair{Number: 1, At: at, Object: dataplane.Member{Link: "ce0", VRF: "red"}, Count: 3, Found: reconcile.Notified})
 }

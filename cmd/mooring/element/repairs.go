@@ -2,12 +2,10 @@ package element
 
 import (
 	"fmt"
-	"slices"
 
 	"mooring/dataplane/reconcile"
 	"mooring/server/notify"
 	"mooring/server/tree"
-	"mooring/server/tree/schema"
 )
 
 // repaired tells the log and the subscribers what somebody else had removed or changed, and is there again.
@@ -19,12 +17,10 @@ func (e *Element) repaired(list []reconcile.Repair) {
 }
 
 func tellRepair(log *notify.Log, r reconcile.Repair) {
-	defs := log.Schema().Find("/mooring-system:system/dataplane").Notifications
-	i := slices.IndexFunc(defs, func(n *schema.Node) bool { return n.Name == "object-repaired" })
-	if i < 0 { // the feature is off
+	def := dataplaneNotification(log, "object-repaired")
+	if def == nil {
 		return
 	}
-	def := defs[i]
 	log.Add(r.At, def, nil, func(b *tree.Builder) {
 		b.Leaf(def.ChildNamed("object"), fmt.Sprint(r.Object))
 		b.Uint(def.ChildNamed("count"), uint64(r.Count))

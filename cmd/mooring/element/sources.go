@@ -41,6 +41,7 @@ func (e *Element) sources() state.Sources {
 		},
 		Certificate:  func() state.Certificate { return certificate(e.certificate.Current()) },
 		Backend:      e.backend,
+		Interruption: e.interruption.Load,
 		Forwarding:   func() *dataplane.Config { return e.running.Load().Dataplane },
 		VRFKind:      e.vrfKind,
 		Matches:      e.matches.since,
