@@ -76,6 +76,13 @@ type Tenancy struct {
 	Network  string // whose pools they come from; empty: what the MAG asks for is accepted
 }
 
+// Terms are what a session was registered under beside its addresses. There are few, and all bindings that have the same share a value.
+type Terms struct {
+	Link        string // MAG: the access link
+	APN         string // the service that the node is registered for (RFC 5149); empty: none was named
+	IgnoresHome bool   // LMA: what the last request said of home addresses and home network prefixes was not looked at (feature EXT-10)
+}
+
 // Holding is whom a session is for and what the node holds by it. Most rows of a session share one, because a request to prolong the
 // session changes nothing of it; it is never changed, only replaced (see Binding.Hold).
 type Holding struct {
@@ -84,9 +91,9 @@ type Holding struct {
 	Prefixes  []netip.Prefix // home network prefixes
 	Networks  []netip.Prefix // mobile networks: prefixes delegated to the networks behind the node (RFC 7148), IPv4 before IPv6
 	Home      HomeAddress
-	Router    IPv4                   // default router of the home address
-	LinkLocal LinkLocal              // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
-	Link      unique.Handle[string]  // MAG: the access link
+	Router    IPv4      // default router of the home address
+	LinkLocal LinkLocal // of the MAG on the access link, where the LMA assigned it (RFC 5213 section 8.7)
+	Terms     unique.Handle[Terms]
 	Tenancy   unique.Handle[Tenancy] // LMA
 	Created   Instant
 }
@@ -134,6 +141,14 @@ func (h *Holding) Gather() *Holding {
 		g.prefix[0], g.Prefixes = h.Prefixes[0], g.prefix[:]
 	}
 	return &g.Holding
+}
+
+// Under returns the terms of the session.
+func (h *Holding) Under() (t Terms) {
+	if h.Terms != (unique.Handle[Terms]{}) {
+		t = h.Terms.Value()
+	}
+	return t
 }
 
 // Tenant returns what the session belongs to; that of a MAG belongs to nobody.

@@ -49,7 +49,8 @@ func TestEverythingOfOursIsDescribed(t *testing.T) {
 }
 
 // dimensionless are the leaves whose numbers count things, name them or order them.
-var dimensionless = []string{"maximum", "limit", "retries", "retransmit", "bce-count", "peak-bce-count", "handoff-count",
+var dimensionless = []string{"maximum", "limit", "retries", "retransmit", "bce-count", "peak-bce-count", "handoff-count", "hnp-count", "care-of-count",
+	"mobile-network-ipv4-count", "mobile-network-ipv6-count",
 	"single-tenant-count", "multi-tenant-count", "count", "cleared", "num-packets", "logical-mn-maximum", "customer-maximum",
 	"in-use", "bindings", "missed", "total", "used", "queued", // how many
 	"spi", "id", "number", "mn-id-type", "handoff-indicator", "sequence", "status", "last-status", "trigger", "bid", "restart-counter",

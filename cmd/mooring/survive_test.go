@@ -149,7 +149,7 @@ func TestNewerStoreIsRefused(t *testing.T) {
 	h, dir := newHost(t, "lma"), t.TempDir()
 	must(t, os.Mkdir(dir+"/bindings", 0o700), os.WriteFile(dir+"/bindings/log.00000001", []byte("mooring\n\x63\x00 and who knows what else"), 0o600))
 	o := complete(t, h, privileged, "run", "--state-dir", dir)
-	if want := "bindings: restore bindings: log.00000001 has format 99 and this program reads up to 3"; o.code == 0 || !strings.Contains(o.stderr, want) {
+	if want := "bindings: restore bindings: log.00000001 has format 99 and this program reads up to 4"; o.code == 0 || !strings.Contains(o.stderr, want) {
 		t.Errorf("exit code %d: %s", o.code, o.stderr)
 	}
 }

@@ -201,11 +201,11 @@ func details(table *binding.Table) (lines []string) {
 	for b := range table.All() {
 		row, holding := *b, *b.Holding
 		row.Install, row.Holding, row.Ends, row.Profile = 0, nil, unique.Handle[mobility.Ends]{}, unique.Handle[string]{}
-		holding.Link, holding.Tenancy = unique.Handle[string]{}, unique.Handle[mobility.Tenancy]{}
+		holding.Terms, holding.Tenancy = unique.Handle[mobility.Terms]{}, unique.Handle[mobility.Tenancy]{}
 		if row.State == mobility.StateRefreshing {
 			row.State = mobility.StateActive
 		}
-		lines = append(lines, fmt.Sprintf("%+v %+v %+v %q", row, holding, b.Ends.Value(), []string{b.Link.Value(), fmt.Sprint(b.Tenant()), b.Profile.Value()}))
+		lines = append(lines, fmt.Sprintf("%+v %+v %+v %q", row, holding, b.Ends.Value(), []string{fmt.Sprint(b.Under(), b.Tenant()), b.Profile.Value()}))
 	}
 	slices.Sort(lines)
 	return lines

@@ -22,7 +22,7 @@ func typical(id dataplane.SessionID) *mobility.Binding {
 			Node: mobility.NAI(fmt.Sprintf("mn%d@example.com", id)), LinkID: mobility.LinkID([]byte{2, 0, byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}),
 			Prefixes: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}), 64)},
 			Home:     mobility.HomeOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(id >> 16), byte(id >> 8), byte(id)}), 8)), Router: mobility.IPv4{10, 0, 0, 1},
-			Link: unique.Make(""), Tenancy: unique.Make(mobility.Tenancy{Network: "net1"}), Created: 1 << 58,
+			Terms: unique.Make(mobility.Terms{}), Tenancy: unique.Make(mobility.Tenancy{Network: "net1"}), Created: 1 << 58,
 		},
 		Ends: unique.Make(mobility.Ends{Local: anchor, Remote: netip.AddrPortFrom(gateway, 0), CareOf: gateway,
 			Tunnel: dataplane.TunnelID{Local: anchor, Peer: gateway, Encap: dataplane.EncapIP}}),

@@ -10,7 +10,7 @@ import (
 )
 
 // Version of the format that is written. Older ones are read, newer ones refused.
-const Version = 3
+const Version = 4
 
 // A file begins with a head, and goes on with frames. All numbers have the least octet first.
 //

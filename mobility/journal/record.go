@@ -26,6 +26,7 @@ const (
 	kindTenantRow                  // a binding of a customer: kindRow, then the customer and its VRF; since version 2
 	kindNetworkRow                 // a binding with mobile networks: kindTenantRow, whose customer may be empty, then these; since version 3
 	kindPeer                       // both ends of a path that bindings of the machine go over; in files of peers alone, which older versions do not read
+	kindTermsRow                   // a binding with a service, or whose home addresses are ignored: kindNetworkRow, whose list may be empty, then both; since version 4
 )
 
 // errRecord says that a frame has a good checksum and makes no sense nevertheless.
@@ -41,7 +42,7 @@ func renews(old, now *mobility.Binding) bool {
 
 func sameHolding(a, b *mobility.Holding) bool {
 	return a == b || a.Node == b.Node && a.LinkID == b.LinkID && slices.Equal(a.Prefixes, b.Prefixes) && slices.Equal(a.Networks, b.Networks) && a.Home == b.Home && a.Router == b.Router &&
-		a.LinkLocal == b.LinkLocal && a.Link == b.Link && a.Tenancy == b.Tenancy && a.Created == b.Created
+		a.LinkLocal == b.LinkLocal && a.Terms == b.Terms && a.Tenancy == b.Tenancy && a.Created == b.Created
 }
 
 // appendRenewal appends what renews leaves to be different.
@@ -63,8 +64,10 @@ func (o *octets) renew(r *mobility.Binding) {
 }
 
 func appendRow(b []byte, r *mobility.Binding) []byte {
-	tenant, k := r.Tenant(), kindRow
+	tenant, terms, k := r.Tenant(), r.Under(), kindRow
 	switch {
+	case terms.APN != "" || terms.IgnoresHome:
+		k = kindTermsRow
 	case len(r.Networks) > 0:
 		k = kindNetworkRow
 	case tenant.Customer != "":
@@ -83,7 +86,7 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 		b = binary.LittleEndian.AppendUint64(b, uint64(instant))
 	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Timestamp))
-	b = appendText(appendText(appendText(b, value(r.Link)), tenant.Network), value(r.Profile))
+	b = appendText(appendText(appendText(b, terms.Link), tenant.Network), value(r.Profile))
 	b = binary.AppendUvarint(b, uint64(r.Handovers))
 	b = binary.AppendUvarint(b, uint64(r.Refresh))
 	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
@@ -91,8 +94,11 @@ func appendRow(b []byte, r *mobility.Binding) []byte {
 	if k != kindRow {
 		b = appendText(appendText(b, tenant.Customer), tenant.VRF)
 	}
-	if k == kindNetworkRow {
+	if k == kindNetworkRow || k == kindTermsRow {
 		b = appendPrefixes(b, r.Networks)
+	}
+	if k == kindTermsRow {
+		b = appendBool(appendText(b, terms.APN), terms.IgnoresHome)
 	}
 	return b
 }
@@ -108,7 +114,7 @@ func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Bin
 	r.Lifetime = time.Duration(o.uvarint())
 	r.Expires, h.Created, r.Updated = mobility.Instant(o.uint64()), mobility.Instant(o.uint64()), mobility.Instant(o.uint64())
 	r.Timestamp = wire.Timestamp(o.uint64())
-	h.Link = known.name(o)
+	terms := mobility.Terms{Link: known.name(o).Value()}
 	tenant := mobility.Tenancy{Network: known.name(o).Value()}
 	r.Profile = known.name(o)
 	r.Handovers, r.Refresh = uint32(o.uvarint()), uint32(o.uvarint())
@@ -124,8 +130,11 @@ func (o *octets) row(k kind, id dataplane.SessionID, known *names) *mobility.Bin
 	case kindNetworkRow:
 		h.Networks = o.prefixes()
 		o.bad = o.bad || len(h.Networks) == 0
+	case kindTermsRow:
+		h.Networks = o.prefixes()
+		terms.APN, terms.IgnoresHome = known.name(o).Value(), o.bool()
 	}
-	h.Tenancy = unique.Make(tenant)
+	h.Terms, h.Tenancy = unique.Make(terms), unique.Make(tenant)
 	r.Holding = h.Gather()
 	return r
 }
@@ -223,11 +232,14 @@ func appendPrefixes(b []byte, list []netip.Prefix) []byte {
 }
 
 func appendKey(b []byte, k dataplane.Key) []byte {
-	set := byte(0)
-	if k.Set {
-		set = 1
+	return binary.LittleEndian.AppendUint32(appendBool(b, k.Set), k.Value)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
 	}
-	return binary.LittleEndian.AppendUint32(append(b, set), k.Value)
+	return append(b, 0)
 }
 
 // octets is what is still to be read of a frame. Reading past the end gives zeros and sets bad.
@@ -250,6 +262,7 @@ func (o *octets) take(n int) []byte {
 }
 
 func (o *octets) byte() byte     { return o.take(1)[0] }
+func (o *octets) bool() bool     { return o.byte() == 1 }
 func (o *octets) uint16() uint16 { return binary.LittleEndian.Uint16(o.take(2)) }
 func (o *octets) uint32() uint32 { return binary.LittleEndian.Uint32(o.take(4)) }
 func (o *octets) uint64() uint64 { return binary.LittleEndian.Uint64(o.take(8)) }
@@ -308,5 +321,5 @@ func (o *octets) prefixes() []netip.Prefix {
 }
 
 func (o *octets) key() dataplane.Key {
-	return dataplane.Key{Set: o.byte() == 1, Value: o.uint32()}
+	return dataplane.Key{Set: o.bool(), Value: o.uint32()}
 }

@@ -36,6 +36,11 @@ func fill(v reflect.Value, rnd *rand.Rand) {
 	case *unique.Handle[string]:
 		*x = unique.Make(string(rune('a' + rnd.IntN(26))))
 		return
+	case *unique.Handle[mobility.Terms]:
+		var t mobility.Terms
+		fill(reflect.ValueOf(&t).Elem(), rnd)
+		*x = unique.Make(t)
+		return
 	case *unique.Handle[mobility.Tenancy]:
 		var t mobility.Tenancy
 		fill(reflect.ValueOf(&t).Elem(), rnd)
@@ -89,7 +94,7 @@ func TestRowSurvives(t *testing.T) {
 		want := sample(7, rnd)
 		o := &octets{rest: appendRow(nil, want)}
 		k, id := kind(o.byte()), o.uvarint()
-		if k != kindNetworkRow || id != 7 {
+		if k != kindTermsRow || id != 7 {
 			t.Fatal(k, id)
 		}
 		got := o.row(k, 7, newNames())
@@ -104,10 +109,32 @@ func TestRowSurvives(t *testing.T) {
 	}
 }
 
+// A row of version 3 knows of no services, nor whether home addresses are ignored; bindings without either are written like that still.
+func TestRowOfVersion3(t *testing.T) {
+	want := sample(7, rand.New(rand.NewPCG(1, 2)))
+	want.Terms = unique.Make(mobility.Terms{Link: "access0"})
+	o := &octets{rest: appendRow(nil, want)}
+	k, id := kind(o.byte()), o.uvarint()
+	if got := o.row(k, 7, newNames()); k != kindNetworkRow || id != 7 || o.bad || !reflect.DeepEqual(got, want) {
+		t.Errorf("kind %d, row %d: %+v %+v", k, id, got, got.Under())
+	}
+}
+
+// A service is kept where there is nothing else that few bindings have.
+func TestRowWithAService(t *testing.T) {
+	want := sample(7, rand.New(rand.NewPCG(1, 2)))
+	want.Terms, want.Tenancy, want.Networks = unique.Make(mobility.Terms{APN: "internet"}), unique.Make(mobility.Tenancy{Network: "net1"}), nil
+	o := &octets{rest: appendRow(nil, want)}
+	k, id := kind(o.byte()), o.uvarint()
+	if got := o.row(k, 7, newNames()); k != kindTermsRow || id != 7 || o.bad || !reflect.DeepEqual(got, want) {
+		t.Errorf("kind %d, row %d: %+v %+v", k, id, got, got.Under())
+	}
+}
+
 // A row of version 2 knows of no mobile networks; bindings without any are written like that still.
 func TestRowOfVersion2(t *testing.T) {
 	want := sample(7, rand.New(rand.NewPCG(1, 2)))
-	want.Networks = nil
+	want.Networks, want.Terms = nil, unique.Make(mobility.Terms{})
 	o := &octets{rest: appendRow(nil, want)}
 	k, id := kind(o.byte()), o.uvarint()
 	if got := o.row(k, 7, newNames()); k != kindTenantRow || id != 7 || o.bad || !reflect.DeepEqual(got, want) {
@@ -119,6 +146,7 @@ func TestRowOfVersion2(t *testing.T) {
 func TestRowOfVersion1(t *testing.T) {
 	want := sample(7, rand.New(rand.NewPCG(1, 2)))
 	want.Tenancy, want.Networks = unique.Make(mobility.Tenancy{Network: "net1"}), nil
+	want.Terms = unique.Make(mobility.Terms{})
 	o := &octets{rest: appendRow(nil, want)}
 	k, id := kind(o.byte()), o.uvarint()
 	if got := o.row(k, 7, newNames()); k != kindRow || id != 7 || o.bad || !reflect.DeepEqual(got, want) {

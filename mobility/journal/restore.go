@@ -274,7 +274,7 @@ func (r *restored) takeBinding(k kind, o *octets, machine *kept) {
 	id := dataplane.SessionID(o.uvarint())
 	machine.last = max(machine.last, id)
 	switch k {
-	case kindRow, kindTenantRow, kindNetworkRow:
+	case kindRow, kindTenantRow, kindNetworkRow, kindTermsRow:
 		if row := o.row(k, id, r.names); !o.bad {
 			machine.rows[id] = row
 			r.rows++

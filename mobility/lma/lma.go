@@ -52,7 +52,7 @@ type Machine struct {
 	leaving    bool // see Leave
 }
 
-var nameless = unique.Make("")
+var noTerms = unique.Make(mobility.Terms{})
 
 // New returns the anchor that cfg describes, without bindings. The machine is the owner of table. restarts is what it tells its peers as restart counter
 // (RFC 5847 section 3.2).

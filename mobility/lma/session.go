@@ -27,7 +27,7 @@ func (m *Machine) register(r *request, out *mobility.Effects) {
 		Holding: &mobility.Holding{
 			Node:    mobility.NodeIDOf(r.update.MNID.Value),
 			Created: mobility.At(r.now),
-			Link:    nameless,
+			Terms:   noTerms,
 			Tenancy: unique.Make(r.via.tenancy(r.profile)),
 		},
 	}
@@ -139,6 +139,9 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	if link := r.linkID(); string(b.LinkID) != string(link) {
 		b.Hold(func(h *mobility.Holding) { h.LinkID = mobility.LinkID(link) })
 	}
+	if terms := m.terms(r, b); b.Under() != terms {
+		b.Hold(func(h *mobility.Holding) { h.Terms = unique.Make(terms) })
+	}
 	b.Tx, b.Rx = dataplane.Key{}, dataplane.Key{}
 	if r.greKey && !m.cfg.GREKeys.Unused {
 		b.Tx, b.Rx = dataplane.Key{Value: u.GREKey.Value.Key, Set: true}, dataplane.Key{Value: m.uplinkKey(r, b), Set: true}
@@ -161,6 +164,15 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 		b.Refresh = uint32(m.cfg.Refresh / time.Second)
 	}
 	b.Updated, b.Expires = mobility.At(r.now), mobility.At(r.now.Add(b.Lifetime))
+}
+
+// terms are what a request says of the session beside addresses. It goes on with its service where none is named: RFC 5149 section 4.1 has it named once.
+func (m *Machine) terms(r *request, b *mobility.Binding) mobility.Terms {
+	t := mobility.Terms{APN: b.Under().APN, IgnoresHome: m.ignoresHome(r)}
+	if named := r.update.ServiceSelection; named.Set && string(named.Value) != t.APN {
+		t.APN = named.Value.Name()
+	}
+	return t
 }
 
 // assign gives the binding what the request asks for, keeps what it has, and drops what the request no longer names

@@ -45,7 +45,7 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	m.table.Put(&mobility.Binding{
 		ID: s.id, Access: link.Access, State: mobility.StateInit, Profile: unique.Make(profile.Name), Ends: unique.Make(way.ends),
 		Holding: &mobility.Holding{
-			Node: node, LinkID: mobility.LinkID(at.mac[:]), Link: unique.Make(at.link), Created: mobility.At(now),
+			Node: node, LinkID: mobility.LinkID(at.mac[:]), Terms: unique.Make(mobility.Terms{Link: at.link}), Created: mobility.At(now),
 		},
 	})
 	m.request(now, s, wire.HandoffUnknown, out)
@@ -93,7 +93,7 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	delete(m.places, s.place)
 	s.place, m.places[at], s.unseen, s.moved = at, s, false, true
 	b.Access = link.Access
-	b.Hold(func(h *mobility.Holding) { h.Link = unique.Make(at.link) })
+	b.Hold(func(h *mobility.Holding) { h.Terms = unique.Make(mobility.Terms{Link: at.link}) })
 	if b.State == mobility.StateDisconnecting {
 		m.recant(s)
 		s.cleared = false

@@ -53,7 +53,7 @@ func (m *Machine) Restore(now time.Time, rows []*mobility.Binding, last dataplan
 
 // resume goes on with a registration, if the configuration has room for it.
 func (m *Machine) resume(now time.Time, b *mobility.Binding, out *mobility.Effects) bool {
-	s := &session{id: b.ID, place: place{link: b.Link.Value()}, unseen: true}
+	s := &session{id: b.ID, place: place{link: b.Under().Link}, unseen: true}
 	if copy(s.place.mac[:], b.LinkID) != len(s.place.mac) || m.places[s.place] != nil {
 		return false
 	}

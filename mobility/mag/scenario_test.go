@@ -168,7 +168,7 @@ func (p *player) show(what string) (string, error) {
 				expires = b.Expires.Time().Sub(scenario.Start).String()
 			}
 			line := fmt.Sprintf("binding %d %s %s %v %v on %s with %s expires %s install %d", b.ID, b.Node, b.State,
-				b.Prefixes, b.Home, b.Link.Value(), b.Ends.Value().Peer, expires, b.Install)
+				b.Prefixes, b.Home, b.Under().Link, b.Ends.Value().Peer, expires, b.Install)
 			if b.Status != 0 {
 				line += fmt.Sprintf(" status %d", b.Status)
 			}

@@ -31,7 +31,7 @@ func (m *Machine) Withhold(out *mobility.Effects) {
 		if b := change.New; change.Old == nil && b != nil {
 			out.Sessions = slices.DeleteFunc(out.Sessions, func(c dataplane.Change) bool { return c.ID == b.ID })
 			out.Grants = slices.DeleteFunc(out.Grants, func(g mobility.Grant) bool {
-				return g.Link == b.Link.Value() && mobility.LinkID(g.MAC[:]) == b.LinkID
+				return g.Link == b.Under().Link && mobility.LinkID(g.MAC[:]) == b.LinkID
 			})
 			silence(out, b)
 		}

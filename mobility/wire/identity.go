@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -100,6 +101,26 @@ var linkLayerContent = content[LinkLayerID]{
 type ServiceSelection []byte
 
 func (s ServiceSelection) String() string { return text(s) }
+
+// Name is the service as people write it. What is printable is its text; 3GPP has it in labels, like names of the DNS, which are joined by dots
+// (TS 23.003 section 9.1); anything else is shown in hexadecimal digits.
+func (s ServiceSelection) Name() string {
+	if isPrintable(s) {
+		return string(s)
+	}
+	var name []byte
+	for rest := s; len(rest) > 0; {
+		label := rest[1:min(len(rest), 1+int(rest[0]))]
+		if len(label) == 0 || len(label) != int(rest[0]) || !isPrintable(label) || bytes.IndexByte(label, '.') >= 0 {
+			return text(s)
+		}
+		if name != nil {
+			name = append(name, '.')
+		}
+		name, rest = append(name, label...), rest[1+len(label):]
+	}
+	return string(name)
+}
 
 var serviceContent = content[ServiceSelection]{
 	decode: func(v *ServiceSelection, d []byte) fault {

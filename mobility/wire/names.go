@@ -37,15 +37,23 @@ func flagText(bits, top uint16, letters string) string {
 
 // text shows an identifier as it is where it can stand in a line of a log, and in hexadecimal where it cannot.
 func text(b []byte) string {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0:
 		return `""`
-	}
-	for rest := b; len(rest) > 0; {
-		r, n := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && n == 1 || !unicode.IsGraphic(r) || unicode.IsSpace(r) {
-			return "0x" + hex.EncodeToString(b)
-		}
-		rest = rest[n:]
+	case !isPrintable(b):
+		return "0x" + hex.EncodeToString(b)
 	}
 	return string(b)
+}
+
+// isPrintable says whether octets are text without space.
+func isPrintable(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 || !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }

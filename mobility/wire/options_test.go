@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -363,4 +364,26 @@ func TestOtherOptions(t *testing.T) {
 	refusal(t, "Pad1 as an option", Options{Extra: []RawOption{{OptionPad1, nil}}})
 	refusal(t, "PadN as an option", Options{Extra: []RawOption{{OptionPadN, nil}}})
 	refusal(t, "256 octets", Options{Extra: []RawOption{{200, make([]byte, 256)}}})
+}
+
+func TestServiceName(t *testing.T) {
+	for service, want := range map[string]string{
+		"internet": "internet", "voip.companyxyz.example.com": "voip.companyxyz.example.com", "ünïcode": "ünïcode",
+		"\x08internet":                           "internet",
+		"\x08internet\x06mnc015\x06mcc234":       "internet.mnc015.mcc234",
+		"\x02ims":                                "0x02696d73", // a label without end
+		"\x04web\x00":                            "0x0477656200",
+		"\x03web\x00":                            "0x0377656200", // a label without octets
+		"\x07web.com":                            "0x077765622e636f6d",
+		"\x03w\x01b":                             "0x03770162",
+		"two words":                              "0x74776f20776f726473",
+		"\xff\xfe":                               "0xfffe",
+		"0" + strings.Repeat("a", '0'):           "0" + strings.Repeat("a", '0'), // text, though it could be a label
+		"\x20" + strings.Repeat("a", 32):         strings.Repeat("a", 32),
+		"\x01a" + "0" + strings.Repeat("b", '0'): "a." + strings.Repeat("b", '0'),
+	} {
+		if got := ServiceSelection(service).Name(); got != want {
+			t.Errorf("%q is called %q, want %q", service, got, want)
+		}
+	}
 }

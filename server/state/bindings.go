@@ -42,17 +42,20 @@ type bindingNodes struct {
 	ID                *schema.Node `yang:"id"`
 	MNID              *schema.Node `yang:"mn-id"`
 	MNIDType          *schema.Node `yang:"mn-id-type"`
+	IMSI              *schema.Node `yang:"imsi"`
 	LinkLayerID       *schema.Node `yang:"link-layer-id"`
 	AccessTechnology  *schema.Node `yang:"access-technology"`
 	HandoffIndicator  *schema.Node `yang:"handoff-indicator"`
 	Peer              *schema.Node `yang:"peer"`
 	CareOfAddress     *schema.Node `yang:"care-of-address"`
+	CareOfCount       *schema.Node `yang:"care-of-count"`
 	LMAAddress        *schema.Node `yang:"lma-address"`
 	Tunnel            *schema.Node `yang:"tunnel"`
 	HoA               *schema.Node `yang:"hoa"`
 	HoAPrefixLength   *schema.Node `yang:"hoa-prefix-length"`
 	DefaultRouter     *schema.Node `yang:"default-router"`
 	HNP               *schema.Node `yang:"hnp"`
+	HNPCount          *schema.Node `yang:"hnp-count"`
 	MAGLinkLocal      *schema.Node `yang:"mag-link-local"`
 	Lifetime          *schema.Node `yang:"lifetime"`
 	RemainingLifetime *schema.Node `yang:"remaining-lifetime"`
@@ -75,9 +78,13 @@ type bindingNodes struct {
 	ProfileSource     *schema.Node `yang:"profile-source,optional"`
 	PathStatus        *schema.Node `yang:"path-status,optional"` // of both
 	tenantNodes
-	MobileNetwork  *schema.Node `yang:"mobile-network,optional"`
-	UplinkGREKey   *schema.Node `yang:"uplink-gre-key"`
-	DownlinkGREKey *schema.Node `yang:"downlink-gre-key"`
+	IgnoreHomeAddress *schema.Node `yang:"ignore-home-address,optional"`
+	MobileNetwork     *schema.Node `yang:"mobile-network,optional"`
+	MobileNetworks4   *schema.Node `yang:"mobile-network-ipv4-count,optional"`
+	MobileNetworks6   *schema.Node `yang:"mobile-network-ipv6-count,optional"`
+	APN               *schema.Node `yang:"apn,optional"` // of both, like those below
+	UplinkGREKey      *schema.Node `yang:"uplink-gre-key"`
+	DownlinkGREKey    *schema.Node `yang:"downlink-gre-key"`
 }
 
 func newBindings(r *resolver, def *schema.Node, gateways bool, machines func() []machine, plane Dataplane) *bindings {
@@ -157,24 +164,23 @@ func (t *bindings) walk(m machine, want Keys, yield func(Row, error) bool) bool 
 // render writes the leaves in the order of the schema, which those rely on who compare two rows.
 func (o *bindingsOf) render(s *Sink, value any) {
 	b := value.(*mobility.Binding)
-	n := &o.nodes
+	n, terms := &o.nodes, b.Under()
 	if s.wants(n.MNID) {
 		s.Text(n.MNID, b.Node.String())
 	}
 	if b.Node != "" {
 		s.Uint(n.MNIDType, uint64(b.Node[0]))
 	}
+	if s.wants(n.IMSI) {
+		s.Text(n.IMSI, b.Node.IMSI())
+	}
 	s.Octets(n.LinkLayerID, string(b.LinkID))
 	named(s, n.AccessTechnology, &o.access, uint8(b.Access))
 	if b.Updated != 0 { // else nothing was accepted yet
 		named(s, n.HandoffIndicator, &o.handoff, uint8(b.Handoff))
 	}
-	if s.wants(n.Peer) || s.wants(n.CareOfAddress) || s.wants(n.LMAAddress) || s.wants(n.Tunnel) {
-		ends := o.ends(s, b.Ends)
-		s.Text(n.Peer, ends.peer)
-		s.Text(n.CareOfAddress, ends.careOf)
-		s.Text(n.LMAAddress, ends.lma)
-		s.Text(n.Tunnel, ends.tunnel)
+	if s.wants(n.Peer) || s.wants(n.CareOfAddress) || s.wants(n.CareOfCount) || s.wants(n.LMAAddress) || s.wants(n.Tunnel) {
+		o.renderEnds(s, o.ends(s, b.Ends))
 	}
 	if b.Home.IsValid() {
 		s.Addr(n.HoA, b.Home.Addr())
@@ -184,6 +190,7 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	for _, p := range b.Prefixes {
 		s.Prefix(n.HNP, p)
 	}
+	s.Uint(n.HNPCount, uint64(len(b.Prefixes)))
 	if b.LinkLocal != 0 {
 		s.Addr(n.MAGLinkLocal, b.LinkLocal.Addr())
 	}
@@ -195,7 +202,7 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	o.renderForwarding(s, b)
 	s.Text(n.Service, services[b.Service()])
 	s.Text(n.State, b.State.String())
-	s.Text(n.Interface, textOf(b.Link))
+	s.Text(n.Interface, terms.Link)
 	if next, ok := nextRefresh(b); ok {
 		s.Time(n.NextRefresh, next)
 	}
@@ -211,10 +218,38 @@ func (o *bindingsOf) render(s *Sink, value any) {
 	}
 	s.Text(n.Customer, tenant.Customer)
 	s.Text(n.VRF, tenant.VRF)
-	for _, p := range b.Networks {
-		s.Prefix(n.MobileNetwork, p)
+	if tenant.Customer != "" {
+		s.Bool(n.IgnoreHomeAddress, terms.IgnoresHome)
 	}
+	o.renderNetworks(s, b.Networks)
+	s.Text(n.APN, terms.APN)
 	o.renderKeys(s, b)
+}
+
+// renderEnds writes that there is one care-of address where there is any: a session has one path.
+func (o *bindingsOf) renderEnds(s *Sink, ends endsText) {
+	n, careOfs := &o.nodes, uint64(0)
+	if ends.careOf != "" {
+		careOfs = 1
+	}
+	s.Text(n.Peer, ends.peer)
+	s.Text(n.CareOfAddress, ends.careOf)
+	s.Uint(n.CareOfCount, careOfs)
+	s.Text(n.LMAAddress, ends.lma)
+	s.Text(n.Tunnel, ends.tunnel)
+}
+
+// renderNetworks writes mobile networks, and how many there are of each IP version.
+func (o *bindingsOf) renderNetworks(s *Sink, networks []netip.Prefix) {
+	var ipv4 int
+	for _, p := range networks {
+		if p.Addr().Is4() {
+			ipv4++
+		}
+		s.Prefix(o.nodes.MobileNetwork, p)
+	}
+	s.Uint(o.nodes.MobileNetworks4, uint64(ipv4))
+	s.Uint(o.nodes.MobileNetworks6, uint64(len(networks)-ipv4))
 }
 
 // pathStatuses are what heartbeats tell of the way to a care-of address; nothing where none are sent or none was answered yet.

@@ -169,8 +169,8 @@ func TestUnusualBinding(t *testing.T) {
 		ID: 0xfeed, State: mobility.StateDeletePending, Access: 99, Handoff: 6, Updated: 1, Ends: unique.Make(mobility.Ends{}),
 		Holding: &mobility.Holding{},
 	})
-	want := `/lma[name='lma1']/bindings/binding[id='feed'] {"id":"feed","access-technology":99,"handoff-indicator":6,"last-registration":"1970-01-01T00:00:00Z",` +
-		`"sequence":0,"handoff-count":0,"forwarding":"pending","state":"delete-pending"}`
+	want := `/lma[name='lma1']/bindings/binding[id='feed'] {"id":"feed","access-technology":99,"handoff-indicator":6,"care-of-count":0,"hnp-count":0,"last-registration":"1970-01-01T00:00:00Z",` +
+		`"sequence":0,"handoff-count":0,"forwarding":"pending","state":"delete-pending","mobile-network-ipv4-count":0,"mobile-network-ipv6-count":0}`
 	if got := d.get("/mooring-pmipv6:pmipv6/lma/bindings"); len(got) != 1 || got[0] != want {
 		t.Errorf("got %q,\nwant %q", got, want)
 	}

@@ -66,6 +66,7 @@ func newDomain(t testing.TB) *domain {
 		Name: "example.net", LinkLocal: netip.IPv6Unspecified(), Profiles: store{
 			"@example.net":   {Name: "@example.net", Network: "home", Service: mobility.ServiceDual},
 			"n1@example.net": {Name: "n1@example.net", Network: "home", Service: mobility.ServiceDual},
+			epcRealm:         {Name: epcRealm, Network: "home", Service: mobility.ServiceDual},
 			"@cust.example":  {Name: "@cust.example", Network: "cust", Service: mobility.ServiceDual, Customer: "CUST1"},
 			"@pool.example":  {Name: "@pool.example", Network: "drawing", Service: mobility.ServiceDual},
 			"@example.org":   {Name: "@example.org", Network: "tiny", Service: mobility.ServiceDual},
@@ -103,6 +104,9 @@ func newDomain(t testing.TB) *domain {
 	return d
 }
 
+// epcRealm is of nodes that are identified by their IMSI.
+const epcRealm = "@nai.epc.mnc015.mcc234.3gppnetwork.org"
+
 // store is a policy store.
 type store map[string]*mobility.Profile
 
@@ -117,7 +121,8 @@ func gateway(in *mobility.Domain, name, address string) *mobility.MAG {
 		Name: name, Domain: in, Addresses: []netip.Addr{addr(address)}, MaxBindings: 1000, Lifetime: 600 * time.Second, Refresh: 200 * time.Second,
 		InitialRetransmit: time.Second, MaxRetransmit: 32 * time.Second,
 		Anchors: []mobility.Peer{{Name: "lma1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::1")}}},
-		Links:   []mobility.AccessLink{{Name: "access0", Access: wire.Access80211, Realm: "example.net", Nodes: trie.Map[mobility.NodeID]{}.With("\x02\x00\x00\x00\x00\x01", mobility.NAI("n1@example.net"), nil)}},
+		Links: []mobility.AccessLink{{Name: "access0", Access: wire.Access80211, Realm: "example.net", Nodes: trie.Map[mobility.NodeID]{}.
+			With("\x02\x00\x00\x00\x00\x01", mobility.NAI("n1@example.net"), nil).With("\x02\x00\x00\x00\x00\x04", mobility.NAI("0234150999999999"+epcRealm), nil)}},
 	}
 }
 

@@ -73,21 +73,21 @@ func (o *bindingsOf) unlike(a, b *mobility.Binding) (set leafSet) {
 		}
 	}
 	if a.Holding != b.Holding {
-		differ(a.Node == b.Node, n.MNID, n.MNIDType)
+		differ(a.Node == b.Node, n.MNID, n.MNIDType, n.IMSI)
 		differ(a.LinkID == b.LinkID, n.LinkLayerID)
 		differ(a.Service() == b.Service(), n.Service)
 		differ(a.Home == b.Home, n.HoA, n.HoAPrefixLength)
 		differ(a.Router == b.Router, n.DefaultRouter)
-		differ(slices.Equal(a.Prefixes, b.Prefixes), n.HNP)
-		differ(slices.Equal(a.Networks, b.Networks), n.MobileNetwork)
+		differ(slices.Equal(a.Prefixes, b.Prefixes), n.HNP, n.HNPCount)
+		differ(slices.Equal(a.Networks, b.Networks), n.MobileNetwork, n.MobileNetworks4, n.MobileNetworks6)
 		differ(a.LinkLocal == b.LinkLocal, n.MAGLinkLocal)
 		differ(a.Created == b.Created, n.Created)
-		differ(a.Link == b.Link, n.Interface)
-		differ(a.Tenancy == b.Tenancy, n.Network, n.Customer, n.VRF, n.PathStatus)
+		differ(a.Terms == b.Terms, n.Interface, n.APN, n.IgnoreHomeAddress)
+		differ(a.Tenancy == b.Tenancy, n.Network, n.Customer, n.VRF, n.IgnoreHomeAddress, n.PathStatus)
 	}
 	differ(a.Access == b.Access, n.AccessTechnology)
 	differ(a.Handoff == b.Handoff, n.HandoffIndicator)
-	differ(a.Ends == b.Ends, n.Peer, n.CareOfAddress, n.LMAAddress, n.Tunnel, n.PathStatus)
+	differ(a.Ends == b.Ends, n.Peer, n.CareOfAddress, n.CareOfCount, n.LMAAddress, n.Tunnel, n.PathStatus)
 	differ(a.Tx == b.Tx && a.Rx == b.Rx, n.UplinkGREKey, n.DownlinkGREKey)
 	differ(a.Lifetime == b.Lifetime, n.Lifetime, n.NextRefresh, n.RefreshRemaining)
 	differ(a.Expires == b.Expires, n.Lifetime, n.RemainingLifetime, n.Expires, n.NextRefresh, n.RefreshRemaining)

@@ -102,6 +102,8 @@ func scramble(t *testing.T, r *rand.Rand, b *mobility.Binding, field reflect.Str
 		*f = unique.Make(mobility.Ends{Remote: netip.AddrPortFrom(address, 0), CareOf: address})
 	case *unique.Handle[mobility.Tenancy]:
 		*f = []unique.Handle[mobility.Tenancy]{{}, unique.Make(mobility.Tenancy{Network: "a"}), unique.Make(mobility.Tenancy{Customer: "a", VRF: "b"})}[some]
+	case *unique.Handle[mobility.Terms]:
+		*f = []unique.Handle[mobility.Terms]{{}, unique.Make(mobility.Terms{Link: "a", IgnoresHome: true}), unique.Make(mobility.Terms{Link: "a", APN: "b"})}[some]
 	case *time.Duration:
 		*f = time.Duration(some) * time.Second
 	case *unique.Handle[string]:

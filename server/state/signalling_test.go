@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"mooring/mobility/transport"
 	"mooring/mobility/wire"
 )
+
+const lmaBindingPath = "/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding"
 
 const lmaStatisticsPath = "/mooring-pmipv6:pmipv6/lma[name='lma1']/statistics/"
 
@@ -39,6 +42,7 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "refresh-remaining": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
 		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm", "customer": "", "vrf": "", "service": "dual",
 		"uplink-gre-key": "", "downlink-gre-key": "",
+		"imsi": "", "hnp-count": "1", "care-of-count": "1", "mobile-network-ipv4-count": "0", "mobile-network-ipv6-count": "0", "ignore-home-address": "",
 	})
 	if got := d.get("/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/hnp"); len(got) != 1 {
 		t.Errorf("prefixes: %q", got)
@@ -58,20 +62,37 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		full(u)
 		u.IPv4HoARequests, u.Handoff, u.GREKey = nil, wire.Some(wire.HandoffUnchanged), wire.Some(wire.GREKey{Keyed: true, Key: 77})
 	})
-	expect(map[string]string{"uplink-gre-key": "1", "downlink-gre-key": "77", "service": "ipv6", "hoa": "", "tunnel": "gre-2001:db8::1-2001:db8::12"})
-	d.serveCustomer()
-	for b := range d.tables.lma.All() {
-		if b.Tenant().Customer != "" {
-			const customers = "/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='2']/"
-			for leaf, want := range map[string]string{"customer": "CUST1", "vrf": "VRF1", "network": "cust", "service": "ipv6", "profile": "@cust.example"} {
-				if got := d.value(t, customers+leaf); got != want {
-					t.Errorf("of the customer: %s is %q, want %q", leaf, got, want)
-				}
-			}
-			return
+	expect(map[string]string{"uplink-gre-key": "1", "downlink-gre-key": "77", "service": "ipv6", "hnp-count": "1", "hoa": "", "tunnel": "gre-2001:db8::1-2001:db8::12"})
+	// Two prefixes, for a node that is called by its IMSI.
+	d.ask("2001:db8::11", "0234150999999999"+epcRealm, func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })
+	for leaf, want := range map[string]string{"imsi": "234150999999999", "mn-id": "0234150999999999" + epcRealm, "hnp-count": "2", "care-of-count": "1"} {
+		if got := d.value(t, lmaBindingPath+"[id='2']/"+leaf); got != want {
+			t.Errorf("of the subscriber: %s is %q, want %q", leaf, got, want)
 		}
 	}
-	t.Error("the customer has no binding")
+}
+
+// A binding of a customer tells whose it is, its mobile networks, and how many there are, as the update asked for them; and where home addresses are not looked
+// at, that they are not.
+func TestOPS01_BindingOfACustomer(t *testing.T) {
+	d := newDomain(t)
+	d.update(theirs, "n", func(u *wire.BindingUpdate) { u.DMNPs = append(slices.Clone(twice[0]), twice[1][0]) })
+	expect := func(fields map[string]string) {
+		t.Helper()
+		for leaf, want := range fields {
+			if got := d.value(t, lmaBindingPath+"[id='1']/"+leaf); got != want {
+				t.Errorf("%s is %q, want %q", leaf, got, want)
+			}
+		}
+	}
+	expect(map[string]string{"customer": "CUST1", "vrf": "VRF1", "network": "cust", "service": "ipv6", "profile": "@cust.example", "hnp-count": "1",
+		"mobile-network-ipv4-count": "2", "mobile-network-ipv6-count": "1", "ignore-home-address": "false"})
+	d.reconfigure(func(l *mobility.LMA) { l.IgnoreHome = true })
+	expect(map[string]string{"ignore-home-address": "false", "hnp-count": "1"}) // until it asks again
+	d.update(theirs, "n", func(u *wire.BindingUpdate) {
+		u.DMNPs, u.Handoff = []wire.DMNP{{Prefix: netip.MustParsePrefix("20.20.20.128/25")}}, wire.Some(wire.HandoffUnchanged)
+	})
+	expect(map[string]string{"ignore-home-address": "true", "hnp-count": "0", "service": "", "mobile-network-ipv4-count": "1", "mobile-network-ipv6-count": "0"})
 }
 
 // The packets of the addresses of an LMA, of its customers' too, are summed up for each IP version; those of other addresses and VRFs are not its own.

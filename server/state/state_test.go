@@ -31,7 +31,7 @@ func populated(t testing.TB) *domain {
 	d.attach(d.away, 3) // a gateway that is learned
 	d.leave(d.mag, 2)
 	d.reach("lma1", "198.51.100.1", "198.51.100.11")
-	d.attach(d.mag, 4) // over IPv4
+	d.attach(d.mag, 4) // over IPv4, identified by its IMSI
 	d.beat()
 	d.revoke()
 	d.garble()
