@@ -61,7 +61,7 @@ func TestPlan(t *testing.T) {
 }
 
 // What a configuration makes of the bindings that there are is planned, too: tunnels of another MTU, and everything that goes with an anchor. (The
-// tunnels of another backend: dataplane/backend TestMoves.)
+// tunnels of another backend: dataplane/backend TestSwitch.)
 func TestPlanOfBindings(t *testing.T) {
 	d := newDomain(t)
 	text, err := os.ReadFile(d.lmaFile)

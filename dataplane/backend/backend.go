@@ -128,7 +128,7 @@ func (p *Plane) Adoptable(w Wish, o dataplane.Adoption) error {
 	return p.kernel.Adoptable(o)
 }
 
-// Use has the backend carry all tunnels from now on; see plane.Use. A kernel that cannot refuses them one by one.
+// Use has the backend carry all tunnels from now on; see plane.Use, and Moves for what is to be made again. A kernel that cannot refuses them one by one.
 func (p *Plane) Use(w Wish) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,7 +146,7 @@ func (p *Plane) Use(w Wish) error {
 	return err
 }
 
-// Moves says which tunnels Use(w) would hand to another carrier, and so make anew.
+// Moves says which tunnels Use(w) would hand to another carrier. They have to be made again then.
 func (p *Plane) Moves(w Wish) func(dataplane.TunnelID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

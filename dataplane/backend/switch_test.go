@@ -4,7 +4,10 @@ package backend
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +23,7 @@ import (
 )
 
 // Every wish carries every kind of tunnel, and whatever the wish was before, nothing of it is left: traffic goes on, and all devices are of
-// the kind that is asked for.
+// the kind that is asked for. What is done is what was planned, and none of it is a repair.
 func TestSwitch(t *testing.T) {
 	for _, name := range []string{"gre4", "ip6", "udp4", "gre6-key"} {
 		t.Run(name, func(t *testing.T) {
@@ -32,17 +35,23 @@ func TestSwitch(t *testing.T) {
 			must(t, err)
 			access := &dataplane.Session{ID: 1, Side: dataplane.Access, Path: accessPath, Prefixes: prefixes, Link: "access"}
 			copy(access.LinkAddr[:], link.Attrs().HardwareAddr)
-			ends := []*Plane{
+			ends := []*end{
 				run(t, d.LMA, &dataplane.Session{ID: 1, Side: dataplane.Anchor, Path: anchorPath, Prefixes: prefixes}, dataplane.Config{}),
 				run(t, d.MAG, access, dataplane.Config{Links: []dataplane.Link{{Name: "access", MAC: planetest.MAGMAC, LinkLocal: netip.MustParseAddr("fe80::1")}}}),
 			}
 			for _, w := range []Wish{Userspace, Kernel, Userspace, Auto, Kernel, Auto} {
-				for _, p := range ends {
-					must(t, p.Use(w))
+				planned := map[*end][]string{}
+				for _, e := range ends {
+					planned[e] = e.use(t, w)
 				}
 				byKernel := w == Kernel || w == Auto && b.Encap != dataplane.EncapUDP
-				for _, p := range ends {
-					settle(t, p, byKernel)
+				for _, e := range ends {
+					e.settle(t, byKernel)
+				}
+				for _, e := range ends {
+					if done := e.applied(); !slices.Equal(done, planned[e]) {
+						t.Errorf("%s: planned for %s is\n%s\ndone\n%s", e.host.Name, w, strings.Join(planned[e], "\n"), strings.Join(done, "\n"))
+					}
 				}
 				planetest.Transfer(t, d.Node, d.CN, planetest.CNAddr4)
 				planetest.Transfer(t, d.CN, d.Node, planetest.NodeAddr6)
@@ -54,36 +63,96 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// run runs a plane in a host, and a reconciler that wants the session.
-func run(t *testing.T, h *netns.Host, s *dataplane.Session, config dataplane.Config) *Plane {
-	t.Helper()
-	return runWith(t, reconcile.Options{}, h, s, config)
+// end is an end of tunnels: a plane that notes what it is handed, and a reconciler that wants a session and a configuration.
+type end struct {
+	*Plane
+	host       *netns.Host
+	reconciler *reconcile.Reconciler
+	config     dataplane.Config
+
+	mu  sync.Mutex
+	ops []string
 }
 
-func runWith(t *testing.T, o reconcile.Options, h *netns.Host, s *dataplane.Session, config dataplane.Config) *Plane {
+// run runs an end in a host, until it has what it wants.
+func run(t *testing.T, h *netns.Host, s *dataplane.Session, config dataplane.Config) *end {
 	t.Helper()
 	p, err := openIn(h.Namespace)
 	must(t, err)
-	r := reconcile.New(p, o)
-	r.Want([]dataplane.Change{{ID: s.ID, Session: s}})
-	r.Configure(config)
+	e := &end{Plane: p, host: h, config: config}
+	e.reconciler = reconcile.New(e, reconcile.Options{Repaired: func(list []reconcile.Repair) {
+		t.Errorf("%s: repaired are %v", h.Name, list)
+	}})
+	e.reconciler.Want([]dataplane.Change{{ID: s.ID, Session: s}})
+	e.reconciler.Configure(config)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { r.Run(ctx) })
+	running.Go(func() { e.reconciler.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait(); p.Close() })
-	return p
+	e.settle(t, false)
+	return e
 }
 
-// settle waits until the one tunnel has the device that it should have.
-func settle(t *testing.T, p *Plane, byKernel bool) {
+// Apply implements dataplane.Plane.
+func (e *end) Apply(ctx context.Context, batch []dataplane.Op) []error {
+	errs := e.Plane.Apply(ctx, batch)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, op := range batch {
+		e.ops = append(e.ops, fmt.Sprintf("%s: %v", describe(op), errs[i]))
+	}
+	return errs
+}
+
+// Watch implements dataplane.Plane, without interfaces that come: here all are there, and what is on one that comes is put again.
+func (e *end) Watch(ctx context.Context) iter.Seq2[dataplane.Event, error] {
+	return func(yield func(dataplane.Event, error) bool) {
+		for event, err := range e.Plane.Watch(ctx) {
+			if event.Kind != dataplane.LinkUp && !yield(event, err) {
+				return
+			}
+		}
+	}
+}
+
+// applied returns what the plane was handed since the last call.
+func (e *end) applied() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ops := e.ops
+	e.ops = nil
+	return ops
+}
+
+func describe(op dataplane.Op) string {
+	if op.Delete {
+		return fmt.Sprintf("remove %s", op.Object)
+	}
+	return fmt.Sprintf("put %s", op.Object)
+}
+
+// use has a backend carry the tunnels, as a commit does, and returns what was planned of that.
+func (e *end) use(t *testing.T, w Wish) (planned []string) {
+	t.Helper()
+	e.applied()
+	moves := e.Moves(w)
+	for _, step := range e.reconciler.Preview(e.config, nil, moves) {
+		planned = append(planned, fmt.Sprintf("%s: %v", describe(step.Op), error(nil)))
+	}
+	e.reconciler.Move(moves, func() { must(t, e.Use(w)) })
+	e.reconciler.Configure(e.config)
+	return planned
+}
+
+// settle waits until all is there, and the one tunnel has the device that it should have.
+func (e *end) settle(t *testing.T, byKernel bool) {
 	t.Helper()
 	var tunnels map[dataplane.TunnelID]dataplane.TunnelState
 	for range 3000 {
-		tunnels, _ = p.Tunnels()
-		picture, err := dataplane.Picture(t.Context(), p)
-		must(t, err)
+		tunnels, _ = e.Tunnels()
+		pending, installed, failed := e.reconciler.Counts()
 		for _, state := range tunnels {
-			if len(tunnels) == 1 && state.Device != "" && strings.HasPrefix(state.Device, "mt-") == byKernel && strings.Count("\n"+picture, "\nroute ") == 2 {
+			if len(tunnels) == 1 && state.Device != "" && strings.HasPrefix(state.Device, "mt-") == byKernel && installed > 2 && pending+failed == 0 {
 				return
 			}
 		}

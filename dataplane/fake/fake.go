@@ -100,6 +100,9 @@ func (p *Plane) Lose(key any) {
 // LoseSilently removes an object, and no event says so.
 func (p *Plane) LoseSilently(key any) { p.locked(func() { p.remove(key, nothing) }) }
 
+// Take takes tunnels away, with what leads into them, as a plane does that has another carrier have them.
+func (p *Plane) Take(which func(dataplane.TunnelID) bool) { p.locked(func() { p.dropTunnels(which) }) }
+
 // Send delivers an event to everybody who watches.
 func (p *Plane) Send(e dataplane.Event) { p.locked(func() { p.send(e) }) }
 
@@ -117,7 +120,7 @@ func (p *Plane) RemoveLink(name string) {
 		delete(p.links, name)
 		maps.DeleteFunc(p.objects, func(_ any, o dataplane.Object) bool { return dataplane.LinkOf(o) == name })
 		if a, ok := p.adopted[name]; ok {
-			p.dropTunnels(a)
+			p.dropTunnels(a.Covers)
 		}
 		p.send(dataplane.Event{Kind: dataplane.LinkDown, Link: name})
 	})
@@ -203,7 +206,7 @@ func (p *Plane) apply(op dataplane.Op) error {
 		delete(p.objects, slot(op.Object))
 		p.removals++
 		if a, ok := op.Object.(dataplane.Adoption); ok {
-			p.dropTunnels(a)
+			p.dropTunnels(a.Covers)
 			delete(p.adopted, a.Device)
 		}
 		if op.Strays {
@@ -256,15 +259,16 @@ func (p *Plane) supported(o dataplane.Object) error {
 func (p *Plane) adopt(a dataplane.Adoption) {
 	if p.adopted[a.Device] != a {
 		p.adopted[a.Device] = a
-		p.dropTunnels(a)
+		p.dropTunnels(a.Covers)
 	}
 }
 
-func (p *Plane) dropTunnels(a dataplane.Adoption) {
+// dropTunnels removes tunnels and what leads into them.
+func (p *Plane) dropTunnels(which func(dataplane.TunnelID) bool) {
 	maps.DeleteFunc(p.objects, func(_ any, o dataplane.Object) bool {
 		t, ok := o.(dataplane.Tunnel)
 		path, leads := dataplane.PathOf(o)
-		return ok && a.Covers(t.ID) || leads && a.Covers(path.Tunnel)
+		return ok && which(t.ID) || leads && which(path.Tunnel)
 	})
 }
 

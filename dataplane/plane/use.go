@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 
 	"mooring/dataplane"
 )
 
-// Use has tunnels carried as the choice says, from now on. What another carrier has of them is taken away, and whoever watches is told
-// of it, so that it is made again: their traffic stands still until then. (Two carriers at a time would both deliver what arrives, and
-// cannot share a UDP port.)
+// Use has tunnels carried as the choice says, from now on. What another carrier has of them is taken away, with what leads there, for the
+// caller to have it made again (reconcile.Reconciler.Move): their traffic stands still until then. Adoptions of them have to be put again, too.
+// (Two carriers at a time would both deliver what arrives, and cannot share a UDP port.)
 func (p *Plane) Use(choice Choice) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -22,24 +23,19 @@ func (p *Plane) Use(choice Choice) error {
 	if err != nil {
 		return err
 	}
-	var inside, tunnels []dataplane.Object // what is misplaced
+	all = slices.DeleteFunc(all, func(h held) bool { return !p.misplaced(h) })
+	var inside []dataplane.Op
 	for _, h := range all {
-		if _, isTunnel := h.Object.(dataplane.Tunnel); p.misplaced(h) && isTunnel {
-			tunnels = append(tunnels, h.Object)
-		} else if p.misplaced(h) {
-			inside = append(inside, h.Object)
+		if _, isTunnel := h.Object.(dataplane.Tunnel); !isTunnel {
+			inside = append(inside, dataplane.Op{Delete: true, Object: h.Object})
 		}
 	}
-	for _, o := range p.adoptions { // to be judged anew
-		p.watchers.lost([]dataplane.Object{o})
+	errs := p.applyAll(context.Background(), inside)
+	for _, h := range all {
+		if t, isTunnel := h.Object.(dataplane.Tunnel); isTunnel {
+			errs = append(errs, h.by.RemoveTunnel(t.ID))
+		}
 	}
-	p.watchers.lost(append(tunnels[:len(tunnels):len(tunnels)], inside...))
-	var errs []error
-	var batch []dataplane.Op
-	for _, o := range append(inside, tunnels...) {
-		batch = append(batch, dataplane.Op{Delete: true, Object: o})
-	}
-	errs = append(errs, p.applyAll(context.Background(), batch)...)
 	for _, l := range p.links {
 		errs = append(errs, p.putLink(l))
 		errs = append(errs, p.others(choice.Rest, func(c Carrier) error { return c.ReleaseUplink(l.Name) }))

@@ -117,15 +117,6 @@ func (ws *watchers) notify(events ...dataplane.Event) {
 	}
 }
 
-// lost says that objects have been taken away.
-func (ws *watchers) lost(objects []dataplane.Object) {
-	var events []dataplane.Event
-	for _, o := range objects {
-		events = append(events, dataplane.Event{Kind: dataplane.ObjectLost, Key: o.Key()})
-	}
-	ws.notify(events...)
-}
-
 // watcher gathers the events of all hosts for one caller of Watch.
 type watcher struct {
 	ctx    context.Context

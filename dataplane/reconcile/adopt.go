@@ -7,21 +7,5 @@ import "mooring/dataplane"
 func (p *plan) readopt(a dataplane.Adoption) {
 	was, changed := p.former[a.Device]
 	delete(p.former, a.Device)
-	for it := range p.all {
-		id, ok := tunnelOf(it.object())
-		if ok && it.wanted && (a.Covers(id) || changed && was.Covers(id)) {
-			p.become(it, Pending)
-			it.calm()
-			p.enqueue(it)
-		}
-	}
-}
-
-// tunnelOf names the tunnel that an object is, or leads into.
-func tunnelOf(o dataplane.Object) (dataplane.TunnelID, bool) {
-	if t, ok := o.(dataplane.Tunnel); ok {
-		return t.ID, true
-	}
-	path, ok := dataplane.PathOf(o)
-	return path.Tunnel, ok
+	p.remake(func(id dataplane.TunnelID) bool { return a.Covers(id) || changed && was.Covers(id) })
 }

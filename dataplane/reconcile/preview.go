@@ -25,9 +25,8 @@ func (s Step) Kind() string {
 	return "make"
 }
 
-// Preview returns what Want(changes) and Configure(c) would make of the host, in order: every step that Run would hand to the plane, as long as
-// the host refuses none, and nobody else changes anything. Nothing happens. moves says which tunnels of those that are there are to be made anew
-// all the same, because another carrier is to have them; nil: none.
+// Preview returns what Move(moves), Want(changes) and Configure(c) would make of the host, in order: every step that Run would hand to the plane, as
+// long as the host refuses none, and nobody else changes anything. Nothing happens. moves may be nil: there is no Move.
 func (r *Reconciler) Preview(c dataplane.Config, changes []dataplane.Change, moves func(dataplane.TunnelID) bool) []Step {
 	r.mu.Lock()
 	p := r.plan.clone()
@@ -38,24 +37,14 @@ func (r *Reconciler) Preview(c dataplane.Config, changes []dataplane.Change, mov
 			there[it] = true
 		}
 	}
+	if moves != nil {
+		p.move(moves)
+	}
 	for _, change := range changes {
 		p.set(change)
 	}
 	p.configure(c)
-	if moves != nil {
-		p.move(moves)
-	}
 	return p.steps(r.Batch, there)
-}
-
-// move has the tunnels made anew that are there and stay.
-func (p *plan) move(moves func(dataplane.TunnelID) bool) {
-	for _, id := range slices.SortedFunc(maps.Keys(p.tunnels), compareTunnels) {
-		if it := p.tunnels[id]; it.wanted && it.state == Installed && moves(id) {
-			p.become(it, Pending)
-			p.enqueue(it)
-		}
-	}
 }
 
 // steps carries out a plan in the mind. A batch is complete before the next one is chosen, as in Run.

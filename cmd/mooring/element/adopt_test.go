@@ -10,6 +10,7 @@ import (
 	"mooring/dataplane/backend"
 	"mooring/dataplane/kernel"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/reconcile"
 	"mooring/server/apply"
 	"mooring/server/model"
 	"mooring/server/tree"
@@ -46,7 +47,7 @@ func TestPEER05_Commit(t *testing.T) {
 		plane, err := backend.Open(backend.Options{Namespace: host.Namespace, Probe: func() map[kernel.Kind]error { return probe }})
 		must(err)
 		defer plane.Close()
-		e := &Element{Options: Options{Log: slog.New(slog.DiscardHandler)}, plane: plane}
+		e := &Element{Options: Options{Log: slog.New(slog.DiscardHandler)}, plane: plane, reconciler: reconcile.New(plane, reconcile.Options{})}
 		e.running.Store(&apply.Config{Dataplane: &dataplane.Config{}})
 		text := strings.Replace(withAdoption, "BACKEND", backendName, 1)
 		config, _, err := translator.Translate(nil, tree.Diff(tree.NewRoot(s), decoded(t, s.Root, text)))

@@ -10,6 +10,7 @@ import (
 	"mooring/dataplane/backend"
 	"mooring/dataplane/kernel"
 	"mooring/dataplane/netns"
+	"mooring/dataplane/reconcile"
 	"mooring/server/apply"
 	"mooring/server/tree"
 )
@@ -26,7 +27,7 @@ func TestBackendThatTheHostLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer plane.Close()
-	e := &Element{Options: Options{Log: slog.New(slog.DiscardHandler)}, plane: plane}
+	e := &Element{Options: Options{Log: slog.New(slog.DiscardHandler)}, plane: plane, reconciler: reconcile.New(plane, reconcile.Options{})}
 	config := &apply.Config{Manage: &apply.Management{Backend: apply.KernelBackend}, Dataplane: &dataplane.Config{}}
 	_, err = e.choose(t.Context(), config)
 	refusal, ok := errors.AsType[*tree.Error](err)

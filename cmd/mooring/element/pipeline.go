@@ -65,9 +65,11 @@ func (e *Element) choose(_ context.Context, config *apply.Config) (datastore.Pre
 	}
 	return applied(func() {
 		wish := wishes[config.Manage.Backend]
-		if err := e.plane.Use(wish); err != nil {
-			e.Log.Warn("not everything has moved to the dataplane backend yet", "backend", wish, "error", err)
-		}
+		e.reconciler.Move(e.plane.Moves(wish), func() {
+			if err := e.plane.Use(wish); err != nil {
+				e.Log.Warn("not everything has moved to the dataplane backend yet", "backend", wish, "error", err)
+			}
+		})
 	}), nil
 }
 
