@@ -31,6 +31,9 @@ the mind: what ends, what changes, and what another backend makes anew is in the
 Where no element runs in the state folder, FILE is planned as what an element does at once that starts with it. What an earlier process has
 left on the host is not looked at then: an element keeps of it what is wanted, and removes the rest.
 
+A configuration that asks for backend kernel is refused, with exit code 1, where the kernel lacks tunnels, whether an element runs or not. Without
+one that is looked into in a network namespace of its own, for which a privilege is needed (exit code 3).
+
 The exit code is 0 also when there is something to do; with --check it is 1 then.`,
 		Example: `  mooring plan lma.json
   mooring plan lma.json --check && echo nothing to do
@@ -91,14 +94,10 @@ func (o *planOptions) run(cmd *cobra.Command, args []string) error {
 
 // plan asks the element; where none runs here, FILE is what one would start with. A FILE that makes no sense is not asked about.
 func (o *planOptions) plan(cmd *cobra.Command, file string) (list []operation, err error) {
-	text, atStart := "", []operation(nil)
+	text, atStart := "", (*element.StartPlan)(nil)
 	if file != "" {
-		steps, err := element.PlanStart(cmd.Context(), file)
-		if err != nil {
+		if atStart, err = element.PlanStart(cmd.Context(), file); err != nil {
 			return nil, err
-		}
-		for _, step := range steps {
-			atStart = append(atStart, operation{step.Kind(), fmt.Sprint(step.Object)})
 		}
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -108,7 +107,10 @@ func (o *planOptions) plan(cmd *cobra.Command, file string) (list []operation, e
 	}
 	s, err := manage(cmd.Context(), &o.target)
 	if errors.Is(err, client.ErrUnreachable) && o.target.Address == "" && file != "" {
-		return atStart, nil
+		for _, step := range atStart.Steps {
+			list = append(list, operation{step.Kind(), fmt.Sprint(step.Object)})
+		}
+		return list, atStart.Check()
 	}
 	if err != nil {
 		return nil, err

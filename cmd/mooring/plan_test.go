@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"mooring/dataplane/kernel"
 )
 
 // withVRF is the anchor of the lab with a VRF, whose interface there is not, and one pool more.
@@ -55,6 +57,19 @@ func TestPlan(t *testing.T) {
 	adopting := write(t, "adopting.json", strings.NewReplacer(`{"id": "mag1",`, `{"id": "mag1", "tunnel-interface": "tunnel-ip97",`, `"mooring-system:system": {`,
 		`"mooring-system:system": {"dataplane": {"backend": "userspace"}, `).Replace(string(text)))
 	p.command("plan", adopting).expect(t, 1, "/pm:tunnel-interface: ", "only where the kernel carries it")
+	byKernel := write(t, "kernel.json", strings.Replace(string(text), `"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "kernel"}, `, 1))
+	lacks := kernel.Probe() // by this host, whichever it is
+	for what, o := range map[string]outcome{"running": p.command("plan", byKernel), "start": complete(t, h, privileged, "plan", byKernel, "--state-dir", t.TempDir())} {
+		if len(lacks) == 0 {
+			if o.expect(t, 0); !strings.HasSuffix(o.out, " to remove\n") {
+				t.Errorf("%s: %s", what, o.out)
+			}
+			continue
+		}
+		if o.expect(t, 1, "backend: the kernel of this host cannot carry tunnels; load what is missing"); o.out != "" {
+			t.Errorf("%s: planned is %s", what, o.out)
+		}
+	}
 	if shown := p.show("objects"); !strings.Contains(shown, "installed") && !strings.Contains(shown, "no objects") || strings.Contains(shown, "red") {
 		t.Errorf("planning has changed what is wanted: %s", shown)
 	}

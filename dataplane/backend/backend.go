@@ -104,9 +104,14 @@ func (p *Plane) Check(w Wish) error {
 	if w != Kernel {
 		return nil
 	}
+	return CheckKernel(p.probe())
+}
+
+// CheckKernel returns why a host that lacks so many kinds of tunnels cannot do with the kernel alone, with what to do about it.
+func CheckKernel(lacks map[kernel.Kind]error) error {
 	var missing []string
 	for _, k := range kernel.Kinds() {
-		if err := p.probe()[k]; err != nil {
+		if err := lacks[k]; err != nil {
 			missing = append(missing, fmt.Sprintf("%s: %v", k, err))
 		}
 	}

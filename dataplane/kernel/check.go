@@ -36,6 +36,25 @@ func Kinds() (all []Kind) {
 // Probe finds out which kinds of tunnels this host lacks, and why: a kernel module, or a privilege. What the kernel has to load for that
 // stays loaded.
 func Probe() map[Kind]error {
+	ns, err := netlink.NewNamespace()
+	if err != nil { // then here, where nobody has these addresses
+		ns = nil
+	}
+	return probe(ns)
+}
+
+// ProbeAside is Probe that leaves the namespace of the process alone. It fails where there can be no other.
+func ProbeAside() (map[Kind]error, error) {
+	ns, err := netlink.NewNamespace()
+	if err != nil {
+		return nil, err
+	}
+	return probe(ns), nil
+}
+
+// probe is Probe in a namespace, which it closes; nil is that of the process.
+func probe(ns *netlink.Namespace) map[Kind]error {
+	defer ns.Close()
 	lacks := map[Kind]error{}
 	all := func(err error) map[Kind]error {
 		for _, k := range Kinds() {
@@ -43,11 +62,6 @@ func Probe() map[Kind]error {
 		}
 		return lacks
 	}
-	ns, err := netlink.NewNamespace()
-	if err != nil { // then here, where nobody has these addresses
-		ns = nil
-	}
-	defer ns.Close()
 	host, err := netlink.Open(ns)
 	if err != nil {
 		return all(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"mooring/dataplane"
 	"mooring/dataplane/backend"
 	"mooring/dataplane/kernel"
@@ -16,6 +18,37 @@ import (
 )
 
 func TestMain(m *testing.M) { netns.Main(m) }
+
+// A start is planned that asks for tunnels which the kernel does not have: it is refused as a commit is. Who may not find that out is told so.
+func TestStartPlanOfBackendThatTheHostLacks(t *testing.T) {
+	k := kernel.Kinds()[0]
+	for name, c := range map[string]struct {
+		asked   apply.Backend
+		lacks   map[kernel.Kind]error
+		err     error
+		path    bool
+		unknown bool
+	}{
+		"all is there":            {asked: apply.KernelBackend},
+		"something is missing":    {asked: apply.KernelBackend, lacks: map[kernel.Kind]error{k: errors.New("modprobe sit")}, path: true},
+		"it is not needed":        {asked: apply.AnyBackend, lacks: map[kernel.Kind]error{k: errors.New("modprobe sit")}},
+		"no namespace":            {asked: apply.KernelBackend, err: unix.EPERM, unknown: true},
+		"nothing in it":           {asked: apply.KernelBackend, lacks: map[kernel.Kind]error{k: unix.EPERM}, unknown: true},
+		"no namespace, no matter": {asked: apply.UserspaceBackend, err: unix.EPERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &StartPlan{wanted: &apply.Config{Manage: &apply.Management{Backend: c.asked}}}
+			err := p.check(func() (map[kernel.Kind]error, error) { return c.lacks, c.err })
+			refusal, ok := errors.AsType[*tree.Error](err)
+			if ok != c.path || ok && (refusal.Path.String() != "/mooring-system:system/dataplane/backend" || !strings.Contains(refusal.Message, "modprobe sit")) {
+				t.Errorf("refused with %v", err)
+			}
+			if unknown := errors.Is(err, ErrPrivilege); unknown != c.unknown || err != nil && !unknown && !ok {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
 
 // A commit that asks for tunnels that the kernel does not have is refused, and says what to load. One that may not be refused is obeyed,
 // and the state says the same.

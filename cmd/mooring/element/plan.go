@@ -3,9 +3,13 @@ package element
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
+	"mooring/dataplane/backend"
+	"mooring/dataplane/kernel"
 	"mooring/dataplane/reconcile"
 	"mooring/server/action"
 	"mooring/server/apply"
@@ -53,9 +57,37 @@ func (e *Element) plan(ctx context.Context, c *action.Call, out *tree.Builder) e
 	return nil
 }
 
-// PlanStart returns what an element that starts with the configuration of a file does to the host at once, as PlanStart knows nothing of the
-// host and of bindings that are stored. The error of a file that makes no sense is a *ConfigError.
-func PlanStart(ctx context.Context, file string) ([]reconcile.Step, error) {
+// StartPlan is what an element does to the host at once that starts with a configuration, where it finds nothing there, and no binding is stored.
+type StartPlan struct {
+	Steps  []reconcile.Step
+	wanted *apply.Config
+}
+
+// Check returns the *tree.Error with which an element on this host refuses a commit of the configuration: the kernel lacks the backend that is asked
+// for. It wraps ErrPrivilege where that cannot be found out.
+func (p *StartPlan) Check() error { return p.check(kernel.ProbeAside) }
+
+func (p *StartPlan) check(probe func() (map[kernel.Kind]error, error)) error {
+	if wishes[p.wanted.Manage.Backend] != backend.Kernel {
+		return nil
+	}
+	lacks, err := probe()
+	for _, lack := range lacks {
+		if errors.Is(lack, fs.ErrPermission) {
+			err = lack
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%w:\nwhether the kernel of this host can carry tunnels is not known: %w", ErrPrivilege, err)
+	}
+	if err := backend.CheckKernel(lacks); err != nil {
+		return backendLacking(err)
+	}
+	return nil
+}
+
+// PlanStart plans a start with the configuration of a file, and knows nothing of the host. The error of a file that makes no sense is a *ConfigError.
+func PlanStart(ctx context.Context, file string) (*StartPlan, error) {
 	s, err := model.Schema()
 	if err != nil {
 		return nil, err
@@ -82,5 +114,5 @@ func PlanStart(ctx context.Context, file string) ([]reconcile.Step, error) {
 		return nil, (&Element{Options: Options{Startup: file}, startupUsed: true}).asConfigError(err)
 	}
 	defer store.Close()
-	return reconcile.New(nil, reconcile.Options{}).Preview(*wanted.Dataplane, nil, nil), nil
+	return &StartPlan{reconcile.New(nil, reconcile.Options{}).Preview(*wanted.Dataplane, nil, nil), wanted}, nil
 }
