@@ -68,7 +68,7 @@ func (a *Authorization) Over(rest *Profile) *Profile {
 	for _, of := range []struct {
 		said string
 		in   *string
-	}{{a.Network, &p.Network}, {a.Anchor, &p.Anchor}, {a.Customer, &p.Customer}} {
+	}{{a.Network, &p.Network}, {a.Anchor, &p.Anchor}, {a.Customer, &p.Customer}, {a.APN, &p.APN}} {
 		if of.said != "" {
 			*of.in = of.said
 		}

@@ -63,6 +63,7 @@ type Profile struct {
 	Network string // whose pools it draws from
 	Service Service
 	Anchor  string // the LMA that serves it; empty: any
+	APN     string // the service that it is for (RFC 5149); empty: any
 	Key     *Key
 
 	GREKeys FixedKeys
@@ -414,6 +415,8 @@ type MAG struct {
 	InitialRetransmit time.Duration // INITIAL_BINDACK_TIMEOUT (RFC 6275 section 12)
 	MaxRetransmit     time.Duration // MAX_BINDACK_TIMEOUT (RFC 6275 section 12)
 
+	APN       string // the service of nodes whose profile names none (RFC 5149); empty: none
+	APNLabels bool   // services are sent as labels (3GPP TS 23.003 section 9.1), else as text
 	GREKeys   GREKeys
 	ForceUDP  bool // ForceIPv4UDPEncapsulationSupport (RFC 5844 section 4.1.4)
 	TunnelMTU int  // octets; 0 derives it from the path

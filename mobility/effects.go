@@ -205,7 +205,7 @@ const (
 	Deregistered DeleteReason = iota + 1
 	Expired
 	Unconfigured // the configuration has no room for it any more
-	Refused      // MAG: the LMA does not have the node
+	Refused      // MAG: the LMA does not have the node; LMA: it may not have the service that it wants by now
 	Replaced     // another binding took its place
 	Cleared      // an operator asked for it
 	PeerLost     // the peer restarted without its bindings

@@ -54,7 +54,7 @@ var Modules = []Module{
 	{Name: "mooring-deviations", Revision: "2026-11-22"}, // together with what it deviates
 	{Name: "mooring-network-instance", Revision: "2026-11-22", Implement: true},
 	{Name: "mooring-network-instance-deviations", Revision: "2026-11-22", Implement: true},
-	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "adopted-tunnel", "clear-binding", "clear-statistics", "detach-detection", "dscp", "entitlement", "gateway-revocation", "gre-key", "heartbeat", "infrastructure-notifications", "inter-mag-blocking", "lma-controlled-mag", "mobile-local-loop", "mobile-network", "mobile-network-authorization", "mobile-network-only", "mss-clamping", "named-pool", "node-auth-option", "notifications", "peer-compatibility", "profile-from-aaa", "revocation", "route-redistribution", "trace", "tunnel-acl"}},
+	{Name: "mooring-pmipv6", Revision: "2026-11-22", Implement: true, Features: []string{"accounting", "adopted-tunnel", "clear-binding", "clear-statistics", "detach-detection", "dscp", "entitlement", "gateway-revocation", "gre-key", "heartbeat", "infrastructure-notifications", "inter-mag-blocking", "lma-controlled-mag", "mobile-local-loop", "mobile-network", "mobile-network-authorization", "mobile-network-only", "mss-clamping", "named-pool", "node-auth-option", "notifications", "peer-compatibility", "profile-from-aaa", "revocation", "route-redistribution", "service-selection", "trace", "tunnel-acl"}},
 	{Name: "mooring-pmipv6-settings", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-state", Revision: "2026-11-22"},
 	{Name: "mooring-pmipv6-statistics", Revision: "2026-11-22"},

@@ -28,7 +28,7 @@ which addresses, and where.`,
 		leaf("STATE", "state"), span(leaf("REMAINING", "remaining-lifetime"), time.Second), leaf("FORWARDING", "forwarding"),
 	},
 	more: []column{
-		leaf("ID", "id"), leaf("IMSI", "imsi"), leaf("LINK-LAYER", "link-layer-id"), leaf("ACCESS", "access-technology"), leaf("CUSTOMER", "customer"), leaf("NETWORK", "network"),
+		leaf("ID", "id"), leaf("IMSI", "imsi"), leaf("LINK-LAYER", "link-layer-id"), leaf("ACCESS", "access-technology"), leaf("SERVICE", "apn"), leaf("CUSTOMER", "customer"), leaf("NETWORK", "network"),
 		leaf("MOBILE NETWORKS", "mobile-network"), leaf("PROFILE", "profile"),
 		leaf("TUNNEL", "tunnel"), leaf("HANDOFFS", "handoff-count"), leaf("CREATED", "created"), leaf("REGISTERED", "last-registration"),
 		leaf("ERROR", "forwarding-error"),

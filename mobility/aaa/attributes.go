@@ -33,7 +33,7 @@ type NodeIdentity struct {
 	MobileNetworks []netip.Prefix // delegated to a mobile router
 	Access         wire.AccessType
 	Service        mobility.Service
-	APN            string // of the Service Selection option
+	APN            string // the service that it is registered for
 	Anchor         string
 	Address        netip.Addr // of the anchor
 	Customer, VRF  string     // of the Mobile Local Loop

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
+	"layeh.com/radius/rfc6572"
 
 	"mooring/dataplane"
 	"mooring/mobility"
@@ -101,6 +103,21 @@ func TestLongValues(t *testing.T) {
 	}
 	if name := list.Get(rfc2865.UserName_Type); len(name) != maxValue {
 		t.Errorf("the name has %d octets", len(name))
+	}
+}
+
+// The records of a binding name the service that it is for.
+func TestRAD04_ServiceOfABinding(t *testing.T) {
+	for apn, want := range map[string]string{"": "", "web.example": "web.example"} {
+		b := &mobility.Binding{Ends: unique.Make(mobility.Ends{Local: netip.MustParseAddr("192.0.2.1")}),
+			Holding: &mobility.Holding{Node: mobility.NAI("n@x.y"), Terms: unique.Make(mobility.Terms{APN: apn})}}
+		list, err := radius.ParseAttributes(appendIdentity(nil, "lma", b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(list.Get(rfc6572.ServiceSelection_Type)); got != want {
+			t.Errorf("Service-Selection is %q, want %q", got, want)
+		}
 	}
 }
 

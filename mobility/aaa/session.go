@@ -182,6 +182,7 @@ func appendIdentity(a attributes, anchor string, b *mobility.Binding) attributes
 	a.describe(&NodeIdentity{
 		Node: b.Node, Link: b.LinkID, Home: b.Home.Prefix(), Prefixes: b.Prefixes, Access: b.Access, Service: b.Service(),
 		Anchor: anchor, Address: b.Ends.Value().Local, MobileNetworks: b.Networks, Customer: b.Tenant().Customer, VRF: b.Tenant().VRF,
+		APN: b.Under().APN,
 	})
 	return a
 }

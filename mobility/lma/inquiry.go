@@ -126,12 +126,12 @@ func (m *Machine) asks(r *request) bool {
 }
 
 // mustAsk says whether such a request needs the word of an AAA server: one that makes a session does, and one that wants more than its session has
-// (RFC 6572 section 6.1). One that will be refused anyhow does not.
+// (RFC 6572 section 6.1), or another service (RFC 5149 section 4.2). One that will be refused anyhow does not.
 func (m *Machine) mustAsk(r *request, b *mobility.Binding) bool {
 	switch {
 	case r.update.Lifetime == 0, m.unstorable, b == nil && m.full():
 		return false
-	case r.source == mobility.ProfileAAA && (b == nil || b.Source != mobility.ProfileAAA || m.cfg.Authorize.Refreshes || r.wants()&^b.Service() != 0):
+	case r.source == mobility.ProfileAAA && (b == nil || b.Source != mobility.ProfileAAA || m.cfg.Authorize.Refreshes || r.wants()&^b.Service() != 0 || r.changesService(b)):
 		return true
 	}
 	return m.cfg.Authorize.Networks && r.wantsNetworksBeside(b)
@@ -196,7 +196,7 @@ func (m *Machine) ask(r *request, out *mobility.Effects) {
 func question(r *request, w *inquiry) mobility.Question {
 	u := r.update
 	q := mobility.Question{
-		ID: w.id, Until: w.until, Node: w.node.node, Link: mobility.LinkID(w.link), Access: u.AccessType.Value, APN: string(u.ServiceSelection.Value),
+		ID: w.id, Until: w.until, Node: w.node.node, Link: mobility.LinkID(w.link), Access: u.AccessType.Value, APN: u.ServiceSelection.Value.Name(),
 		Service: r.wants(), Address: r.in.To.Addr.Addr(), Customer: w.node.customer, VRF: r.vrf(),
 	}
 	for _, hnp := range u.HNPs {
@@ -215,14 +215,11 @@ func (m *Machine) entitle(r *request) wire.Status {
 	}
 	a := r.answer
 	r.profile = a.Over(m.cfg.Domain.Profiles.Named(m.cfg.DefaultProfile))
-	asked := string(r.update.ServiceSelection.Value)
 	switch {
 	case len(a.Anchors) > 0 && !slices.ContainsFunc(a.Anchors, r.via.hasAddress):
 		return wire.StatusNotLMAForThisMN
 	case len(a.Prefixes) > m.cfg.MaxPrefixes:
 		return wire.StatusNotAuthorizedForHNP
-	case asked != "" && a.APN != "" && asked != a.APN:
-		return wire.StatusServiceNotAuthorized
 	}
 	if status := m.checkAnchor(r); status != wire.StatusAccepted {
 		return status

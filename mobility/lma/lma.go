@@ -150,6 +150,8 @@ func (m *Machine) decide(r *request, out *mobility.Effects) {
 	case m.asksTooMuch(r, found.binding):
 		m.refuse(r, wire.StatusNotAuthorizedForHNP, out)
 	case m.asks(r) && m.mustAsk(r, found.binding) && !m.authorized(r, out):
+	case r.forbidden():
+		m.refuseService(r, found.binding, out)
 	case found.binding == nil:
 		m.register(r, out)
 	case r.update.Lifetime == 0:

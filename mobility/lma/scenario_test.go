@@ -117,6 +117,9 @@ func (p *player) show(what string) (string, error) {
 			if tenant := b.Tenant(); tenant.Customer != "" {
 				line += " customer " + tenant.Customer + " in " + tenant.VRF
 			}
+			if service := b.Under().APN; service != "" {
+				line += " service " + service
+			}
 			if b.LinkLocal != 0 {
 				line += " link-local " + b.LinkLocal.Addr().String()
 			}

@@ -166,13 +166,9 @@ func (m *Machine) follow(r *request, b *mobility.Binding) {
 	b.Updated, b.Expires = mobility.At(r.now), mobility.At(r.now.Add(b.Lifetime))
 }
 
-// terms are what a request says of the session beside addresses. It goes on with its service where none is named: RFC 5149 section 4.1 has it named once.
+// terms are what a request says of the session beside addresses.
 func (m *Machine) terms(r *request, b *mobility.Binding) mobility.Terms {
-	t := mobility.Terms{APN: b.Under().APN, IgnoresHome: m.ignoresHome(r)}
-	if named := r.update.ServiceSelection; named.Set && string(named.Value) != t.APN {
-		t.APN = named.Value.Name()
-	}
-	return t
+	return mobility.Terms{APN: r.serviceOf(b), IgnoresHome: m.ignoresHome(r)}
 }
 
 // assign gives the binding what the request asks for, keeps what it has, and drops what the request no longer names

@@ -45,7 +45,7 @@ func (m *Machine) serve(now time.Time, at place, out *mobility.Effects) {
 	m.table.Put(&mobility.Binding{
 		ID: s.id, Access: link.Access, State: mobility.StateInit, Profile: unique.Make(profile.Name), Ends: unique.Make(way.ends),
 		Holding: &mobility.Holding{
-			Node: node, LinkID: mobility.LinkID(at.mac[:]), Terms: unique.Make(mobility.Terms{Link: at.link}), Created: mobility.At(now),
+			Node: node, LinkID: mobility.LinkID(at.mac[:]), Terms: m.terms(at.link, profile), Created: mobility.At(now),
 		},
 	})
 	m.request(now, s, wire.HandoffUnknown, out)
@@ -67,6 +67,11 @@ func (m *Machine) welcomeBack(now time.Time, s *session, out *mobility.Effects) 
 	}
 	s.denied = false
 	m.request(now, s, wire.HandoffUnknown, out)
+}
+
+// terms are what a session is asked for on a link with: the service is that of the profile, or else the gateway's.
+func (m *Machine) terms(link string, profile *mobility.Profile) unique.Handle[mobility.Terms] {
+	return unique.Make(mobility.Terms{Link: link, APN: cmp.Or(profile.APN, m.cfg.APN)})
 }
 
 // elsewhere finds the session of a node that was attached to another link of ours by the same interface.
@@ -93,7 +98,7 @@ func (m *Machine) relocate(now time.Time, s *session, at place, link *mobility.A
 	delete(m.places, s.place)
 	s.place, m.places[at], s.unseen, s.moved = at, s, false, true
 	b.Access = link.Access
-	b.Hold(func(h *mobility.Holding) { h.Terms = unique.Make(mobility.Terms{Link: at.link}) })
+	b.Hold(func(h *mobility.Holding) { h.Terms = m.terms(at.link, s.profile) })
 	if b.State == mobility.StateDisconnecting {
 		m.recant(s)
 		s.cleared = false
@@ -252,7 +257,8 @@ func (m *Machine) pair(w *way, ipv4 bool) bool {
 	return true
 }
 
-// adopt lets a session go on under a new configuration, and says whether that has room for it.
+// adopt lets a session go on under a new configuration, and says whether that has room for it. For another service it has to begin anew (RFC 5149
+// section 4.1).
 func (m *Machine) adopt(s *session, b *mobility.Binding) bool {
 	_, node := m.identify(s.place)
 	if node != b.Node {
@@ -261,7 +267,7 @@ func (m *Machine) adopt(s *session, b *mobility.Binding) bool {
 	profile := m.profileOf(node)
 	w, ok := m.route(profile)
 	was := b.Ends.Value()
-	if !ok || w.ends.Local != was.Local || w.ends.Remote != was.Remote || w.anchor.Name != was.Peer || w.encap != s.wanted {
+	if !ok || w.ends.Local != was.Local || w.ends.Remote != was.Remote || w.anchor.Name != was.Peer || w.encap != s.wanted || b.Terms != m.terms(s.place.link, profile) {
 		return false
 	}
 	released := s.profile.Service &^ s.wants &^ s.refused // by the node: that is not for the configuration to ask for

@@ -31,9 +31,10 @@ type Machine struct {
 	tunnels  map[dataplane.TunnelID]int // sessions by the tunnel that they use
 	restarts uint32                     // our restart counter (RFC 5847 section 3.2)
 	lastID   dataplane.SessionID
-	seq      uint16             // of the last request (RFC 5213 section 6.9.1.1)
-	stamp    wire.Timestamp     // of the last request of any node (RFC 5213 section 6.9.1.1)
-	update   wire.BindingUpdate // memory of the request being built
+	seq      uint16                // of the last request (RFC 5213 section 6.9.1.1)
+	stamp    wire.Timestamp        // of the last request of any node (RFC 5213 section 6.9.1.1)
+	update   wire.BindingUpdate    // memory of the request being built
+	service  wire.ServiceSelection // likewise
 
 	unstorable bool // nothing can be stored
 	leaving    bool // see Leave

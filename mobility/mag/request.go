@@ -116,6 +116,10 @@ func (m *Machine) send(now time.Time, s *session, lifetime wire.Lifetime, out *m
 			Auth:            u.Auth[:0],
 		},
 	}
+	if apn := b.Under().APN; apn != "" && lifetime > 0 && s.handoff != wire.HandoffUnchanged {
+		m.service = wire.AppendService(m.service[:0], apn, m.cfg.APNLabels)
+		u.ServiceSelection = wire.Some(m.service) // which is said once (RFC 5149 section 4.1)
+	}
 	if s.anchor.forgives(mobility.SequenceOnly) {
 		u.Timestamp = wire.Opt[wire.Timestamp]{}
 	}

@@ -172,6 +172,9 @@ func (p *player) show(what string) (string, error) {
 			if b.Status != 0 {
 				line += fmt.Sprintf(" status %d", b.Status)
 			}
+			if service := b.Under().APN; service != "" {
+				line += " service " + service
+			}
 			if b.LinkLocal != 0 {
 				line += " link-local " + b.LinkLocal.Addr().String()
 			}
@@ -299,6 +302,8 @@ func setConfig(cfg *mobility.MAG, words []string) (err error) {
 		cfg.Lifetime, err = time.ParseDuration(value)
 	case "refresh":
 		cfg.Refresh, err = time.ParseDuration(value)
+	case "apn": // NAME [labels]
+		cfg.APN, cfg.APNLabels = value, len(words) > 2
 	case "force-udp":
 		cfg.ForceUDP = true
 	case "link-local":

@@ -239,6 +239,8 @@ func setOption(o *wire.Options, now time.Time, key, value string) (err error) {
 		o.Timestamp = wire.Some(wire.TimestampOf(now.Add(d)))
 	case "service":
 		o.ServiceSelection = wire.Some(wire.ServiceSelection(value))
+	case "labels": // of a service
+		o.ServiceSelection = wire.Some(wire.AppendService(nil, value, true))
 	case "unknown":
 		raw := wire.RawOption{Data: []byte{1, 2, 3}}
 		err = setNumber(&raw.Type, value)

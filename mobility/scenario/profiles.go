@@ -40,7 +40,7 @@ func (p Profiles) Rehomed(was mobility.Profiles) iter.Seq[string] {
 	}
 }
 
-// Add reads "mn1@example.com network=net1 service=dual lma=lma1 key=SPI:SECRET".
+// Add reads "mn1@example.com network=net1 service=dual lma=lma1 apn=web key=SPI:SECRET".
 func (p Profiles) Add(words []string) error {
 	profile := &mobility.Profile{Name: words[0], Service: mobility.ServiceDual}
 	for _, word := range words[1:] {
@@ -54,6 +54,8 @@ func (p Profiles) Add(words []string) error {
 			profile.NoCustomer = true
 		case "lma":
 			profile.Anchor = value
+		case "apn":
+			profile.APN = value
 		case "gre": // UPLINK,DOWNLINK
 			if _, err := fmt.Sscanf(value, "%d,%d", &profile.GREKeys.Uplink, &profile.GREKeys.Downlink); err != nil {
 				return err

@@ -122,6 +122,20 @@ func (s ServiceSelection) Name() string {
 	return string(name)
 }
 
+// Is says whether the service is the one with that name.
+func (s ServiceSelection) Is(name string) bool { return string(s) == name || s.Name() == name }
+
+// AppendService appends a service by its name: as text, or in labels, of which each has 1 to 63 octets (3GPP TS 23.003 section 9.1).
+func AppendService(b ServiceSelection, name string, inLabels bool) ServiceSelection {
+	if !inLabels {
+		return append(b, name...)
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		b = append(append(b, byte(len(label))), label...)
+	}
+	return b
+}
+
 var serviceContent = content[ServiceSelection]{
 	decode: func(v *ServiceSelection, d []byte) fault {
 		if len(d) == 0 {

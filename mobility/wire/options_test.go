@@ -366,6 +366,16 @@ func TestOtherOptions(t *testing.T) {
 	refusal(t, "256 octets", Options{Extra: []RawOption{{200, make([]byte, 256)}}})
 }
 
+func TestAppendService(t *testing.T) {
+	const name = "internet.mnc015"
+	for inLabels, want := range map[bool]string{false: name, true: "\x08internet\x06mnc015"} {
+		service := AppendService(nil, name, inLabels)
+		if string(service) != want || service.Name() != name || !service.Is(name) || service.Is("internet") {
+			t.Errorf("in labels %t: %q, called %q", inLabels, service, service.Name())
+		}
+	}
+}
+
 func TestServiceName(t *testing.T) {
 	for service, want := range map[string]string{
 		"internet": "internet", "voip.companyxyz.example.com": "voip.companyxyz.example.com", "ünïcode": "ünïcode",

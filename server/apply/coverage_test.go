@@ -30,7 +30,7 @@ const startOfRange = "/mooring-pmipv6:pmipv6/local-pool/range/start-address"
 var candidates = []string{
 	"neq", "ietf-access-control-list:drop", "ietf-access-control-list:accept", "ietf-access-control-list:ipv6-acl-type", "192.0.2.0/26", "2001:db8:300::/64",
 	"false", "true", "disabled", "1", "2", "3", "12", "25", "61", "64", "97", "100", "200", "1000", "1296", "8000", "9000", "60000",
-	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls", "unauthorized", "apn", "authorize-only",
+	"timestamp", "ignore", "derive", "unspecified", "all-messages", "ip-in-ip", "gre-ipv4", "gre-ipv6", "ipv4", "wimax", "wlan", "auto", "tls", "unauthorized", "apn", "authorize-only", "label",
 	"fe80::77", "02:00:00:00:00:77", "other.example", "x77@example.net", "r2", "spare", "198.51.100.77", "192.0.2.77", "2001:db8:300::77", "00aa",
 	"AAAAC3NzaC1lZDI1NTE5AAAAINRzXjomXhbu4D9ZcYubXQMBnAfYtsUfkNo6Zm7sE6s1", strings.TrimSuffix(strings.Repeat("77:", 32), ":"),
 }

@@ -14,6 +14,26 @@ import (
 	"mooring/server/tree"
 )
 
+// EXT-19: services reach the profiles and the gateways that name them, with the encoding.
+func TestEXT19_Services(t *testing.T) {
+	e := shared()
+	c := e.translate(t, nil, e.parse(t, `{"mooring-pmipv6:pmipv6": {
+		"domain": [{"name": "d", "nai": [{"id": "n@d", "apn": "voip"}, {"id": "m@d"}], "profile": [{"name": "p", "apn": "web.example"}]}],
+		"lma": [{"name": "l", "domain": "d"}],
+		"mag": [{"name": "m", "domain": "d"}, {"name": "s", "domain": "d", "apn": "text"}, {"name": "b", "domain": "d", "apn": "in.labels", "ssmo-format": "label"}]}}`))
+	profiles := c.Mobility.LMAs["l"].Domain.Profiles
+	for name, want := range map[string]string{"n@d": "voip", "m@d": "", "p": "web.example"} {
+		if got := profiles.Named(name).APN; got != want {
+			t.Errorf("the service of %s is %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]mobility.MAG{"m": {}, "s": {APN: "text"}, "b": {APN: "in.labels", APNLabels: true}} {
+		if got := c.Mobility.MAGs[name]; got.APN != want.APN || got.APNLabels != want.APNLabels {
+			t.Errorf("%s names %q, in labels %t", name, got.APN, got.APNLabels)
+		}
+	}
+}
+
 // EXT-20, EXT-28: a node may have a key of its own, and a MAG ask its nodes whether they are still there.
 func TestEXT20_KeyOfANode_EXT28_Polls(t *testing.T) {
 	e := shared()

@@ -67,6 +67,8 @@ func (j *job) magSettings(g *gateway) {
 		InitialRetransmit: milliseconds(x.Binding.GetInitRetxTime()),
 		MaxRetransmit:     milliseconds(x.Binding.GetMaxRetxTime()),
 
+		APN:       x.GetApn(),
+		APNLabels: x.GetSsmoFormat() == gen.MooringPmipv6_Pmipv6_Mag_SsmoFormat_label,
 		ForceUDP:  x.GetForceUdpEncapsulation(),
 		TunnelMTU: int(x.Tunnel.GetMtu()),
 	}

@@ -147,10 +147,11 @@ type entitlement interface {
 	GetService() gen.E_MooringPmipv6Types_Service
 	GetLma() string
 	GetCustomer() string
+	GetApn() string
 }
 
 func profile(name string, x entitlement) *mobility.Profile {
-	p := &mobility.Profile{Name: name, Network: x.GetNetwork(), Anchor: x.GetLma(), Customer: x.GetCustomer()}
+	p := &mobility.Profile{Name: name, Network: x.GetNetwork(), Anchor: x.GetLma(), Customer: x.GetCustomer(), APN: x.GetApn()}
 	switch x.GetService() {
 	case gen.MooringPmipv6Types_Service_ipv4:
 		p.Service = mobility.ServiceIPv4

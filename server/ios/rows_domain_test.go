@@ -107,7 +107,11 @@ func TestMMAP14_Import(t *testing.T) {
 }
 
 func TestEXT19_Import(t *testing.T) {
-	commands{under: inNAI, good: []string{"apn internet -> nai[id='@r']/apn = internet"}}.run(t)
+	long, label := strings.Repeat("x", 62), strings.Repeat("y", 64)
+	bad := []string{"apn " + long + "." + long + ".x -> E-RANGE", "apn " + label + " -> E-RANGE apn: a service is one or more labels", "apn web..example -> E-RANGE apn: a service is one or more labels", "apn -> E-MISS"}
+	commands{under: inNAI, good: []string{"apn internet -> nai[id='@r']/apn = internet", "apn " + long + "." + long + " -> nai[id='@r']/apn = " + long + "." + long}, bad: bad}.run(t)
+	commands{dialect: IOS, under: inMAG, good: []string{"apn internet.example -> mag[name='g']/apn = internet.example", "ssmo-format label -> mag[name='g']/ssmo-format = label"},
+		bad: append(bad, "ssmo-format bits -> E-PARSE")}.run(t)
 }
 
 func TestEXT20_Import(t *testing.T) {

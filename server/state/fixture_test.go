@@ -119,7 +119,7 @@ func (s store) Rehomed(mobility.Profiles) iter.Seq[string] { return func(func(st
 func gateway(in *mobility.Domain, name, address string) *mobility.MAG {
 	return &mobility.MAG{
 		Name: name, Domain: in, Addresses: []netip.Addr{addr(address)}, MaxBindings: 1000, Lifetime: 600 * time.Second, Refresh: 200 * time.Second,
-		InitialRetransmit: time.Second, MaxRetransmit: 32 * time.Second,
+		InitialRetransmit: time.Second, MaxRetransmit: 32 * time.Second, APN: "internet.example", APNLabels: true,
 		Anchors: []mobility.Peer{{Name: "lma1", Domain: "example.net", Addresses: []netip.Addr{addr("2001:db8::1")}}},
 		Links: []mobility.AccessLink{{Name: "access0", Access: wire.Access80211, Realm: "example.net", Nodes: trie.Map[mobility.NodeID]{}.
 			With("\x02\x00\x00\x00\x00\x01", mobility.NAI("n1@example.net"), nil).With("\x02\x00\x00\x00\x00\x04", mobility.NAI("0234150999999999"+epcRealm), nil)}},

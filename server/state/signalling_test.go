@@ -23,7 +23,7 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 	d := newDomain(t)
 	full := func(u *wire.BindingUpdate) {
 		u.Lifetime, u.AccessType, u.Handoff = wire.LifetimeOf(400*time.Second), wire.Some(wire.Access8023), wire.Some(wire.HandoffNewInterface)
-		u.LinkLayerID = wire.Some(wire.LinkLayerID("\x02\x00\x00\x00\x00\xaa"))
+		u.LinkLayerID, u.ServiceSelection = wire.Some(wire.LinkLayerID("\x02\x00\x00\x00\x00\xaa")), wire.Some(wire.ServiceSelection("\x03web\x07example"))
 		u.IPv4HoARequests = []wire.IPv4HoARequest{{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}}
 	}
 	d.ask("2001:db8::11", "mn@example.net", full)
@@ -42,7 +42,7 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 		"lifetime": "400", "remaining-lifetime": "400", "refresh-time": "300", "refresh-remaining": "300", "created": "2026-11-22T10:00:00.001Z", "sequence": "1", "handoff-count": "0",
 		"state": "active", "network": "home", "profile": "@example.net", "profile-source": "realm", "customer": "", "vrf": "", "service": "dual",
 		"uplink-gre-key": "", "downlink-gre-key": "",
-		"imsi": "", "hnp-count": "1", "care-of-count": "1", "mobile-network-ipv4-count": "0", "mobile-network-ipv6-count": "0", "ignore-home-address": "",
+		"imsi": "", "hnp-count": "1", "care-of-count": "1", "mobile-network-ipv4-count": "0", "mobile-network-ipv6-count": "0", "ignore-home-address": "", "apn": "web.example",
 	})
 	if got := d.get("/mooring-pmipv6:pmipv6/lma[name='lma1']/bindings/binding[id='1']/hnp"); len(got) != 1 {
 		t.Errorf("prefixes: %q", got)
@@ -60,12 +60,12 @@ func TestOPS01_BindingIsWhatTheUpdateSaid(t *testing.T) {
 	// With keys for a tunnel of GRE: the one down is the MAG's, the one up is ours (RFC 5845). Without the IPv4 home address it is served IPv6 alone.
 	d.ask("2001:db8::12", "mn@example.net", func(u *wire.BindingUpdate) {
 		full(u)
-		u.IPv4HoARequests, u.Handoff, u.GREKey = nil, wire.Some(wire.HandoffUnchanged), wire.Some(wire.GREKey{Keyed: true, Key: 77})
+		u.IPv4HoARequests, u.ServiceSelection.Set, u.Handoff, u.GREKey = nil, false, wire.Some(wire.HandoffUnchanged), wire.Some(wire.GREKey{Keyed: true, Key: 77})
 	})
-	expect(map[string]string{"uplink-gre-key": "1", "downlink-gre-key": "77", "service": "ipv6", "hnp-count": "1", "hoa": "", "tunnel": "gre-2001:db8::1-2001:db8::12"})
+	expect(map[string]string{"uplink-gre-key": "1", "downlink-gre-key": "77", "service": "ipv6", "apn": "web.example", "hnp-count": "1", "hoa": "", "tunnel": "gre-2001:db8::1-2001:db8::12"})
 	// Two prefixes, for a node that is called by its IMSI.
 	d.ask("2001:db8::11", "0234150999999999"+epcRealm, func(u *wire.BindingUpdate) { u.HNPs = append(u.HNPs, u.HNPs...) })
-	for leaf, want := range map[string]string{"imsi": "234150999999999", "mn-id": "0234150999999999" + epcRealm, "hnp-count": "2", "care-of-count": "1"} {
+	for leaf, want := range map[string]string{"imsi": "234150999999999", "mn-id": "0234150999999999" + epcRealm, "hnp-count": "2", "care-of-count": "1", "apn": ""} {
 		if got := d.value(t, lmaBindingPath+"[id='2']/"+leaf); got != want {
 			t.Errorf("of the subscriber: %s is %q, want %q", leaf, got, want)
 		}
