@@ -279,7 +279,7 @@ func TestGNMI60OnChange(t *testing.T) {
 	for _, path := range n.GetDelete() {
 		gone = append(gone, textOf(n.GetPrefix(), path))
 	}
-	if len(n.GetUpdate()) > 0 || !slices.Equal(gone, []string{bindingPath(1, "hnp"), bindingPath(1, "service")}) {
+	if told := values(n); !maps.Equal(told, map[string]string{bindingPath(1, "hnp-count"): "uint 0"}) || !slices.Equal(gone, []string{bindingPath(1, "hnp"), bindingPath(1, "service")}) {
 		t.Errorf("told is %v", n)
 	}
 	e.bindings.Put(session(1, func(b *mobility.Binding) { b.Prefixes, b.Sequence = nil, 2 })) // the same again

@@ -111,7 +111,7 @@ func TestBindingsOnChange(t *testing.T) {
 	b.Prefixes = append(b.Prefixes, netip.MustParsePrefix("2001:db8:f::/64"))
 	d.table.Put(b)
 	for _, f := range []followers{boss, less} {
-		told(f, "create "+bindingPath+"1/hnp=2001%3Adb8%3Af%3A%3A%2F64 2001:db8:f::/64")
+		told(f, "create "+bindingPath+"1/hnp=2001%3Adb8%3Af%3A%3A%2F64 2001:db8:f::/64; replace "+bindingPath+"1/hnp-count 2")
 	}
 	d.table.Put(bound(2, 1))
 	for _, f := range []followers{boss, less} {
