@@ -3,8 +3,8 @@
 //
 //	a path (a tunnel, and keys in it)   a tunnel interface, named after the path (device.go), or one that was adopted (adopt.go)
 //	Route into a path                   a route into its interface
-//	SourceRoute                         an element of an nftables map that marks packets, and one rule for each path and
-//	                                    family that leads marked packets into its interface
+//	SourceRoute                         an element of an nftables map that marks packets, and policy rules for each path and
+//	                                    family that lead marked packets into its interface (netlink/marktree.go)
 //	the check of sources                constant rules of nftables that ask the routing table (rules.go)
 //
 // Tunnels over UDP have neither keys nor learnt ports here, and exclude one of IP in IP between the same addresses: the kernel forgets

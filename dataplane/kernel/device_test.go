@@ -62,7 +62,7 @@ func TestOverhead(t *testing.T) {
 // What the nftables map has of a source route is what was put there.
 func TestSourceElements(t *testing.T) {
 	for _, text := range []string{"10.1.0.1/32", "10.1.0.0/16", "0.0.0.0/0", "2001:db8:3::/64", "2001:db8::1/128"} {
-		want := source{dataplane.SourceRouteKey{Link: "access1", Source: netip.MustParsePrefix(text)}, 20_300_007}
+		want := source{dataplane.SourceRouteKey{Link: "access1", Source: netip.MustParsePrefix(text)}, 0x6d400007}
 		got, ok := laneOf(want.Source).parseSource(want.element())
 		if !ok || got != want {
 			t.Errorf("%+v became %+v, %t", want, got, ok)

@@ -136,16 +136,19 @@ func (f *filter) lookAtDevices(there []netlink.TunnelDevice) error {
 
 // lookAtPaths reads which marks stand for an interface, and removes what never was ours.
 func (f *filter) lookAtPaths() error {
-	f.marked = map[int]bool{}
+	f.marked, f.earlier = map[int]bool{}, nil
 	elements, err := f.conn.GetSetElements(f.paths)
 	if err != nil {
 		return fmt.Errorf("list %s of nftables: %w", f.paths.Name, netlink.Explain(err))
 	}
 	var strange []nftables.SetElement
 	for _, e := range elements {
-		if index := int(binary.NativeEndian.Uint32(e.Key[4:])); bytes.Equal(e.Key, pathElement(index)[0].Key) {
+		switch index := int(binary.NativeEndian.Uint32(e.Key[4:])); {
+		case bytes.Equal(e.Key, pathElement(index)[0].Key):
 			f.marked[index] = true
-		} else {
+		case bytes.Equal(e.Key, markElement(netlink.EarlierMarkOf(index), index).Key):
+			f.earlier = append(f.earlier, e)
+		default:
 			strange = append(strange, e)
 		}
 	}

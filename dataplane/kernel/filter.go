@@ -41,9 +41,10 @@ type filter struct {
 	tallies  *netlink.Tallies
 
 	adopted  *nftables.Set
-	adoptees map[int]adoptee // elements of adopted, by interface index
-	accesses map[int]bool    // elements of access
-	marked   map[int]bool    // elements of paths, as Look has found them
+	adoptees map[int]adoptee       // elements of adopted, by interface index
+	accesses map[int]bool          // elements of access
+	marked   map[int]bool          // elements of paths, as Look has found them
+	earlier  []nftables.SetElement // those of marks that an earlier version has set (earlier.go)
 }
 
 // source is a SourceRoute as the table has it.
@@ -183,6 +184,9 @@ func (f *filter) flush(before error) error {
 }
 
 func pathElement(index int) []nftables.SetElement {
-	key := append(binaryutil.NativeEndian.PutUint32(netlink.MarkOf(index)), binaryutil.NativeEndian.PutUint32(uint32(index))...)
-	return []nftables.SetElement{{Key: key}}
+	return []nftables.SetElement{markElement(netlink.MarkOf(index), index)}
+}
+
+func markElement(mark uint32, index int) nftables.SetElement {
+	return nftables.SetElement{Key: append(binaryutil.NativeEndian.PutUint32(mark), binaryutil.NativeEndian.PutUint32(uint32(index))...)}
 }

@@ -19,12 +19,7 @@ import (
 
 // intact reports whether the table is in force, and has the chains that rebuild makes, with their rules, and no others but those of policies.
 func (f *filter) intact() (bool, error) {
-	table, err := f.find()
-	if table == nil || err != nil {
-		return false, err
-	}
-	hooked, err := f.hooked()
-	if !hooked || table.Flags != 0 || err != nil { // dormant
+	if whole, err := f.inForce(); !whole {
 		return false, err
 	}
 	for _, name := range chainNames {
@@ -37,6 +32,28 @@ func (f *filter) intact() (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// inForce is intact but for the rules.
+func (f *filter) inForce() (bool, error) {
+	table, err := f.find()
+	if table == nil || table.Flags != 0 || err != nil { // dormant
+		return false, err
+	}
+	return f.hooked()
+}
+
+// renew replaces the rules of another version, and nothing else. Of a table that is made anew, packets may meet both for a moment, the old one with its sets
+// gone; of rules, they meet the old ones or the new ones.
+func (f *filter) renew() (bool, error) {
+	if whole, err := f.inForce(); !whole {
+		return false, err
+	}
+	f.renewRules(chainNames...)
+	if err := f.flush(nil); err != nil {
+		return false, err
+	}
+	return f.intact()
 }
 
 // hooked reports whether the chains are those of chainNames, each where it should be.

@@ -65,11 +65,9 @@ func (c *Carrier) Tidy() error {
 	for _, p := range c.allPlaces() {
 		errs = append(errs, c.tidyTable(p))
 	}
+	errs = append(errs, c.steerAll(), c.tidyMarks())
 	for _, t := range c.tunnels {
 		for path, d := range t.devices {
-			if d.sources > 0 && !d.steered && !d.down {
-				errs = append(errs, c.steer(d))
-			}
 			if err := c.release(path); err != nil {
 				errs = append(errs, fmt.Errorf("interface %s: %w", d.name, err))
 			}
@@ -81,6 +79,19 @@ func (c *Carrier) Tidy() error {
 	c.recount() // what the host has refused
 	for _, p := range c.allPlaces() {
 		p.counted = true
+	}
+	return errors.Join(errs...)
+}
+
+// steerAll has marks lead to all devices that sources lead into.
+func (c *Carrier) steerAll() error {
+	var errs []error
+	for _, t := range c.tunnels {
+		for _, d := range t.devices {
+			if d.sources > 0 && !d.steered && !d.down {
+				errs = append(errs, c.steer(d))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -147,6 +158,12 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 	intact, err := p.filter.intact()
 	if err != nil && !isAbsent(err) {
 		return err
+	}
+	if err == nil && !intact && !p.counted {
+		if intact, err = p.filter.renew(); err != nil {
+			c.log.Warn("the rules of an earlier process cannot be replaced, our nftables table is made again", "table", tableName, "vrf", p.vrf, "error", err)
+			err = nil
+		}
 	}
 	p.broken = !intact
 	if intact {
@@ -245,7 +262,7 @@ func (c *Carrier) lookAtSources() (objects []dataplane.Object, err error) {
 	}
 	byMark := map[uint32]*device{}
 	for _, d := range c.devices {
-		byMark[netlink.MarkOf(d.index)] = d
+		byMark[netlink.MarkOf(d.index)], byMark[netlink.EarlierMarkOf(d.index)] = d, d
 	}
 	c.sources = map[dataplane.SourceRouteKey]steering{}
 	for _, s := range sources {
@@ -256,7 +273,7 @@ func (c *Carrier) lookAtSources() (objects []dataplane.Object, err error) {
 		}
 		c.sources[s.SourceRouteKey] = steering{path, s.mark}
 		if d != nil {
-			if d.sources++; !d.steered && !d.down { // what is marked goes astray until Tidy
+			if d.sources++; (!d.steered || s.mark != netlink.MarkOf(d.index)) && !d.down { // what is marked goes astray until Tidy
 				path = dataplane.Path{}
 			}
 		}

@@ -22,16 +22,16 @@ import (
 //		meta mark set iifname . ip saddr map @from4-32 return	# where there are sources (sourcemap.go)
 //		…
 //	}
-//	chain input { type filter hook input …; meta mark UNPROVEN goto spoofed }
+//	chain input { type filter hook input …; meta mark & MASK == UNPROVEN goto spoofed }
 //	chain forward {
 //		type filter hook forward …
 //		meta l4proto tcp jump lower
-//		meta mark UNPROVEN jump deliver
+//		meta mark & MASK == UNPROVEN jump deliver
 //		oifname "mt-????????????" oiftype != ether jump sent	# where prefixes are counted; also oif @adopted, where there are any
 //	}
 //	chain arrive {			# out of a tunnel
 //		jump prove
-//		meta mark 0 jump received	# where prefixes are counted
+//		meta mark & MASK == 0 jump received	# where prefixes are counted
 //		tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
 //	}
 //	chain lower { tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6 }	# into one
@@ -60,11 +60,9 @@ import (
 var chainNames = []string{"prerouting", "input", "forward", "arrive", "lower", "prove", "deliver", "homeward", "admit", "receive", "received", "sent",
 	unboundName, spoofedName, filteredName}
 
-var unproven = netlink.MarkOf(0) // no interface has the index 0
-
 // rules returns the rules of a chain.
 func (f *filter) rules(chain string) [][]expr.Any {
-	suspect := isMark(unproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
+	suspect := isMark(netlink.MarkUnproven) // and from a tunnel: in a VRF, the interface has become the vrf interface by then
 	switch chain {
 	case "prerouting": // what most packets pass through: as few rules as possible
 		arrive := []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: "arrive"}}
@@ -111,7 +109,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 				&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte{1}},
 				&expr.Verdict{Kind: expr.VerdictGoto, Chain: "admit"},
 			},
-			setMark(unproven),
+			setMark(netlink.MarkUnproven),
 		}
 	}
 	return [][]expr.Any{
@@ -182,9 +180,11 @@ func isTunnel(name, kind expr.MetaKey) []expr.Any {
 	}
 }
 
+// isMark matches a mark whatever others have made of the bits that are not ours.
 func isMark(mark uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: reg},
+		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(netlink.MarkMask), Xor: make([]byte, 4)},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: binaryutil.NativeEndian.PutUint32(mark)},
 	}
 }

@@ -27,6 +27,7 @@ type Host struct {
 	devices *socket                  // for one interface
 	parts   *parts
 	part    part
+	marks   *markRules
 }
 
 // Open connects to a namespace, and makes it forward both families. The namespace must stay open as long as the Host.
@@ -45,7 +46,8 @@ func Open(ns *Namespace) (*Host, error) {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: raw}},
-		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}, standings: map[dataplane.Standing]bool{}}}
+		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}, standings: map[dataplane.Standing]bool{}},
+		marks: &markRules{there: map[int]ruleSet{}, earlier: map[int][]netlib.Rule{}}}
 	if ns == nil {
 		if h.own, err = OpenNamespace(threadNamespace); err != nil {
 			h.Close()

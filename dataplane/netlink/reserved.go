@@ -20,6 +20,18 @@ const (
 	TableVRF = 18_000_000 // what follows are the tables of VRFs that nobody gave a number
 	vrfLast  = TableVRF + 1<<16
 
-	TableMark = 20_300_000 // TableMark + interface index is the table of a tunnel device, and the mark of what goes there (priority 5899)
-	markLast  = TableMark + 1<<20
+	TableMark = 20_300_000 // TableMark + interface index is the table of a tunnel device
+	indexBits = 20         // of the interface indexes that marks and tables are for
+
+	// The policy rules that lead marks to these tables: one of priority 5899, and from treeFirst on (marktree.go).
+	treeFirst = 20_300_000
+	treeLast  = treeFirst + 1<<indexBits
+
+	// A mark (MarkOf) has these first ten bits, and an index in the rest, but for the bits by which kube-proxy masquerades and drops, 0x4000 and 0x8000:
+	// we neither set nor look at them.
+	markBase = 0x6d400000
+	MarkMask = 0xffff3fff
+
+	// MarkUnproven is the mark of what has come out of a tunnel and may not have. No policy rule is for it.
+	MarkUnproven = 0x6d800000
 )

@@ -187,7 +187,7 @@ func (h *Host) Part(vrf string, device VRF) *Host {
 	h.parts.mu.Lock()
 	defer h.parts.mu.Unlock()
 	h.parts.byTable[device.Table], h.parts.byIndex[device.Index] = p, p
-	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, long: h.long, devices: h.devices, parts: h.parts, part: p}
+	return &Host{ns: h.ns, handle: h.handle, raw: h.raw, batch: h.batch, lists: h.lists, long: h.long, devices: h.devices, parts: h.parts, part: p, marks: h.marks}
 }
 
 // Device is the vrf interface that sockets of the VRF are bound to. It is empty of a VRF that is a namespace, and of the default one.

@@ -24,7 +24,7 @@ const watchBuffer = 4 << 20
 // ends it.
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
-		w := watcher{vrf: vrf, parts: h.parts, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
+		w := watcher{vrf: vrf, parts: h.parts, marks: h.marks, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
 		for overrun := false; !w.done; overrun = true {
 			err := w.follow(ctx, h, overrun)
 			switch {
@@ -155,6 +155,7 @@ func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
 type watcher struct {
 	vrf     string
 	parts   *parts
+	marks   *markRules
 	names   map[int]string // of interfaces, by index
 	masters map[int]int    // theirs, by index
 	up      map[string]bool
@@ -178,12 +179,7 @@ func (w *watcher) message(kind uint16, b []byte) {
 	case unix.RTM_DELROUTE:
 		w.route(b)
 	case unix.RTM_DELRULE:
-		switch link, mark, ours := parseRule(b); {
-		case ours && link != "":
-			w.lost(dataplane.LinkKey(link))
-		case ours:
-			w.unsteered(mark)
-		}
+		w.rule(b)
 	case unix.RTM_DELADDR:
 		if a, ok := parseAddress(b); ok && a.maker == Protocol {
 			w.lost(dataplane.LinkKey(w.names[a.index]))
@@ -274,36 +270,54 @@ func (w *watcher) route(b []byte) {
 		if name := w.names[table-TableAccess]; name != "" {
 			w.lost(dataplane.LinkKey(name))
 		}
-	case isMark(table):
-		w.unsteered(table)
+	case isMark(table) && w.names[table-TableMark] != "":
+		w.unsteered()
+	}
+}
+
+// rule reports a policy rule that somebody has removed.
+func (w *watcher) rule(b []byte) {
+	family, found, ours := parseRule(b)
+	if !ours {
+		return
+	}
+	if found.link != "" {
+		w.lost(dataplane.LinkKey(found.link))
+	} else if r, ok := parseTreeRule(found.priority, found.mark); ok && w.marks.has(family, r) {
+		w.unsteered()
 	}
 }
 
 // unsteered reports that marked packets do not get to their device any more, although it is there. No object stands for that.
-func (w *watcher) unsteered(table int) {
-	if w.names[table-TableMark] != "" {
-		w.send(dataplane.Event{Kind: dataplane.Overrun})
-	}
+func (w *watcher) unsteered() { w.send(dataplane.Event{Kind: dataplane.Overrun}) }
+
+// rule is a policy rule of a notification, by the interface or the mark that it is for.
+type rule struct {
+	link     string
+	priority int
+	mark     uint32
 }
 
-// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message: the interface or the mark that it is for.
-func parseRule(b []byte) (link string, mark int, ours bool) {
+// parseRule reads the body of an RTM_NEWRULE or RTM_DELRULE message.
+func parseRule(b []byte) (family int, r rule, ours bool) {
 	if len(b) < unix.SizeofRtMsg {
-		return "", 0, false
+		return 0, r, false
 	}
 	attributes, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:]) // struct fib_rule_hdr is as long as struct rtmsg
 	if err != nil {
-		return "", 0, false
+		return 0, r, false
 	}
 	for _, a := range attributes {
 		switch a.Attr.Type {
+		case nl.FRA_PRIORITY:
+			r.priority = int(nl.NativeEndian().Uint32(a.Value))
 		case nl.FRA_FWMARK:
-			mark = int(nl.NativeEndian().Uint32(a.Value))
+			r.mark = nl.NativeEndian().Uint32(a.Value)
 		case nl.FRA_IIFNAME:
-			link = unix.ByteSliceToString(a.Value)
+			r.link = unix.ByteSliceToString(a.Value)
 		case nl.FRA_PROTOCOL:
 			ours = len(a.Value) > 0 && a.Value[0] == Protocol
 		}
 	}
-	return link, mark, ours && (link != "" || isMark(mark))
+	return int(b[0]), r, ours
 }

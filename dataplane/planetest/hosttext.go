@@ -249,7 +249,7 @@ func (s *survey) routes() error {
 	return nil
 }
 
-// table names a routing table or a mark.
+// table names a routing table.
 func (s *survey) table(n uint32) string {
 	switch {
 	case n == unix.RT_TABLE_MAIN:
@@ -260,32 +260,6 @@ func (s *survey) table(n uint32) string {
 		return "access " + s.names[n-netlink.TableAccess]
 	}
 	return fmt.Sprint(n)
-}
-
-func (s *survey) rules() error {
-	for _, family := range families {
-		rules, err := netlink.Dump(func() ([]netlib.Rule, error) { return s.host.Net.RuleList(family) })
-		if err != nil {
-			return err
-		}
-		for _, r := range rules {
-			if r.Protocol == unix.RTPROT_KERNEL {
-				continue
-			}
-			text := ""
-			if r.IifName != "" {
-				text += " iif " + r.IifName
-			}
-			if r.Mark != 0 {
-				text += " fwmark " + s.table(r.Mark)
-			}
-			if r.Src != nil {
-				text += " from " + r.Src.String()
-			}
-			s.say("rule %d protocol %d family %d%s: table %s", r.Priority, r.Protocol, family, text, s.table(uint32(r.Table)))
-		}
-	}
-	return nil
 }
 
 func (s *survey) neighbours() error {
@@ -418,7 +392,7 @@ func (s *survey) set(conn *nftables.Conn, table string, set *nftables.Set) error
 			text += ": comment " + e.Comment
 		}
 		if len(e.Val) == 4 {
-			text += ": " + s.table(binary.NativeEndian.Uint32(e.Val))
+			text += ": " + s.mark(binary.NativeEndian.Uint32(e.Val))
 		}
 		if len(e.Val) == 2 {
 			text += fmt.Sprintf(": %d", binary.BigEndian.Uint16(e.Val))
@@ -439,13 +413,13 @@ func (s *survey) key(set *nftables.Set, b []byte) string {
 	}
 	for ; len(b) >= 4; b = b[4:] {
 		n := binary.NativeEndian.Uint32(b)
-		switch name := s.names[n]; {
+		switch name, mark := s.names[n], s.mark(n); {
 		case strings.HasSuffix(set.KeyType.Name, "ipv4_addr"):
 			parts = append(parts, netip.AddrFrom4([4]byte(b[:4])).String())
 		case name != "":
 			parts = append(parts, name)
-		case s.names[n-netlink.TableMark] != "":
-			parts = append(parts, s.table(n))
+		case strings.HasPrefix(mark, "mark "):
+			parts = append(parts, mark)
 		default:
 			parts = append(parts, netip.AddrFrom4([4]byte(b[:4])).String())
 		}

@@ -39,7 +39,11 @@ var wrecks = []wreck{
 	{"vrf interface deleted", onDevice("red", (*netns.Host).Delete), []string{"vrf red"}},
 	{"vrf interface down", onDevice("red", (*netns.Host).Down), []string{"vrf red"}},
 	{"rule of an access link deleted", onRule(func(r netlib.Rule) bool { return r.IifName != "" }), []string{"link access1"}},
-	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Mark != 0 }), []string{"source route "}},
+	{"rule of all marks deleted", onRule(func(r netlib.Rule) bool { return r.Mark != 0 }), []string{"source route "}},
+	{"rule of some marks deleted", onRule(func(r netlib.Rule) bool { return r.Goto > 0 && r.Priority > netlink.RulePriority && !r.Invert }), []string{"source route "}},
+	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Table > netlink.TableMark }), []string{"source route "}},
+	{"rule for marks of nothing deleted", onRule(isDiscard), []string{"source route "}},
+	{"rule for what has no mark deleted", onRule(func(r netlib.Rule) bool { return r.Invert }), []string{"source route "}},
 	{"route of a mark deleted", onMarkRoute(func(r netlib.Route) bool { return r.LinkIndex == r.Table-netlink.TableMark }), []string{"source route "}},
 	{"nothing discards behind the route of a mark", onMarkRoute(func(r netlib.Route) bool { return r.Type == unix.RTN_BLACKHOLE }), []string{"source route "}},
 	{"table of nftables deleted", onTable(func(c *nftables.Conn, t *nftables.Table) { c.DelTable(t) }), []string{"tunnel "}},
@@ -73,7 +77,8 @@ var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down", "sources of a TUN interface checked"}
 	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF", "sources of a tunnel checked",
 		"vrf interface deleted", "vrf interface down",
-		"rule of a mark deleted", "route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
+		"rule of all marks deleted", "rule of some marks deleted", "rule of a mark deleted", "rule for marks of nothing deleted", "rule for what has no mark deleted",
+		"route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
 		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
 		"no policy for an interface", "segments of IPv4 too large", "segments of IPv6 too large", "blocked IPv4 not blocked", "blocked IPv6 not blocked"}
 )
@@ -265,6 +270,9 @@ func onRule(is func(netlib.Rule) bool) func(*netns.Host) (string, error) {
 		return "", nil
 	}
 }
+
+// isDiscard reports whether a rule of ours leads marks nowhere.
+func isDiscard(r netlib.Rule) bool { return r.Mark != 0 && r.Goto <= 0 && r.Table == 0 }
 
 // onMarkRoute deletes the first route of ours of a kind in the tables of marks.
 func onMarkRoute(is func(netlib.Route) bool) func(*netns.Host) (string, error) {
