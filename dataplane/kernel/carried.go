@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mooring/dataplane"
+	"mooring/dataplane/netlink"
 )
 
 // TunnelUsage implements plane.Meter: what its interfaces have carried, those that are gone too.
@@ -117,5 +118,10 @@ func (c *Carrier) noteGone(t *tunnel) error {
 	if d == nil || d.adopted || t.configured < 0 {
 		return nil
 	}
-	return c.places[d.vrf].host.SetAlias(d.name, aliasOf(path, t.configured, c.meter.tunnel(t.id).gone))
+	alias := aliasOf(path, t.configured, c.meter.tunnel(t.id).gone)
+	err := c.places[d.vrf].host.SetAlias(d.name, alias)
+	if err == nil && d.made != (netlink.Settings{}) {
+		d.made.Alias = alias
+	}
+	return err
 }

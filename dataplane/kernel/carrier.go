@@ -137,6 +137,14 @@ func (c *Carrier) Made(network *netlink.Host, device string) bool {
 	return d != nil && !d.adopted && c.places[d.vrf].host.Namespace() == network.Namespace()
 }
 
+// Altered implements plane.Carrier.
+func (c *Carrier) Altered(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.devices[name]
+	return d != nil && !d.adopted && !c.hosts[d.vrf].Keeps(name, d.made)
+}
+
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()

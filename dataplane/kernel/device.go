@@ -31,6 +31,7 @@ type device struct {
 	steered         bool
 	led             bool               // a route into it is being made
 	down            bool               // nothing can be led into it until its tunnel is put right
+	made            netlink.Settings   // the zero ones of an earlier process's
 	adopted         bool               // it is somebody else's
 	before          dataplane.Counters // what it had carried when it was adopted
 }
@@ -290,7 +291,7 @@ func (c *Carrier) setDevice(path dataplane.Path, vrf string, configured int) (*d
 		}
 		return nil, err
 	}
-	return &device{path: path, name: d.Name, index: d.Index, mtu: mtu, vrf: vrf}, nil
+	return &device{path: path, name: d.Name, index: d.Index, mtu: mtu, vrf: vrf, made: settings}, nil
 }
 
 const deviceQueue = 1000 // packets; the kernel's usual

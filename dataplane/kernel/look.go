@@ -190,13 +190,17 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 		d := &device{path: path, name: f.Name, index: f.Index, mtu: segmentsOf(n, f.MTU), vrf: p.vrf}
 		d.steered = marks[f.Index] == netlink.MarkComplete && (!intact || p.filter.leads(f.Index))
 		placed := c.inVRF(d, f, path)
+		if was := d.madeAs(known); was != nil && c.places[was.vrf] == p {
+			placed = placed && d.vrf == was.vrf // or somebody has put it into another one
+			d.vrf, d.made = was.vrf, was.made
+		}
 		d.down = !f.Up || !placed
 		c.keep(t, path, d.among(known))
 		delete(marks, f.Index)
 		if path == (dataplane.Path{Tunnel: id}) {
 			c.meter.found(id, gone)
 		}
-		if !intact || d.down || n < 0 || isResized(n, f) || f.Group != c.hosts[d.vrf].Group() {
+		if !intact || d.down || n < 0 || isResized(n, f) || d.made != (netlink.Settings{}) && !f.Has(d.made) || f.Group != c.hosts[d.vrf].Group() {
 			t.configured = -1 // which nobody wants: it is put right
 		} else if t.configured == 0 {
 			t.configured = n
@@ -228,17 +232,22 @@ func (c *Carrier) removeStrayMarks(p *place) (err error) {
 // among returns the device that is known for the path, as it is by now: routes hold on to it. One with another index, or in another VRF, is
 // another one: what led into that does not lead anywhere any more.
 func (d *device) among(known map[dataplane.TunnelID]*tunnel) *device {
-	t := known[d.path.Tunnel]
-	if t == nil {
-		return d
-	}
-	old := t.devices[d.path]
-	if old == nil || old.index != d.index || old.vrf != d.vrf {
+	old := d.madeAs(known)
+	if old == nil || old.vrf != d.vrf {
 		return d
 	}
 	d.routes = old.routes
 	*old = *d
 	return old
+}
+
+// madeAs returns the device that is known for the path and has this index; nil for none.
+func (d *device) madeAs(known map[dataplane.TunnelID]*tunnel) *device {
+	t := known[d.path.Tunnel]
+	if t == nil || t.devices[d.path] == nil || t.devices[d.path].index != d.index {
+		return nil
+	}
+	return t.devices[d.path]
 }
 
 // inVRF finds out the VRF that an interface is in, and whether both this and that of its outer packets are VRFs of ours.

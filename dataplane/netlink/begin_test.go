@@ -28,7 +28,7 @@ func TestWatchBeginsWithoutHistory(t *testing.T) {
 	gone := &netlib.Veth{LinkAttrs: netlib.LinkAttrs{Name: "gone1"}, PeerName: "gone2"}
 	must(t, h.handle.LinkSetDown(pair), h.handle.LinkSetUp(pair), h.handle.LinkAdd(gone), h.handle.LinkDel(gone))
 	var got []dataplane.Event
-	w := watcher{parts: &parts{}, names: map[int]string{}, up: map[string]bool{}, yield: func(e dataplane.Event, err error) bool {
+	w := watcher{parts: &parts{}, names: map[int]string{}, devices: map[int]Device{}, up: map[string]bool{}, yield: func(e dataplane.Event, err error) bool {
 		e.MAC = dataplane.MAC{}
 		got = append(got, e)
 		return err == nil

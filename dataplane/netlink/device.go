@@ -225,6 +225,13 @@ func (h *Host) Serves(name string) bool {
 	return err == nil && d.isReady() && d.Master == h.DeviceIndex()
 }
 
+// Keeps reports whether a device of ours is in the VRF and has these settings; of the zero ones, whatever it has.
+func (h *Host) Keeps(name string, want Settings) bool {
+	d, err := h.Look(name)
+	return err == nil && d.Master == h.DeviceIndex() &&
+		(want == Settings{} || d.Alias == want.Alias && d.MTU == want.MTU && d.queue == want.Queue && d.Fragments == want.Fragments && d.group == h.Group())
+}
+
 // Devices returns the interfaces that are up, by name.
 func (h *Host) Devices() (map[string]netlib.Link, error) {
 	links, err := Dump(h.handle.LinkList)

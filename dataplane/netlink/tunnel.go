@@ -17,7 +17,8 @@ import (
 type TunnelDevice struct {
 	Name, Alias string
 	Path        dataplane.Path // in the default VRF, whatever the VRF of the outer packets is
-	Index, MTU  int
+	Index       int
+	MTU, Queue  int // octets, packets
 	Master      int // index of the interface that it is enslaved to; 0: none
 	Outer       int // index of the vrf interface that the outer packets are bound to; 0: none
 	Group       int // says which VRF it is in (Host.Group)
@@ -241,10 +242,15 @@ func (h *Host) Tunnel(name string) (d TunnelDevice, ok bool, err error) {
 	return d, ok, nil
 }
 
+// Has reports whether the interface has these settings.
+func (d TunnelDevice) Has(want Settings) bool {
+	return Settings{Alias: d.Alias, MTU: d.MTU, Queue: d.Queue, Fragments: d.Fragments} == want
+}
+
 func tunnelOf(link netlib.Link) (d TunnelDevice, ok bool) {
 	path, ok := pathOf(link)
 	a := link.Attrs()
-	return TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Master: a.MasterIndex, Outer: a.ParentIndex,
+	return TunnelDevice{Name: a.Name, Alias: a.Alias, Path: path, Index: a.Index, MTU: a.MTU, Queue: a.TxQLen, Master: a.MasterIndex, Outer: a.ParentIndex,
 		Up: a.RawFlags&unix.IFF_UP != 0, Group: int(a.Group), Narrow: isNarrow(link), Fragments: isFragmenting(link)}, ok
 }
 

@@ -24,7 +24,7 @@ const watchBuffer = 4 << 20
 // ends it.
 func (h *Host) Watch(ctx context.Context, vrf string) iter.Seq2[dataplane.Event, error] {
 	return func(yield func(dataplane.Event, error) bool) {
-		w := watcher{vrf: vrf, parts: h.parts, marks: h.marks, names: map[int]string{}, masters: map[int]int{}, up: map[string]bool{}, yield: yield}
+		w := watcher{vrf: vrf, parts: h.parts, marks: h.marks, names: map[int]string{}, devices: map[int]Device{}, up: map[string]bool{}, yield: yield}
 		for overrun := false; !w.done; overrun = true {
 			err := w.follow(ctx, h, overrun)
 			switch {
@@ -157,7 +157,7 @@ type watcher struct {
 	parts   *parts
 	marks   *markRules
 	names   map[int]string // of interfaces, by index
-	masters map[int]int    // theirs, by index
+	devices map[int]Device // as they were last told of, by index
 	up      map[string]bool
 	yield   func(dataplane.Event, error) bool
 	done    bool
@@ -216,6 +216,7 @@ func (w *watcher) link(a Device, gone bool) bool {
 	}
 	w.names[a.Index] = a.Name
 	w.master(a, gone)
+	w.remember(a, gone)
 	up := !gone && a.isReady()
 	if was, known := w.up[a.Name]; known && was == up && !gone {
 		return !w.done
@@ -235,8 +236,7 @@ func (w *watcher) link(a Device, gone bool) bool {
 
 // master reports an interface that has left a VRF, and a VRF that is down or gone.
 func (w *watcher) master(a Device, gone bool) {
-	if old := w.masters[a.Index]; old != a.Master {
-		w.masters[a.Index] = a.Master
+	if old := w.devices[a.Index].Master; old != a.Master {
 		if _, ours := w.parts.ofIndex(old); ours && !gone {
 			w.lost(dataplane.MemberKey(a.Name))
 		}
@@ -244,9 +244,19 @@ func (w *watcher) master(a Device, gone bool) {
 	if vrf, ours := w.parts.ofIndex(a.Index); ours && (gone || !a.isReady()) {
 		w.lost(dataplane.VRFKey(vrf))
 	}
+}
+
+// remember reports an interface that is not as it was, but for its state.
+func (w *watcher) remember(a Device, gone bool) {
 	if gone {
-		delete(w.masters, a.Index)
+		delete(w.devices, a.Index)
+		return
 	}
+	a.flags = 0
+	if old, known := w.devices[a.Index]; known && old != a {
+		w.lost(AlteredKey(a.Name))
+	}
+	w.devices[a.Index] = a
 }
 
 // route reports a route of ours that was removed: one of the main table, or the way out of an access link's; and the last resorts of a VRF,

@@ -58,6 +58,8 @@ type Carrier interface {
 
 	// Made reports whether a device in a network is one that the carrier has made, and still has.
 	Made(network *netlink.Host, device string) bool
+	// Altered reports whether somebody has changed a device that the carrier has made.
+	Altered(device string) bool
 	// Owns reports whether a device of this name is the carrier's, or was.
 	Owns(device string) bool
 	// Lost reports whether the carrier misses a device that is not up, or not in its VRF: one of its own, or one that it has adopted.

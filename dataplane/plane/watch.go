@@ -151,7 +151,11 @@ func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 
 // altered reports whether an interface is of use to us, and somebody has changed it so that it is not any more.
 func (p *Plane) altered(network *netlink.Host, device string) bool {
-	return (p.watchers.isAccess(device) || p.made(network, device)) && !network.Forwards(device)
+	made := p.made(network, device)
+	if !made && !p.watchers.isAccess(device) {
+		return false
+	}
+	return !network.Forwards(device) || made && slices.ContainsFunc(p.carriers, func(c Carrier) bool { return c.Altered(device) })
 }
 
 // send passes on an event, but those about tunnel devices are only for us: if one goes down that is needed, or leaves its VRF, much is lost with it.

@@ -34,6 +34,10 @@ var wrecks = []wreck{
 	{"tunnel interface deleted", onDevice("mt-", (*netns.Host).Delete), []string{"tunnel "}},
 	{"tunnel interface down", onDevice("mt-", (*netns.Host).Down), []string{"tunnel "}},
 	{"tunnel interface out of its VRF", releaseTunnel, []string{"tunnel "}},
+	{"tunnel interface put into a VRF", enslaveTunnel, []string{"tunnel "}},
+	{"MTU of a tunnel interface", onDevice("mt-", func(h *netns.Host, name string) error { return h.SetMTU(name, 1300) }), []string{"tunnel "}},
+	{"alias of a tunnel interface", onTunnel(func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetAlias(l, "mooring: theirs mtu 0") }), []string{"tunnel "}},
+	{"group of a tunnel interface", onTunnel(func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetGroup(l, 5) }), []string{"tunnel "}},
 	{"TUN interface deleted", onDevice("mooring", (*netns.Host).Delete), []string{"route ", "link access1"}},
 	{"TUN interface down", onDevice("mooring", (*netns.Host).Down), []string{"route ", "link access1"}},
 	{"vrf interface deleted", onDevice("red", (*netns.Host).Delete), []string{"vrf red"}},
@@ -75,7 +79,8 @@ var wrecks = []wreck{
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
 var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down", "sources of a TUN interface checked"}
-	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF", "sources of a tunnel checked",
+	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF", "tunnel interface put into a VRF",
+		"MTU of a tunnel interface", "alias of a tunnel interface", "group of a tunnel interface", "sources of a tunnel checked",
 		"vrf interface deleted", "vrf interface down",
 		"rule of all marks deleted", "rule of some marks deleted", "rule of a mark deleted", "rule for marks of nothing deleted", "rule for what has no mark deleted",
 		"route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
@@ -250,6 +255,40 @@ func releaseTunnel(h *netns.Host) (string, error) {
 		}
 	}
 	return "", err
+}
+
+// enslaveTunnel puts an interface that marked packets leave by into a VRF.
+func enslaveTunnel(h *netns.Host) (string, error) {
+	routes, err := netlink.Dump(func() ([]netlib.Route, error) {
+		return h.Net.RouteListFiltered(netlib.FAMILY_V4, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+	})
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(routes, func(r netlib.Route) bool { return r.LinkIndex != 0 && r.LinkIndex == r.Table-netlink.TableMark })
+	if i < 0 {
+		return "", nil
+	}
+	link, err := h.Net.LinkByIndex(routes[i].LinkIndex)
+	if err != nil {
+		return "", err
+	}
+	master, err := h.Net.LinkByName("red")
+	if err != nil {
+		return "", err
+	}
+	return link.Attrs().Name, h.Net.LinkSetMaster(link, master)
+}
+
+// onTunnel does something to the first tunnel interface.
+func onTunnel(do func(*netns.Host, netlib.Link) error) func(*netns.Host) (string, error) {
+	return onDevice("mt-", func(h *netns.Host, name string) error {
+		link, err := h.Net.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return do(h, link)
+	})
 }
 
 // onRule deletes the first rule of ours of a kind.

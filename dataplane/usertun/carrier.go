@@ -377,6 +377,9 @@ func (c *Carrier) Made(network *netlink.Host, name string) bool {
 	})
 }
 
+// Altered implements plane.Carrier.
+func (c *Carrier) Altered(string) bool { return false }
+
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {
 	c.mu.Lock()
