@@ -120,6 +120,21 @@ func TestPEER05_Unfit(t *testing.T) {
 	})
 }
 
+// An adopted interface that its owner makes anew, before anybody looks, is still the owner's.
+func TestPEER05_MadeAnew(t *testing.T) {
+	h, p := newHost(t)
+	planetest.MakeTunnel(t, h, theirs, given)
+	must(t, apply(p, givenAdoption, dataplane.Tunnel{ID: given}), h.Delete(theirs))
+	planetest.MakeTunnel(t, h, theirs, given)
+	before, err := planetest.Describe(h, theirs)
+	must(t, err)
+	_, err = dataplane.Picture(t.Context(), p)
+	must(t, err, apply(p, givenAdoption, dataplane.Tunnel{ID: given}))
+	if after, err := planetest.Describe(h, theirs); after != before || err != nil {
+		t.Errorf("the interface is %s, and was %s; %v", after, before, err)
+	}
+}
+
 // hostWithPlan is a host with somebody's interface, and a reconciler that wants a route into it.
 type hostWithPlan struct {
 	*testing.T

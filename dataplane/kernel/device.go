@@ -362,8 +362,10 @@ func (c *Carrier) steered() (indexes []int) {
 
 // ours returns the path of an interface that we have made: nobody knows the VRF of its outer packets but its name.
 func (c *Carrier) ours(d netlink.TunnelDevice, known map[dataplane.TunnelID]*tunnel) (path dataplane.Path, ok bool) {
-	if t := known[d.Path.Tunnel]; t != nil && t.devices[d.Path] != nil && t.devices[d.Path].name == d.Name { // in the default VRF, as most are
-		return d.Path, true
+	if t := known[d.Path.Tunnel]; t != nil { // in the default VRF, as most are
+		if is := t.devices[d.Path]; is != nil && is.name == d.Name && !is.adopted { // or its owner has made it anew
+			return d.Path, true
+		}
 	}
 	for vrf := range c.hosts {
 		path = d.Path
