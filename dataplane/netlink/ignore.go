@@ -7,15 +7,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ignore has the host keep to itself what nobody looks at among its notifications: routes and neighbours that come into being, and what
-// ApplyRoutes does. A hundred thousand of them would push out what matters.
+// ignore has the host keep to itself what nobody looks at among its notifications: what ApplyRoutes does, and routes and neighbours that come into
+// being, but those that may stand in the place of ours. A hundred thousand of them would push out what matters.
 func (h *Host) ignore(fd int) error {
-	return attach(fd, []bpf.Instruction{ // of struct nlmsghdr
-		bpf.LoadAbsolute{Off: 4, Size: 2}, // type
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder16(unix.RTM_NEWROUTE), SkipTrue: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder16(unix.RTM_NEWNEIGH), SkipTrue: 3},
-		bpf.LoadAbsolute{Off: 12, Size: 4}, // port
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: hostOrder32(h.batch.port), SkipTrue: 1},
+	port, err := h.raw[unix.NETLINK_ROUTE].Socket.GetPid() // that neighbours are made by
+	if err != nil {
+		return err
+	}
+	const kindAt, flagsAt, portAt, attributesAt = 4, 6, 12, unix.SizeofNlMsghdr + 12 // of struct nlmsghdr, and behind struct rtmsg or ndmsg
+	const route, neighbour, pass, drop = 5, 16, 25, 26
+	jump := func(at int, test bpf.JumpTest, value uint32, yes, no int) bpf.Instruction {
+		return bpf.JumpIf{Cond: test, Val: value, SkipTrue: uint8(yes - at - 1), SkipFalse: uint8(no - at - 1)}
+	}
+	return attach(fd, []bpf.Instruction{
+		bpf.LoadAbsolute{Off: portAt, Size: 4},
+		jump(1, bpf.JumpEqual, hostOrder32(h.batch.port), drop, 2),
+		bpf.LoadAbsolute{Off: kindAt, Size: 2},
+		jump(3, bpf.JumpEqual, hostOrder16(unix.RTM_NEWNEIGH), neighbour, 4),
+		jump(4, bpf.JumpEqual, hostOrder16(unix.RTM_NEWROUTE), route, pass),
+
+		bpf.LoadAbsolute{Off: flagsAt, Size: 2}, // route: one that was there is replaced, of a metric of ours
+		jump(6, bpf.JumpBitsSet, hostOrder16(unix.NLM_F_REPLACE), 7, drop),
+		bpf.LoadConstant{Dst: bpf.RegA, Val: attributesAt},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: unix.RTA_PRIORITY},
+		bpf.LoadExtension{Num: bpf.ExtNetlinkAttr},
+		jump(10, bpf.JumpEqual, 0, drop, 11),
+		bpf.TAX{},
+		bpf.LoadIndirect{Off: unix.SizeofRtAttr, Size: 4},
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: hostOrder32(1<<distanceShift - 1)},
+		jump(14, bpf.JumpEqual, hostOrder32(MetricTold), pass, 15),
+		jump(15, bpf.JumpEqual, hostOrder32(MetricKept), pass, drop),
+
+		bpf.LoadAbsolute{Off: portAt, Size: 4}, // neighbour: ours, by somebody else
+		jump(17, bpf.JumpEqual, hostOrder32(port), drop, 18),
+		bpf.LoadConstant{Dst: bpf.RegA, Val: attributesAt},
+		bpf.LoadConstant{Dst: bpf.RegX, Val: ndaProtocol},
+		bpf.LoadExtension{Num: bpf.ExtNetlinkAttr},
+		jump(21, bpf.JumpEqual, 0, drop, 22),
+		bpf.TAX{},
+		bpf.LoadIndirect{Off: unix.SizeofRtAttr, Size: 1},
+		jump(24, bpf.JumpEqual, Protocol, pass, drop),
+
 		bpf.RetConstant{Val: wholeMessage},
 		bpf.RetConstant{Val: 0},
 	})

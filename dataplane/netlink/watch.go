@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"syscall"
@@ -145,6 +146,7 @@ func (h *Host) subscribe() (*nl.NetlinkSocket, error) {
 		socket.Close()
 		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
 	}
+	Drop(socket.GetFd()) // what has come by it before it was told what to ignore: what there is, is listed
 	if unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) != nil {
 		_ = unix.SetsockoptInt(socket.GetFd(), unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
 	}
@@ -177,7 +179,9 @@ func (w *watcher) message(kind uint16, b []byte) {
 			w.link(d, kind == unix.RTM_DELLINK)
 		}
 	case unix.RTM_DELROUTE:
-		w.route(b)
+		w.deletedRoute(b)
+	case unix.RTM_NEWROUTE:
+		w.replacedRoute(b)
 	case unix.RTM_DELRULE:
 		w.rule(b)
 	case unix.RTM_DELADDR:
@@ -186,7 +190,7 @@ func (w *watcher) message(kind uint16, b []byte) {
 		}
 	case newNetconf:
 		w.netconf(b)
-	case unix.RTM_DELNEIGH:
+	case unix.RTM_DELNEIGH, unix.RTM_NEWNEIGH:
 		if n, index, ours := parseNeighbour(b); ours {
 			w.lost(dataplane.NeighbourKey{Link: w.names[index], Addr: n.Addr})
 		}
@@ -259,19 +263,31 @@ func (w *watcher) remember(a Device, gone bool) {
 	w.devices[a.Index] = a
 }
 
-// route reports a route of ours that was removed: one of the main table, or the way out of an access link's; and the last resorts of a VRF,
-// whoever had made them.
-func (w *watcher) route(b []byte) {
+// deletedRoute reports a route of ours, and the last resorts of a VRF, whoever had made them.
+func (w *watcher) deletedRoute(b []byte) {
 	r, ok := parseRoute(b)
-	if !ok || r.maker != Protocol && r.metric != lastResort {
-		return
-	}
-	table, prefix := r.table, r.prefix
-	vrf, inPart := w.parts.ofTable(table)
+	vrf, inPart := w.parts.ofTable(r.table)
 	switch {
+	case !ok:
 	case inPart && r.metric == lastResort:
 		w.lost(dataplane.VRFKey(vrf))
-	case r.maker != Protocol:
+	case r.maker == Protocol:
+		w.route(r.table, r.prefix)
+	}
+}
+
+// replacedRoute reports one that is where a route of ours was. In tables that are ours alone, we do that by sockets that are not known here.
+func (w *watcher) replacedRoute(b []byte) {
+	r, ok := parseRoute(b)
+	if ok && (r.maker != Protocol || !isAccess(r.table) && !isMark(r.table)) {
+		w.route(r.table, r.prefix)
+	}
+}
+
+// route reports a route of ours: one of a VRF, or the way out of an access link's table, or out of that of a mark.
+func (w *watcher) route(table int, prefix netip.Prefix) {
+	vrf, inPart := w.parts.ofTable(table)
+	switch {
 	case inPart:
 		w.lost(dataplane.RouteKey{VRF: vrf, Prefix: prefix})
 	case table == unix.RT_TABLE_MAIN:

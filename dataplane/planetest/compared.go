@@ -2,7 +2,6 @@ package planetest
 
 import (
 	"errors"
-	"net"
 	"testing"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 
 var silentWrecks = []wreck{
 	{"receiver of UDP closed", closeReceiver, []string{"tunnel udp"}},
-	{"neighbour not permanent any more", loosenNeighbour, []string{"neighbour access1"}},
 }
 
 // UserSpaceReceives are the wrecks of Comparisons that there is nothing for where tunnels are not the kernel's.
@@ -47,15 +45,4 @@ func closeReceiver(h *netns.Host) (string, error) {
 	}
 	defer stranger.Close()
 	return "the port at " + udp.Local.String(), stranger.IgnoreUDP(udp.Local)
-}
-
-// loosenNeighbour has the host forget the neighbour of a node some time.
-func loosenNeighbour(h *netns.Host) (string, error) {
-	link, err := h.Net.LinkByName("access1")
-	if err != nil {
-		return "", err
-	}
-	n := &netlib.Neigh{LinkIndex: link.Attrs().Index, Family: unix.AF_INET, State: unix.NUD_REACHABLE, IP: net.IPv4(10, 1, 0, 1).To4(),
-		HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, 7}}
-	return n.String(), h.Net.NeighSet(n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -50,6 +51,13 @@ var wrecks = []wreck{
 	{"rule for what has no mark deleted", onRule(func(r netlib.Rule) bool { return r.Invert }), []string{"source route "}},
 	{"route of a mark deleted", onMarkRoute(func(r netlib.Route) bool { return r.LinkIndex == r.Table-netlink.TableMark }), []string{"source route "}},
 	{"nothing discards behind the route of a mark", onMarkRoute(func(r netlib.Route) bool { return r.Type == unix.RTN_BLACKHOLE }), []string{"source route "}},
+	{"IPv4 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.0.0.1/32"), unix.RTPROT_STATIC), []string{"route 10.0.0.1/32"}},
+	{"IPv6 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("2001:db8:1::/64"), unix.RTPROT_STATIC), []string{"route 2001:db8:1::/64"}},
+	{"route replaced as if by us", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.1.0.1/32"), netlink.Protocol), []string{"route 10.1.0.1/32"}},
+	{"route of an access link replaced", replaceRoute(netlink.TableAccess, prefix("0.0.0.0/0"), unix.RTPROT_STATIC), []string{"link access1"}},
+	{"route of a mark replaced", replaceRoute(netlink.TableMark, prefix("0.0.0.0/0"), unix.RTPROT_STATIC), []string{"source route "}},
+	{"neighbour replaced", replaceNeighbour(unix.NUD_PERMANENT, net.HardwareAddr{2, 0, 0, 0, 0, 99}), []string{"neighbour access1"}},
+	{"neighbour not permanent any more", replaceNeighbour(unix.NUD_REACHABLE, net.HardwareAddr{2, 0, 0, 0, 0, 7}), []string{"neighbour access1"}},
 	{"table of nftables deleted", onTable(func(c *nftables.Conn, t *nftables.Table) { c.DelTable(t) }), []string{"tunnel "}},
 	{"chain of nftables flushed", onTable(func(c *nftables.Conn, t *nftables.Table) {
 		c.FlushChain(&nftables.Chain{Table: t, Name: "prove"})
@@ -83,7 +91,7 @@ var (
 		"MTU of a tunnel interface", "alias of a tunnel interface", "group of a tunnel interface", "sources of a tunnel checked",
 		"vrf interface deleted", "vrf interface down",
 		"rule of all marks deleted", "rule of some marks deleted", "rule of a mark deleted", "rule for marks of nothing deleted", "rule for what has no mark deleted",
-		"route of a mark deleted", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
+		"route of a mark deleted", "route of a mark replaced", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
 		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
 		"no policy for an interface", "segments of IPv4 too large", "segments of IPv6 too large", "blocked IPv4 not blocked", "blocked IPv6 not blocked"}
 )
@@ -325,6 +333,42 @@ func onMarkRoute(is func(netlib.Route) bool) func(*netns.Host) (string, error) {
 			}
 		}
 		return "", err
+	}
+}
+
+// replaceRoute has a route of ours to a prefix lead elsewhere: in a table, or in the first one that has such a route of those behind a number that
+// interfaces have each their own.
+func replaceRoute(table int, to netip.Prefix, maker netlib.RouteProtocol) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		routes, err := netlink.Dump(func() ([]netlib.Route, error) {
+			return h.Net.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+		})
+		if err != nil {
+			return "", err
+		}
+		elsewhere, err := h.Net.LinkByName("eth0")
+		if err != nil {
+			return "", err
+		}
+		for _, r := range routes {
+			if r.Dst.String() != netns.IPNet(to).String() || r.Table != table && (table == unix.RT_TABLE_MAIN || r.Table < table || r.Table > table+1<<20) || r.Priority != netlink.MetricKept {
+				continue
+			}
+			return r.String(), h.Net.RouteReplace(&netlib.Route{Dst: r.Dst, Table: r.Table, Priority: r.Priority, LinkIndex: elsewhere.Attrs().Index, Protocol: maker})
+		}
+		return "", nil
+	}
+}
+
+// replaceNeighbour has the neighbour of a node be another one.
+func replaceNeighbour(state int, mac net.HardwareAddr) func(*netns.Host) (string, error) {
+	return func(h *netns.Host) (string, error) {
+		link, err := h.Net.LinkByName("access1")
+		if err != nil {
+			return "", err
+		}
+		n := &netlib.Neigh{LinkIndex: link.Attrs().Index, Family: unix.AF_INET, State: state, IP: net.IPv4(10, 1, 0, 1).To4(), HardwareAddr: mac}
+		return n.String(), h.Net.NeighSet(n)
 	}
 }
 
