@@ -3,8 +3,10 @@ package netlink
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -23,17 +25,34 @@ func (h *Host) OwnFilter(ports ...uint32) {
 	h.parts.filterPorts = ports
 }
 
-// WatchFilter calls changed when somebody else has changed FilterTable or anything in it, until ctx ends. A kernel without nftables has nothing to tell.
-func (h *Host) WatchFilter(ctx context.Context, changed func()) {
-	for overrun := false; ; overrun = true {
+// WatchFilter calls changed when somebody else has changed FilterTable or anything in it, or may have while nobody listened, until ctx ends. What keeps it
+// from listening it tells failed once, and tries again.
+func (h *Host) WatchFilter(ctx context.Context, changed func(), failed func(error)) {
+	told := false
+	for missed := false; ; missed = true {
 		socket, err := h.subscribeFilter()
-		if err != nil {
+		if err == nil {
+			told = false
+			if missed {
+				changed()
+			}
+			err = watchFilter(ctx, socket, changed)
+		}
+		again := time.Second
+		switch {
+		case ctx.Err() != nil || errors.Is(err, os.ErrClosed): // the namespace goes, and the watch with it
 			return
+		case errors.Is(err, unix.ENOBUFS): // such a socket is of no use any more (watcher.follow)
+			continue
+		case errors.Is(err, unix.EPROTONOSUPPORT): // without nftables there is nothing to tell, and each time the kernel looks for a module
+			again = time.Minute
+		case !told:
+			told = true
+			failed(err)
 		}
-		if overrun {
-			changed() // perhaps
-		}
-		if !watchFilter(ctx, socket, changed) {
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -54,14 +73,14 @@ func (h *Host) subscribeFilter() (*nl.NetlinkSocket, error) {
 	return socket, nil
 }
 
-// watchFilter reports whether the socket has overrun; then it is of no use any more (watcher.follow).
-func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) (overrun bool) {
+// watchFilter listens until the socket fails, or ctx ends.
+func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) error {
 	defer context.AfterFunc(ctx, socket.Close)()
 	defer socket.Close()
 	for {
 		messages, _, err := socket.Receive()
-		if ctx.Err() != nil || err != nil {
-			return ctx.Err() == nil && errors.Is(err, unix.ENOBUFS)
+		if err != nil {
+			return err
 		}
 		if slices.ContainsFunc(messages, func(m syscall.NetlinkMessage) bool { return concernsFilter(m.Header.Type, m.Data) }) {
 			changed()

@@ -2,11 +2,13 @@ package netlink
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/nftables"
 	mdnetlink "github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Who changes our table of nftables, or anything in it, is noticed; who changes another's is not, nor do we notice ourselves.
@@ -77,4 +79,36 @@ func TestWatchFilter(t *testing.T) {
 	stranger.DelTable(ours)
 	must(t, stranger.Flush())
 	<-changed
+}
+
+// What keeps it from listening is told once, and when that is over, so is what may have been missed, and all that comes.
+func TestWatchFilterTriesAgain(t *testing.T) {
+	space, err := NewNamespace()
+	must(t, err)
+	defer space.Close()
+	h, err := Open(space)
+	must(t, err)
+	defer h.Close()
+	h.OwnFilter(make([]uint32, 5000)...) // more than the host takes
+	ctx, stop := context.WithCancel(t.Context())
+	changed, failed, ended := make(chan bool, 100), make(chan error, 100), make(chan bool)
+	go func() {
+		h.WatchFilter(ctx, func() { changed <- true }, func(err error) { failed <- err })
+		close(ended)
+	}()
+	if err := <-failed; !errors.Is(err, unix.EINVAL) {
+		t.Error(err)
+	}
+	h.OwnFilter()
+	<-changed // perhaps
+	conn, err := nftables.New(nftables.WithNetNSFd(space.FD()))
+	must(t, err)
+	conn.AddTable(&nftables.Table{Name: FilterTable, Family: nftables.TableFamilyINet})
+	must(t, conn.Flush())
+	<-changed
+	stop()
+	<-ended
+	if len(failed) > 0 {
+		t.Errorf("told again: %v", <-failed)
+	}
 }

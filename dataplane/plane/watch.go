@@ -131,7 +131,9 @@ type event struct {
 
 func (w *watcher) follow(ctx context.Context, vrf string, host *netlink.Host) {
 	w.plane.watchers.running.Go(func() {
-		host.WatchFilter(ctx, func() { w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) })
+		host.WatchFilter(ctx, func() { w.send(event{Event: dataplane.Event{Kind: dataplane.Overrun}}) }, func(err error) {
+			w.plane.Log.Warn("cannot watch nftables, will try again", "vrf", vrf, "error", err)
+		})
 	})
 	blind := true
 	for e, err := range host.Watch(ctx, vrf) {
