@@ -45,8 +45,9 @@ func Parse(name string) (Wish, error) {
 // Options of a Plane. The zero value works, for the process's own namespace.
 type Options struct {
 	Log           *slog.Logger
-	Namespace     *netlink.Namespace // these four as of plane.Options
+	Namespace     *netlink.Namespace // these five as of plane.Options
 	Names         string
+	Notes         netlink.Notes
 	NoVRFDevices  bool
 	Renewed       func(vrf string)
 	UserSpaceOnly bool                         // as of usertun.Options
@@ -88,7 +89,7 @@ func Open(o Options) (*Plane, error) {
 		return nil, err
 	}
 	p.Plane, err = plane.Open(plane.Options{
-		Log: o.Log, Namespace: o.Namespace, Names: o.Names, NoVRFDevices: o.NoVRFDevices, Renewed: o.Renewed,
+		Log: o.Log, Namespace: o.Namespace, Names: o.Names, Notes: o.Notes, NoVRFDevices: o.NoVRFDevices, Renewed: o.Renewed,
 	}, p.user, p.kernel)
 	if err != nil {
 		return nil, errors.Join(err, p.claim.Close())

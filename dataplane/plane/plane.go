@@ -23,6 +23,9 @@ type Options struct {
 	// Names is a folder for the names of namespaces that VRFs are where the kernel has no vrf interfaces, so that they outlive the process.
 	// Empty: they do not.
 	Names string
+	// Notes are of interfaces on their way to other VRFs. Where they have no folder, an end of the process costs an interface that is just then on
+	// its way its addresses and the routes over it.
+	Notes netlink.Notes
 	// NoVRFDevices has VRFs be namespaces also where the kernel has vrf interfaces.
 	NoVRFDevices bool
 	// Renewed is told of a VRF that has come without being reserved, or that somebody had removed and that is made again: sockets in it are
@@ -77,6 +80,9 @@ func Open(o Options, carriers ...Carrier) (*Plane, error) {
 	err := p.open()
 	if err == nil {
 		err = p.findVRFs()
+	}
+	if err == nil {
+		err = p.giveBack()
 	}
 	if err == nil {
 		_, err = p.collect()

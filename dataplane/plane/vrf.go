@@ -163,12 +163,11 @@ func (p *Plane) removeVRF(name string) error {
 		return err
 	}
 	err := v.host.Unisolate()
-	switch {
-	case err != nil || !v.ours:
-	case v.device != "":
+	if err == nil && v.ours { // what is in it would lose what it has, or be lost itself, also what only an earlier process knew of
+		err = netlink.CarryAll(v.host, p.hosts[""], p.owned, &p.Notes)
+	}
+	if err == nil && v.ours && v.device != "" {
 		err = p.hosts[""].DeleteVRF(v.device)
-	default: // interfaces in it would go with it, also those that only an earlier process knew of
-		err = netlink.CarryAll(v.host, p.hosts[""], p.owned)
 	}
 	if err != nil { // as it was, until it is tried again
 		return errors.Join(err, p.each(func(c Carrier) error { return c.Attach(name, v.host) }))
@@ -223,12 +222,34 @@ func (p *Plane) putMember(o dataplane.Member) error {
 		if there, _ := from.Has(o.Link); !there {
 			from = p.hosts[""]
 		}
-		if err := netlink.Carry(o.Link, from, to); err != nil {
-			return err
+		err = netlink.Carry(o.Link, from, to, &p.Notes)
+	} else {
+		err = to.GiveBack(o.Link, &p.Notes)
+	}
+	if has, err2 := to.Has(o.Link); has && err2 == nil { // if not with all that it had yet
+		p.members[o.Link] = o
+	}
+	return err
+}
+
+// giveBack gives interfaces what they lost when an earlier process ended while it carried them. Those that are where nobody looks yet get it when they are
+// wanted there.
+func (p *Plane) giveBack() error {
+	if err := p.Notes.At(p.hosts[""]); err != nil {
+		return err
+	}
+	names, err := p.Notes.Interfaces()
+	for _, name := range names {
+		for _, host := range p.hosts {
+			if has, err := host.Has(name); err != nil || !has {
+				continue
+			}
+			if err := host.GiveBack(name, &p.Notes); err != nil {
+				p.Log.Warn("an interface that was on its way to another VRF lacks something that it had", "interface", name, "error", err)
+			}
 		}
 	}
-	p.members[o.Link] = o
-	return nil
+	return err
 }
 
 func (p *Plane) removeMember(link string) error {
@@ -240,7 +261,7 @@ func (p *Plane) removeMember(link string) error {
 	}
 	has, err := from.Has(link)
 	if err == nil && has {
-		err = netlink.Carry(link, from, p.hosts[""])
+		err = netlink.Carry(link, from, p.hosts[""], &p.Notes)
 	}
 	if err == nil {
 		delete(p.members, link)

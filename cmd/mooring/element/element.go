@@ -18,6 +18,7 @@ import (
 
 	"mooring/dataplane"
 	"mooring/dataplane/backend"
+	"mooring/dataplane/netlink"
 	"mooring/dataplane/reconcile"
 	"mooring/mobility"
 	"mooring/mobility/aaa/accountant"
@@ -155,7 +156,7 @@ func (e *Element) startParts() (err error) {
 	}
 	e.events = notify.NewLog(s, notify.Limits{})
 	e.notifications, e.tracer = newNotifications(e.events), newTracer(e.events)
-	if e.plane, err = backend.Open(backend.Options{Log: e.Log, Names: e.vrfNames(), Renewed: e.renewed}); err != nil {
+	if e.plane, err = backend.Open(backend.Options{Log: e.Log, Names: e.vrfNames(), Notes: netlink.Notes{Folder: filepath.Join(e.StateDir, carriedDir)}, Renewed: e.renewed}); err != nil {
 		return err
 	}
 	e.matches.read = e.plane.Matches

@@ -26,6 +26,7 @@ const (
 	NETCONFFile = "netconf.sock" // where NETCONF is
 	filesDir    = "files"        // what file URLs name
 	bindings    = "bindings"     // what survives of LMAs and MAGs
+	carriedDir  = "carried"      // what interfaces have to get back that are on their way to another VRF
 )
 
 // DefaultStateDir is where an element keeps what has to survive it: /var/lib/mooring for root, the XDG state folder for
