@@ -5,6 +5,7 @@ package vrf
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -241,6 +242,7 @@ func fromSignallingToPackets(t *testing.T, by carriage) {
 		site1.commit(t, nil, dataplane.Config{}) // its link is in the default VRF soon
 	})
 	t.Run("a customer goes, and takes nothing of the other along", func(t *testing.T) {
+		customers = maps.Clone(customers) // the anchor reads what it has until then
 		delete(customers, "CUST1")
 		anchor.commit(t, signal(), dataplane.Config{VRFs: forward.VRFs[1:2], Members: forward.Members[1:2]})
 		var left string
