@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/nftables"
 	"github.com/spf13/cobra"
 
 	"mooring/dataplane"
@@ -90,16 +89,6 @@ func runPlane(ctx context.Context, v variant, anchor bool, wish backend.Wish) er
 	return err
 }
 
-// withoutRules removes our table of nftables: nobody here puts it back.
-func withoutRules() error {
-	conn, err := nftables.New()
-	if err != nil {
-		return err
-	}
-	conn.DelTable(&nftables.Table{Name: netlink.FilterTable, Family: nftables.TableFamilyINet})
-	return conn.Flush()
-}
-
 // settled reports whether every tunnel has the fast path that it can have.
 func settled(p *backend.Plane) bool {
 	tunnels, _ := p.Tunnels()
@@ -125,7 +114,7 @@ func operations(v variant, anchor bool) []dataplane.Op {
 	}
 	objects := []dataplane.Object{dataplane.Tunnel{ID: id}}
 	if !anchor {
-		objects = append(objects, dataplane.Link{Name: "access"})
+		objects = append(objects, dataplane.Link{Name: accessLink})
 	}
 	path := dataplane.Path{Tunnel: id}
 	for _, node := range []string{node4, node6} {
@@ -137,7 +126,7 @@ func operations(v variant, anchor bool) []dataplane.Op {
 			})
 			continue
 		}
-		objects = append(objects, dataplane.SourceRoute{Link: "access", Source: prefix, Path: path})
+		objects = append(objects, dataplane.SourceRoute{Link: accessLink, Source: prefix, Path: path})
 	}
 	var batch []dataplane.Op
 	for _, o := range objects {

@@ -49,7 +49,7 @@ func routesCommand() *cobra.Command {
 				return err
 			}
 			if wish == backend.Kernel && lacking(cmd.ErrOrStderr()) {
-				return runInMachine(cmd)
+				return runInMachine(cmd, slowMachine)
 			}
 			if err := netns.Enter(); err != nil {
 				return err

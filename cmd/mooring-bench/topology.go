@@ -32,6 +32,9 @@ const (
 	anywhere6          = "::/0"
 )
 
+// accessLink is the interface of the MAG that the node is at.
+const accessLink = "access"
+
 // variant is a way of forwarding.
 type variant struct {
 	name  string
@@ -82,11 +85,11 @@ func build(v variant) (*topology, error) {
 	}
 	node, mag, lma, cn := t.hosts[0], t.hosts[1], t.hosts[2], t.hosts[3]
 	err := firstError(
-		func() error { return netns.Connect(node, "eth0", mag, "access") },
+		func() error { return netns.Connect(node, "eth0", mag, accessLink) },
 		func() error { return netns.Connect(mag, "eth0", lma, "eth0") },
 		func() error { return netns.Connect(lma, "eth1", cn, "eth0") },
 		func() error { return addresses(node, "eth0", node4, node6) },
-		func() error { return addresses(mag, "access", access4, access6) },
+		func() error { return addresses(mag, accessLink, access4, access6) },
 		func() error { return addresses(mag, "eth0", mag4, mag6) },
 		func() error { return addresses(lma, "eth0", lma4, lma6) },
 		func() error { return addresses(lma, "eth1", gateway4, gateway6) },

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -102,6 +103,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if r.step(ctx) {
 			r.drain(events)
+			runtime.Gosched() // with one processor, signalling would wait until the scheduler takes it away, 10 ms later
 			continue
 		}
 		if r.configured && !r.plan.retries.hopeful() {

@@ -11,12 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"mooring/dataplane/vm/guest"
 )
@@ -27,9 +29,9 @@ type Machine struct {
 	Files    map[string]string // of the machine, without the leading slash, and where they are here
 	Commands []guest.Command
 	Out, Err io.Writer // for what the commands say; what the kernel says comes with Err
-	// Counted has the machine's clock tell instructions, of one processor: rates are then the same however busy the host is, and compare
-	// what is carried out. Where the host is busy, so is who waits for it.
-	Counted bool
+	// Instruction is what the machine's clock takes for each instruction, of one processor; a power of two of nanoseconds. Rates are then the
+	// same however busy the host is, and compare what is carried out. Where the host is busy, so is who waits for it. 0: the host's time.
+	Instruction time.Duration
 }
 
 // Run boots the machine and waits until its commands have ended. It returns nil when all have succeeded; when ctx ends, the machine is
@@ -85,8 +87,9 @@ func (m *Machine) boot(ctx context.Context, kernel kernel, image, status string)
 	}
 	defer reading.Close()
 	machine := []string{"-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max"}
-	if m.Counted { // without what has memory filled and copied by the octet, each of which would count as an instruction
-		machine = []string{"-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=3,sleep=off", "-cpu", "max,erms=off,fsrm=off"}
+	if m.Instruction > 0 { // without what has memory filled and copied by the octet, each of which would count as an instruction
+		shift := bits.TrailingZeros64(uint64(m.Instruction))
+		machine = []string{"-accel", "tcg,thread=single", "-smp", "1", "-icount", fmt.Sprintf("shift=%d,sleep=off", shift), "-cpu", "max,erms=off,fsrm=off"}
 	}
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", append(machine, "-m", "1024",
 		"-kernel", kernel.image, "-initrd", image, "-append", "console=ttyS2 quiet panic=-1 net.ifnames=0 mitigations=off no_timer_check "+guest.Mark+"=1",

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables"
+	netlib "github.com/vishvananda/netlink"
+
+	"mooring/dataplane/netlink"
+)
+
+// withoutRules removes our table of nftables: nobody here puts it back. What the node sends has no mark then, and is led into
+// the tunnel by the interface that it comes from.
+func withoutRules() error {
+	if err := steerByInterface(); err != nil {
+		return err
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	conn.DelTable(&nftables.Table{Name: netlink.FilterTable, Family: nftables.TableFamilyINet})
+	return conn.Flush()
+}
+
+// steerByInterface gives each policy rule that asks for a mark a copy that asks for the access link. An anchor has none.
+func steerByInterface() error {
+	var errs []error
+	for _, family := range []int{netlib.FAMILY_V4, netlib.FAMILY_V6} {
+		rules, err := netlib.RuleList(family)
+		if err != nil {
+			return fmt.Errorf("list policy rules: %w", err)
+		}
+		for _, r := range rules {
+			if r.Mark == 0 || r.Protocol != netlink.Protocol {
+				continue
+			}
+			copied := netlib.NewRule()
+			copied.Family, copied.Priority, copied.Table, copied.IifName = family, r.Priority, r.Table, accessLink
+			errs = append(errs, netlib.RuleAdd(copied))
+		}
+	}
+	return errors.Join(errs...)
+}
