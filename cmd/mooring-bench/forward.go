@@ -224,8 +224,7 @@ func (m measure) measure(v variant, length time.Duration) (Result, error) {
 
 func measureTCP(t *topology, length time.Duration) (int64, time.Duration, error) {
 	node, cn := t.hosts[0], t.hosts[3]
-	octets, err := streamTCP(cn, node, node4, length)
-	return octets, length, err
+	return streamTCP(cn, node, node4, length)
 }
 
 const (
