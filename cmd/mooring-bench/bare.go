@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/nftables"
 	netlib "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"mooring/dataplane/netlink"
 )
@@ -24,7 +25,7 @@ func withoutRules() error {
 	return conn.Flush()
 }
 
-// steerByInterface gives each policy rule that asks for a mark a copy that asks for the access link. An anchor has none.
+// steerByInterface gives each policy rule that leads a mark to a table a copy that asks for the access link, in front of all. An anchor has none.
 func steerByInterface() error {
 	var errs []error
 	for _, family := range []int{netlib.FAMILY_V4, netlib.FAMILY_V6} {
@@ -33,11 +34,11 @@ func steerByInterface() error {
 			return fmt.Errorf("list policy rules: %w", err)
 		}
 		for _, r := range rules {
-			if r.Mark == 0 || r.Protocol != netlink.Protocol {
+			if r.Protocol != netlink.Protocol || r.Mark == 0 || r.Goto > 0 || r.Table <= unix.RT_TABLE_LOCAL {
 				continue
 			}
 			copied := netlib.NewRule()
-			copied.Family, copied.Priority, copied.Table, copied.IifName = family, r.Priority, r.Table, accessLink
+			copied.Family, copied.Priority, copied.Table, copied.IifName = family, netlink.RulePriority-1, r.Table, accessLink
 			errs = append(errs, netlib.RuleAdd(copied))
 		}
 	}
