@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,7 +37,9 @@ var (
 // addresses and routes, in whichever of the VRFs it was; and can go on.
 func TestCarriedInterfacesLoseNothing(t *testing.T) {
 	h := carriedHost(t)
-	s := newStage(t)
+	s, err := netns.NewStage()
+	must(t, err)
+	t.Cleanup(s.Close)
 	folder := t.TempDir()
 	run := func(way string, step int) (said []string, killed bool) {
 		t.Helper()
@@ -46,7 +47,7 @@ func TestCarriedInterfacesLoseNothing(t *testing.T) {
 		cmd.Env = append(os.Environ(), fmt.Sprint(carrying, "=", folder, " ", way, " ", step))
 		var out, errs strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &errs
-		must(t, s.do(func() error { return h.StartAsThread(cmd) }))
+		must(t, s.Do(func() error { return h.StartAsThread(cmd) }))
 		err := cmd.Wait()
 		if killed = cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(); err != nil && !killed {
 			t.Fatalf("%s, step %d: %v\n%s", way, step, err, errs.String())
@@ -189,29 +190,4 @@ func newHost(t *testing.T) *netns.Host {
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	return h
-}
-
-// stage is a thread in which, and in what it starts, files may stand for network namespaces that nobody else sees.
-type stage struct{ acts chan func() }
-
-func newStage(t *testing.T) *stage {
-	t.Helper()
-	s := &stage{make(chan func())}
-	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and it ends with the goroutine, and with it what it has started
-		ready <- errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-		for act := range s.acts {
-			act()
-		}
-	}()
-	must(t, <-ready)
-	t.Cleanup(func() { close(s.acts) })
-	return s
-}
-
-func (s *stage) do(act func() error) error {
-	done := make(chan error)
-	s.acts <- func() { done <- act() }
-	return <-done
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -16,52 +15,40 @@ import (
 	"mooring/dataplane/netns"
 )
 
-// stage is a thread that sees other mounts than everybody else: there, network namespaces have names as "ip netns" gives them.
-type stage struct{ acts chan func() }
+// stage is one where network namespaces have names as "ip netns" gives them.
+type stage struct{ *netns.Stage }
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T) stage {
 	t.Helper()
-	s := &stage{make(chan func())}
-	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and it ends with the goroutine, and with it what it has started
-		ready <- errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), os.MkdirAll("/run", 0o755),
-			unix.Mount("tmpfs", "/run", "tmpfs", 0, ""), os.Mkdir("/run/netns", 0o755))
-		for act := range s.acts {
-			act()
-		}
-	}()
-	must(t, <-ready)
-	t.Cleanup(func() { close(s.acts) })
-	return s
-}
-
-func (s *stage) do(act func() error) error {
-	done := make(chan error)
-	s.acts <- func() { done <- act() }
-	return <-done
+	s, err := netns.NewStage()
+	must(t, err)
+	t.Cleanup(s.Close)
+	must(t, s.Do(func() error {
+		return errors.Join(os.MkdirAll("/run", 0o755), unix.Mount("tmpfs", "/run", "tmpfs", 0, ""), os.Mkdir("/run/netns", 0o755))
+	}))
+	return stage{s}
 }
 
 // name gives a host's network a name.
-func (s *stage) name(t *testing.T, h *netns.Host) {
+func (s stage) name(t *testing.T, h *netns.Host) {
 	t.Helper()
-	must(t, s.do(func() error {
+	must(t, s.Do(func() error {
 		file := filepath.Join("/run/netns", h.Name)
 		return errors.Join(os.WriteFile(file, nil, 0o600), unix.Mount(fmt.Sprintf("/proc/self/fd/%d", h.FD()), file, "", unix.MS_BIND, ""))
 	}))
 }
 
-func (s *stage) start(t *testing.T, h *netns.Host, folder, startup string) (p *process) {
+func (s stage) start(t *testing.T, h *netns.Host, folder, startup string) (p *process) {
 	t.Helper()
-	must(t, s.do(func() (err error) { p, err = launch(t, h.StartAsThread, folder, startup); return err }))
+	must(t, s.Do(func() (err error) { p, err = launch(t, h.StartAsThread, folder, startup); return err }))
 	p.await()
 	return p
 }
 
 // files are the names of VRFs that an element keeps.
-func (s *stage) files(t *testing.T, p *process) (names []string) {
+func (s stage) files(t *testing.T, p *process) (names []string) {
 	t.Helper()
-	must(t, s.do(func() (err error) { names, err = filepath.Glob(p.dir + "/vrf/*"); return err }))
+	must(t, s.Do(func() (err error) { names, err = filepath.Glob(p.dir + "/vrf/*"); return err }))
 	return names
 }
 
