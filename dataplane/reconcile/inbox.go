@@ -69,7 +69,6 @@ func (b *inbox) configure(c dataplane.Config) {
 	b.mu.Lock()
 	b.config, b.before = &c, b.count+1
 	b.mu.Unlock()
-	b.ring()
 }
 
 func (b *inbox) ring() {

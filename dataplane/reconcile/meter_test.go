@@ -25,7 +25,7 @@ func TestMetering(t *testing.T) {
 	}
 	for _, wanted := range []bool{false, true, false} {
 		p.configure(dataplane.Config{Meter: wanted})
-		p.steps(1, map[*item]bool{})
+		p.steps(new(inbox), 1, map[*item]bool{})
 		if got := owner() == anchor.ID; got != wanted {
 			t.Errorf("counted: %t, want %t", got, wanted)
 		}
@@ -54,10 +54,10 @@ func TestMeteringKeepsHeirs(t *testing.T) {
 		p.set(dataplane.Change{ID: first.ID, Session: first})
 		p.set(dataplane.Change{ID: second.ID, Session: second})
 	}
-	p.steps(256, map[*item]bool{})
+	p.steps(new(inbox), 256, map[*item]bool{})
 	for _, wanted := range []bool{true, false} {
 		p.configure(dataplane.Config{Meter: wanted})
-		if steps := p.steps(256, map[*item]bool{}); len(steps) != len(later) {
+		if steps := p.steps(new(inbox), 256, map[*item]bool{}); len(steps) != len(later) {
 			t.Errorf("counted %t: %d steps of %d routes", wanted, len(steps), len(later))
 		}
 		for id, prefix := range later {

@@ -8,10 +8,12 @@ import (
 )
 
 // Move has hand give tunnels to other carriers, and whatever hand takes away with them be made again: moves names the tunnels. Nothing of it is a
-// repair. Run does nothing while hand does, and sets to work with the Configure that is to follow.
+// repair. Run does nothing from then on until the Configure that is to follow, so that what a commit changes is done together, as Preview says. Before
+// the first Configure, when there is nothing to hand over, it does not wait.
 func (r *Reconciler) Move(moves func(dataplane.TunnelID) bool, hand func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.held = r.told
 	hand()
 	if n := r.plan.move(moves); n > 0 {
 		r.Log.Info("other carriers have tunnels, which are made again with what leads into them", "objects", n)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,35 +21,36 @@ func entering(r *rand.Rand, id dataplane.SessionID) dataplane.Change {
 	return c
 }
 
-// What is planned of a change of carriers is what is done: tunnels, what leads into them, adoptions of them, and what the configuration changes
-// besides. None of it is a repair, also when the host is being compared at the time.
-func TestMoveIsWhatIsPlanned(t *testing.T) {
-	for seed := range uint64(100) {
+// What is planned of a commit is what is done, be it that other carriers are to have tunnels, or some of them at least, that sessions change and use
+// other tunnels, or others use theirs, and that the configuration changes, all at once, and however long one waits for the other. None of it is a
+// repair, also when the host is being compared at the time.
+func TestCommitIsWhatIsPlanned(t *testing.T) {
+	for seed := range uint64(300) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			host := fake.New("eth0", "tunnel-ip97")
+			host := fake.New("red0", "blue0", "eth0", "eth1", "tunnel-ip97")
 			host.SlowDump(time.Millisecond)
-			r := New(host, Options{Batch: 1 + random.IntN(300)})
-			some := func() dataplane.Config {
-				c := dataplane.Config{Links: []dataplane.Link{{Name: "eth0"}}, Meter: random.IntN(2) == 0}
-				if random.IntN(2) == 0 {
-					c.Adoptions = append(c.Adoptions, dataplane.Adoption{Device: "tunnel-ip97", Ends: someEnds[random.IntN(len(someEnds))]})
-				}
-				return c
-			}
-			before, after := some(), some()
-			for id := range dataplane.SessionID(6) {
-				r.Want([]dataplane.Change{someSession(random, id+1), entering(random, id+11)})
+			r := New(host, Options{Batch: 1 + random.IntN([]int{4, 300}[random.IntN(2)])})
+			before, after := someConfig(random), someConfig(random)
+			before.Links, after.Links = []dataplane.Link{{Name: "eth0"}}, []dataplane.Link{{Name: "eth0"}}
+			for id := range dataplane.SessionID(20) {
+				r.Want([]dataplane.Change{someSession(random, id+1), entering(random, id+101)})
 			}
 			r.Configure(before)
 			go r.Run(t.Context())
 			time.Sleep(compareDelay) // as long as it takes until a comparison is under way
 			time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
 			synctest.Wait()
-			peers := random.Perm(2)[:1+random.IntN(2)]
+			peers := random.Perm(2)[:random.IntN(3)]
 			moves := func(id dataplane.TunnelID) bool { return slices.Contains(peers, int(id.Peer.As4()[3])-2) }
-			foretold(t, seed, r, host, func() []Step { return r.Preview(after, nil, moves) }, func() {
+			changes := someChanges(random)
+			foretold(t, seed, r, host, func() []Step { return r.Preview(after, changes, moves) }, func() {
 				r.Move(moves, func() { host.Take(moves) })
+				for part := range slices.Chunk(changes, 1+random.IntN(len(changes))) {
+					maybeWait(random)
+					r.Want(part)
+				}
+				maybeWait(random)
 				r.Configure(after)
 			})
 			time.Sleep(2 * r.Compare)
@@ -60,6 +62,59 @@ func TestMoveIsWhatIsPlanned(t *testing.T) {
 			}
 		})
 	}
+}
+
+// someChanges are of sessions of which there are twenty each: some go, some come, some have another tunnel, or another MTU.
+func someChanges(random *rand.Rand) (changes []dataplane.Change) {
+	for range 1 + random.IntN(30) {
+		id := dataplane.SessionID(1 + random.IntN(22))
+		session, access := someSession(random, id), entering(random, id+100)
+		for _, c := range []dataplane.Change{session, access} {
+			c.Session.Path.Tunnel.Peer = someEnds[random.IntN(len(someEnds))].Peer[0]
+		}
+		gone := dataplane.Change{ID: id + dataplane.SessionID(100*random.IntN(2))}
+		changes = append(changes, []dataplane.Change{session, access, gone}[random.IntN(3)])
+	}
+	return changes
+}
+
+// maybeWait lets everybody do what they can, or not.
+func maybeWait(random *rand.Rand) {
+	if random.IntN(2) == 0 {
+		synctest.Wait()
+	}
+}
+
+// Run waits for the Configure that follows a Move, takes up what has been told meanwhile, and is not done with what it was to do at first before that.
+func TestMoveWaitsForConfigure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var settled atomic.Int32
+		host := fake.New()
+		r := New(host, Options{Settled: func() { settled.Add(1) }})
+		none := func(dataplane.TunnelID) bool { return false }
+		r.Move(none, func() {})
+		s := session1()
+		r.Want([]dataplane.Change{{ID: s.ID, Session: s}})
+		go r.Run(t.Context())
+		synctest.Wait()
+		if done := host.Applied(); len(done) != 2 {
+			t.Errorf("before the first configuration, done is %v", done)
+		}
+		host.Slow(time.Second)
+		r.Configure(dataplane.Config{VRFs: []dataplane.VRF{{Name: "red"}}})
+		synctest.Wait() // the host is at it
+		r.Move(none, func() {})
+		r.Want([]dataplane.Change{{ID: s.ID}})
+		time.Sleep(time.Hour)
+		if done := host.Applied(); len(done) != 1 || settled.Load() > 0 {
+			t.Errorf("without a configuration, done is %v, and settled %d", done, settled.Load())
+		}
+		r.Configure(dataplane.Config{})
+		time.Sleep(time.Minute)
+		if done := host.Applied(); len(done) != 3 || settled.Load() != 1 {
+			t.Errorf("with the configuration, done is %v, and settled %d", done, settled.Load())
+		}
+	})
 }
 
 // What somebody took away before tunnels went to another carrier is still told of.
@@ -92,7 +147,7 @@ func TestMoveKeepsWhatIsMissed(t *testing.T) {
 func TestMoveEndsAComparison(t *testing.T) {
 	p, link := newPlan(), dataplane.Link{Name: "eth0"}
 	p.configure(dataplane.Config{Links: []dataplane.Link{link}})
-	p.steps(1, map[*item]bool{})
+	p.steps(new(inbox), 1, map[*item]bool{})
 	p.beginComparison()
 	p.move(func(dataplane.TunnelID) bool { return true })
 	p.found(dataplane.Link{Name: "eth0", MAC: dataplane.MAC{2}})

@@ -254,10 +254,14 @@ func (p *plan) turn(n int) (batch []*item, more bool) {
 }
 
 // next takes items off the queues, as many as the host does in the time that it takes for n routes: first what is to be made, lower ranks
-// first, then what is to be removed, in reverse. What is made does not wait for much that is removed with it.
+// first, then what is to be removed, in reverse. What is made does not wait for much that is removed with it. With an adoption come no tunnels and nothing
+// that leads into them: what there is of that goes with it, and is made again afterwards.
 func (p *plan) next(n int) (batch []*item) {
 	few := n / 4
 	for r := range ranks {
+		if r > rank(dataplane.Adoption{}) && adopts(batch) {
+			break
+		}
 		batch, n = p.pop(batch, n, toMake, r)
 	}
 	if len(batch) > 0 {
@@ -267,6 +271,11 @@ func (p *plan) next(n int) (batch []*item) {
 		batch, n = p.pop(batch, n, toRemove, r)
 	}
 	return batch
+}
+
+// adopts reports whether an adoption is the last of what is to be made.
+func adopts(batch []*item) bool {
+	return len(batch) > 0 && batch[len(batch)-1].rank() == rank(dataplane.Adoption{})
 }
 
 // pop adds items of a queue to a batch that has room for n routes, and returns what room is left.

@@ -40,23 +40,26 @@ func (r *Reconciler) Preview(c dataplane.Config, changes []dataplane.Change, mov
 	if moves != nil {
 		p.move(moves)
 	}
-	for _, change := range changes {
-		p.set(change)
-	}
-	p.configure(c)
-	return p.steps(r.Batch, there)
+	box := newInbox(r.Backlog)
+	box.put(changes)
+	box.configure(c)
+	return p.steps(&box, r.Batch, there)
 }
 
-// steps carries out a plan in the mind. A batch is complete before the next one is chosen, as in Run.
-func (p *plan) steps(batch int, there map[*item]bool) (list []Step) {
+// steps carries out a plan in the mind, with what is in an inbox. What is new is taken in before a batch is chosen, and while the host is at one, as in Run.
+func (p *plan) steps(b *inbox, batch int, there map[*item]bool) (list []Step) {
 	for {
+		took, _ := p.takeIn(b, batch)
 		items, more := p.turn(batch)
-		if !more {
+		if !took && !more {
 			return list
 		}
 		for _, it := range items {
 			list = append(list, Step{Op: it.op(), Changes: it.wanted && there[it]})
 			there[it] = it.wanted
+		}
+		if len(items) > 0 {
+			p.takeIn(b, batch)
 		}
 		for _, it := range items {
 			p.done(it, nil, time.Time{}, func(int) time.Duration { return 0 })

@@ -35,9 +35,11 @@ type Reconciler struct {
 	Options
 	inbox inbox
 
-	mu      sync.Mutex // guards what follows, which only Run changes
+	mu      sync.Mutex // guards what follows, which only Run, Move and Configure change
 	plan    *plan
 	repairs repairs
+	told    bool // Configure was called
+	held    bool // by Move, until the next Configure
 
 	settled    sync.Once   // Run: calls Settled
 	configured bool        // Run: what is not wanted may be removed
@@ -85,8 +87,14 @@ func (r *Reconciler) Want(changes []dataplane.Change) { r.inbox.put(changes) }
 func (r *Reconciler) Room() <-chan struct{} { return r.inbox.roomChannel() }
 
 // Configure replaces the wanted state that comes from the configuration. Until its first call nothing is removed that an
-// earlier process left on the host: whoever restores sessions hands them to Want before it.
-func (r *Reconciler) Configure(c dataplane.Config) { r.inbox.configure(c) }
+// earlier process left on the host: whoever restores sessions hands them to Want before it. It ends what Move has begun.
+func (r *Reconciler) Configure(c dataplane.Config) {
+	r.mu.Lock()
+	r.inbox.configure(c)
+	r.told, r.held = true, false
+	r.mu.Unlock()
+	r.inbox.ring()
+}
 
 // Run reconciles until ctx ends, and returns nil then. What was installed stays.
 func (r *Reconciler) Run(ctx context.Context) error {
@@ -106,10 +114,11 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			runtime.Gosched() // with one processor, signalling would wait until the scheduler takes it away, 10 ms later
 			continue
 		}
-		if r.configured && !r.plan.retries.hopeful() {
+		at, settled := r.rest()
+		if settled {
 			r.settled.Do(r.Settled)
 		}
-		timer.Reset(time.Until(r.wakeAt()))
+		timer.Reset(time.Until(at))
 		select {
 		case <-ctx.Done():
 		case <-r.inbox.filled:
@@ -130,10 +139,14 @@ const (
 	unwantedPerBatch = 1
 )
 
-// step takes in some of what is new and carries out one batch. It reports whether there was anything to do.
+// step takes in some of what is new and carries out one batch. It reports whether there was anything to do, that need not wait for a Configure.
 func (r *Reconciler) step(ctx context.Context) bool {
 	took := r.takeIn()
 	r.mu.Lock()
+	if r.held {
+		r.mu.Unlock()
+		return false
+	}
 	r.plan.due(time.Now())
 	batch, more := r.plan.turn(r.Batch)
 	results := r.plan.report() // of sessions that needed nothing
@@ -150,20 +163,26 @@ func (r *Reconciler) step(ctx context.Context) bool {
 
 // takeIn has the plan know some of what is new, and reports whether there was any.
 func (r *Reconciler) takeIn() bool {
-	changes, config := r.inbox.take(wantedPerBatch*r.Batch, unwantedPerBatch*r.Batch)
-	if len(changes) == 0 && config == nil {
-		return false
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.held {
+		return false
+	}
+	took, configured := r.plan.takeIn(&r.inbox, r.Batch)
+	r.configured = r.configured || configured
+	return took
+}
+
+// takeIn takes some of what an inbox has, for so many objects in a batch, and reports whether there was any, and the configuration with it.
+func (p *plan) takeIn(b *inbox, batch int) (took, configured bool) {
+	changes, config := b.take(wantedPerBatch*batch, unwantedPerBatch*batch)
 	for _, change := range changes {
-		r.plan.set(change)
+		p.set(change)
 	}
 	if config != nil {
-		r.plan.configure(*config)
-		r.configured = true
+		p.configure(*config)
 	}
-	return true
+	return len(changes) > 0 || config != nil, config != nil
 }
 
 var errNoAnswer = errors.New("the plane gave no answer")
@@ -210,17 +229,21 @@ func severity(err error) slog.Level {
 	return slog.LevelWarn
 }
 
-func (r *Reconciler) wakeAt() time.Time {
+// rest says how long Run, which has nothing to do now, may wait at most, and whether all is there that was wanted, or was refused several times.
+func (r *Reconciler) rest() (until time.Time, settled bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.held {
+		return time.Now().Add(r.Compare), false
+	}
 	at, ok := r.plan.nextRetry()
-	if r.configured && r.comparing == nil && (!ok || r.compareAt.Before(at)) {
-		return r.compareAt
+	switch {
+	case r.configured && r.comparing == nil && (!ok || r.compareAt.Before(at)):
+		at = r.compareAt
+	case !ok:
+		at = time.Now().Add(r.Compare)
 	}
-	if !ok {
-		return time.Now().Add(r.Compare)
-	}
-	return at
+	return at, r.configured && !r.plan.retries.hopeful()
 }
 
 const (

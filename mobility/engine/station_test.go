@@ -91,6 +91,7 @@ func (s *station) commit(config *mobility.Config) {
 		return
 	}
 	planned := s.planned(config)
+	c.Vacate()
 	c.Apply()
 	if done := s.plane.wanted(); !reflect.DeepEqual(planned, done) {
 		s.t.Errorf("planned was\n%+v\nand wanted is\n%+v", planned, done)

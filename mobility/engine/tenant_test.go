@@ -373,6 +373,41 @@ func TestRemovalOfACustomerTakesTurns(t *testing.T) {
 	})
 }
 
+// Vacate ends nearly all of what is to end, and nothing else. Where the engine has ended, nobody waits for it.
+func TestVacateLeavesOneTurn(t *testing.T) {
+	const nodes = 2*vacatedAtOnce + 10
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory(transport.Conditions{Delay: oneWay}, 1)
+		s, _ := storedOn(t, net, newDisk(t, dir), serving(pooled, free))
+		register(t, net, pooled, "n", "::/0")
+		for i := range nodes {
+			register(t, net, free, fmt.Sprint("n", i), fmt.Sprintf("2001:db8:c:%x::/64", i+1))
+		}
+		prepare := func(config *mobility.Config) *Commit {
+			c, err := s.Prepare(t.Context(), nil, config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		c := prepare(serving(pooled))
+		c.Vacate()
+		if left := s.customers(); left["pooled"].Bindings != 1 || left["free"].Bindings != nodes-2*vacatedAtOnce {
+			t.Errorf("customers have %+v", left)
+		}
+		c.Apply()
+		settleDisk(t)
+		if left := s.customers(); left["pooled"].Bindings != 1 || len(left) != 1 {
+			t.Errorf("customers have %+v afterwards", left)
+		}
+		c = prepare(&mobility.Config{})
+		s.stop()
+		c.Vacate()
+		c.Apply()
+	})
+}
+
 // While the disk is busy, no more than a few turns of bindings end: whoever registers meanwhile waits behind those, and not behind all.
 func TestRemovalWaitsForTheDisk(t *testing.T) {
 	const most = mostVacated * vacatedAtOnce

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"mooring/dataplane/backend"
+	"mooring/mobility/engine"
 	"mooring/server/access"
 	"mooring/server/apply"
 	"mooring/server/datastore"
@@ -43,7 +44,7 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 			return t.Objections(old, change.Changes, gaps)
 		},
 		List: []datastore.Consumer[*apply.Config]{
-			guard(e.bound), consumer(e.choose), consumer(e.reserve), consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.charge),
+			guard(e.bound), consumer(e.reserve), consumer(e.signal), consumer(e.forward), consumer(e.attend), consumer(e.charge),
 			consumer(e.ssh.prepare), consumer(e.tls.prepare), consumer(e.gnmi.prepare),
 			consumer(e.measure), consumer(e.callHome), consumer(e.reach), consumer(e.obeyed),
 		},
@@ -51,11 +52,28 @@ func (e *Element) pipeline(t *apply.Translator) datastore.Pipeline {
 }
 
 func (e *Element) signal(ctx context.Context, config *apply.Config) (datastore.Prepared, error) {
+	choice, err := e.choose(ctx, config)
+	if err != nil {
+		return nil, err
+	}
 	commit, err := e.engine.Prepare(ctx, nil, config.Mobility)
 	if err != nil {
 		return nil, err
 	}
-	return commit, nil
+	return signalling{commit, choice}, nil
+}
+
+// signalling is a commit of the engine, and what is to carry its tunnels.
+type signalling struct {
+	*engine.Commit
+	choice datastore.Prepared
+}
+
+// Apply ends what is to end, which may take a while, before the dataplane waits for the configuration.
+func (s signalling) Apply() {
+	s.Vacate()
+	s.choice.Apply()
+	s.Commit.Apply()
 }
 
 // choose comes before whatever makes tunnels. A change that may not be refused is obeyed as far as the host can.
