@@ -31,8 +31,9 @@ the mind: what ends, what changes, and what another backend makes anew is in the
 Where no element runs in the state folder, FILE is planned as what an element does at once that starts with it. What an earlier process has
 left on the host is not looked at then: an element keeps of it what is wanted, and removes the rest.
 
-A configuration that asks for backend kernel is refused, with exit code 1, where the kernel lacks tunnels, whether an element runs or not. Without
-one that is looked into in a network namespace of its own, for which a privilege is needed (exit code 3).
+A configuration that asks for backend kernel is refused, with exit code 1, where the kernel lacks tunnels, and one with a tunnel-interface where
+user space would carry the tunnel, whether an element runs or not. Without one, what the kernel lacks is looked into in a network namespace of its
+own, for which a privilege is needed (exit code 3); backend userspace does not ask for it.
 
 The exit code is 0 also when there is something to do; with --check it is 1 then.`,
 		Example: `  mooring plan lma.json

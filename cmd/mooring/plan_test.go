@@ -57,6 +57,7 @@ func TestPlan(t *testing.T) {
 	adopting := write(t, "adopting.json", strings.NewReplacer(`{"id": "mag1",`, `{"id": "mag1", "tunnel-interface": "tunnel-ip97",`, `"mooring-system:system": {`,
 		`"mooring-system:system": {"dataplane": {"backend": "userspace"}, `).Replace(string(text)))
 	p.command("plan", adopting).expect(t, 1, "/pm:tunnel-interface: ", "only where the kernel carries it")
+	complete(t, h, privileged, "plan", adopting, "--state-dir", t.TempDir()).expect(t, 1, "/tunnel-interface: ", "only where the kernel carries it")
 	byKernel := write(t, "kernel.json", strings.Replace(string(text), `"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "kernel"}, `, 1))
 	lacks := kernel.Probe() // by this host, whichever it is
 	for what, o := range map[string]outcome{"running": p.command("plan", byKernel), "start": complete(t, h, privileged, "plan", byKernel, "--state-dir", t.TempDir())} {

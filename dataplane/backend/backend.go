@@ -124,7 +124,12 @@ func CheckKernel(lacks map[kernel.Kind]error) error {
 }
 
 // Adopts reports whether any tunnel may be an interface that somebody else has made, with a backend: the kernel carries it.
-func (p *Plane) Adopts(w Wish) bool { return w == Kernel || w == Auto && len(p.kernelKinds()) > 0 }
+func (p *Plane) Adopts(w Wish) bool { return w != Userspace && Adopts(w, p.probe()) }
+
+// Adopts is Plane.Adopts of a host that lacks so many kinds of tunnels.
+func Adopts(w Wish, lacks map[kernel.Kind]error) bool {
+	return w == Kernel || w == Auto && len(kernelKinds(lacks)) > 0
+}
 
 // Adoptable says what keeps an interface from being adopted, with a backend that need not be in use yet.
 func (p *Plane) Adoptable(w Wish, o dataplane.Adoption) error {
@@ -186,9 +191,12 @@ func (p *Plane) choice(w Wish) plane.Choice {
 
 // kernelKinds are what Auto gives to the kernel. Tunnels over UDP are not among them: a port belongs to the kernel or to a process, and of
 // the two only a process can learn the ports of peers behind a NAT, for whose sake UDP is there, and use keys.
-func (p *Plane) kernelKinds() (kinds []kernel.Kind) {
+func (p *Plane) kernelKinds() []kernel.Kind { return kernelKinds(p.probe()) }
+
+// kernelKinds is Plane.kernelKinds of a host that lacks so many kinds of tunnels.
+func kernelKinds(lacks map[kernel.Kind]error) (kinds []kernel.Kind) {
 	for _, k := range kernel.Kinds() {
-		if p.probe()[k] == nil {
+		if lacks[k] == nil {
 			kinds = append(kinds, k)
 		}
 	}

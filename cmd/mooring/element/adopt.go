@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mooring/dataplane"
+	"mooring/dataplane/plane"
 	"mooring/server/apply"
 	"mooring/server/tree"
 	"mooring/server/tree/schema"
@@ -18,10 +19,15 @@ func (e *Element) refuseAdoptions(old, config *apply.Config) error {
 	if len(coming) == 0 || e.plane.Adopts(wish) {
 		return nil
 	}
+	return notAdopted(config, coming)
+}
+
+// notAdopted says of each interface that user space cannot have it as a tunnel.
+func notAdopted(config *apply.Config, list []dataplane.Adoption) error {
 	var errs []error
-	for _, a := range coming {
+	for _, a := range list {
 		errs = append(errs, &tree.Error{Tag: tree.NotSupported, AppTag: "needs-kernel", Path: adoptedAt(config, a.Device),
-			Message: e.plane.Adoptable(wish, a).Error()})
+			Message: plane.NotAdoptable(a.Device).Error()})
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package element
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ const withAdoption = `{"mooring-system:system": {"dataplane": {"backend": "BACKE
 		{"id": "m2", "domain": "d", "ipv4-address": "192.0.2.12", "tunnel-interface": "tunnel-ip97"}]}]}}`
 
 // A commit that names an interface as a tunnel is refused where user space carries tunnels, with what to do, and warned of where the host
-// does not have the interface as it has to be. A change that may not be refused is not, and a later one not for what it does not change.
+// does not have the interface as it has to be. The plan of a start refuses the same. A change that may not be refused is not, and a later one not for what it does not change.
 func TestPEER05_Commit(t *testing.T) {
 	s, err := model.Schema()
 	must := func(errs ...error) {
@@ -53,6 +54,10 @@ func TestPEER05_Commit(t *testing.T) {
 		config, _, err := translator.Translate(nil, tree.Diff(tree.NewRoot(s), decoded(t, s.Root, text)))
 		must(err)
 		_, err = e.choose(t.Context(), config)
+		atStart := (&StartPlan{wanted: config}).check(func() (map[kernel.Kind]error, error) { return probe, nil })
+		if fmt.Sprint(atStart) != fmt.Sprint(err) {
+			t.Errorf("%s: a start is planned with %v, a commit refused with %v", backendName, atStart, err)
+		}
 		warnings := e.unfit(e.running.Load(), config)
 		if backendName == "kernel" {
 			if err != nil || len(warnings) != 2 || warnings[0].AppTag != apply.Mismatch || !strings.Contains(warnings[0].Message, "interface lo is of kind device") ||

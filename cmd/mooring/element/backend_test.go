@@ -24,6 +24,7 @@ func TestStartPlanOfBackendThatTheHostLacks(t *testing.T) {
 	k := kernel.Kinds()[0]
 	for name, c := range map[string]struct {
 		asked   apply.Backend
+		adopts  []dataplane.Adoption
 		lacks   map[kernel.Kind]error
 		err     error
 		path    bool
@@ -35,9 +36,11 @@ func TestStartPlanOfBackendThatTheHostLacks(t *testing.T) {
 		"no namespace":            {asked: apply.KernelBackend, err: unix.EPERM, unknown: true},
 		"nothing in it":           {asked: apply.KernelBackend, lacks: map[kernel.Kind]error{k: unix.EPERM}, unknown: true},
 		"no namespace, no matter": {asked: apply.UserspaceBackend, err: unix.EPERM},
+		"to adopt, no namespace":  {asked: apply.AnyBackend, adopts: []dataplane.Adoption{{Device: "tunnel-ip97"}}, err: unix.EPERM, unknown: true},
+		"to adopt, one of all":    {asked: apply.AnyBackend, adopts: []dataplane.Adoption{{Device: "tunnel-ip97"}}, lacks: map[kernel.Kind]error{k: errors.New("modprobe sit")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &StartPlan{wanted: &apply.Config{Manage: &apply.Management{Backend: c.asked}}}
+			p := &StartPlan{wanted: &apply.Config{Manage: &apply.Management{Backend: c.asked}, Dataplane: &dataplane.Config{Adoptions: c.adopts}}}
 			err := p.check(func() (map[kernel.Kind]error, error) { return c.lacks, c.err })
 			refusal, ok := errors.AsType[*tree.Error](err)
 			if ok != c.path || ok && (refusal.Path.String() != "/mooring-system:system/dataplane/backend" || !strings.Contains(refusal.Message, "modprobe sit")) {

@@ -63,25 +63,39 @@ type StartPlan struct {
 	wanted *apply.Config
 }
 
-// Check returns the *tree.Error with which an element on this host refuses a commit of the configuration: the kernel lacks the backend that is asked
-// for. It wraps ErrPrivilege where that cannot be found out.
+// Check returns what an element on this host refuses a commit of the configuration for, of which each reason is a *tree.Error: the kernel lacks the
+// backend that is asked for, or user space would carry what are to be interfaces of the host. It wraps ErrPrivilege where that cannot be found out.
 func (p *StartPlan) Check() error { return p.check(kernel.ProbeAside) }
 
 func (p *StartPlan) check(probe func() (map[kernel.Kind]error, error)) error {
-	if wishes[p.wanted.Manage.Backend] != backend.Kernel {
-		return nil
-	}
-	lacks, err := probe()
-	for _, lack := range lacks {
-		if errors.Is(lack, fs.ErrPermission) {
-			err = lack
+	wish, adoptions := wishes[p.wanted.Manage.Backend], p.wanted.Dataplane.Adoptions
+	var lacks map[kernel.Kind]error
+	if wish == backend.Kernel || wish == backend.Auto && len(adoptions) > 0 {
+		var err error
+		if lacks, err = probe(); err == nil {
+			err = unsure(lacks)
+		}
+		if err != nil {
+			return fmt.Errorf("%w:\nwhether the kernel of this host can carry tunnels is not known: %w", ErrPrivilege, err)
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("%w:\nwhether the kernel of this host can carry tunnels is not known: %w", ErrPrivilege, err)
+	if wish == backend.Kernel {
+		if err := backend.CheckKernel(lacks); err != nil {
+			return backendLacking(err)
+		}
 	}
-	if err := backend.CheckKernel(lacks); err != nil {
-		return backendLacking(err)
+	if backend.Adopts(wish, lacks) {
+		return nil
+	}
+	return notAdopted(p.wanted, adoptions)
+}
+
+// unsure returns the privilege that was missing to find out what a host lacks.
+func unsure(lacks map[kernel.Kind]error) error {
+	for _, lack := range lacks {
+		if errors.Is(lack, fs.ErrPermission) {
+			return lack
+		}
 	}
 	return nil
 }
