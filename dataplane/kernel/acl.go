@@ -163,17 +163,25 @@ func isLaterFragment(version uint8) []expr.Any {
 	return concat([]expr.Any{load}, isNotZero(0xff, 0xf8))
 }
 
+// Of the header of TCP (RFC 9293 section 3.1), and the option of segment sizes (section 3.2).
+const (
+	flagsOffset = 13
+	flagSYN     = 0x02
+	optionMSS   = 2
+)
+
 // clamp lowers the maximum segment size of TCP handshakes to what a map has of the interface.
 func clamp(version uint8, device expr.MetaKey, sizes string) []expr.Any {
-	const (
-		flags, syn = 13, 0x02 // RFC 9293 section 3.1
-		option     = 2        // section 3.2
-	)
-	return concat(isVersion(version), isProtocol(unix.IPPROTO_TCP), []expr.Any{transport(flags, 1)}, isNotZero(syn), []expr.Any{
+	return concat(isVersion(version), isProtocol(unix.IPPROTO_TCP), hasSYN(expr.CmpOpNeq), []expr.Any{
 		&expr.Meta{Key: device, Register: reg},
 		&expr.Lookup{SourceRegister: reg, DestRegister: reg, IsDestRegSet: true, SetName: sizes},
-		&expr.Exthdr{SourceRegister: reg, Type: option, Offset: 2, Len: 2, Op: expr.ExthdrOpTcpopt}, // which never makes it larger
+		&expr.Exthdr{SourceRegister: reg, Type: optionMSS, Offset: 2, Len: 2, Op: expr.ExthdrOpTcpopt}, // which never makes it larger
 	})
+}
+
+// hasSYN compares with 0 what would be the SYN flag in TCP. It is the cheapest question that nearly no packet passes.
+func hasSYN(op expr.CmpOp) []expr.Any {
+	return []expr.Any{transport(flagsOffset, 1), masked([]byte{flagSYN}), &expr.Cmp{Op: op, Register: reg, Data: []byte{0}}}
 }
 
 // choose goes to the chain that a map has of the interface that a packet came by.

@@ -17,7 +17,7 @@ import (
 //
 //	chain prerouting {
 //		type filter hook prerouting priority mangle
-//		iifname "mt-????????????" iiftype != ether goto arrive
+//		iiftype != ether iifname "mt-????????????" goto arrive
 //		iif @adopted goto arrive	# where there are any
 //		meta mark set iifname . ip saddr map @from4-32 return	# where there are sources (sourcemap.go)
 //		…
@@ -25,13 +25,14 @@ import (
 //	chain input { type filter hook input …; meta mark & MASK == UNPROVEN goto spoofed }
 //	chain forward {
 //		type filter hook forward …
-//		meta l4proto tcp jump lower
+//		@th,104,8 & syn jump lower	# of UDP, too, now and then: the chain asks for TCP
 //		meta mark & MASK == UNPROVEN jump deliver
-//		oifname "mt-????????????" oiftype != ether jump sent	# where prefixes are counted; also oif @adopted, where there are any
+//		oiftype != ether oifname "mt-????????????" jump sent	# where prefixes are counted; also oif @adopted, where there are any
 //	}
 //	chain arrive {			# out of a tunnel
 //		jump prove
 //		meta mark & MASK == 0 jump received	# where prefixes are counted
+//		@th,104,8 & syn == 0 return
 //		tcp flags syn tcp option maxseg size set iif map @mss4, and @mss6
 //	}
 //	chain lower { tcp flags syn tcp option maxseg size set oif map @mss4, and @mss6 }	# into one
@@ -73,6 +74,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 		return append(rules, f.markRules(expr.MetaKeyIIFNAME, sourceOf)...)
 	case "arrive":
 		rules := [][]expr.Any{jump("prove"), concat(isMark(0), jump("received")),
+			concat(hasSYN(expr.CmpOpEq), []expr.Any{&expr.Verdict{Kind: expr.VerdictReturn}}),
 			clamp(4, expr.MetaKeyIIF, f.mss4.Name), clamp(6, expr.MetaKeyIIF, f.mss6.Name)}
 		if len(f.lanes) == 0 {
 			rules = slices.Delete(rules, 1, 2)
@@ -83,7 +85,7 @@ func (f *filter) rules(chain string) [][]expr.Any {
 	case "input":
 		return [][]expr.Any{concat(suspect, gotoChain(spoofedName))}
 	case "forward":
-		rules := [][]expr.Any{concat(isProtocol(unix.IPPROTO_TCP), jump("lower")), concat(suspect, jump("deliver"))}
+		rules := [][]expr.Any{concat(hasSYN(expr.CmpOpNeq), jump("lower")), concat(suspect, jump("deliver"))}
 		if len(f.lanes) > 0 {
 			rules = append(rules, concat(isTunnel(expr.MetaKeyOIFNAME, expr.MetaKeyOIFTYPE), jump("sent")))
 		}
@@ -170,13 +172,13 @@ const (
 func isTunnel(name, kind expr.MetaKey) []expr.Any {
 	last, none := make([]byte, unix.IFNAMSIZ), make([]byte, unix.IFNAMSIZ)
 	last[len(dataplane.TunnelPrefix)+dataplane.TunnelDigits-1] = 0xff
-	return []expr.Any{
+	return []expr.Any{ // the type first: nearly all packets of others are through with that
+		&expr.Meta{Key: kind, Register: reg},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint16(unix.ARPHRD_ETHER)},
 		&expr.Meta{Key: name, Register: reg},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: []byte(dataplane.TunnelPrefix)},
 		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: unix.IFNAMSIZ, Mask: last, Xor: none},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: none},
-		&expr.Meta{Key: kind, Register: reg},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: binaryutil.NativeEndian.PutUint16(unix.ARPHRD_ETHER)},
 	}
 }
 
