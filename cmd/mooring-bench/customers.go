@@ -44,7 +44,7 @@ func customersCommand() *cobra.Command {
 				return err
 			}
 			if wish == backend.Kernel && lacking(cmd.ErrOrStderr()) {
-				return runInMachine(cmd, fastMachine)
+				return runInMachine(cmd, fastMachine, true)
 			}
 			if err := netns.Enter(); err != nil {
 				return err

@@ -49,7 +49,7 @@ func routesCommand() *cobra.Command {
 				return err
 			}
 			if wish == backend.Kernel && lacking(cmd.ErrOrStderr()) {
-				return runInMachine(cmd, slowMachine)
+				return runInMachine(cmd, slowMachine, true)
 			}
 			if err := netns.Enter(); err != nil {
 				return err
