@@ -6,6 +6,7 @@
 //	SourceRoute                         an element of an nftables map that marks packets, and policy rules for each path and
 //	                                    family that lead marked packets into its interface (netlink/marktree.go)
 //	the check of sources                constant rules of nftables that ask the routing table (rules.go)
+//	what a node asks by ARP             an element of nftables sets, and a mark for what the host takes for its own (answer.go)
 //
 // Tunnels over UDP have neither keys nor learnt ports here, and exclude one of IP in IP between the same addresses: the kernel forgets
 // what a packet came in before it looks for its tunnel.

@@ -65,7 +65,7 @@ func (c *Carrier) Tidy() error {
 	for _, p := range c.allPlaces() {
 		errs = append(errs, c.tidyTable(p))
 	}
-	errs = append(errs, c.steerAll(), c.tidyMarks())
+	errs = append(errs, c.steerAll(), c.tidyMarks(), c.renewAnswers())
 	for _, t := range c.tunnels {
 		for path, d := range t.devices {
 			if err := c.release(path); err != nil {
@@ -170,6 +170,10 @@ func (c *Carrier) lookAtPlace(p *place, known map[dataplane.TunnelID]*tunnel) er
 		if err := p.filter.lookAtDevices(found); err != nil {
 			return err
 		}
+	}
+	if p.answers != nil {
+		p.answers.led = marks[netlink.Loopback] == netlink.MarkComplete
+		delete(marks, netlink.Loopback)
 	}
 	for _, f := range found {
 		if c.lookAtAdopted(p, f, known, intact) {
@@ -287,6 +291,16 @@ func (c *Carrier) lookAtSources() (objects []dataplane.Object, err error) {
 			}
 		}
 		objects = append(objects, dataplane.SourceRoute{Link: s.Link, Source: s.Source, Path: path})
+	}
+	news, err := c.lookAtAnswers()
+	if !news {
+		return objects, err
+	}
+	for i, o := range objects { // nor is all there that is for these, until Tidy
+		if s := o.(dataplane.SourceRoute); asks(s.Key().(dataplane.SourceRouteKey)) {
+			s.Path = dataplane.Path{}
+			objects[i] = s
+		}
 	}
 	return objects, nil
 }

@@ -19,7 +19,8 @@ type place struct {
 	devices int   // of ours that are there
 	broken  bool  // Look has found the table to be not as it should be
 	guards  *guards
-	counted bool // what an earlier process has had counted here is known
+	answers *answers // to nodes; in the default VRF alone
+	counted bool     // what an earlier process has had counted here is known
 }
 
 func (p *place) close() {
@@ -52,6 +53,9 @@ func (c *Carrier) Attach(vrf string, host *netlink.Host) error {
 	}
 	p := &place{vrf: vrf, host: host, guards: newGuards()}
 	p.filter, p.lacks = openFilter(host.Namespace())
+	if vrf == "" {
+		p.answers = newAnswers(p.filter)
+	}
 	if p.lacks == nil {
 		host.OwnFilter(p.filter.ports()...)
 		_, p.lacks = p.filter.exists()
@@ -233,6 +237,9 @@ func (c *Carrier) rebuild(p *place) error {
 		return err
 	}
 	p.guards, p.broken = guards, false
+	if p.vrf == "" {
+		p.answers.whole = false // for sources that were forgotten
+	}
 	for part := range slices.Chunk(counts, 2*atOnce) {
 		err = errors.Join(err, p.filter.tallies.Change(nil, part))
 	}
@@ -263,6 +270,11 @@ func (c *Carrier) knownSources() (sources []source) {
 func (c *Carrier) dropTable(p *place) error {
 	if p.filter == nil {
 		return nil
+	}
+	if p.vrf == "" {
+		if err := c.dropAnswers(); err != nil {
+			return err
+		}
 	}
 	if there, err := p.filter.exists(); !there || err != nil {
 		return nil

@@ -105,6 +105,7 @@ func (c *Carrier) changeSources(changes []sourceChange) error {
 			c.tunnels[change.now.path.Tunnel].devices[change.now.path].sources++
 		}
 	}
+	c.changeAnswers(changes)
 	var errs []error
 	for _, change := range changes {
 		if change.now.path != change.old.path || change.now.mark == 0 {

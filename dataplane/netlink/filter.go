@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FilterTable is our table of nftables, in the family inet.
+// FilterTable is our table of nftables, in the families inet and arp.
 const FilterTable = "mooring"
 
 // nfnlgrpNFTables is the multicast group of changes of nftables (NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h).
@@ -92,7 +92,7 @@ func watchFilter(ctx context.Context, socket *nl.NetlinkSocket, changed func()) 
 // something in a table is the name of that.
 func concernsFilter(kind uint16, b []byte) (ours bool) {
 	const nftTable, header = 1, 4
-	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(b) < header || b[0] != unix.NFPROTO_INET {
+	if kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(b) < header || b[0] != unix.NFPROTO_INET && b[0] != unix.NFPROTO_ARP {
 		return false
 	}
 	eachAttribute(b[header:], func(kind uint16, value []byte) {

@@ -19,6 +19,10 @@ func EarlierMarkOf(index int) uint32 { return uint32(TableMark + index) }
 // IsEarlierMark reports whether a mark is one of those.
 func IsEarlierMark(mark uint32) bool { return isMark(int(mark)) }
 
+// Loopback is the index of that interface, in any namespace (LOOPBACK_IFINDEX of include/net/flow.h of Linux). Its mark is that of what the host is to take
+// for its own, whatever address it is for.
+const Loopback = 1
+
 // SteerMark leads marked packets to a device. Behind that, the table says "discard".
 func (h *Host) SteerMark(device string, index int) error {
 	table := TableMark + index
@@ -26,7 +30,7 @@ func (h *Host) SteerMark(device string, index int) error {
 		return fmt.Errorf("interface %s: index %d is beyond our range of routing tables", device, index)
 	}
 	for i, family := range families {
-		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: device}); err != nil {
+		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: device, Own: index == Loopback}); err != nil {
 			return err
 		}
 		if err := h.backstop(i, table); err != nil {

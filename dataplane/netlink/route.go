@@ -18,6 +18,7 @@ type Route struct {
 	Prefix netip.Prefix
 	Table  int    // 0 for that of the VRF
 	Device string // empty: packets are discarded
+	Own    bool   // packets are for the host itself
 	dataplane.Standing
 }
 
@@ -35,7 +36,10 @@ func (h *Host) SetRoute(r Route) error {
 			return err
 		}
 		route.LinkIndex = index
-		if r.Prefix.Addr().Is4() {
+		switch {
+		case r.Own:
+			route.Type, route.Scope = unix.RTN_LOCAL, netlib.SCOPE_HOST
+		case r.Prefix.Addr().Is4():
 			route.Scope = netlib.SCOPE_LINK
 		}
 	}

@@ -238,7 +238,7 @@ func (s *survey) routes() error {
 			}
 			to := "dev " + s.names[uint32(r.LinkIndex)]
 			if r.Type != unix.RTN_UNICAST {
-				to = map[int]string{unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable"}[r.Type]
+				to = map[int]string{unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_LOCAL: "local"}[r.Type]
 			}
 			if r.Gw != nil {
 				to += " via " + r.Gw.String()

@@ -46,10 +46,10 @@ var wrecks = []wreck{
 	{"rule of an access link deleted", onRule(func(r netlib.Rule) bool { return r.IifName != "" }), []string{"link access1"}},
 	{"rule of all marks deleted", onRule(func(r netlib.Rule) bool { return r.Mark != 0 }), []string{"source route "}},
 	{"rule of some marks deleted", onRule(func(r netlib.Rule) bool { return r.Goto > 0 && r.Priority > netlink.RulePriority && !r.Invert }), []string{"source route "}},
-	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Table > netlink.TableMark }), []string{"source route "}},
+	{"rule of a mark deleted", onRule(func(r netlib.Rule) bool { return r.Table > ofLoopback }), []string{"source route "}},
 	{"rule for marks of nothing deleted", onRule(isDiscard), []string{"source route "}},
 	{"rule for what has no mark deleted", onRule(func(r netlib.Rule) bool { return r.Invert }), []string{"source route "}},
-	{"route of a mark deleted", onMarkRoute(func(r netlib.Route) bool { return r.LinkIndex == r.Table-netlink.TableMark }), []string{"source route "}},
+	{"route of a mark deleted", onMarkRoute(func(r netlib.Route) bool { return r.Table > ofLoopback && r.LinkIndex == r.Table-netlink.TableMark }), []string{"source route "}},
 	{"nothing discards behind the route of a mark", onMarkRoute(func(r netlib.Route) bool { return r.Type == unix.RTN_BLACKHOLE }), []string{"source route "}},
 	{"IPv4 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.0.0.1/32"), unix.RTPROT_STATIC), []string{"route 10.0.0.1/32"}},
 	{"IPv6 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("2001:db8:1::/64"), unix.RTPROT_STATIC), []string{"route 2001:db8:1::/64"}},
@@ -71,6 +71,18 @@ var wrecks = []wreck{
 	{"chain of nftables added", onTable(func(c *nftables.Conn, t *nftables.Table) { c.AddChain(&nftables.Chain{Table: t, Name: "more"}) }), []string{"tunnel "}},
 	{"mark stands for nothing", onElements("paths"), []string{"source route "}},
 	{"source not marked", onElements("from"), []string{"source route "}},
+	{"rule of what nodes ask deleted", onRule(func(r netlib.Rule) bool { return r.Table == ofLoopback }), []string{"source route "}},
+	{"route of what nodes ask deleted", onMarkRoute(func(r netlib.Route) bool { return r.Table == ofLoopback }), []string{"source route "}},
+	{"table of ARP deleted", onTableOf(nftables.TableFamilyARP, func(c *nftables.Conn, t *nftables.Table) { c.DelTable(t) }), []string{"source route "}},
+	{"chain of ARP flushed", onTableOf(nftables.TableFamilyARP, func(c *nftables.Conn, t *nftables.Table) {
+		c.FlushChain(&nftables.Chain{Table: t, Name: "input"})
+	}), []string{"source route "}},
+	{"a node not answered", onTableOf(nftables.TableFamilyARP, func(c *nftables.Conn, t *nftables.Table) {
+		c.FlushSet(&nftables.Set{Table: t, Name: "nodes"})
+	}), []string{"source route "}},
+	{"a node answered of its own address", onTableOf(nftables.TableFamilyARP, func(c *nftables.Conn, t *nftables.Table) {
+		c.FlushSet(&nftables.Set{Table: t, Name: "own"})
+	}), []string{"source route "}},
 	{"no policy for an interface", onElements("anchors"), []string{"tunnel "}},
 	{"segments of IPv4 too large", onElements("mss4"), []string{"tunnel "}},
 	{"segments of IPv6 too large", onElements("mss6"), []string{"tunnel "}},
@@ -84,6 +96,9 @@ var wrecks = []wreck{
 	{"all sources checked", onSetting("ipv4/conf/all/rp_filter", "1"), []string{"setting net.ipv4.conf."}},
 }
 
+// ofLoopback is the table of the mark that what nodes ask gets.
+const ofLoopback = netlink.TableMark + netlink.Loopback
+
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
 var (
 	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down", "sources of a TUN interface checked"}
@@ -93,6 +108,8 @@ var (
 		"rule of all marks deleted", "rule of some marks deleted", "rule of a mark deleted", "rule for marks of nothing deleted", "rule for what has no mark deleted",
 		"route of a mark deleted", "route of a mark replaced", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
 		"table of nftables dormant", "chain of nftables discards", "chain of nftables added", "mark stands for nothing", "source not marked",
+		"rule of what nodes ask deleted", "route of what nodes ask deleted", "table of ARP deleted", "chain of ARP flushed", "a node not answered",
+		"a node answered of its own address",
 		"no policy for an interface", "segments of IPv4 too large", "segments of IPv6 too large", "blocked IPv4 not blocked", "blocked IPv6 not blocked"}
 )
 
@@ -273,7 +290,9 @@ func enslaveTunnel(h *netns.Host) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	i := slices.IndexFunc(routes, func(r netlib.Route) bool { return r.LinkIndex != 0 && r.LinkIndex == r.Table-netlink.TableMark })
+	i := slices.IndexFunc(routes, func(r netlib.Route) bool {
+		return r.LinkIndex > netlink.Loopback && r.LinkIndex == r.Table-netlink.TableMark
+	})
 	if i < 0 {
 		return "", nil
 	}
@@ -372,8 +391,12 @@ func replaceNeighbour(state int, mac net.HardwareAddr) func(*netns.Host) (string
 	}
 }
 
-// onTable does something to our table of nftables.
+// onTable does something to our table of nftables in the family inet.
 func onTable(do func(*nftables.Conn, *nftables.Table)) func(*netns.Host) (string, error) {
+	return onTableOf(nftables.TableFamilyINet, do)
+}
+
+func onTableOf(family nftables.TableFamily, do func(*nftables.Conn, *nftables.Table)) func(*netns.Host) (string, error) {
 	return func(h *netns.Host) (string, error) {
 		conn, err := nftables.New(nftables.WithNetNSFd(h.FD()))
 		if err != nil {
@@ -381,7 +404,7 @@ func onTable(do func(*nftables.Conn, *nftables.Table)) func(*netns.Host) (string
 		}
 		tables, err := conn.ListTables()
 		for _, table := range tables {
-			if err == nil && table.Name == netlink.FilterTable && table.Family == nftables.TableFamilyINet {
+			if err == nil && table.Name == netlink.FilterTable && table.Family == family {
 				do(conn, table)
 				return "table " + table.Name, conn.Flush()
 			}

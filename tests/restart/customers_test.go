@@ -88,7 +88,7 @@ func newCustomers(t *testing.T) *customers {
 	must(t, c.node.Up("eth0"), second.Up("eth0"))
 	c.home6 = homeOf(t, c.node, "2001:db8:1:")
 	homeOf(t, second, "2001:db8:2:")
-	must(t, remembers(c.node), c.node.Address("eth0", home4+"/24"), c.node.Route("0.0.0.0/0", "10.10.10.1")) // as DHCP would
+	must(t, c.node.Address("eth0", home4+"/24"), c.node.Route("0.0.0.0/0", "10.10.10.1")) // as DHCP would
 	return c
 }
 
@@ -169,6 +169,7 @@ func TestKilledElementsOfCustomersLoseNothing(t *testing.T) {
 		}
 		c.kill()
 		s.change()
+		askAgain(t, c.node)
 		time.Sleep(500 * time.Millisecond)
 		c.start(t)
 		time.Sleep(2 * time.Second) // in which they compare what they find with what they want
