@@ -59,6 +59,30 @@ func TestLastResortsOfOthers(t *testing.T) {
 	}
 }
 
+// Where the operator has something else instead of a last resort, that stays, and the VRF is whole; it is none of ours that somebody has replaced.
+func TestLastResortThatLeadsOn(t *testing.T) {
+	h, p := newHost(t)
+	must(t, h.Net.LinkAdd(&netlib.Vrf{LinkAttrs: netlib.LinkAttrs{Name: "red"}, Table: 70}), h.Up("red"))
+	link, err := h.Net.LinkByName("red")
+	must(t, err)
+	for _, prefix := range []string{"0.0.0.0/0", "::/0"} {
+		must(t, h.Net.RouteAdd(&netlib.Route{Dst: netns.IPNet(netip.MustParsePrefix(prefix)), Table: 70, LinkIndex: link.Attrs().Index, Priority: 4278198272, Protocol: unix.RTPROT_STATIC}))
+	}
+	before := planetest.HostText(t, h)
+	red := dataplane.VRF{Name: "red"}
+	must(t, apply(p, red), apply(p, red))
+	if text := planetest.HostText(t, h); strings.Count(text, "metric 4278198272 protocol 4: dev red\n") != 2 || strings.Contains(text, "unreachable") {
+		t.Errorf("they are not the operator's any more:\n%s", text)
+	}
+	if picture, err := dataplane.Picture(t.Context(), p); err != nil || !strings.Contains(picture, "vrf red\n") {
+		t.Errorf("the VRF is not whole: %s%v", picture, err)
+	}
+	must(t, p.Apply(t.Context(), []dataplane.Op{{Delete: true, Object: red}})...)
+	if after := planetest.HostText(t, h); after != before {
+		t.Errorf("at the end the host has\n%sand had\n%s", after, before)
+	}
+}
+
 // A VRF that the host refuses leaves nothing behind, neither then nor when it is wanted no more.
 func TestRefusedVRFLeavesNothing(t *testing.T) {
 	h, p := newHost(t)

@@ -17,6 +17,7 @@ type AccessLink struct {
 	Rules     int           // of two
 	Uplinks   int           // of two: default routes of its table, to Uplink
 	Uplink    string
+	Backstops int // of two: what discards behind these
 }
 
 // Links lists the interfaces that have anything of what SetLink gives them, whoever gave it, where names has what all are called. A part of a
@@ -83,9 +84,12 @@ func (l *Listing) findUplinks(names map[int]string, at func(string) *AccessLink)
 			continue
 		}
 		for _, r := range routes {
-			if r.kind != unix.RTN_BLACKHOLE {
+			switch {
+			case r.kind != unix.RTN_BLACKHOLE:
 				at(name).Uplinks++
 				at(name).Uplink = names[r.index]
+			case r.metric == metricLast:
+				at(name).Backstops++
 			}
 		}
 	}

@@ -228,21 +228,23 @@ func (h *Host) Serves(name string) bool {
 // Keeps reports whether a device of ours is in the VRF and has these settings; of the zero ones, whatever it has.
 func (h *Host) Keeps(name string, want Settings) bool {
 	d, err := h.Look(name)
-	return err == nil && d.Master == h.DeviceIndex() &&
+	return err == nil && h.Kept(d, want)
+}
+
+// Kept is Keeps of a device as it was described.
+func (h *Host) Kept(d Device, want Settings) bool {
+	return d.Master == h.DeviceIndex() &&
 		(want == Settings{} || d.Alias == want.Alias && d.MTU == want.MTU && d.queue == want.Queue && d.Fragments == want.Fragments && d.group == h.Group())
 }
 
 // Devices returns the interfaces that are up, by name.
-func (h *Host) Devices() (map[string]netlib.Link, error) {
-	links, err := Dump(h.handle.LinkList)
-	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
-	}
-	up := map[string]netlib.Link{}
-	for _, link := range links {
-		if isReady(link.Attrs().RawFlags) {
-			up[link.Attrs().Name] = link
+func (h *Host) Devices() (map[string]Device, error) {
+	all, err := h.Interfaces()
+	up := map[string]Device{}
+	for _, d := range all {
+		if d.isReady() {
+			up[d.Name] = d
 		}
 	}
-	return up, nil
+	return up, err
 }

@@ -46,7 +46,7 @@ func Open(ns *Namespace) (*Host, error) {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	h := &Host{ns: ns, handle: handle, raw: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: raw}},
-		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}, standings: map[dataplane.Standing]bool{}},
+		parts: &parts{byTable: map[int]part{}, byIndex: map[int]part{}, standings: map[dataplane.Standing]bool{}, resorts: map[resort]bool{}},
 		marks: &markRules{there: map[int]ruleSet{}, earlier: map[int][]netlib.Rule{}}}
 	if ns == nil {
 		if h.own, err = OpenNamespace(threadNamespace); err != nil {

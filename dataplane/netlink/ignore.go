@@ -15,7 +15,7 @@ func (h *Host) ignore(fd int) error {
 		return err
 	}
 	const kindAt, flagsAt, portAt, attributesAt = 4, 6, 12, unix.SizeofNlMsghdr + 12 // of struct nlmsghdr, and behind struct rtmsg or ndmsg
-	const route, neighbour, pass, drop = 5, 16, 25, 26
+	const route, neighbour, pass, drop = 5, 18, 27, 28
 	jump := func(at int, test bpf.JumpTest, value uint32, yes, no int) bpf.Instruction {
 		return bpf.JumpIf{Cond: test, Val: value, SkipTrue: uint8(yes - at - 1), SkipFalse: uint8(no - at - 1)}
 	}
@@ -34,19 +34,21 @@ func (h *Host) ignore(fd int) error {
 		jump(10, bpf.JumpEqual, 0, drop, 11),
 		bpf.TAX{},
 		bpf.LoadIndirect{Off: unix.SizeofRtAttr, Size: 4},
+		jump(13, bpf.JumpEqual, hostOrder32(lastResort), pass, 14),
 		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: hostOrder32(1<<distanceShift - 1)},
-		jump(14, bpf.JumpEqual, hostOrder32(MetricTold), pass, 15),
-		jump(15, bpf.JumpEqual, hostOrder32(MetricKept), pass, drop),
+		jump(15, bpf.JumpEqual, hostOrder32(MetricTold), pass, 16),
+		jump(16, bpf.JumpEqual, hostOrder32(MetricKept), pass, 17),
+		jump(17, bpf.JumpEqual, hostOrder32(metricLast), pass, drop),
 
 		bpf.LoadAbsolute{Off: portAt, Size: 4}, // neighbour: ours, by somebody else
-		jump(17, bpf.JumpEqual, hostOrder32(port), drop, 18),
+		jump(19, bpf.JumpEqual, hostOrder32(port), drop, 20),
 		bpf.LoadConstant{Dst: bpf.RegA, Val: attributesAt},
 		bpf.LoadConstant{Dst: bpf.RegX, Val: ndaProtocol},
 		bpf.LoadExtension{Num: bpf.ExtNetlinkAttr},
-		jump(21, bpf.JumpEqual, 0, drop, 22),
+		jump(23, bpf.JumpEqual, 0, drop, 24),
 		bpf.TAX{},
 		bpf.LoadIndirect{Off: unix.SizeofRtAttr, Size: 1},
-		jump(24, bpf.JumpEqual, Protocol, pass, drop),
+		jump(26, bpf.JumpEqual, Protocol, pass, drop),
 
 		bpf.RetConstant{Val: wholeMessage},
 		bpf.RetConstant{Val: 0},

@@ -19,6 +19,14 @@ type Listed struct {
 	maker  uint8 // RTPROT_STATIC …
 }
 
+// discards reports whether what is looked up ends here.
+func (r Listed) discards() bool {
+	return r.kind == unix.RTN_BLACKHOLE || r.kind == unix.RTN_UNREACHABLE || r.kind == unix.RTN_PROHIBIT
+}
+
+// isLastResort reports whether the route is where Isolate has one of its own.
+func (r Listed) isLastResort() bool { return r.metric == lastResort && r.prefix.Bits() == 0 }
+
 // listed lists our routes of a family in a table.
 func (h *Host) listed(family, table int) ([]Listed, error) {
 	return h.lists.listRoutes(family, table, Protocol)

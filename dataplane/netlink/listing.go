@@ -12,7 +12,7 @@ import (
 // it or not.
 type Listing struct {
 	tables  map[int][]Listed
-	resorts map[int]int // by table: how much there is of Isolate's, whoever made it
+	resorts map[int]int // by table: how much there is of what Isolate sees to, whoever made it
 }
 
 // List lists our routes. It has a socket of its own, so that nobody waits for it.
@@ -24,10 +24,11 @@ func (h *Host) List() (*Listing, error) {
 			return nil, err
 		}
 		for _, r := range found {
-			if r.metric == lastResort {
-				l.resorts[r.table]++
-			} else {
+			switch {
+			case r.metric != lastResort:
 				l.tables[r.table] = append(l.tables[r.table], r)
+			case r.discards():
+				l.resorts[r.table]++
 			}
 		}
 	}
@@ -35,22 +36,23 @@ func (h *Host) List() (*Listing, error) {
 		if l.resorts[table] == len(families) {
 			continue
 		}
-		if err := l.countResorts(h.long, table); err != nil {
+		if err := l.countResorts(h, table); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
 }
 
-// countResorts counts those of somebody else, too.
-func (l *Listing) countResorts(s *socket, table int) error {
+// countResorts counts those of somebody else, too, but where one of ours was that they lead on from.
+func (l *Listing) countResorts(h *Host, table int) error {
 	l.resorts[table] = 0
 	for _, family := range families {
-		found, err := s.listRoutes(family, table, unix.RTPROT_UNSPEC)
+		found, err := h.long.listRoutes(family, table, unix.RTPROT_UNSPEC)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(found, func(r Listed) bool { return r.metric == lastResort && r.prefix.Bits() == 0 }) {
+		ours := h.parts.hasResort(table, family)
+		if slices.ContainsFunc(found, func(r Listed) bool { return r.isLastResort() && (r.discards() || !ours) }) {
 			l.resorts[table]++
 		}
 	}

@@ -177,6 +177,7 @@ type parts struct {
 	byIndex map[int]part
 
 	standings map[dataplane.Standing]bool // that routes of ours have, or had
+	resorts   map[resort]bool             // that are ours
 
 	filterPorts []uint32 // of the sockets by which we change FilterTable
 }
@@ -265,64 +266,6 @@ func (h *Host) Has(name string) (bool, error) {
 		return false, fmt.Errorf("interface %s: %w", name, Explain(err))
 	}
 	return h.has(link.Attrs()), nil
-}
-
-// lastResort is the metric of the routes that keep what the table of a VRF does not cover from being looked up in the main table
-// (Documentation/networking/vrf.rst recommends it).
-const lastResort = 4278198272
-
-// Isolate has the table of the VRF, and no other, answer for everything, with routes that it leaves to whoever has made them; of its own, none is
-// left when it fails. Of a Host that is no part of a namespace, it does nothing.
-func (h *Host) Isolate() error {
-	if !h.IsPart() {
-		return nil
-	}
-	if err := h.setSysctl("ipv4/raw_l3mdev_accept", "0"); err != nil { // or sockets of the default VRF would get what arrives in others
-		return err
-	}
-	for _, family := range families {
-		if err := h.vrfFirst(family); err != nil {
-			return err
-		}
-	}
-	var made []*netlib.Route
-	for _, route := range h.lastResorts() {
-		err := h.handle.RouteAdd(route)
-		if errors.Is(err, unix.EEXIST) {
-			continue
-		}
-		if err != nil {
-			return errors.Join(fmt.Errorf("table %d: %w", route.Table, Explain(err)), h.removeRoutes(made))
-		}
-		made = append(made, route)
-	}
-	return nil
-}
-
-// Unisolate takes the routes of Isolate back, but those that are somebody else's.
-func (h *Host) Unisolate() error {
-	if !h.IsPart() {
-		return nil
-	}
-	return h.removeRoutes(h.lastResorts())
-}
-
-func (h *Host) removeRoutes(routes []*netlib.Route) error {
-	for _, route := range routes {
-		if err := h.handle.RouteDel(route); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("table %d: %w", route.Table, Explain(err))
-		}
-	}
-	return nil
-}
-
-func (h *Host) lastResorts() (routes []*netlib.Route) {
-	for _, everything := range defaults {
-		route := wire(Route{Prefix: everything, Table: h.part.Table})
-		route.Type, route.Priority = unix.RTN_UNREACHABLE, lastResort
-		routes = append(routes, route)
-	}
-	return routes
 }
 
 // enslave puts an interface of the namespace into the VRF.

@@ -276,10 +276,20 @@ func (w *watcher) deletedRoute(b []byte) {
 	}
 }
 
-// replacedRoute reports one that is where a route of ours was. In tables that are ours alone, we do that by sockets that are not known here.
+// replacedRoute reports one that is where a route of ours was. In tables that are ours alone, we do that by sockets that are not known here; last resorts
+// of a VRF are whoever's, as long as they discard.
 func (w *watcher) replacedRoute(b []byte) {
 	r, ok := parseRoute(b)
-	if ok && (r.maker != Protocol || !isAccess(r.table) && !isMark(r.table)) {
+	vrf, inPart := w.parts.ofTable(r.table)
+	alone := isAccess(r.table) || isMark(r.table)
+	switch {
+	case !ok:
+	case r.metric == lastResort:
+		if inPart && !r.discards() {
+			w.lost(dataplane.VRFKey(vrf))
+		}
+	case alone && r.maker == Protocol, !alone && r.metric == metricLast:
+	default:
 		w.route(r.table, r.prefix)
 	}
 }

@@ -205,7 +205,7 @@ func (p *Plane) complete(l dataplane.Link, found netlink.AccessLink) bool {
 	if uplink == "" {
 		uplinks = 0
 	}
-	return err == nil && found.Up && found.Rules == 2 && found.Uplinks == uplinks && found.Uplink == uplink &&
+	return err == nil && found.Up && found.Rules == 2 && found.Uplinks == uplinks && found.Uplink == uplink && found.Backstops == 2 &&
 		found.LinkLocal == l.LinkLocal && (l.MAC == dataplane.MAC{} || l.MAC == found.MAC)
 }
 

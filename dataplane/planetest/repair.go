@@ -39,8 +39,12 @@ var wrecks = []wreck{
 	{"MTU of a tunnel interface", onDevice("mt-", func(h *netns.Host, name string) error { return h.SetMTU(name, 1300) }), []string{"tunnel "}},
 	{"alias of a tunnel interface", onTunnel(func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetAlias(l, "mooring: theirs mtu 0") }), []string{"tunnel "}},
 	{"group of a tunnel interface", onTunnel(func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetGroup(l, 5) }), []string{"tunnel "}},
+	{"queue of a tunnel interface", onTunnel(func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetTxQLen(l, 7) }), []string{"tunnel "}},
 	{"TUN interface deleted", onDevice("mooring", (*netns.Host).Delete), []string{"route ", "link access1"}},
 	{"TUN interface down", onDevice("mooring", (*netns.Host).Down), []string{"route ", "link access1"}},
+	{"MTU of a TUN interface", onDevice("mooring", func(h *netns.Host, name string) error { return h.SetMTU(name, 1300) }), []string{"tunnel "}},
+	{"MTU of a TUN interface too small for IPv6", onDevice("mooring", func(h *netns.Host, name string) error { return h.SetMTU(name, 1000) }), []string{"tunnel "}},
+	{"queue of a TUN interface", onInterface("mooring", func(h *netns.Host, l netlib.Link) error { return h.Net.LinkSetTxQLen(l, 7) }), []string{"tunnel "}},
 	{"vrf interface deleted", onDevice("red", (*netns.Host).Delete), []string{"vrf red"}},
 	{"vrf interface down", onDevice("red", (*netns.Host).Down), []string{"vrf red"}},
 	{"rule of an access link deleted", onRule(func(r netlib.Rule) bool { return r.IifName != "" }), []string{"link access1"}},
@@ -54,6 +58,13 @@ var wrecks = []wreck{
 	{"IPv4 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.0.0.1/32"), unix.RTPROT_STATIC), []string{"route 10.0.0.1/32"}},
 	{"IPv6 route replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("2001:db8:1::/64"), unix.RTPROT_STATIC), []string{"route 2001:db8:1::/64"}},
 	{"route replaced as if by us", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.1.0.1/32"), netlink.Protocol), []string{"route 10.1.0.1/32"}},
+	{"route of a pool replaced", replaceRoute(unix.RT_TABLE_MAIN, prefix("10.0.0.0/24"), unix.RTPROT_STATIC), []string{"route 10.0.0.0/24: "}},
+	{"route of a pool in a VRF replaced", replaceRoute(77, prefix("10.0.0.0/24"), unix.RTPROT_STATIC), []string{"route 10.0.0.0/24 vrf red"}},
+	{"last resort of a VRF replaced", replaceResort(77, netlib.FAMILY_V4, unix.RTPROT_STATIC), []string{"vrf red"}},
+	{"last resort of a VRF for IPv6 replaced as if by us", replaceResort(77, netlib.FAMILY_V6, netlink.Protocol), []string{"vrf red"}},
+	{"last resort of an access link replaced", replaceResort(netlink.TableAccess, netlib.FAMILY_V4, unix.RTPROT_STATIC), []string{"link access1"}},
+	{"last resort of an access link for IPv6 replaced", replaceResort(netlink.TableAccess, netlib.FAMILY_V6, unix.RTPROT_STATIC), []string{"link access1"}},
+	{"last resort of a mark replaced", replaceResort(netlink.TableMark, netlib.FAMILY_V4, unix.RTPROT_STATIC), []string{"source route "}},
 	{"route of an access link replaced", replaceRoute(netlink.TableAccess, prefix("0.0.0.0/0"), unix.RTPROT_STATIC), []string{"link access1"}},
 	{"route of a mark replaced", replaceRoute(netlink.TableMark, prefix("0.0.0.0/0"), unix.RTPROT_STATIC), []string{"source route "}},
 	{"neighbour replaced", replaceNeighbour(unix.NUD_PERMANENT, net.HardwareAddr{2, 0, 0, 0, 0, 99}), []string{"neighbour access1"}},
@@ -101,9 +112,12 @@ const ofLoopback = netlink.TableMark + netlink.Loopback
 
 // KernelHasNo and UserSpaceHasNo are the wrecks that there is nothing for where tunnels are the kernel's, or are not, and VRFs are namespaces.
 var (
-	KernelHasNo    = []string{"TUN interface deleted", "TUN interface down", "sources of a TUN interface checked"}
+	KernelHasNo = []string{"TUN interface deleted", "TUN interface down", "MTU of a TUN interface", "MTU of a TUN interface too small for IPv6",
+		"queue of a TUN interface", "sources of a TUN interface checked"}
 	UserSpaceHasNo = []string{"tunnel interface deleted", "tunnel interface down", "tunnel interface out of its VRF", "tunnel interface put into a VRF",
-		"MTU of a tunnel interface", "alias of a tunnel interface", "group of a tunnel interface", "sources of a tunnel checked",
+		"MTU of a tunnel interface", "alias of a tunnel interface", "group of a tunnel interface", "queue of a tunnel interface",
+		"sources of a tunnel checked", "route of a pool in a VRF replaced", "last resort of a VRF replaced", "last resort of a VRF for IPv6 replaced as if by us",
+		"last resort of a mark replaced",
 		"vrf interface deleted", "vrf interface down",
 		"rule of all marks deleted", "rule of some marks deleted", "rule of a mark deleted", "rule for marks of nothing deleted", "rule for what has no mark deleted",
 		"route of a mark deleted", "route of a mark replaced", "nothing discards behind the route of a mark", "table of nftables deleted", "chain of nftables flushed", "rule of a policy deleted",
@@ -123,7 +137,7 @@ func Repairs(t *testing.T, open func(*netlink.Namespace) (Plane, error), without
 
 // repair has a stranger do all this, one after the other.
 func repair(t *testing.T, h *netns.Host, repaired *told, wrecks []wreck, without []string) {
-	text := func() string { return HostText(t, h) + passingText(h) }
+	text := func() string { return HostText(t, h) + passingText(h) + queuesText(h) }
 	whole := text()
 	for _, w := range wrecks {
 		mended := t.Run(w.name, func(t *testing.T) {
@@ -147,6 +161,19 @@ func repair(t *testing.T, h *netns.Host, repaired *told, wrecks []wreck, without
 			return
 		}
 	}
+}
+
+// queuesText is how many packets may wait at interfaces of ours.
+func queuesText(h *netns.Host) string {
+	var lines []string
+	links, _ := netlink.Dump(h.Net.LinkList)
+	for _, l := range links {
+		if a := l.Attrs(); strings.HasPrefix(a.Name, "mt-") || strings.HasPrefix(a.Name, "mooring") {
+			lines = append(lines, fmt.Sprintf("%s queues %d\n", a.Name, a.TxQLen))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }
 
 // repairedHost is a host with all that wrecks are about, and what its reconciler tells of repairs, which compares that often.
@@ -309,7 +336,12 @@ func enslaveTunnel(h *netns.Host) (string, error) {
 
 // onTunnel does something to the first tunnel interface.
 func onTunnel(do func(*netns.Host, netlib.Link) error) func(*netns.Host) (string, error) {
-	return onDevice("mt-", func(h *netns.Host, name string) error {
+	return onInterface("mt-", do)
+}
+
+// onInterface is onDevice of the interface as the library describes it.
+func onInterface(begins string, do func(*netns.Host, netlib.Link) error) func(*netns.Host) (string, error) {
+	return onDevice(begins, func(h *netns.Host, name string) error {
 		link, err := h.Net.LinkByName(name)
 		if err != nil {
 			return err
@@ -358,9 +390,23 @@ func onMarkRoute(is func(netlib.Route) bool) func(*netns.Host) (string, error) {
 // replaceRoute has a route of ours to a prefix lead elsewhere: in a table, or in the first one that has such a route of those behind a number that
 // interfaces have each their own.
 func replaceRoute(table int, to netip.Prefix, maker netlib.RouteProtocol) func(*netns.Host) (string, error) {
+	return replace(table, netlib.FAMILY_ALL, maker, func(r netlib.Route) bool {
+		return r.Dst.String() == netns.IPNet(to).String() && r.Priority == netlink.MetricKept
+	})
+}
+
+// replaceResort has the last route of ours in a table lead on, which discards what no other does.
+func replaceResort(table, family int, maker netlib.RouteProtocol) func(*netns.Host) (string, error) {
+	return replace(table, family, maker, func(r netlib.Route) bool {
+		return (r.Type == unix.RTN_BLACKHOLE || r.Type == unix.RTN_UNREACHABLE) && r.Priority > netlink.MetricKept
+	})
+}
+
+// replace has the first route of ours of a kind lead elsewhere.
+func replace(table, family int, maker netlib.RouteProtocol, is func(netlib.Route) bool) func(*netns.Host) (string, error) {
 	return func(h *netns.Host) (string, error) {
 		routes, err := netlink.Dump(func() ([]netlib.Route, error) {
-			return h.Net.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
+			return h.Net.RouteListFiltered(family, &netlib.Route{Table: unix.RT_TABLE_UNSPEC, Protocol: netlink.Protocol}, netlib.RT_FILTER_TABLE|netlib.RT_FILTER_PROTOCOL)
 		})
 		if err != nil {
 			return "", err
@@ -369,11 +415,12 @@ func replaceRoute(table int, to netip.Prefix, maker netlib.RouteProtocol) func(*
 		if err != nil {
 			return "", err
 		}
+		ofInterfaces := table == netlink.TableAccess || table == netlink.TableMark
 		for _, r := range routes {
-			if r.Dst.String() != netns.IPNet(to).String() || r.Table != table && (table == unix.RT_TABLE_MAIN || r.Table < table || r.Table > table+1<<20) || r.Priority != netlink.MetricKept {
-				continue
+			there := r.Table == table || ofInterfaces && r.Table > table && r.Table < table+1<<20
+			if there && is(r) {
+				return r.String(), h.Net.RouteReplace(&netlib.Route{Dst: r.Dst, Table: r.Table, Priority: r.Priority, LinkIndex: elsewhere.Attrs().Index, Protocol: maker})
 			}
-			return r.String(), h.Net.RouteReplace(&netlib.Route{Dst: r.Dst, Table: r.Table, Priority: r.Priority, LinkIndex: elsewhere.Attrs().Index, Protocol: maker})
 		}
 		return "", nil
 	}

@@ -129,6 +129,7 @@ func (c *Carrier) PutTunnel(o dataplane.Tunnel) error {
 		}
 	}
 	t.configured.Store(int32(o.MTU))
+	t.altered = false
 	return t.lookUpPath()
 }
 
@@ -378,7 +379,11 @@ func (c *Carrier) Made(network *netlink.Host, name string) bool {
 }
 
 // Altered implements plane.Carrier.
-func (c *Carrier) Altered(string) bool { return false }
+func (c *Carrier) Altered(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.devices(), func(d *device) bool { return d.name == name && !d.dead.Load() && !d.host.Keeps(name, d.settings()) })
+}
 
 // Lost implements plane.Carrier.
 func (c *Carrier) Lost(name string) bool {

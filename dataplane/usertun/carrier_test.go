@@ -165,7 +165,7 @@ func TestDeletedDeviceIsMissedFirst(t *testing.T) {
 	eventually(t, "its reader knows", device.dead.Load)
 	device.dead.Store(false)
 	d.anchor.mu.Lock()
-	err := d.anchor.mend()
+	_, err := d.anchor.mend()
 	d.anchor.mu.Unlock()
 	if must(t, err); d.anchor.anchors[""] == device {
 		t.Error("it is not made again")

@@ -68,10 +68,14 @@ func (d *device) up() error {
 		is, err = d.host.Place(is, d.host)
 	}
 	if err == nil {
-		err = d.host.SetDevice(is, netlink.Settings{Alias: d.alias, MTU: deviceMTU, Queue: deviceQueue})
+		err = d.host.SetDevice(is, d.settings())
 	}
 	d.index = is.Index
 	return err
+}
+
+func (d *device) settings() netlink.Settings {
+	return netlink.Settings{Alias: d.alias, MTU: deviceMTU, Queue: deviceQueue}
 }
 
 func (d *device) close() {

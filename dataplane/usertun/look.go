@@ -2,31 +2,38 @@ package usertun
 
 import (
 	"fmt"
+	"slices"
 
 	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 )
 
-// mend makes devices again that somebody deleted, and brings up those that somebody took down. The host then shows what they lost.
-func (c *Carrier) mend() error {
+// mend makes devices again that somebody deleted, brings up those that somebody took down, and gives them the settings that they had. The host then
+// shows what they lost; those that had lost nothing but settings are returned.
+func (c *Carrier) mend() (altered []*device, err error) {
 	if len(c.anchors)+len(c.access) == 0 {
-		return nil
+		return nil, nil
 	}
 	for _, a := range c.fast {
 		up, err := a.host.Devices()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, d := range c.devices() {
-			if d.fast != a || up[d.name] != nil && !d.dead.Load() {
+			is, ready := up[d.name]
+			ready = ready && !d.dead.Load()
+			if d.fast != a || ready && a.host.Kept(is, d.settings()) {
 				continue
 			}
 			if err := c.mendDevice(d); err != nil {
-				return fmt.Errorf("make device %s again: %w", d.name, err)
+				return nil, fmt.Errorf("make device %s again: %w", d.name, err)
+			}
+			if ready {
+				altered = append(altered, d)
 			}
 		}
 	}
-	return nil
+	return altered, nil
 }
 
 func (c *Carrier) mendDevice(d *device) error {
@@ -60,11 +67,17 @@ func (c *Carrier) mendDevice(d *device) error {
 func (c *Carrier) Look() (objects []dataplane.Object, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.mend(); err != nil {
+	altered, err := c.mend()
+	if err != nil {
 		return nil, err
 	}
 	for id, t := range c.tunnels {
-		objects = append(objects, dataplane.Tunnel{ID: id, MTU: int(t.configured.Load())})
+		t.altered = t.altered || slices.ContainsFunc(*t.sinks.Load(), func(d *device) bool { return slices.Contains(altered, d) })
+		mtu := int(t.configured.Load())
+		if t.altered {
+			mtu = -1 // which nobody wants: so it is put again, and told of
+		}
+		objects = append(objects, dataplane.Tunnel{ID: id, MTU: mtu})
 	}
 	for name, d := range c.access {
 		for prefix, r := range d.routes.all() {

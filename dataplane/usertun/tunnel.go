@@ -29,6 +29,7 @@ type tunnel struct {
 	keys         map[keyUse]int            // Apply: of them, those that demand this key
 	sent         uint64                    // watchPaths: packets, when the path was last looked up
 	fast         fastpath.Tunnel           // Apply, watchPaths: what the kernel was told
+	altered      bool                      // Apply, Dump: a device of it had lost settings, and it is not put again yet
 
 	rx, tx traffic
 	drops  drops
