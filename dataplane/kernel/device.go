@@ -335,7 +335,10 @@ func (c *Carrier) steer(d *device) error {
 	if d.steered {
 		return nil
 	}
-	if err := errors.Join(c.places[""].host.SteerMark(d.name, d.index), c.places[""].filter.addPath(d.index)); err != nil {
+	if err := c.places[""].host.SteerMark(d.name, d.index); err != nil {
+		return err
+	}
+	if err := c.places[""].filter.addPath(d.index); err != nil {
 		return err
 	}
 	d.steered = true

@@ -23,11 +23,11 @@ func IsEarlierMark(mark uint32) bool { return isMark(int(mark)) }
 // for its own, whatever address it is for.
 const Loopback = 1
 
-// SteerMark leads marked packets to a device. Behind that, the table says "discard".
+// SteerMark leads marked packets to a device. Behind that, the table says "discard". Of a device with an index of more than 20 bits it does nothing.
 func (h *Host) SteerMark(device string, index int) error {
 	table := TableMark + index
 	if index <= 0 || !isMark(table) {
-		return fmt.Errorf("interface %s: index %d is beyond our range of routing tables", device, index)
+		return beyondTables(device, index, "or have user space carry the tunnel (dataplane backend userspace)")
 	}
 	for i, family := range families {
 		if err := h.SetRoute(Route{Prefix: defaults[i], Table: table, Device: device, Own: index == Loopback}); err != nil {

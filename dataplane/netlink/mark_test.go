@@ -7,11 +7,13 @@ import (
 	"net"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	netlib "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"mooring/dataplane"
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 )
@@ -199,4 +201,34 @@ func pass(rules []netlib.Rule, mark uint32) (passed int) {
 		}
 	}
 	return passed
+}
+
+// Interfaces with numbers that there are no tables for are refused, with the reason and what can be done. Nothing is made for them.
+func TestBeyondTables(t *testing.T) {
+	h, n := newHost(t)
+	const index = 1 << 20
+	link := &netlib.Veth{LinkAttrs: netlib.LinkAttrs{Name: "far", Index: index}, PeerName: "peer"}
+	must(t, h.Net.LinkAdd(link), h.Up("far"), h.Up("peer"))
+	before := rulesOf(t, h)
+	for what, c := range map[string]struct {
+		err   error
+		table int
+		todo  string
+	}{
+		"access link": {n.SetLink(dataplane.Link{Name: "far"}, ""), netlink.TableAccess + index, "ip link add"},
+		"tunnel":      {n.SteerMark("far", index), netlink.TableMark + index, "dataplane backend userspace"},
+	} {
+		for _, say := range []string{"interface far is number 1048576", "up to 1048575", "restart it", c.todo} {
+			if c.err == nil || !strings.Contains(c.err.Error(), say) {
+				t.Errorf("%s: %v does not say %q", what, c.err, say)
+			}
+		}
+		routes, err := h.Net.RouteListFiltered(netlib.FAMILY_ALL, &netlib.Route{Table: c.table}, netlib.RT_FILTER_TABLE)
+		if err != nil || len(routes) > 0 {
+			t.Errorf("%s: there are %v: %v", what, routes, err)
+		}
+	}
+	if after := rulesOf(t, h); !reflect.DeepEqual(after, before) {
+		t.Errorf("the rules are\n%v\nand were\n%v", after, before)
+	}
 }

@@ -15,7 +15,7 @@ const (
 
 	RulePriority = 5900 // of the one rule that each access interface has: before the main table's 32766
 	TableAccess  = 19_200_000
-	tableLast    = TableAccess + 1<<20 // TableAccess + interface index is the table of an access interface
+	tableLast    = TableAccess + 1<<indexBits - 1 // TableAccess + interface index is the table of an access interface
 
 	TableVRF = 18_000_000 // what follows are the tables of VRFs that nobody gave a number
 	vrfLast  = TableVRF + 1<<16

@@ -16,7 +16,7 @@ var defaults = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), neti
 func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 	table := TableAccess + link.Index
 	if table > tableLast {
-		return fmt.Errorf("interface %s: index %d is beyond our range of routing tables", link.Name, link.Index)
+		return beyondTables(link.Name, link.Index, "or make this one anew with a number that is free (ip link add … index N)")
 	}
 	if err := h.clearRules(link.Name, table); err != nil { // an interface of that name may have come and gone before
 		return err
@@ -33,6 +33,12 @@ func (h *Host) steer(link *netlib.LinkAttrs, uplink string) error {
 		}
 	}
 	return nil
+}
+
+// beyondTables refuses an interface whose number no routing table of ours is for, and says what can be done but for a new beginning.
+func beyondTables(device string, index int, otherwise string) error {
+	return fmt.Errorf("interface %s is number %d of the host, and there are routing tables for numbers up to %d alone; the host counts all interfaces "+
+		"that it ever had, and begins anew when it starts: restart it, or the container that has this network, %s", device, index, 1<<indexBits-1, otherwise)
 }
 
 // backstop has a table discard what no other route of it covers, in the family of this number.
