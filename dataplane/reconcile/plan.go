@@ -253,20 +253,21 @@ func (p *plan) turn(n int) (batch []*item, more bool) {
 	return batch, len(batch) > 0 || p.metering.others > 0
 }
 
+// removedShare is the part of a batch that may be removed.
+const removedShare = 4
+
 // next takes items off the queues, as many as the host does in the time that it takes for n routes: first what is to be made, lower ranks
-// first, then what is to be removed, in reverse. What is made does not wait for much that is removed with it. With an adoption come no tunnels and nothing
+// first, then what is to be removed, in reverse. Nobody waits for much that is removed. With an adoption come no tunnels and nothing
 // that leads into them: what there is of that goes with it, and is made again afterwards.
 func (p *plan) next(n int) (batch []*item) {
-	few := n / 4
+	removed := max(1, n/removedShare)
 	for r := range ranks {
 		if r > rank(dataplane.Adoption{}) && adopts(batch) {
 			break
 		}
 		batch, n = p.pop(batch, n, toMake, r)
 	}
-	if len(batch) > 0 {
-		n = min(n, few)
-	}
+	n = min(n, removed)
 	for r := ranks - 1; r >= 0; r-- {
 		batch, n = p.pop(batch, n, toRemove, r)
 	}
@@ -276,6 +277,11 @@ func (p *plan) next(n int) (batch []*item) {
 // adopts reports whether an adoption is the last of what is to be made.
 func adopts(batch []*item) bool {
 	return len(batch) > 0 && batch[len(batch)-1].rank() == rank(dataplane.Adoption{})
+}
+
+// removing reports whether something waits to be removed.
+func (p *plan) removing() bool {
+	return slices.ContainsFunc(p.queues[toRemove][:], func(waiting []*item) bool { return len(waiting) > 0 })
 }
 
 // pop adds items of a queue to a batch that has room for n routes, and returns what room is left.

@@ -24,6 +24,7 @@ type Options struct {
 	Links    func(dataplane.Event)    // called from Run's watcher for every LinkUp and LinkDown
 	Repaired func([]Repair)           // called from Run when something was made again that somebody else had removed or changed
 	Settled  func()                   // called from Run once, when all that was wanted at first is there, or was refused several times
+	Removing func()                   // called from Run as long as more is to be removed than a batch. It does not block
 	Batch    int                      // routes handed to the plane at once, or fewer of what takes longer; 0 means 256
 	Backlog  int                      // changes that may wait before Room says no; 0 means 65536
 	Compare  time.Duration            // between full comparisons; 0 means five minutes
@@ -61,6 +62,9 @@ func New(plane dataplane.Plane, o Options) *Reconciler {
 	}
 	if o.Settled == nil {
 		o.Settled = func() {}
+	}
+	if o.Removing == nil {
+		o.Removing = func() {}
 	}
 	if o.Links == nil {
 		o.Links = func(dataplane.Event) {}
@@ -132,12 +136,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	return nil
 }
 
-// How many changes are taken in for each object of a batch. None is unbounded: what one customer loses does not keep another waiting, and no more of
-// it is taken in than the host is about to remove.
-const (
-	wantedPerBatch   = 8
-	unwantedPerBatch = 1
-)
+// wantedPerBatch is how many changes of what is wanted are taken in for each object of a batch. That is bounded: what one customer loses does not keep
+// another waiting, and no more of it is taken in than the host is about to remove.
+const wantedPerBatch = 8
 
 // step takes in some of what is new and carries out one batch. It reports whether there was anything to do, that need not wait for a Configure.
 func (r *Reconciler) step(ctx context.Context) bool {
@@ -149,11 +150,15 @@ func (r *Reconciler) step(ctx context.Context) bool {
 	}
 	r.plan.due(time.Now())
 	batch, more := r.plan.turn(r.Batch)
+	removing := r.plan.removing()
 	results := r.plan.report() // of sessions that needed nothing
 	r.mu.Unlock()
 
 	if len(results) > 0 {
 		r.Results(results)
+	}
+	if removing {
+		r.Removing()
 	}
 	if len(batch) > 0 {
 		r.apply(ctx, batch)
@@ -175,7 +180,7 @@ func (r *Reconciler) takeIn() bool {
 
 // takeIn takes some of what an inbox has, for so many objects in a batch, and reports whether there was any, and the configuration with it.
 func (p *plan) takeIn(b *inbox, batch int) (took, configured bool) {
-	changes, config := b.take(wantedPerBatch*batch, unwantedPerBatch*batch)
+	changes, config := b.take(wantedPerBatch*batch, max(1, batch/removedShare))
 	for _, change := range changes {
 		p.set(change)
 	}

@@ -29,8 +29,8 @@ func turns(t *testing.T, p *plan, b *inbox, until func(*item) bool) (batches [][
 	t.Helper()
 	const size = 256
 	for range 10_000 {
-		changes, _ := b.take(wantedPerBatch*size, unwantedPerBatch*size)
-		if len(changes) > (wantedPerBatch+unwantedPerBatch)*size {
+		changes, _ := b.take(wantedPerBatch*size, size/removedShare)
+		if len(changes) > wantedPerBatch*size+size/removedShare {
 			t.Fatalf("%d changes in one turn", len(changes))
 		}
 		for _, c := range changes {
@@ -40,14 +40,17 @@ func turns(t *testing.T, p *plan, b *inbox, until func(*item) bool) (batches [][
 		if !more && len(changes) == 0 {
 			return batches
 		}
-		effortOf, done := 0, false
+		effortOf, removing, done := 0, 0, false
 		for _, it := range batch {
 			effortOf += effort(it.rank())
+			if !it.wanted {
+				removing += effort(it.rank())
+			}
 			p.done(it, nil, time.Unix(0, 0), backoff)
 			done = done || until(it)
 		}
-		if effortOf >= size+64 {
-			t.Fatalf("a turn of effort %d", effortOf)
+		if effortOf >= size+64 || removing >= size/removedShare+64 {
+			t.Fatalf("a turn of effort %d, %d of it to remove", effortOf, removing)
 		}
 		if batches = append(batches, batch); done {
 			return batches

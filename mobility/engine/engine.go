@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,8 @@ type Engine struct {
 	underWay *Commit          // takes turns with everything else; nil: none
 	vacates  bool             // the present turn is one of its
 	vacated  int              // of held, those that are its
-	pause    <-chan time.Time // until it may take the next one; nil: it may
+	owed     time.Duration    // that these took when they were stored
+	pause    <-chan time.Time // until it may take the next one, as long as it took; nil: it may
 
 	news       <-chan struct{} // of the store
 	held       []turn          // oldest first: they wait for the disk
@@ -163,7 +165,8 @@ func (e *Engine) wait(ctx context.Context, alarm *alarm) {
 	case c := <-commit:
 		start := time.Now()
 		if e.step(c); e.underWay != nil {
-			e.pause = time.After(time.Since(start)) // others have as long as it took
+			e.pause, e.owed = time.After(time.Since(start)+e.owed), 0
+			runtime.Gosched() // else what the network has waits longer than the loop's own alarms, with one processor
 		}
 	case <-e.pause:
 		e.pause = nil

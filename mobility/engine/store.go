@@ -89,10 +89,12 @@ func (e *Engine) settle(now time.Time) {
 			}
 			t.failed = true
 		}
-		if t.ending {
-			e.vacated--
-		}
+		start, ending := time.Now(), t.ending
 		e.perform(now, t)
+		if ending {
+			e.vacated--
+			e.owed += time.Since(start)
+		}
 		e.held[0] = turn{}
 		e.held = e.held[1:]
 	}

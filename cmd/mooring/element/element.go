@@ -160,12 +160,14 @@ func (e *Element) startParts() (err error) {
 		return err
 	}
 	e.matches.read = e.plane.Matches
+	processor := NewProcessor()
 	e.reconciler = reconcile.New(e.plane, reconcile.Options{
 		Log:      e.Log,
 		Results:  func(r []dataplane.Result) { e.engine.Installed(r) },
 		Links:    func(event dataplane.Event) { e.access.Link(event) },
 		Repaired: e.repaired,
 		Settled:  e.interrupted,
+		Removing: processor.Busy,
 	})
 	if e.bindings, err = openBindings(e.folder.Root, e.Log); err != nil {
 		return err
@@ -181,6 +183,7 @@ func (e *Element) startParts() (err error) {
 	e.stop = stop
 	e.parts, e.ended = errgroup.WithContext(ctx)
 	e.parts.Go(func() error { TendHeap(e.ended); return nil })
+	e.parts.Go(func() error { processor.Share(e.ended); return nil })
 	e.parts.Go(func() error { e.folder.stay(e.ended); return nil })
 	for _, run := range []func(context.Context) error{e.engine.Run, e.access.Run, e.reconciler.Run, e.accounting.Run} {
 		e.parts.Go(func() error { return run(e.ended) })
