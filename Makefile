@@ -18,10 +18,10 @@ VM_PACKAGES = ./tests/vm/devices ./dataplane/kernel ./dataplane/backend ./tests/
 RESULTS = build/results
 RECORD  = $(GO) run ./tests/record $(RESULTS)
 
-.PHONY: check deps format vet staticcheck generate test rootless vm-test vm-test-beside-smoke compare conformance fuzz-smoke bench-smoke \
+.PHONY: check deps format vet staticcheck generate test rootless vm-test vm-test-and-others compare conformance fuzz-smoke bench-smoke \
 	fuzz bench build
 
-check: deps format vet staticcheck test rootless vm-test-beside-smoke compare
+check: deps format vet test rootless vm-test-and-others compare
 
 # Debian's installer needs root; without it, what is there already has to do. To build gnmic, a module of its own, takes minutes at first
 # (docs/adr/0160-gnmic-in-tests.md), which tests would count.
@@ -44,9 +44,11 @@ format:
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags vm $(VM_PACKAGES)
 
 staticcheck:
-	$(GO) tool staticcheck ./...
+	$(GIVE_WAY) $(GO) tool staticcheck ./...
+	$(GIVE_WAY) $(GO) tool staticcheck -tags vm $(VM_PACKAGES)
 
 generate:
 	$(GO) generate ./...
@@ -62,16 +64,14 @@ rootless:
 
 # The tests that need a kernel with tunnels, in a virtual machine with that of Debian.
 vm-test:
-	$(GO) vet -tags vm $(VM_PACKAGES)
-	$(GO) tool staticcheck -tags vm $(VM_PACKAGES)
 	$(RECORD)/vm.json $(GO) run ./tests/vm -json -timeout 25m $(VM_PACKAGES)
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab --vm --transport ipv4
 	CGO_ENABLED=0 $(GO) run ./cmd/mooring lab mll --vm
 
 # The emulated machine keeps one of two processors busy. What no time matters to has the other, and gives way to it.
-vm-test-beside-smoke:
-	$(MAKE) --jobs 2 GIVE_WAY='nice -n 19' vm-test fuzz-smoke bench-smoke
+vm-test-and-others:
+	$(MAKE) --jobs 2 GIVE_WAY='nice -n 19' vm-test staticcheck fuzz-smoke bench-smoke
 
 # Every row of the feature list has the result on docs/conformance.md that its tests have here.
 conformance: test rootless vm-test compare
