@@ -29,7 +29,8 @@ func (c *Carrier) tidyMarks() error {
 	return p.host.TidyMarks()
 }
 
-// remark gives sources the marks of the devices that they lead into, where these lead there by now.
+// remark gives sources the marks of the devices that they lead into, where these lead there by now. When it returns, no packet is on its way with another one:
+// between its mark and its route, it would lose what leads there.
 func (c *Carrier) remark() error {
 	var changes []sourceChange
 	for key, to := range c.sources {
@@ -44,6 +45,9 @@ func (c *Carrier) remark() error {
 	var errs []error
 	for some := range slices.Chunk(changes, elementsAtOnce) {
 		errs = append(errs, c.changeSources(some))
+	}
+	if len(changes) > 0 {
+		netlink.AwaitPackets()
 	}
 	return errors.Join(errs...)
 }
