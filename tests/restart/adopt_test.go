@@ -13,10 +13,26 @@ import (
 	"mooring/dataplane/planetest"
 )
 
+// A peer as the published example has it, with an encapsulation and an interface that somebody has made: packets of its node leave and arrive by that one.
+func TestPEER05_PublishedBlock(t *testing.T) {
+	d := newDomain(t, way{backend: "kernel", encap: "gre-ipv6"}, func(r *running) {
+		planetest.MakeTunnel(t, r.host, planetest.AdoptedDevice, dataplane.TunnelID{
+			Local: netip.MustParseAddr(anchorAddress), Peer: netip.MustParseAddr("2001:db8:0:11::2"), Encap: dataplane.EncapGRE})
+		r.change(peer, peer+`, "encap": "gre-ipv6", "tunnel-interface": "`+planetest.AdoptedDevice+`"`)
+	})
+	if !leads(t, d.lma, d.home, planetest.AdoptedDevice) || hasTunnel(t, d.lma) {
+		t.Errorf("the interface is not the tunnel:\n%s", planetest.HostText(t, d.lma))
+	}
+	await(t, d.node, d.lma, anchorAddress)
+	await(t, d.lma, d.node, d.home)
+}
+
+// peer is the gateway as the anchor's configuration has it.
+const peer = `{"id": "mag1", "domain": "lab.example", "ipv6-address": "2001:db8:0:11::2"`
+
 // An anchor is told to use an interface that somebody else has made, and is killed under traffic: nothing is lost. Without that in its
 // configuration, it leaves the interface as it is, and has one of its own as soon as there is room.
 func TestPEER05_KilledAnchor(t *testing.T) {
-	const peer = `{"id": "mag1", "domain": "lab.example", "ipv6-address": "2001:db8:0:11::2"`
 	const adopting = peer + `, "tunnel-interface": "` + planetest.AdoptedDevice + `"`
 	d := newDomain(t, way{backend: "kernel"})
 	d.anchor.change(peer, adopting)

@@ -60,14 +60,17 @@ type running struct {
 	log  saidSo // since it was started last
 }
 
-// newElement starts an element of the lab.
-func newElement(t *testing.T, h *netns.Host, example string, w way) *running {
+// newElement starts an element of the lab, of which something may be prepared before.
+func newElement(t *testing.T, h *netns.Host, example string, w way, prepare ...func(*running)) *running {
 	config, err := examples.FS.ReadFile(example)
 	must(t, err)
 	r := configured(t, h, config)
 	r.change(`"mooring-system:system": {`, `"mooring-system:system": {"dataplane": {"backend": "`+w.backend+`"}, `)
 	if w.encap != "" {
 		r.change(`"auth-option"`, `"encap": "`+w.encap+`", "auth-option"`)
+	}
+	for _, do := range prepare {
+		do(r)
 	}
 	r.start()
 	t.Cleanup(r.kill)
@@ -161,7 +164,7 @@ type domain struct {
 	home            string // address of the node
 }
 
-func newDomain(t *testing.T, w way) *domain {
+func newDomain(t *testing.T, w way, prepareAnchor ...func(*running)) *domain {
 	t.Helper()
 	d := &domain{lma: newHost(t, "lma"), mag: newHost(t, "mag"), node: newHost(t, "mn")}
 	must(t, netns.Connect(d.lma, "core", d.mag, "core"), d.lma.Address("core", anchorAddress+"/32"), d.mag.Address("core", "2001:db8:0:11::2/32"),
@@ -171,7 +174,7 @@ func newDomain(t *testing.T, w way) *domain {
 	if w.v4 {
 		example = "lab/ipv4/"
 	}
-	d.anchor, d.gateway = newElement(t, d.lma, example+"lma.json", w), newElement(t, d.mag, example+"mag1.json", w)
+	d.anchor, d.gateway = newElement(t, d.lma, example+"lma.json", w, prepareAnchor...), newElement(t, d.mag, example+"mag1.json", w)
 	link, err := d.node.Net.LinkByName("eth0")
 	must(t, err, d.node.Net.LinkSetHardwareAddr(link, net.HardwareAddr{0x02, 0x00, 0x5e, 0x10, 0x00, 0x01}), d.node.Up("eth0"))
 	d.home = homeOf(t, d.node, "2001:db8:100:")

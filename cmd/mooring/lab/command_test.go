@@ -76,7 +76,7 @@ func TestTimelineThatNobodyReads(t *testing.T) {
 	p := start(t, mooring, "lab", "--json")
 	p.until("start", "")
 	p.out.Close()
-	if err := p.Wait(); err != nil || p.errors.Len() > 0 {
+	if err := p.Wait(); err != nil || p.errors.String() != "" {
 		t.Errorf("%v: it says %s", err, &p.errors)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -86,8 +87,26 @@ type process struct {
 	temp   string // where it may have temporary files
 	out    io.Closer
 	lines  *bufio.Scanner
-	errors bytes.Buffer
+	errors said
 	events []Event // that were read
+}
+
+// said is what a process says, which may be read while it goes on.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // shortTemp makes a folder whose name, other than that of t.TempDir, is short enough for sockets in it.
