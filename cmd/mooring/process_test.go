@@ -9,13 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
+	"mooring/tests/said"
 )
 
 // patience is how long anything may take that is waited for.
@@ -168,19 +168,4 @@ func held(t *testing.T, h *netns.Host) (list []string) {
 }
 
 // output is what a process has written so far.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
+type output struct{ said.Text }

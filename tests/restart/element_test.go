@@ -6,13 +6,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +22,7 @@ import (
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 	"mooring/examples"
+	"mooring/tests/said"
 )
 
 // asElement is the variable that says which state folder this process is an element of.
@@ -57,7 +58,7 @@ type running struct {
 	host *netns.Host
 	dir  string
 	cmd  *exec.Cmd
-	log  saidSo // since it was started last
+	log  *said.Text // since it was started last
 }
 
 // newElement starts an element of the lab, of which something may be prepared before.
@@ -82,25 +83,6 @@ func configured(t *testing.T, h *netns.Host, config []byte) *running {
 	r := &running{t: t, host: h, dir: t.TempDir()}
 	r.obey(config)
 	return r
-}
-
-// saidSo is a log that one waits for.
-type saidSo struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *saidSo) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text.Write(b)
-	return os.Stderr.Write(b)
-}
-
-func (s *saidSo) reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.text.Reset()
 }
 
 // obey has the element begin with a configuration when it is started next.
@@ -128,9 +110,9 @@ func (r *running) start() {
 // launch starts the element, and returns what waits until it is ready.
 func (r *running) launch() (await func()) {
 	r.t.Helper()
-	r.log.reset()
+	r.log = &said.Text{}
 	r.cmd = exec.Command("/proc/self/exe")
-	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), asElement+"="+r.dir), &r.log
+	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), asElement+"="+r.dir), io.MultiWriter(r.log, os.Stderr)
 	out, err := r.cmd.StdoutPipe()
 	must(r.t, err, r.host.Start(r.cmd))
 	return func() {

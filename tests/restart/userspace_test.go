@@ -36,7 +36,7 @@ func TestKilledElementsInUserSpaceLoseABoundedPart(t *testing.T) {
 			e.kill()
 			before := time.Now()
 			e.start()
-			said := e.log.line(t, interrupted)
+			said := e.says(interrupted)
 			t.Log(said)
 			for way, f := range flows {
 				bounds[way] = numbers{bounds[way].arrived, f.Sent()}
@@ -70,19 +70,16 @@ func TestKilledElementsInUserSpaceLoseABoundedPart(t *testing.T) {
 // flowInterval is long enough for queues of a few hundred packets to hold what a busy machine lets wait.
 const flowInterval = 5 * time.Millisecond
 
-// line waits for a line that has the text.
-func (s *saidSo) line(t *testing.T, text string) string {
-	t.Helper()
+// says waits for a line of its log that has the text.
+func (r *running) says(text string) string {
+	r.t.Helper()
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-		s.mu.Lock()
-		said := s.text.String()
-		s.mu.Unlock()
-		for line := range strings.Lines(said) {
+		for line := range strings.Lines(r.log.String()) {
 			if strings.Contains(line, text) {
 				return strings.TrimSpace(line)
 			}
 		}
 	}
-	t.Fatalf("it never says %q", text)
+	r.t.Fatalf("it never says %q", text)
 	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"mooring/dataplane/netlink"
 	"mooring/dataplane/netns"
 	"mooring/dataplane/planetest"
+	"mooring/tests/said"
 )
 
 // asElement has this test binary be an element, in the state folder that it names.
@@ -57,26 +57,7 @@ type process struct {
 	cmd *exec.Cmd
 	out io.Reader
 	dir string
-	log said
-}
-
-// said is what a process has said so far.
-type said struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write implements io.Writer.
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
+	log said.Text
 }
 
 // startElement starts an element, and returns when it obeys its configuration.

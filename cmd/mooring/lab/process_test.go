@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"mooring/dataplane/netns"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -16,9 +15,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"mooring/dataplane/netns"
+	"mooring/tests/said"
 )
 
 // These tests run "mooring lab" as people do. They wait for the kernel more than they compute, so they run side by side, however few
@@ -87,26 +88,8 @@ type process struct {
 	temp   string // where it may have temporary files
 	out    io.Closer
 	lines  *bufio.Scanner
-	errors said
+	errors said.Text
 	events []Event // that were read
-}
-
-// said is what a process says, which may be read while it goes on.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
 }
 
 // shortTemp makes a folder whose name, other than that of t.TempDir, is short enough for sockets in it.
